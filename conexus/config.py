@@ -1,0 +1,123 @@
+"""The settings of Conexus as frozen dataclasses, and their checks.
+
+No file or variable is read here; see :mod:`conexus.adapters.config_files`. Each
+field is one setting: its name is ``<section>.<field>`` in TOML and on the command
+line, and ``CONEXUS_<SECTION>_<FIELD>`` in the environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conexus.errors import ConfigError
+from conexus.types import Fingerprint
+
+INDEX_SCHEMA = 1
+"""Raised whenever chunking, tokenising, redaction or the stored form changes, so that indexes are rebuilt."""
+
+_MIN_CHUNK_CHARS = 200  # below this a chunk rarely holds one whole statement
+_MAX_CHUNK_CHARS = 20_000  # above this a chunk says too many things for one vector
+
+PROJECT_SETTINGS = frozenset(
+    {
+        "index.max_chunk_chars",
+        "index.max_file_bytes",
+        "index.max_data_bytes",
+        "index.skip_generated",
+        "index.skip_vendored",
+        "search.limit",
+        "search.tests",
+    }
+)
+"""What a project's own file may set: nothing that names a model, an address or a folder, since a
+repository is not trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """What goes into an index, and how."""
+
+    model: str = "default"
+    """``default`` for the model that comes with Conexus, else the folder of a sentence-transformers model."""
+    max_chunk_chars: int = 1500
+    """Longest chunk, in characters."""
+    max_file_bytes: int = 10_000_000
+    """Larger files of code or prose are skipped."""
+    max_data_bytes: int = 1_000_000
+    """Larger files of data (JSON, CSV, XML, …) are skipped."""
+    skip_generated: bool = True
+    skip_vendored: bool = True
+    workers: int = 0
+    """Parsing processes; 0 means one a core, at most 8."""
+    parse_timeout_s: float = 2.0
+    """CPU time for one file; large files get a second more for each megabyte."""
+    parse_memory_mb: int = 512
+    """Memory for one file."""
+
+    def __post_init__(self) -> None:
+        if not _MIN_CHUNK_CHARS <= self.max_chunk_chars <= _MAX_CHUNK_CHARS:
+            raise ConfigError(
+                f"index.max_chunk_chars is {self.max_chunk_chars}; "
+                f"it must be between {_MIN_CHUNK_CHARS} and {_MAX_CHUNK_CHARS}"
+            )
+        for name, value in (("max_file_bytes", self.max_file_bytes), ("max_data_bytes", self.max_data_bytes)):
+            if value < 1:
+                raise ConfigError(f"index.{name} is {value}; it must be at least 1")
+        if self.workers < 0:
+            raise ConfigError(f"index.workers is {self.workers}; it must be 0 (one a core) or more")
+        if self.parse_timeout_s <= 0 or self.parse_memory_mb < 1:
+            raise ConfigError("index.parse_timeout_s and index.parse_memory_mb must be above 0")
+
+    def fingerprint(self, embedder: str) -> Fingerprint:
+        """Hash of all that changes what an index holds; a new value means a new generation.
+
+        Limits and skip rules are left out: they decide which files are in, and every run applies them anew.
+
+        Args:
+            embedder: Fingerprint of the embedding model in force.
+        """
+        canonical = json.dumps([INDEX_SCHEMA, embedder, self.max_chunk_chars])
+        return Fingerprint(hashlib.sha256(canonical.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Where indexes are kept."""
+
+    path: str = ""
+    """Data folder; empty means the platform's own place, ``:memory:`` keeps nothing."""
+    url: str = ""
+    """A Qdrant server for the vectors; empty means embedded."""
+    api_key: str = field(default="", repr=False)
+    timeout_s: float = 10.0
+    lock_wait_s: float = 10.0
+    """How long to wait for another process that works on the same index."""
+    min_free_mb: int = 200
+    """Indexing stops cleanly when the disk has less free space than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Defaults of a search."""
+
+    limit: int = 10
+    tests: bool = True
+    """Whether tests may be returned."""
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ConfigError(f"search.limit is {self.limit}; it must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of one process."""
+
+    index: IndexOptions = field(default_factory=IndexOptions)
+    store: StoreOptions = field(default_factory=StoreOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    required_edition: str = ""
+    edition: Mapping[str, object] = field(default_factory=dict[str, object])  # handed to the edition package unread

@@ -1,0 +1,135 @@
+"""Splits code into terms and weighs them (BM25). Pure.
+
+A word of code is found twice: whole (``getHTTPResponse`` -> ``gethttpresponse``) and by its
+parts, each reduced to its stem (``get``, ``http``, ``respons``). Terms are known by a 32-bit
+hash, so that no vocabulary has to be kept in step with the index.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import snowballstemmer
+
+from conexus.types import SparseVector
+
+# Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+# b is below the usual 0.75 because chunks are already of similar length.
+BM25_K1 = 1.2
+BM25_B = 0.5
+AVERAGE_TERMS = 180.0  # mean over the chunks of Django, NumPy and TypeScript; any constant near it ranks alike
+
+_PATH_WEIGHT = 2.0  # a word of the file's name says more than one in its text
+_NAME_WEIGHT = 3.0  # so does the name of what the chunk defines
+_WHOLE_WEIGHT = 1.0
+_MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
+
+_WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+", re.UNICODE)
+_stemmer = snowballstemmer.stemmer("english")
+
+QUESTION_WORDS = frozenset(
+    "a an and are as at be by can do does did for from has have how i if in is it its me my of on or our should so "
+    "that the their them then there these they this to us was we were what when where which who why will with would "
+    "you your".split()
+)
+"""Words of a question that say nothing about code; dropped where others are left."""
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str) -> str:
+    """Return the stem of a lower-case English word (Snowball)."""
+    return str(_stemmer.stemWord(word)) if word.isascii() and len(word) > 3 else word
+
+
+def split_identifier(word: str) -> list[str]:
+    """Return the lower-case parts of an identifier: ``getHTTPResponse_v2`` -> get, http, response, v, 2."""
+    return [part.lower() for part in _PART.findall(word)]
+
+
+def words(text: str) -> list[str]:
+    """Return the words and numbers of a text, as written, in order."""
+    return _WORD.findall(text)
+
+
+def name_key(name: str) -> str:
+    """Return the form under which a name is looked up, whatever its style: ``send_request`` = ``SendRequest``."""
+    return re.sub(r"[^\w]|_", "", name).lower()
+
+
+@lru_cache(maxsize=400_000)
+def _terms_of(word: str) -> tuple[int, ...]:
+    """Hashes of a word's terms: the stems of its parts and, where it has several, itself."""
+    if len(word) > _MAX_WORD_CHARS:
+        return ()
+    parts = split_identifier(word)
+    terms = [zlib.crc32(stem(part).encode()) for part in parts if len(part) > 1 or not part.isdigit()]
+    if len(parts) > 1:
+        terms.append(zlib.crc32(b"=" + word.lower().encode()))
+    return tuple(terms)
+
+
+def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
+    """Weigh the terms of one chunk.
+
+    The value of a term is BM25's saturated frequency; the store multiplies it with the inverse
+    document frequency.
+
+    Args:
+        text: The chunk.
+        path: Its file, whose words count as well.
+        names: Names that the chunk defines.
+
+    Returns:
+        One entry a distinct term; empty only where no input holds a word.
+    """
+    frequency: dict[int, float] = {}
+    length = 0
+    for word, count in Counter(_WORD.findall(text)).items():
+        terms = _terms_of(word)
+        length += count * len(terms)
+        for term in terms:
+            frequency[term] = frequency.get(term, 0.0) + count
+    for source, weight in ((path, _PATH_WEIGHT), (" ".join(names), _NAME_WEIGHT)):
+        for word in set(_WORD.findall(source)):
+            for term in _terms_of(word):
+                frequency[term] = frequency.get(term, 0.0) + weight
+    indices = np.fromiter(frequency.keys(), dtype=np.uint32, count=len(frequency))
+    counts = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
+    norm = BM25_K1 * (1.0 - BM25_B + BM25_B * length / AVERAGE_TERMS)
+    return SparseVector(indices, (counts * (BM25_K1 + 1.0) / (counts + norm)).astype(np.float32))
+
+
+def query_words(text: str) -> list[str]:
+    """Return the words of a query that carry meaning, as written, each once.
+
+    Question words are dropped, unless nothing else is left.
+    """
+    found = list(dict.fromkeys(_WORD.findall(text)))
+    return [word for word in found if word.lower() not in QUESTION_WORDS] or found
+
+
+def encode_query(text: str) -> SparseVector:
+    """Weigh the terms of a query: 1 each."""
+    terms = {term: _WHOLE_WEIGHT for word in query_words(text) for term in _terms_of(word)}
+    return SparseVector(
+        np.fromiter(terms.keys(), dtype=np.uint32, count=len(terms)),
+        np.fromiter(terms.values(), dtype=np.float32, count=len(terms)),
+    )
+
+
+def vector_checksum(dense: npt.NDArray[np.float16], sparse: SparseVector) -> int:
+    """Return a CRC-32 of a point's vectors, whatever the order of the sparse terms.
+
+    Kept in the catalog, since the vector engine has no checksums of its own.
+    """
+    order = np.argsort(sparse.indices, kind="stable")
+    crc = zlib.crc32(np.ascontiguousarray(dense, dtype="<f2").tobytes())
+    crc = zlib.crc32(sparse.indices[order].astype("<u4").tobytes(), crc)
+    return zlib.crc32(sparse.values[order].astype("<f4").tobytes(), crc)

@@ -1,0 +1,1 @@
+"""Text to chunks, symbols and skip verdicts. Pure."""

@@ -1,0 +1,535 @@
+"""Values that pass between the layers of Conexus.
+
+All are frozen and hold no client, handle or configuration. Paths are POSIX and
+relative to the repository root. Lines count from 1 and ranges hold both ends;
+byte offsets count from 0, exclude the end, and refer to the file's text in UTF-8
+(which is the file itself unless its encoding is another one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+RepoId = NewType("RepoId", str)
+"""Normalised remote (``github.com/pallets/flask``) or ``local/<folder>-<6 hex>``."""
+
+IndexId = NewType("IndexId", int)
+"""One generation of the index of one view. Never used again once dropped."""
+
+FileId = NewType("FileId", int)
+"""A file of one index. Never used again once dropped."""
+
+ChunkId = NewType("ChunkId", str)
+"""Stable id of a chunk: UUIDv5 of repository, path, byte span and text hash."""
+
+ContentHash = NewType("ContentHash", str)
+"""Git's blob id of a file: SHA-1 of ``blob <size>\\0<bytes>``, in hex."""
+
+Fingerprint = NewType("Fingerprint", str)
+"""Hash of every option that changes what an index holds."""
+
+DenseVector: TypeAlias = npt.NDArray[np.float32]
+"""Shape ``(dim,)``, L2 norm 1, or all zeros for a text without a known word."""
+
+DenseMatrix: TypeAlias = npt.NDArray[np.float32]
+"""Shape ``(n, dim)``, rows as :data:`DenseVector`."""
+
+
+# ---------------------------------------------------------------- scanning
+
+
+class SkipReason(StrEnum):
+    """Why a file is not in the index."""
+
+    IGNORED = "ignored"  # .gitignore, .git/info/exclude, global excludes, .conexusignore
+    BINARY = "binary"
+    MINIFIED = "minified"
+    GENERATED = "generated"
+    VENDORED = "vendored"
+    TOO_LARGE = "too_large"
+    SYMLINK = "symlink"  # points out of the root, is broken, or leads to a file that is indexed under its own name
+    NOT_REGULAR = "not_regular"  # device, FIFO, socket
+    UNREADABLE = "unreadable"  # no permission, or an I/O error
+    NESTED_REPOSITORY = "nested_repository"  # a submodule or a clone inside the tree: index it by itself
+    EMPTY = "empty"
+
+
+class FileTag(StrEnum):
+    """A role of a file that search can filter and ranking can weigh."""
+
+    TEST = "test"
+    DOCS = "docs"
+    EXAMPLE = "example"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """One file found by a scan, not yet read."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file, or a whole folder (path ends in ``/``), that is left out, and why."""
+
+    path: str
+    reason: SkipReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a path would be indexed, and the rule that decides."""
+
+    path: str
+    included: bool
+    reason: SkipReason | None
+    rule: str
+    """For people, as ``.gitignore:3: *.log``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A working tree on disk and the repository that it belongs to."""
+
+    root: Path
+    repo: RepoId
+    name: str
+    """Short name for people, the last part of the id."""
+    head: str | None = None
+    """Commit that is checked out, where git knows one."""
+    branch: str | None = None
+
+
+# ----------------------------------------------------------------- parsing
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of one file, in bytes and in lines."""
+
+    start_byte: int
+    end_byte: int
+    start_line: int
+    end_line: int
+
+
+class SymbolKind(StrEnum):
+    """What a definition is."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    CLASS = "class"
+    STRUCT = "struct"
+    INTERFACE = "interface"  # also trait, protocol, type class
+    ENUM = "enum"
+    TYPE = "type"
+    MODULE = "module"  # also namespace, package
+    CONSTANT = "constant"
+    VARIABLE = "variable"
+    FIELD = "field"
+    MACRO = "macro"
+    SECTION = "section"  # a heading of a document
+    KEY = "key"  # a top-level key of a data file
+    RULE = "rule"  # CSS rule, build stage
+    TABLE = "table"
+    RESOURCE = "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A definition found in a syntax tree."""
+
+    name: str
+    kind: SymbolKind
+    span: Span
+    name_line: int
+    parent: str = ""
+    """Qualified name of the enclosing symbol, parts joined by ``.``; empty at top level."""
+    signature: str = ""
+    """Head of the definition on one line, at most 200 characters."""
+    doc: str = ""
+    """First sentence of its documentation, at most 300 characters."""
+
+    @property
+    def qualified_name(self) -> str:
+        """Name with its enclosing symbols, as ``Session.send``."""
+        return f"{self.parent}.{self.name}" if self.parent else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name that a file uses, and the lines it does so on."""
+
+    name: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A module, header or package that a file imports, as written there."""
+
+    target: str
+    line: int
+
+
+class ParseMode(StrEnum):
+    """How a file was cut."""
+
+    TREE = "tree"
+    LINES = "lines"  # no grammar for the file
+    FALLBACK = "fallback"  # its grammar failed, ran out of time or of memory
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """A piece of one file. The chunks of a file cover it without gap or overlap."""
+
+    span: Span
+    text: str
+    kind: str = "block"
+    """A :class:`SymbolKind` value where the chunk is a definition, else ``block``."""
+    symbol: str = ""
+    """Qualified name of the definition the chunk begins or lies in, or empty."""
+    signature: str = ""
+    names: tuple[str, ...] = ()
+    """Names defined in the chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """What parsing made of one file."""
+
+    language: str | None
+    encoding: str
+    mode: ParseMode
+    chunks: tuple[TextChunk, ...]
+    symbols: tuple[Symbol, ...] = ()
+    references: tuple[Reference, ...] = ()
+    imports: tuple[Import, ...] = ()
+    tags: frozenset[FileTag] = frozenset()
+    redactions: int = 0
+    note: str = ""
+    """Why the mode is a fall-back, for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The unit that is stored and returned."""
+
+    id: ChunkId
+    repo: RepoId
+    path: str
+    language: str | None
+    span: Span
+    text: str
+    kind: str = "block"
+    symbol: str = ""
+    signature: str = ""
+    tags: frozenset[FileTag] = frozenset()
+
+    @property
+    def location(self) -> str:
+        """Path and lines, as ``src/a.py:10-24``."""
+        return f"{self.path}:{self.span.start_line}-{self.span.end_line}"
+
+
+# ----------------------------------------------------------------- vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseVector:
+    """Weighted terms; ``indices`` (distinct) and ``values`` both have shape ``(k,)``."""
+
+    indices: npt.NDArray[np.uint32]
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorPoint:
+    """What the vector store keeps of a chunk: its vectors, and what filters need."""
+
+    id: ChunkId
+    file: FileId
+    dense: npt.NDArray[np.float16]
+    """Shape ``(dim,)``. float16 is what the stores keep, so that a read gives back the same bits."""
+    sparse: SparseVector
+    language: str
+    kinds: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointFilter:
+    """Limits a vector search. ``None`` means no limit; an empty set matches nothing."""
+
+    files: frozenset[FileId] | None = None
+    languages: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    without_tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPoint:
+    """A point found by one retrieval."""
+
+    id: ChunkId
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """What a store holds of a point, for verification."""
+
+    id: ChunkId
+    file: FileId
+    checksum: int
+    """:func:`conexus.lexical.vector_checksum` of the vectors as stored."""
+
+
+# --------------------------------------------------------------- searching
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """Limits a search. ``None`` means no limit; an empty set matches nothing."""
+
+    repos: frozenset[RepoId] | None = None
+    languages: frozenset[str] | None = None
+    path_globs: tuple[str, ...] | None = None
+    """Any of these, as gitignore patterns without negation: ``src/**``, ``*.py``."""
+    kinds: frozenset[str] | None = None
+    tests: bool = True
+    """Whether files tagged as tests may be returned."""
+
+
+class Retriever(StrEnum):
+    """Which search found a hit."""
+
+    DENSE = "dense"
+    BM25 = "bm25"
+    SYMBOL = "symbol"
+    PATH = "path"
+
+
+class Freshness(StrEnum):
+    """A hit against the file on disk."""
+
+    FRESH = "fresh"
+    STALE = "stale"  # the file changed since it was indexed
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A query and its limits."""
+
+    text: str
+    limit: int = 10
+    where: SearchFilter = field(default_factory=SearchFilter)
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One share of a hit's score, for ``--explain``."""
+
+    name: str
+    value: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result. A higher score is better; scores of two requests do not compare."""
+
+    chunk: Chunk
+    score: float
+    found_by: frozenset[Retriever]
+    freshness: Freshness = Freshness.FRESH
+    root: str = ""
+    """Absolute path of the working tree that the hit's path is relative to."""
+    focus_line: int = 0
+    """Line of the chunk a reader should land on: that of the name asked for, or the first."""
+    factors: tuple[Factor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResponse:
+    """Hits, best first."""
+
+    hits: tuple[Hit, ...]
+    elapsed_ms: float
+    complete: bool = True
+    """False where an index that was asked is not finished."""
+    notices: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- indexing
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What an index knows of one file."""
+
+    id: FileId
+    stat: FileStat
+    content_hash: ContentHash
+    checked_ns: int
+    """Time, in ns since the epoch, before the file was last read: the racy-mtime guard needs it."""
+    skipped: SkipReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """What must be read and dropped so that the index matches the tree. Each sorted."""
+
+    to_read: tuple[FileStat, ...]
+    to_delete: tuple[str, ...]
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A file that is in the index in a lesser form, or not at all because of a failure."""
+
+    path: str
+    reason: str
+
+
+class IndexStage(StrEnum):
+    """What an indexing run is doing."""
+
+    SCAN = "scan"
+    INDEX = "index"
+    OPTIMIZE = "optimize"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far an indexing run is."""
+
+    stage: IndexStage
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    chunks: int
+    skipped: int
+    elapsed_s: float
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the mean rate so far, or ``None`` before there is one."""
+        if self.bytes_done <= 0 or self.stage is not IndexStage.INDEX:
+            return None
+        return self.elapsed_s * (self.bytes_total - self.bytes_done) / self.bytes_done
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What one indexing run did."""
+
+    repo: RepoId
+    name: str
+    root: str
+    files_total: int
+    files_indexed: int
+    files_unchanged: int
+    files_deleted: int
+    chunks_written: int
+    chunks_total: int
+    symbols_total: int
+    redactions: int
+    languages: tuple[tuple[str, int], ...]
+    """Files a language, most first."""
+    skipped: tuple[SkippedFile, ...]
+    problems: tuple[FileProblem, ...]
+    elapsed_ms: float
+    bytes_read: int
+    cancelled: bool = False
+    rebuilt: str = ""
+    """Why a new generation was built, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEstimate:
+    """What an indexing run would do (``--dry-run``)."""
+
+    repo: RepoId
+    name: str
+    root: str
+    files_to_read: int
+    bytes_to_read: int
+    files_unchanged: int
+    files_to_delete: int
+    skipped: tuple[SkippedFile, ...]
+    estimated_s: float
+    estimated_bytes: int
+    """Disk space that the new part of the index will take."""
+    rebuild: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """One indexed working tree."""
+
+    repo: RepoId
+    name: str
+    root: str
+    index: IndexId
+    model: str
+    files: int
+    skipped: int
+    chunks: int
+    symbols: int
+    languages: tuple[tuple[str, int], ...]
+    size_bytes: int
+    """Disk space of its vectors."""
+    source_bytes: int
+    indexed_at: float | None
+    """Seconds since the epoch when a run last finished, or ``None``."""
+    complete: bool
+    head: str | None
+    branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFinding:
+    """Something wrong with an index."""
+
+    repo: RepoId
+    path: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """Result of ``conexus verify``."""
+
+    views: int
+    files: int
+    chunks: int
+    findings: tuple[VerifyFinding, ...]
+    repaired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking."""
+
+    subject: str
+    groups: frozenset[str] = frozenset()
