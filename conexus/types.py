@@ -206,6 +206,8 @@ class TextChunk:
     signature: str = ""
     names: tuple[str, ...] = ()
     """Names defined in the chunk."""
+    kinds: tuple[str, ...] = ()
+    """Distinct kinds of what is defined in the chunk."""
 
 
 @dataclass(frozen=True, slots=True)

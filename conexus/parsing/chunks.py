@@ -1,0 +1,213 @@
+"""Cuts a file into chunks along its syntax tree. Pure.
+
+A function or a small class is a chunk of its own. What is too large is cut at its child nodes,
+small neighbours are merged, comments stay with what they describe. Every byte of the file is in
+exactly one chunk, and chunks begin at line starts unless a single line is longer than a chunk.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from conexus.parsing.positions import LineTable
+from conexus.types import Symbol, SymbolKind, TextChunk
+
+_OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by itself it says too little
+_TAIL_BYTES = 40  # closing brackets and blank lines go with what they close
+_UTF8_MASK, _UTF8_INSIDE = 0xC0, 0x80  # bytes of a character after its first
+_NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.MODULE})
+_GLUED = ("comment", "decorator", "attribute_item", "annotation")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Whole lines that belong together."""
+
+    start: int
+    end: int
+    glued: bool = False
+    """Whether it describes what follows."""
+
+
+def chunk_tree(
+    source: bytes, root: Node, symbols: Sequence[Symbol], lines: LineTable, max_bytes: int
+) -> tuple[TextChunk, ...]:
+    """Cut a parsed file.
+
+    Args:
+        source: The file in UTF-8.
+        root: Its syntax tree.
+        symbols: Its definitions by position, as :func:`conexus.parsing.symbols.extract` gives them.
+        lines: Its line table.
+        max_bytes: No chunk is longer, but for one that ends with a short tail.
+
+    Returns:
+        Chunks in order that cover ``source`` without gap or overlap; none for an empty file.
+    """
+    starts = [symbol.span.start_byte for symbol in symbols]
+    pieces = _whole_lines(_pieces(source, root, max_bytes), lines, max_bytes)
+    return _described(source, _merged(source, pieces, symbols, starts, max_bytes), symbols, starts, lines)
+
+
+def chunk_lines(
+    source: bytes, lines: LineTable, max_bytes: int, symbols: Sequence[Symbol] = ()
+) -> tuple[TextChunk, ...]:
+    """Cut a file without a syntax tree into windows of whole lines, at blank lines where there are any."""
+    pieces = [_Piece(start, end) for start, end in _windows(source, 0, len(source), max_bytes)]
+    return _described(source, pieces, symbols, [symbol.span.start_byte for symbol in symbols], lines)
+
+
+def _pieces(source: bytes, root: Node, max_bytes: int) -> Iterator[_Piece]:
+    """Cut where nodes end, going into those that are too large. Iterative: trees can be very deep."""
+    position = 0
+    stack: list[Node] = [root]
+    while stack:
+        node = stack.pop()
+        end = node.end_byte if node is not root else len(source)
+        if end - position <= max_bytes:
+            if end > position:
+                yield _Piece(position, end, any(mark in node.type for mark in _GLUED))
+                position = end
+        elif node.child_count:
+            # What follows the last child still belongs to the node: it comes with the next piece.
+            stack.extend(reversed(node.children))
+        else:
+            for start, stop in _windows(source, position, end, max_bytes):
+                yield _Piece(start, stop)
+            position = end
+    for start, stop in _windows(source, position, len(source), max_bytes):
+        yield _Piece(start, stop)
+
+
+def _whole_lines(pieces: Iterator[_Piece], lines: LineTable, max_bytes: int) -> list[_Piece]:
+    """Move each boundary to the start of a line; what shares a line becomes one piece."""
+    result: list[_Piece] = []
+    start, glued = 0, True
+    for piece in pieces:
+        index = bisect_left(lines.starts, piece.end)
+        boundary = lines.starts[index] if index < len(lines.starts) else lines.size
+        if piece.start >= start or piece.end > start:
+            glued = glued and piece.glued
+        if boundary - piece.end > 0 and boundary - start > max_bytes and piece.end - start > max_bytes // 2:
+            boundary = piece.end  # the rest of the line is too long to wait for
+        if boundary <= start:
+            continue
+        if boundary == piece.end or _only_space(lines, piece.end, boundary):
+            result.append(_Piece(start, boundary, glued))
+            start, glued = boundary, True
+    if start < lines.size:
+        result.append(_Piece(start, lines.size))
+    return result
+
+
+def _only_space(lines: LineTable, start: int, end: int) -> bool:
+    return end - start <= 1 or not lines.source[start:end].strip()
+
+
+def _merged(
+    source: bytes, pieces: Sequence[_Piece], symbols: Sequence[Symbol], starts: Sequence[int], max_bytes: int
+) -> list[_Piece]:
+    """Join small neighbours; a definition of some size stays by itself, with the comments above it."""
+    result: list[_Piece] = []
+    current: list[_Piece] = []
+
+    def close(keep_glued: bool) -> None:
+        """End the chunk; comments at its end go to what follows."""
+        last = len(current)
+        while keep_glued and last > 1 and current[last - 1].glued:
+            last -= 1
+        if last:
+            result.append(_Piece(current[0].start, current[last - 1].end))
+        del current[:last]
+
+    alone = False
+    for piece in pieces:
+        size = piece.end - piece.start
+        begins = _is_definition(piece, symbols, starts)
+        length = piece.end - current[0].start if current else size
+        tail = size <= _TAIL_BYTES and not begins and not source[piece.start : piece.end].strip().isalnum()
+        if current and (length > max_bytes or begins or alone) and not (tail and length <= max_bytes + _TAIL_BYTES):
+            if not all(part.glued for part in current) or length > max_bytes:
+                close(keep_glued=length <= max_bytes or begins)
+            if current and piece.end - current[0].start > max_bytes:
+                close(keep_glued=False)
+            alone = False
+        current.append(piece)
+        alone = alone or (begins and size >= _OWN_CHUNK_BYTES)
+    close(keep_glued=False)
+    return result
+
+
+def _is_definition(piece: _Piece, symbols: Sequence[Symbol], starts: Sequence[int]) -> bool:
+    """Whether the piece is a definition large enough to be a chunk, or begins one too large for a chunk."""
+    size = piece.end - piece.start
+    for index in range(bisect_left(starts, piece.start), bisect_left(starts, piece.end)):
+        symbol = symbols[index]
+        if symbol.kind in _NOT_A_CHUNK:
+            continue
+        length = symbol.span.end_byte - symbol.span.start_byte
+        if symbol.span.end_byte > piece.end or (size >= _OWN_CHUNK_BYTES and 2 * length > size):
+            return True
+    return False
+
+
+def _windows(source: bytes, start: int, end: int, max_bytes: int) -> Iterator[tuple[int, int]]:
+    """Cut bytes into windows of at most ``max_bytes``: at a blank line, else a line, else a character."""
+    while end - start > max_bytes:
+        cut = source.rfind(b"\n\n", start + max_bytes // 2, start + max_bytes) + 2
+        if cut < start + 2:
+            cut = source.rfind(b"\n", start, start + max_bytes) + 1
+        if cut <= start:
+            cut = start + max_bytes
+            while cut > start + 1 and source[cut] & _UTF8_MASK == _UTF8_INSIDE:
+                cut -= 1
+        yield start, cut
+        start = cut
+    if end > start:
+        yield start, end
+
+
+def _described(
+    source: bytes, pieces: Sequence[_Piece], symbols: Sequence[Symbol], starts: Sequence[int], lines: LineTable
+) -> tuple[TextChunk, ...]:
+    """Turn pieces into chunks that know what they define and what encloses them."""
+    chunks: list[TextChunk] = []
+    open_symbols: list[Symbol] = []
+    for piece in pieces:
+        first, last = bisect_left(starts, piece.start), bisect_left(starts, piece.end)
+        inside = symbols[first:last]
+        while open_symbols and open_symbols[-1].span.end_byte <= piece.start:
+            open_symbols.pop()
+        enclosing = open_symbols[-1] if open_symbols else None
+        main = _main_symbol(piece, inside) or enclosing
+        kinds = tuple(dict.fromkeys(symbol.kind.value for symbol in inside))
+        chunks.append(
+            TextChunk(
+                span=lines.span(piece.start, piece.end),
+                text=source[piece.start : piece.end].decode("utf-8", "replace"),
+                kind=main.kind.value if main is not None and main is not enclosing else "block",
+                symbol=main.qualified_name if main is not None else "",
+                signature=main.signature if main is not None else "",
+                names=tuple(dict.fromkeys(symbol.name for symbol in inside)),
+                kinds=kinds,
+            )
+        )
+        for symbol in inside:
+            if symbol.span.end_byte > piece.end:
+                while open_symbols and open_symbols[-1].span.end_byte < symbol.span.end_byte:
+                    open_symbols.pop()
+                open_symbols.append(symbol)
+    return tuple(chunks)
+
+
+def _main_symbol(piece: _Piece, inside: Sequence[Symbol]) -> Symbol | None:
+    """The definition a chunk stands for: the first that takes up most of it, or that goes on beyond it."""
+    for symbol in inside:
+        within = min(symbol.span.end_byte, piece.end) - symbol.span.start_byte
+        if 2 * within > piece.end - piece.start:
+            return symbol
+    return None

@@ -1,0 +1,52 @@
+"""Tree-sitter grammars and our queries, each loaded once, when first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, cast
+
+from tree_sitter import Language as TreeSitterLanguage
+from tree_sitter import Parser, Query
+from tree_sitter_language_pack import get_language
+
+from conexus.parsing.languages import BY_NAME
+
+if TYPE_CHECKING:
+    from tree_sitter_language_pack import SupportedLanguage
+
+REFERENCES_MARK = ";; references"
+"""The line of a query file above which stand definitions, and below which references and imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A parser with the queries of one language."""
+
+    parser: Parser
+    definitions: Query | None
+    references: Query | None
+
+
+@cache
+def grammar_of(language: str) -> Grammar:
+    """Return the parser and the queries of a language that has a grammar.
+
+    Args:
+        language: A name of :data:`conexus.parsing.languages.BY_NAME`.
+
+    Raises:
+        LookupError: The grammar is not installed.
+        tree_sitter.QueryError: Our query does not fit the grammar.
+    """
+    entry = BY_NAME[language]
+    binding = get_language(cast("SupportedLanguage", entry.grammar))
+    source = files("conexus.parsing").joinpath("queries", f"{entry.queries or entry.name}.scm")
+    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    definitions, _, references = text.partition(REFERENCES_MARK)
+    return Grammar(Parser(binding), _query(binding, definitions), _query(binding, references))
+
+
+def _query(language: TreeSitterLanguage, text: str) -> Query | None:
+    return Query(language, text) if "@" in text else None
