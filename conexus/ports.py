@@ -6,25 +6,38 @@ Every implementation, the fakes of the tests included, passes ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from conexus.types import (
     Checkout,
+    ChunkId,
     DenseMatrix,
     DenseVector,
+    FileCommit,
     FileId,
+    FileProblem,
+    FileRecord,
+    FileResult,
     FileStat,
+    Fingerprint,
+    IndexedView,
     IndexId,
+    IndexInfo,
+    ParseJob,
     PointFilter,
+    RepoId,
     ScoredPoint,
     SkippedFile,
     SparseVector,
+    StoredChunk,
     StoredPoint,
+    SymbolMatch,
     VectorPoint,
     Verdict,
+    ViewStatus,
 )
 
 
@@ -186,6 +199,160 @@ class VectorStore(Protocol):
 
     def free_bytes(self) -> int | None:
         """Free space on the store's disk, or ``None`` where the store cannot tell."""
+        ...
+
+
+class ParsePool(Protocol):
+    """Reads and parses files in processes that can be killed."""
+
+    def run(self, jobs: Sequence[ParseJob]) -> Iterator[FileResult]:
+        """Yield one result a job, as they come. A file that kills its process is cut by lines instead."""
+        ...
+
+    def close(self) -> None:
+        """End the processes. Idempotent."""
+        ...
+
+
+class Catalog(Protocol):
+    """Remembers what is indexed: repositories, files, chunks, symbols. Every write is one transaction."""
+
+    def views(self) -> list[IndexedView]:
+        """Return all working trees, by name."""
+        ...
+
+    def ensure_view(self, checkout: Checkout) -> IndexedView:
+        """Return the view of a working tree, made if there is none; head and branch are noted."""
+        ...
+
+    def remove_view(self, view: int) -> list[IndexId]:
+        """Forget a view, and its repository with its last view. Returns the indexes that were its."""
+        ...
+
+    def rename_repository(self, repo: RepoId, name: str) -> None:
+        """Give a repository another short name.
+
+        Raises:
+            StoreError: Another repository has the name.
+        """
+        ...
+
+    def begin_index(self, view: int, fingerprint: Fingerprint, model: str, dim: int) -> IndexInfo:
+        """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`."""
+        ...
+
+    def finish_index(self, index: IndexId, *, complete: bool) -> None:
+        """Note that a run ended, and whether the index holds all of the tree."""
+        ...
+
+    def activate(self, index: IndexId) -> list[IndexId]:
+        """Make a generation the live one of its view. Returns the generations it replaces."""
+        ...
+
+    def drop_index(self, index: IndexId) -> None:
+        """Forget a generation with all its files."""
+        ...
+
+    def indexes(self) -> list[IndexId]:
+        """Return every generation there is, of all views."""
+        ...
+
+    def files(self, index: IndexId) -> dict[str, FileRecord]:
+        """Return what is known of every file, by path; skipped ones included."""
+        ...
+
+    def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
+        """Write down which files are in flight, before the vectors change.
+
+        Args:
+            index: The generation.
+            replaced: Files whose points are about to be deleted.
+            count: How many new file ids are needed.
+
+        Returns:
+            The new ids.
+        """
+        ...
+
+    def commit_batch(
+        self, index: IndexId, files: Sequence[FileCommit], removed: Sequence[FileId], touched: Sequence[FileRecord] = ()
+    ) -> None:
+        """Replace files and end the batch.
+
+        Args:
+            index: The generation.
+            files: New files with their chunks and symbols.
+            removed: Files to forget: those replaced and those deleted.
+            touched: Files whose stat changed, but not their content.
+        """
+        ...
+
+    def unfinished(self, index: IndexId) -> list[FileId]:
+        """Return the files that a crash left in flight."""
+        ...
+
+    def forget_unfinished(self, index: IndexId) -> None:
+        """Drop the files in flight, so that the next run reads them again."""
+        ...
+
+    def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
+        """Return those of the chunks that the index has."""
+        ...
+
+    def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
+        """Return the file and the vector checksum of every chunk."""
+        ...
+
+    def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return files whose chunks do not have the text they were written with, and what is wrong."""
+        ...
+
+    def path_of(self, file: FileId) -> str:
+        """Return the path of a file, or an empty text for one that is not known."""
+        ...
+
+    def symbols_named(self, index: IndexId, names: Sequence[str]) -> list[SymbolMatch]:
+        """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
+        ...
+
+    def files_with_words(self, index: IndexId, stems: Sequence[str]) -> dict[FileId, tuple[int, int]]:
+        """Find files by their name.
+
+        Args:
+            index: The generation.
+            stems: Stemmed words.
+
+        Returns:
+            By file: how many of the words its name has, and how many words its name has at all.
+        """
+        ...
+
+    def status(self) -> list[ViewStatus]:
+        """Return figures of every view, vectors' sizes left at 0."""
+        ...
+
+    def skipped(self, index: IndexId) -> list[SkippedFile]:
+        """Return the files that were read and left out, and why."""
+        ...
+
+    def problems(self, index: IndexId) -> list[FileProblem]:
+        """Return the files that are in the index in a lesser form, and why."""
+        ...
+
+    def cached_vectors(self, model: str, texts: Sequence[str]) -> dict[str, DenseVector]:
+        """Return the embeddings that are known of these texts, by text."""
+        ...
+
+    def cache_vectors(self, model: str, vectors: Mapping[str, DenseVector]) -> None:
+        """Remember embeddings by text; the oldest go when the cache is full."""
+        ...
+
+    def integrity(self) -> list[str]:
+        """Return what the database itself finds wrong; empty where all is well."""
+        ...
+
+    def close(self) -> None:
+        """Release the catalog. Idempotent."""
         ...
 
 

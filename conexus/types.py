@@ -404,6 +404,113 @@ class IndexPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ParseJob:
+    """A file for a parsing process."""
+
+    stat: FileStat
+    previous: ContentHash | None = None
+    """Hash in the index; a file that still has it is not parsed."""
+    forced: bool = False
+    """Whether rules about its content (generated, minified, data too large) are set aside."""
+
+
+class ReadOutcome(StrEnum):
+    """What became of a :class:`ParseJob`."""
+
+    PARSED = "parsed"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    GONE = "gone"  # deleted since the scan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedChunk:
+    """Id and vectors of a chunk."""
+
+    id: ChunkId
+    sparse: SparseVector
+    dense: npt.NDArray[np.float16] | None
+    """``None`` where the caller embeds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileResult:
+    """What a parsing process made of one file."""
+
+    stat: FileStat
+    """As it was when the file was read."""
+    checked_ns: int
+    outcome: ReadOutcome
+    content_hash: ContentHash
+    skipped: SkipReason | None = None
+    detail: str = ""
+    parsed: ParsedFile | None = None
+    encoded: tuple[EncodedChunk, ...] = ()
+    """One for each chunk of ``parsed``, in order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileCommit:
+    """A file on its way into the catalog."""
+
+    id: FileId
+    result: FileResult
+    checksums: tuple[int, ...] = ()
+    """:func:`conexus.lexical.vector_checksum` of each chunk's vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """One generation of the index of one view."""
+
+    id: IndexId
+    fingerprint: Fingerprint
+    model: str
+    dim: int
+    complete: bool
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedView:
+    """A working tree that the catalog knows."""
+
+    id: int
+    repo: RepoId
+    name: str
+    root: Path
+    live: IndexInfo | None
+    building: IndexInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as the catalog holds it, with what ranking needs of its file."""
+
+    chunk: Chunk
+    file: FileId
+    ordinal: int
+    content_hash: ContentHash
+    stat: FileStat
+    checked_ns: int
+    file_chunks: int
+    """Number of chunks of its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMatch:
+    """A definition found by name, and the chunk that holds its name."""
+
+    symbol: str
+    kind: SymbolKind
+    line: int
+    chunk: ChunkId
+    file: FileId
+    exact: bool
+    """Whether the name is written exactly as in the query."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileProblem:
     """A file that is in the index in a lesser form, or not at all because of a failure."""
 
