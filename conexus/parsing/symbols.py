@@ -26,6 +26,7 @@ _KINDS = frozenset(kind.value for kind in SymbolKind)
 _TYPE_LIKE = frozenset(
     {SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, SymbolKind.ENUM, SymbolKind.TYPE, "container"}
 )
+_ONE_LINERS = frozenset({SymbolKind.FIELD, SymbolKind.CONSTANT, SymbolKind.VARIABLE, SymbolKind.KEY})
 _MAX_NAME_CHARS = 200
 _MAX_SIGNATURE_CHARS = 200
 _MAX_DOC_CHARS = 300
@@ -44,6 +45,7 @@ _WRAPPERS = frozenset(
     "lexical_declaration variable_declaration declaration type_declaration const_declaration var_declaration "
     "visibility_modifier class_member value_definition type_definition".split()
 )
+_FIELDS_TO_BODY = ("", "value", "right", "type")  # "" is the definition itself
 _BETWEEN_DOC_AND_NAME = frozenset({"attribute_item", "attribute", "annotation", "decorator", "modifiers", "signature"})
 
 
@@ -79,8 +81,8 @@ def _text(source: bytes, node: Node) -> str:
 def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
     if grammar.definitions is None:
         return []
-    found: dict[tuple[int, str], _Found] = {}
-    for _, captures in QueryCursor(grammar.definitions).matches(root):
+    found: dict[tuple[int, str], tuple[int, _Found]] = {}
+    for pattern, captures in QueryCursor(grammar.definitions).matches(root):
         names = captures.get("name")
         kind = next((key for key in captures if key in _KINDS or key == "container"), None)
         if not names or kind is None:
@@ -91,10 +93,13 @@ def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
         receivers = captures.get("receiver")
         receiver = _RECEIVER_NOISE.sub("", _text(source, receivers[0])) if receivers else ""
         node = captures[kind][0]
-        # The first pattern of a file wins where two fit one name.
-        found.setdefault((names[0].start_byte, name), _Found(kind, name, receiver, node, names[0]))
+        key = (names[0].start_byte, name)
+        # The first pattern of a query file wins where two fit one name.
+        if key not in found or pattern < found[key][0]:
+            found[key] = (pattern, _Found(kind, name, receiver, node, names[0]))
     return sorted(
-        found.values(), key=lambda item: (item.node.start_byte, -item.node.end_byte, item.name_node.start_byte)
+        (item for _, item in found.values()),
+        key=lambda item: (item.node.start_byte, -item.node.end_byte, item.name_node.start_byte),
     )
 
 
@@ -123,7 +128,7 @@ def _nest(found: Iterable[_Found], source: bytes, lines: LineTable) -> tuple[Sym
                 name_line=lines.line_of(item.name_node.start_byte),
                 parent=parent,
                 signature=_signature(source, item.node),
-                doc=_documentation(source, item.node),
+                doc=_documentation(source, item.node, kind),
             )
         )
     return tuple(symbols)
@@ -135,17 +140,37 @@ def _joined(parent: str, name: str) -> str:
 
 def _signature(source: bytes, node: Node) -> str:
     """The definition up to its body, on one line."""
-    body = node.child_by_field_name("body")
+    body = _body(node)
     end = body.start_byte if body is not None and body.start_byte > node.start_byte else node.end_byte
     head = source[node.start_byte : min(end, node.start_byte + 4 * _MAX_SIGNATURE_CHARS)].decode("utf-8", "replace")
     if body is None:
-        head = head.split("\n", 1)[0]
+        head = _first_line(head)
     head = _LINE_COMMENT.sub("", head)
     return _SPACE.sub(" ", head).strip().rstrip("{:=").rstrip()[:_MAX_SIGNATURE_CHARS]
 
 
-def _documentation(source: bytes, node: Node) -> str:
+def _body(node: Node) -> Node | None:
+    """The body of a definition, or of the function or type that a name stands for."""
+    for field in _FIELDS_TO_BODY:
+        inner = node.child_by_field_name(field) if field else node
+        body = inner.child_by_field_name("body") if inner is not None else None
+        if body is not None:
+            return body
+    return None
+
+
+def _first_line(head: str) -> str:
+    """The first line, or more where a parenthesis is left open at its end: parameters on lines of their own."""
+    end = head.find("\n")
+    if end > 0 and head[:end].rstrip().endswith("(") and (close := head.find(")", end)) > 0:
+        end = head.find("\n", close)
+    return head if end < 0 else head[:end]
+
+
+def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     text = _docstring(source, node) or _comment_before(source, node)
+    if not text and kind in _ONE_LINERS:
+        text = _comment_after(source, node)
     if not text:
         return ""
     plain: list[str] = []
@@ -182,9 +207,34 @@ def _comment_before(source: bytes, node: Node) -> str:
         if before.end_point.row + 1 < below.start_point.row:  # a blank line between
             break
         if "comment" in before.type:
+            if _is_trailing(before):
+                break
             comments.append(_text(source, before)[: 8 * _MAX_DOC_CHARS])
         below, before = before, before.prev_sibling
     return "\n".join(reversed(comments))
+
+
+def _is_trailing(comment: Node) -> bool:
+    """Whether a comment stands on the line of what comes before it, and so belongs to that."""
+    before = comment.prev_sibling
+    if before is None or "comment" in before.type or not before.end_point.column:
+        return False
+    return before.end_point.row == comment.start_point.row
+
+
+def _comment_after(source: bytes, node: Node) -> str:
+    """The way of fields and constants: a comment on the same line."""
+    row = node.end_point.row
+    while node.next_sibling is None and node.parent is not None and node.parent.type in _WRAPPERS:
+        node = node.parent
+    after = node.next_sibling
+    while after is not None and after.start_point.row == row:
+        if "comment" in after.type:
+            return _text(source, after).lstrip("/*!<# ").removesuffix("*/").strip()
+        if after.type not in {",", ";"}:
+            break
+        after = after.next_sibling
+    return ""
 
 
 def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
