@@ -8,18 +8,20 @@ exactly one chunk, and chunks begin at line starts unless a single line is longe
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tree_sitter import Node
 
+from conexus.parsing.embedded import EMBEDDED_TEXT
 from conexus.parsing.positions import LineTable
 from conexus.types import Symbol, SymbolKind, TextChunk
 
 _OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by itself it says too little
 _TAIL_BYTES = 40  # closing brackets and blank lines go with what they close
 _UTF8_MASK, _UTF8_INSIDE = 0xC0, 0x80  # bytes of a character after its first
-_NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.MODULE})
+_NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY})
 _GLUED = ("comment", "decorator", "attribute_item", "annotation")
 
 
@@ -33,8 +35,16 @@ class _Piece:
     """Whether it describes what follows."""
 
 
+_NO_TREES: Mapping[tuple[int, int], Node] = MappingProxyType({})
+
+
 def chunk_tree(
-    source: bytes, root: Node, symbols: Sequence[Symbol], lines: LineTable, max_bytes: int
+    source: bytes,
+    root: Node,
+    symbols: Sequence[Symbol],
+    lines: LineTable,
+    max_bytes: int,
+    embedded: Mapping[tuple[int, int], Node] = _NO_TREES,
 ) -> tuple[TextChunk, ...]:
     """Cut a parsed file.
 
@@ -44,12 +54,13 @@ def chunk_tree(
         symbols: Its definitions by position, as :func:`conexus.parsing.symbols.extract` gives them.
         lines: Its line table.
         max_bytes: No chunk is longer, but for one that ends with a short tail.
+        embedded: Syntax trees of parts in another language, by their first and end byte.
 
     Returns:
         Chunks in order that cover ``source`` without gap or overlap; none for an empty file.
     """
     starts = [symbol.span.start_byte for symbol in symbols]
-    pieces = _whole_lines(_pieces(source, root, max_bytes), lines, max_bytes)
+    pieces = _whole_lines(_pieces(source, root, max_bytes, embedded), lines, max_bytes)
     return _described(source, _merged(source, pieces, symbols, starts, max_bytes), symbols, starts, lines)
 
 
@@ -61,7 +72,7 @@ def chunk_lines(
     return _described(source, pieces, symbols, [symbol.span.start_byte for symbol in symbols], lines)
 
 
-def _pieces(source: bytes, root: Node, max_bytes: int) -> Iterator[_Piece]:
+def _pieces(source: bytes, root: Node, max_bytes: int, embedded: Mapping[tuple[int, int], Node]) -> Iterator[_Piece]:
     """Cut where nodes end, going into those that are too large. Iterative: trees can be very deep."""
     position = 0
     stack: list[Node] = [root]
@@ -75,6 +86,8 @@ def _pieces(source: bytes, root: Node, max_bytes: int) -> Iterator[_Piece]:
         elif node.child_count:
             # What follows the last child still belongs to the node: it comes with the next piece.
             stack.extend(reversed(node.children))
+        elif node.type == EMBEDDED_TEXT and (node.start_byte, end) in embedded:
+            stack.append(embedded[node.start_byte, end])
         else:
             for start, stop in _windows(source, position, end, max_bytes):
                 yield _Piece(start, stop)
@@ -150,7 +163,9 @@ def _is_definition(piece: _Piece, symbols: Sequence[Symbol], starts: Sequence[in
         if symbol.kind in _NOT_A_CHUNK:
             continue
         length = symbol.span.end_byte - symbol.span.start_byte
-        if symbol.span.end_byte > piece.end or (size >= _OWN_CHUNK_BYTES and 2 * length > size):
+        goes_on = symbol.span.end_byte > piece.end and symbol.kind is not SymbolKind.MODULE
+        fills = size >= _OWN_CHUNK_BYTES and 2 * length > size
+        if goes_on or fills:
             return True
     return False
 

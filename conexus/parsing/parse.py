@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tree_sitter import Node, Parser, Tree
+from collections.abc import Sequence
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
-from conexus.parsing.grammars import Grammar, grammar_of
+from conexus.parsing.embedded import parse_embedded
+from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import Language
 from conexus.parsing.notebooks import chunk_notebook
+from conexus.parsing.outline import outlined
 from conexus.parsing.positions import LineTable
 from conexus.parsing.symbols import Extraction, extract
-from conexus.types import Import, ParsedFile, ParseMode, Reference, Symbol
+from conexus.types import ParsedFile, ParseMode, Symbol
 
 
 def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree: bool = True) -> ParsedFile:
@@ -36,46 +38,21 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
     if language.name == "notebook" and (cells := chunk_notebook(source, root, lines, max_chunk)):
         return ParsedFile(name, "utf-8", ParseMode.TREE, cells)
     found = extract(grammar, source, root, lines)
-    for node_type, inner in language.embedded:
-        found = _joined(found, _embedded(source, root, lines, node_type, inner))
-    chunks = chunk_tree(source, root, found.symbols, lines, max_chunk)
+    found = Extraction(outlined(language.name, found.symbols, source, lines), found.references, found.imports)
+    parts = parse_embedded(source, root, lines, language)
+    if parts:
+        found = _joined((found, *(part.found for part in parts)))
+    trees = {(part.start, part.end): part.root for part in parts}
+    chunks = chunk_tree(source, root, found.symbols, lines, max_chunk, trees)
     return ParsedFile(name, "utf-8", ParseMode.TREE, chunks, found.symbols, found.references, found.imports)
 
 
-def _embedded(source: bytes, root: Node, lines: LineTable, node_type: str, inner: str) -> Extraction:
-    """Parse the parts of a file that are in another language, in place, so that positions stay those of the file."""
-    ranges = [
-        content.range
-        for node in _nodes_of(root, node_type)
-        for content in node.named_children
-        if content.type == "raw_text"
-    ]
-    if not ranges:
-        return Extraction((), (), ())
-    grammar = grammar_of(inner)
-    language = grammar.parser.language
-    parser = Parser(language, included_ranges=ranges)
-    tree: Tree = parser.parse(source)
-    return extract(Grammar(parser, grammar.definitions, grammar.references), source, tree.root_node, lines)
-
-
-def _nodes_of(root: Node, node_type: str) -> list[Node]:
-    found: list[Node] = []
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.type == node_type:
-            found.append(node)
-        else:
-            stack.extend(reversed(node.named_children))
-    return found
-
-
-def _joined(outer: Extraction, inner: Extraction) -> Extraction:
+def _joined(found: Sequence[Extraction]) -> Extraction:
     def position(symbol: Symbol) -> tuple[int, int]:
         return symbol.span.start_byte, -symbol.span.end_byte
 
-    symbols = tuple(sorted((*outer.symbols, *inner.symbols), key=position))
-    references: tuple[Reference, ...] = (*outer.references, *inner.references)
-    imports: tuple[Import, ...] = (*outer.imports, *inner.imports)
-    return Extraction(symbols, references, imports)
+    return Extraction(
+        tuple(sorted((symbol for part in found for symbol in part.symbols), key=position)),
+        tuple(reference for part in found for reference in part.references),
+        tuple(imported for part in found for imported in part.imports),
+    )

@@ -106,15 +106,16 @@ def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
 def _nest(found: Iterable[_Found], source: bytes, lines: LineTable) -> tuple[Symbol, ...]:
     """Give each definition its enclosing ones; ``found`` is sorted by position, outer ones first."""
     symbols: list[Symbol] = []
-    enclosing: list[tuple[int, str, str]] = []  # (end byte, qualified name, kind)
+    enclosing: list[tuple[Node, str, str]] = []  # (definition, qualified name, kind)
     for item in found:
-        while enclosing and enclosing[-1][0] <= item.node.start_byte:
+        # Several names of one definition (`a, b = 1`) are siblings.
+        while enclosing and (enclosing[-1][0].end_byte <= item.node.start_byte or enclosing[-1][0] == item.node):
             enclosing.pop()
         parent, parent_kind = (enclosing[-1][1], enclosing[-1][2]) if enclosing else ("", "")
         if item.receiver:
             last = item.receiver.replace("::", ".").replace("->", ".").replace(":", ".").strip(".")
             parent, parent_kind = (f"{parent}.{last}" if parent and not parent.endswith(last) else last), "container"
-        enclosing.append((item.node.end_byte, _joined(parent, item.name), item.kind))
+        enclosing.append((item.node, _joined(parent, item.name), item.kind))
         if item.kind == "container":
             continue
         kind = SymbolKind(item.kind)

@@ -1,0 +1,5 @@
+(table . (_) @name) @table
+(table_array_element . (_) @name) @table
+(document (pair . (_) @name) @key)
+(table (pair . (_) @name) @key)
+(table_array_element (pair . (_) @name) @key)

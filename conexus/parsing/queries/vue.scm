@@ -1,0 +1,2 @@
+;; references
+((tag_name) @ref (#match? @ref "^[A-Z]|-"))
