@@ -224,8 +224,11 @@ def _is_trailing(comment: Node) -> bool:
 
 
 def _comment_after(source: bytes, node: Node) -> str:
-    """The way of fields and constants: a comment on the same line."""
+    """The way of fields and constants: a comment on the same line, or Python's string below."""
     row = node.end_point.row
+    below = node.next_sibling if node.type == "assignment" else None
+    if below is not None and below.type == "string" and below.start_point.row == row + 1:
+        return _text(source, below).strip(_QUOTES)
     while node.next_sibling is None and node.parent is not None and node.parent.type in _WRAPPERS:
         node = node.parent
     after = node.next_sibling
