@@ -1,0 +1,334 @@
+"""Finds passwords, keys and tokens in a text and blanks them out. Pure.
+
+What is replaced keeps its length in UTF-8 and its line breaks, so that every byte offset and
+line number of the text stays right. Three kinds of rule, each linear in the text:
+
+- tokens that tell themselves by their form (``ghp_…``, ``AKIA…``, JSON web tokens, …);
+- values that tell themselves by their place (private key blocks, passwords in URLs);
+- literals given to a name such as ``api_key``, where the literal looks random.
+
+The first character of every token form is a literal, since that lets the regex engine skip
+ahead; the boundary before it is looked up afterwards. Runs are possessive (``{n,}+``): a
+hostile text cannot make them backtrack.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+Range = tuple[int, int]
+
+_MARK = "[redacted]"
+_LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() splits at
+_BETWEEN_BREAKS = re.compile(f"[^{_LINE_BREAKS}]+")
+
+# ------------------------------------------------------------------ tokens by form
+
+_TOKEN_FORMS = (
+    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS access key id
+    r"AIza[\w-]{35}(?![\w-])",  # Google API key
+    r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
+    r"(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])",  # Twilio account and key
+    r"SG\.[\w-]{16,32}\.[\w-]{32,64}+",  # SendGrid
+    r"GOCSPX-[\w-]{28}",  # Google OAuth client
+    r"NRAK-[A-Z0-9]{27}",  # New Relic
+    r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",  # Postman
+    r"dapi[0-9a-f]{32}(?![A-Za-z0-9])",  # Databricks
+    r"dckr_pat_[\w-]{20,}+",  # Docker Hub
+    r"do[opr]_v1_[0-9a-f]{64}",  # DigitalOcean
+    r"gh[pousr]_[A-Za-z0-9]{36,}+",  # GitHub
+    r"github_pat_\w{22,}+",
+    r"gl(?:pat|dt|rt|ptt|cbt|oas|soat|ft|imt|agent|ffct)-[\w-]{20,}+",  # GitLab
+    r"glsa_\w{32,}+",  # Grafana
+    r"hf_[A-Za-z0-9]{30,}+",  # Hugging Face
+    r"hv[sb]\.[\w-]{24,}+",  # HashiCorp Vault
+    r"pypi-[\w-]{50,}+",
+    r"sk_(?:live|test)_[A-Za-z0-9]{16,}+",  # Stripe
+    r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",  # Shopify
+    r"sk-(?:ant-|proj-|svcacct-|admin-)?[\w-]{32,}+",  # Anthropic, OpenAI
+    r"sq0(?:atp|csp)-[\w-]{22,}+",  # Square
+    r"whsec_[A-Za-z0-9+/=]{24,}+",  # webhook signing
+    r"xapp-\d-[A-Z0-9]{8,}+-\d{8,}+-[0-9a-f]{32,}+",  # Slack app
+    r"xox[abeoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}+",  # Slack
+    r"ya29\.[\w-]{20,}+",  # Google OAuth access
+)
+
+
+def _by_first_character(forms: tuple[str, ...]) -> re.Pattern[str]:
+    """Join the forms to one branch for each first character, so that the engine skips ahead on those.
+
+    A token starts where no character of a token stands before it: this also keeps the search linear, for a
+    run of such characters is then tried from its start only. That is looked up after the first letters,
+    which seldom match.
+    """
+    branches: dict[str, list[str]] = {}
+    for form in forms:
+        choice = re.match(r"\(\?:([A-Za-z|]+)\)", form)
+        rest = form[choice.end() :] if choice else form
+        for head in choice.group(1).split("|") if choice else [""]:
+            letters = re.match(r"[A-Za-z]{1,3}", head + rest)
+            size = letters.end() if letters else 0
+            first = (head + rest)[:size]
+            branches.setdefault(first[0], []).append(f"{first[1:]}(?<![\\w-]{first}){(head + rest)[size:]}")
+    return re.compile("|".join(f"{first}(?:{'|'.join(rests)})" for first, rests in branches.items()), re.ASCII)
+
+
+_TOKEN = _by_first_character(_TOKEN_FORMS)
+
+_ANCHORED_TOKENS = (  # begin with letters so frequent that a look for the whole literal is cheaper
+    ("eyJ", re.compile(r"eyJ(?<![\w-]eyJ)[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*+", re.ASCII)),  # JSON web token
+    ("npm_", re.compile(r"npm_(?<![\w-]npm_)[A-Za-z0-9]{36,}+", re.ASCII)),
+    ("rk_live_", re.compile(r"rk_live_(?<![\w-]rk_live_)[A-Za-z0-9]{16,}+", re.ASCII)),  # Stripe, restricted
+    ("lin_api_", re.compile(r"lin_api_(?<![\w-]lin_api_)[A-Za-z0-9]{32,}+", re.ASCII)),  # Linear
+)
+
+# ------------------------------------------------------------------ values by place
+
+_MAX_KEY_CHARS = 32_768  # a 16,384-bit RSA key in PEM has 13,000
+_KEY_HEADER = re.compile(r"BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}|Private-Lines: \d{1,4}")
+_KEY_FOOTER = re.compile(r"-{4,5} ?END |Private-MAC: ")
+_KEY_RUN = re.compile(r"\\[nrt]|([A-Za-z0-9+/=_-]{4,}+)")
+_LONG_RUN_CHARS = 16  # no shorter line inside a key, save its last
+_KEY_SHARE = 0.6  # of a key block is made of long runs; code between two header literals is not
+
+_URL_PASSWORD = re.compile(r"://[^\s/?#\"'`<>@:]{0,64}+:([^\s/\"'`<>@]{3,256}+)@[\w\[$%{-]")
+
+_PLACES = (  # a literal that must be there, cheap to look for, and the form whose first group is the secret
+    ("earer ", re.compile(r"[Bb]earer ([\w.~+/=-]{20,}+)", re.ASCII)),
+    ("uthorization", re.compile(r"[Bb]asic ([A-Za-z0-9+/]{16,}+={0,2})")),
+    ("AccountKey=", re.compile(r"AccountKey=([A-Za-z0-9+/]{40,}+={0,2})")),  # Azure
+    ("SharedAccessKey=", re.compile(r"SharedAccessKey=([A-Za-z0-9+/]{40,}+={0,2})")),
+    ("sig=", re.compile(r"[?&;]sig=([A-Za-z0-9%+/=]{40,}+)")),
+    ("hooks.slack.com/", re.compile(r"hooks\.slack\.com/(?:services|workflows)/([A-Za-z0-9+/]{20,}+)")),
+    ("/api/webhooks/", re.compile(r"/api/webhooks/(\d{15,20}/[\w-]{40,}+)", re.ASCII)),  # Discord
+    ("telegram.org/bot", re.compile(r"telegram\.org/bot(\d{8,10}:[\w-]{35})", re.ASCII)),
+    ("machine ", re.compile(r"login\s{1,9}\S{1,128}\s{1,9}password\s{1,9}(\S{4,256}+)")),  # .netrc
+)
+
+# ------------------------------------------------------------------ literals by name
+
+_ASSIGNMENT = re.compile(
+    r"""[=:][=>]?[ \t]*+
+    (?: (?:[A-Za-z@]{0,2})\\?(?P<quote>["'`]) (?P<quoted>[^\s"'`\\]{6,}+)
+      | (?=[A-Za-z+/_!@\#%^*~.?-]{0,64}+\d) (?P<bare>(?:\d{8,10}:)?[A-Za-z0-9+/_!@\#%^*~.?-]{10,}+) )""",
+    re.VERBOSE,
+)
+_QUOTED_REST = re.compile(r"(?:[^\s\"'`\\]|\\[^\s])*+")
+_BARE_REST = re.compile(r"[A-Za-z0-9+/=_!@#%^*~.?:$-]*+")
+_BARE_END = "\n\r \t\"'`;,&<|)"
+
+_MAX_NAME_CHARS = 96  # looked back from the separator, the type annotation included
+_LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passwd|pwd"
+_SECRET_NAME = re.compile(
+    rf"(?P<password>{_LOGIN_WORDS})(?:\d|_?value|_?base)?@|(?:secret|token|credentials?"
+    r"|(?:api|access|auth|private|secret|encryption|signing|account|master|shared|storage|client|session|service|app)"
+    r"[_-]?key(?:[_-]?(?:id|base))?|authorization)s?(?:\d|_?value|_?base|_?base64)?@"
+)
+_AFTER_NAME = " \t\r\"'`])\\!?=>:"  # between the end of a name and the separator
+_ANNOTATION = re.compile(r":\s*&?['\w.\[\]| ]{1,40}$")
+
+_PLACEHOLDER = re.compile(
+    r"example|change[_-]?(?:me|this|it)|placeholder|dummy|sample|your[_-]?|my[_-]?(?:secret|pass|token|key|api)"
+    r"|x{4}|0{6}|\*{4}|\.{3}|1234567|abcdef|qwerty|todo|fixme|insert|replace|redacted|not[_-]?(?:a[_-]?)?real|fake"
+    r"|(?:pass(?:word|wd|phrase)?|secret|token|key|credentials?|test(?:ing)?|user(?:name)?|pw|pwd|foo|bar|baz|none|null"
+    r"|true|false|undefined|default|empty|string|str|unset|env|hidden|masked|removed)$",
+    re.IGNORECASE,
+)
+_PLACEHOLDER_STARTS = re.compile(r"(?:foo|bar|baz|test|pass(?:word)?|secret)[\d_-]{0,4}$", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\$\{|\{\{|#\{|%\(|%[sdr]\b|\$\(|^<.*>$|^\{.*\}$|^\$\w+$|^%\w+%$|^__\w+__$|\{[A-Za-z_.]*\}")
+_CODE = re.compile(
+    r"^[./~@]|://|^(?:self|this|os|process|env|settings|config|std|sys)[.:]|::|\.(?:py|js|ts|go|json|txt)$"
+)
+_WORDS = re.compile(r"(?:[A-Za-z]+\d{0,4}|\d{1,4})(?:[_.:/\\@+ -]+(?:[A-Za-z]+\d{0,4}|\d{1,4}))*[_.:/-]*$")
+_DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
+_SPECIAL = re.compile(r"[^\w.:/+-]")
+
+_MAX_BARE_REST_CHARS = 256  # keeps a chain of such values linear
+_MAX_VALUE_CHARS = 4096  # longer literals are data
+_MIN_DISTINCT = 6  # a random token of 16 characters has fewer once in a million
+_MIN_PASSWORD_BITS = 2.4  # "aaaa1111" has 1.0, "Summer24" 2.75
+_MIN_RANDOM_BITS = 3.0  # 16 random hex digits have 3.0 or more nine times in ten, English words of that length 3.2
+_MIN_TOKEN_CHARS = 12
+
+
+def redact(text: str) -> tuple[str, int]:
+    """Replace every secret by a placeholder of the same length.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text, with as many UTF-8 bytes and the same line breaks as before, and the number of secrets.
+    """
+    count = 0
+    if "PRIVATE KEY" in text or "Private-Lines: " in text:
+        text, count = _without_private_keys(text)
+    found = sorted(_secrets(text))
+    if not found:
+        return text, count
+    pieces = []
+    done = 0
+    for start, end in found:
+        if end <= done:
+            continue
+        count += start >= done
+        pieces += [text[done:start], _placeholder(text[max(start, done) : end])]
+        done = end
+    return "".join([*pieces, text[done:]]), count
+
+
+def _placeholder(secret: str) -> str:
+    return _BETWEEN_BREAKS.sub(_fill, secret)
+
+
+def _fill(match: re.Match[str]) -> str:
+    size = len(match.group().encode("utf-8", "surrogatepass"))
+    return _MARK.ljust(size, "*") if size >= len(_MARK) else "*" * size
+
+
+def _secrets(text: str) -> Iterator[Range]:
+    """Yield the ranges of all secrets but private keys; they may overlap."""
+    yield from _tokens(text)
+    for anchor, pattern in _PLACES:
+        if anchor in text:
+            for match in pattern.finditer(text):
+                if not _is_dummy(match.group(1)) and not _WORDS.match(match.group(1)):
+                    yield match.span(1)
+    for match in _URL_PASSWORD.finditer(text):
+        if not _is_placeholder(match.group(1)):
+            yield match.span(1)
+    yield from _assigned(text)
+
+
+def _tokens(text: str) -> Iterator[Range]:
+    patterns = [_TOKEN, *(pattern for anchor, pattern in _ANCHORED_TOKENS if anchor in text)]
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            if not _is_dummy(match.group()):
+                yield match.span()
+
+
+# ------------------------------------------------------------------ private keys
+
+
+def _without_private_keys(text: str) -> tuple[str, int]:
+    pieces = []
+    done = count = 0
+    headers = list(_KEY_HEADER.finditer(text))
+    next_starts = [header.start() for header in headers[1:]] + [len(text)]
+    for header, next_start in zip(headers, next_starts, strict=False):
+        start = header.end()
+        limit = min(next_start, start + _MAX_KEY_CHARS)
+        footer = _KEY_FOOTER.search(text, start, limit)
+        end = footer.start() if footer else start + _length_of_key_lines(text[start:limit])
+        body = text[start:end]
+        if _is_key_body(body):
+            pieces += [text[done:start], _KEY_RUN.sub(_blank_run, body)]
+            done = end
+            count += 1
+    return "".join([*pieces, text[done:]]), count
+
+
+def _blank_run(match: re.Match[str]) -> str:
+    return match.group() if match.group(1) is None else _placeholder(match.group())
+
+
+def _is_key_body(body: str) -> bool:
+    long_runs = sum(len(run) for run in _KEY_RUN.findall(body) if len(run) >= _LONG_RUN_CHARS)
+    return long_runs > _KEY_SHARE * sum(map(len, body.split())) and not _is_dummy(body)
+
+
+def _length_of_key_lines(text: str) -> int:
+    """Length of the leading lines that look like base64, for a key that is cut off."""
+    length = 0
+    for line in text.splitlines(keepends=True):
+        if line.strip(" \t\r\n\"'\\n+;") and not any(len(run) >= _LONG_RUN_CHARS for run in _KEY_RUN.findall(line)):
+            break
+        length += len(line)
+    return length
+
+
+# ------------------------------------------------------------------ literals by name
+
+
+def _assigned(text: str) -> Iterator[Range]:
+    for match in _ASSIGNMENT.finditer(text):
+        is_quoted = match.lastgroup == "quoted"
+        start, end = match.span(match.lastgroup or 0)
+        name = _secret_name(text, match.start())
+        if name is None:
+            continue
+        end = _quoted_end(text, match) if is_quoted else _bare_end(text, end)
+        if end and _looks_secret(text[start:end], is_password=name["password"] is not None, is_quoted=is_quoted):
+            yield start, end
+
+
+def _quoted_end(text: str, match: re.Match[str]) -> int:
+    """End of the whole literal, or 0 where it does not close: then it is prose."""
+    end = match.end()
+    if text[end : end + 1] == "\\" and text[match.start("quote") - 1] != "\\":
+        rest = _QUOTED_REST.match(text, end, end + _MAX_VALUE_CHARS)
+        end = rest.end() if rest else end
+    return end if text[end : end + 1] in ("\\", match["quote"]) else 0
+
+
+def _bare_end(text: str, end: int) -> int:
+    """End of the whole value, or 0 where it goes over into code."""
+    rest = _BARE_REST.match(text, end, end + _MAX_BARE_REST_CHARS)
+    end = rest.end() if rest else end
+    return end if end == len(text) or text[end] in _BARE_END else 0
+
+
+def _secret_name(text: str, end: int) -> re.Match[str] | None:
+    """Match the name that stands on the line before ``end``, if it is one for a secret."""
+    head = text[max(0, end - _MAX_NAME_CHARS) : end].lower()
+    head = head[head.rfind("\n") + 1 :].rstrip(_AFTER_NAME)
+    return _SECRET_NAME.search(head + "@") or (
+        _SECRET_NAME.search(_ANNOTATION.sub("", head).rstrip(_AFTER_NAME) + "@") if ":" in head else None
+    )
+
+
+def _looks_secret(value: str, *, is_password: bool, is_quoted: bool) -> bool:
+    has_digit = _DIGIT.search(value) is not None
+    if len(value) > _MAX_VALUE_CHARS or not _LETTER.search(value):
+        return False
+    if is_password and is_quoted:
+        if not (has_digit or _SPECIAL.search(value)) or ("_" in value and _WORDS.match(value)):
+            return False
+        least_bits = _MIN_PASSWORD_BITS
+    else:
+        if not has_digit or len(value) < _MIN_TOKEN_CHARS or _WORDS.match(value):
+            return False
+        least_bits = _MIN_RANDOM_BITS
+    return not _is_placeholder(value) and not _CODE.search(value) and _entropy_bits(value) >= least_bits
+
+
+def _is_placeholder(value: str) -> bool:
+    return (
+        value.startswith(_MARK)
+        or not value.strip("*x.-_")
+        or _PLACEHOLDER.search(value) is not None
+        or _PLACEHOLDER_STARTS.match(value) is not None
+        or _TEMPLATE.search(value) is not None
+    )
+
+
+def _is_dummy(token: str) -> bool:
+    """Whether a token of the right form is one that no service gave out."""
+    return (
+        len(set(token)) < _MIN_DISTINCT
+        or "EXAMPLE" in token
+        or _MARK in token
+        or "xxxxxx" in token.lower()
+        or (token.islower() and _WORDS.match(token) is not None)
+    )
+
+
+def _entropy_bits(value: str) -> float:
+    """Shannon entropy in bits a character, 0 or more."""
+    size = len(value)
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())

@@ -1,0 +1,379 @@
+"""Secrets are replaced, nothing else is, and every offset stays right.
+
+No literal here looks like a secret: each one is put together at run time.
+"""
+
+import base64
+import json
+import random
+import string
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from detect_secrets.core.scan import scan_file
+from detect_secrets.settings import default_settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from conexus.parsing.secrets import redact
+
+RANDOM = random.Random(20260101)  # noqa: S311 - the same secrets in every run
+ALNUM = string.ascii_letters + string.digits
+URL_SAFE = ALNUM + "-_"
+HEX = "0123456789abcdef"
+UPPER = string.ascii_uppercase + "234567"
+
+
+def pick(alphabet: str, count: int) -> str:
+    return "".join(RANDOM.choices(alphabet, k=count))
+
+
+def strong(alphabet: str, count: int) -> str:
+    """A random text that holds a digit and a letter."""
+    return pick(alphabet, count - 4) + "k7" + "Q9"
+
+
+def jwt() -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return ".".join([part({"alg": "HS256", "typ": "JWT"}), part({"sub": pick(ALNUM, 12), "n": 1}), pick(URL_SAFE, 43)])
+
+
+def pem(kind: str, lines: int = 12) -> str:
+    body = "\n".join(pick(ALNUM + "+/", 64) for _ in range(lines)) + "\n" + pick(ALNUM, 23) + "="
+    return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n"
+
+
+BASE64 = ALNUM + "+/"
+TOKENS = {
+    "aws id": "AKIA" + pick(UPPER, 16),
+    "aws session id": "ASIA" + pick(UPPER, 16),
+    "github": "gh" + "p_" + pick(ALNUM, 36),
+    "github app": "gh" + "s_" + pick(ALNUM, 36),
+    "github fine-grained": "github" + "_pat_" + pick(ALNUM, 22) + "_" + pick(ALNUM, 59),
+    "gitlab": "gl" + "pat-" + pick(URL_SAFE, 20),
+    "slack bot": "xo" + "xb-" + pick(string.digits, 12) + "-" + pick(string.digits, 12) + "-" + pick(ALNUM, 24),
+    "slack app": "xa" + "pp-1-" + pick(UPPER, 11) + "-" + pick(string.digits, 13) + "-" + pick(HEX, 64),
+    "stripe": "sk" + "_live_" + pick(ALNUM, 24),
+    "stripe restricted": "rk" + "_live_" + pick(ALNUM, 24),
+    "google": "AI" + "za" + pick(URL_SAFE, 34) + "x",
+    "google oauth": "GOC" + "SPX-" + pick(URL_SAFE, 28),
+    "openai": "sk" + "-" + pick(ALNUM, 20) + "T3Blbk" + "FJ" + pick(ALNUM, 20),
+    "openai project": "sk" + "-proj-" + pick(URL_SAFE, 100),
+    "anthropic": "sk" + "-ant-api03-" + pick(URL_SAFE, 93) + "AA",
+    "npm": "np" + "m_" + pick(ALNUM, 36),
+    "pypi": "py" + "pi-" + "AgEIcHlwaS5vcmc" + pick(URL_SAFE, 80),
+    "hugging face": "h" + "f_" + pick(string.ascii_letters, 34),
+    "sendgrid": "SG" + "." + pick(URL_SAFE, 22) + "." + pick(URL_SAFE, 43),
+    "twilio": "S" + "K" + pick(HEX, 32),
+    "digitalocean": "do" + "p_v1_" + pick(HEX, 64),
+    "databricks": "da" + "pi" + pick(HEX, 32),
+    "docker": "dck" + "r_pat_" + pick(URL_SAFE, 27),
+    "vault": "hv" + "s." + pick(URL_SAFE, 24),
+    "shopify": "shp" + "at_" + pick(HEX, 32),
+    "square": "sq" + "0csp-" + pick(URL_SAFE, 43),
+    "linear": "lin" + "_api_" + pick(ALNUM, 40),
+    "grafana": "gl" + "sa_" + pick(ALNUM, 32) + "_" + pick(HEX, 8),
+    "age": "AGE-" + "SECRET-KEY-1" + pick(UPPER, 58),
+    "jwt": jwt(),
+}
+"""Tokens known by their form, wherever they stand."""
+
+PLACES = {
+    "url": ("db = 'postgresql://app:{}@db.internal:5432/main'", strong(ALNUM, 14)),
+    "url without user": ("redis://:{}@cache:6379/0", strong(ALNUM, 16)),
+    "url short": ("https://deploy:{}@git.internal/x.git", "s3" + "cr3t"),
+    "bearer": ('curl -H "Authorization: Bearer {}" https://api.internal', strong(ALNUM, 40)),
+    "basic": ('headers = {{"Authorization": "Basic {}"}}', base64.b64encode(strong(ALNUM, 20).encode()).decode()),
+    "azure storage": ("AccountName=a;AccountKey={};EndpointSuffix=core", pick(BASE64, 84) + "k7=="),
+    "azure signature": ("https://a.blob.internal/c?sv=2022&sig={}&se=1", pick(ALNUM, 40) + "%2Bk7%3D"),
+    "slack hook": (
+        "https://hooks.slack.com/services/{}",
+        "T" + pick(UPPER, 8) + "/B" + pick(UPPER, 8) + "/" + strong(ALNUM, 24),
+    ),
+    "telegram": ("https://api.telegram.org/bot{}/getMe", "7" + pick(string.digits, 8) + ":AA" + pick(URL_SAFE, 33)),
+    "netrc": ("machine git.internal login deploy password {}", strong(ALNUM, 14)),
+    "python": ('API_KEY = "{}"', strong(ALNUM, 32)),
+    "python annotated": ('api_key: str = "{}"', strong(ALNUM, 32)),
+    "python keyword": ('connect(user="app", password="{}")', strong(ALNUM, 10) + "!"),
+    "python dict": ("config['client_secret'] = '{}'", strong(ALNUM, 24)),
+    "json": ('{{"user": "app", "password": "{}"}}', strong(ALNUM, 12)),
+    "json in a string": (r'body = "{{\"api_key\": \"{}\"}}"', strong(ALNUM, 24)),
+    "javascript": ("const secretKey = `{}`;", strong(ALNUM, 24)),
+    "go": ('password := "{}"', strong(ALNUM, 12)),
+    "php": ("'db_password' => '{}',", strong(ALNUM, 12)),
+    "rust": ('let auth_token: &str = "{}";', strong(ALNUM, 24)),
+    "csharp": ('string Password = @"{}";', strong(ALNUM, 12)),
+    "escaped": ('password = "{}"', strong(ALNUM, 8) + r"\"" + strong(ALNUM, 8)),
+    "punctuation": ('password = "{}"', strong(ALNUM, 8) + "(;)&[$]{<" + strong(ALNUM, 4)),
+    "dotenv": ("SECRET_KEY={}", strong(ALNUM, 40)),
+    "yaml": ("  access_token: {}", strong(ALNUM, 32)),
+    "aws credentials": ("aws_secret_access_key = {}", strong(BASE64, 40)),
+    "npmrc": ("//registry.internal/:_authToken={}", strong(ALNUM, 36)),
+    "connection string": ("Server=db;User Id=sa;Password={};Encrypt=yes", strong(ALNUM, 16)),
+    "telegram in an environment file": ("BOT_TOKEN={}", "7" + pick(string.digits, 8) + ":AA" + pick(URL_SAFE, 33)),
+    "colon inside": ("db_password={}", strong(ALNUM, 12) + ":" + strong(ALNUM, 6) + "==x"),
+    "query": ("https://api.internal/v1?limit=3&api_key={}&x=1", strong(ALNUM, 32)),
+}
+"""Lines with a slot, and what to put there."""
+
+
+def oracle(text: str, folder: Path) -> set[str]:
+    """What detect-secrets finds in a text, as it finds it in a Python file."""
+    path = folder / "planted.py"
+    path.write_text(text)
+    with default_settings():
+        return {secret.secret_value or "" for secret in scan_file(str(path))}
+
+
+def assert_shape_kept(before: str, after: str) -> None:
+    assert len(after.encode("utf-8", "surrogatepass")) == len(before.encode("utf-8", "surrogatepass"))
+    assert [len(x.encode("utf-8", "surrogatepass")) for x in after.splitlines(keepends=True)] == [
+        len(x.encode("utf-8", "surrogatepass")) for x in before.splitlines(keepends=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("line", ['x = "{}"', "curl https://api.internal/{}/x", "# was {} until May", "{}", "f({}, 1)"])
+def test_a_token_is_known_by_its_form(kind: str, line: str) -> None:
+    """A token is replaced wherever it stands, whole, and what is around it stays."""
+    before = f"first\n{line.format(TOKENS[kind])}\nlast\n"
+
+    after, count = redact(before)
+
+    assert TOKENS[kind][8:] not in after
+    assert count == 1
+    assert after == before.replace(TOKENS[kind], "[redacted]".ljust(len(TOKENS[kind]), "*"))
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_secret_is_known_by_its_place(kind: str) -> None:
+    """The value alone is replaced; its name, quotes and line stay."""
+    line, secret = PLACES[kind]
+    before = f"import os\n{line.format(secret)}\nprint(1)\n"
+
+    after, count = redact(before)
+
+    assert count == 1
+    mark = "[redacted]".ljust(len(secret), "*") if len(secret) >= 10 else "*" * len(secret)
+    assert after == before.replace(secret, mark)
+    assert redact(after) == (after, 0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"],
+)
+def test_a_private_key_block_loses_its_body(kind: str) -> None:
+    """Header, footer and line breaks stay; no line of the key does, not even its short last one."""
+    key = pem(kind)
+
+    after, count = redact(f"before\n{key}after\n")
+
+    assert count == 1
+    assert after.startswith(f"before\n-----BEGIN {kind}-----\n")
+    assert after.endswith(f"-----END {kind}-----\nafter\n")
+    assert not any(line in after for line in key.splitlines()[1:-1])
+    assert_shape_kept(f"before\n{key}after\n", after)
+
+
+@pytest.mark.parametrize("quote", ["crlf", "escaped", "concatenated", "cut off", "headers"])
+def test_a_private_key_in_code_loses_its_body(quote: str) -> None:
+    """A key is found in a string literal, over concatenated ones, with CRLF and without an end."""
+    key = pem("RSA PRIVATE KEY")
+    lines = key.splitlines()
+    before = {
+        "crlf": key.replace("\n", "\r\n"),
+        "escaped": 'KEY = "' + key.replace("\n", "\\n") + '"\n',
+        "concatenated": "KEY = (\n" + "".join(f'    "{line}\\n"\n' for line in lines) + ")\n",
+        "cut off": "\n".join(lines[:9]) + "\n",
+        "headers": key.replace(lines[1], "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AB\n\n" + lines[1]),
+    }[quote]
+
+    after, count = redact(before)
+
+    assert count == 1
+    assert not any(line in after for line in lines[1:8])
+    assert_shape_kept(before, after)
+    assert after.count("\\n") == before.count("\\n")
+
+
+def test_code_that_names_a_key_header_is_left_alone() -> None:
+    """The code between two header literals is no key."""
+    code = (
+        'if not text.startswith("-----BEGIN PRIVATE KEY-----"):\n'
+        "    raise ValueError(text)\n"
+        'assert text.rstrip().endswith("-----END PRIVATE KEY-----")\n'
+    )
+    assert redact(code) == (code, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password = "changeme"',
+        'password = "password"',
+        'password = "<your-password-1>"',
+        'password = "${DB_PASSWORD_1}"',
+        'password = "{{ vault_db_password_1 }}"',
+        'password = "%(db_password_1)s"',
+        'password = os.environ["DB_PASSWORD_1"]',
+        'password = os.environ.get("DB_PASSWORD_1", "")',
+        "password = getpass.getpass('Password for user1: ')",
+        'password = "xxxxxxxxxxxxxxxx"',
+        'password = "****************"',
+        'token = "0000000000000000"',
+        "def login(user: str, password: SecretStr1 | None = None) -> None:",
+        'token: "RefreshTokenV2" = make()',
+        'secret_name = "prod/db2/main-credentials-v1"',
+        'token_url = "https://login.internal/oauth2/v2/token"',
+        'tokenizer = "wordpiece-uncased-30522-v2"',
+        'password_field = "user_password_1"',
+        'api_key = "your-api-key-1234"',
+        'API_KEY = "sk-your-api-key-goes-here-please-replace-it"',
+        'aws = "AKIA' + "IOSFODNN7" + 'EXAMPLE"',
+        "token = self.tokens[index1]",
+        "token = token2_of_the_next_line",
+        "api_key=settings.OPENAI_API_KEY_2",
+        'key = "sk-circle-fade-dot-with-a-very-long-name"',
+        'secret = "secret"',
+        "postgresql://user:password@localhost/db",
+        "postgresql://$USER:$PASS@localhost/db",
+        "https://user:{token}@git.internal/x",
+        "see http://localhost:8080/a@b and http://[::1]:80/",
+        'headers["Authorization"] = f"Bearer {token}"',
+        "Authorization: Bearer <access-token-value-here>",
+        "sha = 'da39a3ee5e6b4b0d3255bfef95601890afd80709'",
+        "-----BEGIN CERTIFICATE-----",
+    ],
+)
+def test_what_is_no_secret_is_left_alone(line: str) -> None:
+    """Placeholders, templates, look-ups, annotations and plain words stay as they are."""
+    assert redact(line + "\n") == (line + "\n", 0)
+
+
+def test_detect_secrets_finds_nothing_more(tmp_path: Path) -> None:
+    """What detect-secrets finds among planted secrets is gone afterwards."""
+    lines = [f'value_{i} = "{token}"' for i, token in enumerate(TOKENS.values())]
+    lines += [line.format(secret) for line, secret in PLACES.values()]
+    before = "\n".join(lines) + "\n" + pem("RSA PRIVATE KEY")
+    found = oracle(before, tmp_path)
+    assert len(found) >= 30, found
+
+    after, count = redact(before)
+
+    assert count == len(TOKENS) + len(PLACES) + 1
+    left = {value for value in oracle(after, tmp_path) if "[redacted]" not in value and "***" not in value}
+    assert left <= {"BEGIN RSA PRIVATE KEY"}  # the header stays, to say what was there
+
+
+def test_non_ascii_secrets_keep_their_length_in_bytes() -> None:
+    """A secret of letters of several bytes each gives way to as many bytes."""
+    secret = "pä55wörtSicher€" + pick(ALNUM, 4) + "7!"
+    before = f'password = "{secret}"\nnext = "ß"\n'
+
+    after, count = redact(before)
+
+    assert count == 1
+    assert secret not in after
+    assert len(after.encode()) == len(before.encode())
+    assert after.endswith('"\nnext = "ß"\n')
+
+
+MARKUP = [
+    "password",
+    "=",
+    '"',
+    "\n",
+    "\r\n",
+    "://",
+    ":",
+    "@",
+    "eyJ",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "\u2028",
+    "\x0b",
+]
+FRAGMENTS = st.sampled_from(
+    [*MARKUP, *TOKENS.values(), *(line.format(secret) for line, secret in PLACES.values()), pem("RSA PRIVATE KEY", 3)]
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.one_of(FRAGMENTS, st.text(max_size=30)), max_size=12).map("".join))
+@example('password = "aä1\ud800bcdefgh"')
+def test_bytes_and_lines_never_move(text: str) -> None:
+    """Whatever the text, its length in bytes and that of each line stay."""
+    after, count = redact(text)
+
+    assert_shape_kept(text, after)
+    assert (count == 0) == (after == text)
+
+
+HOSTILE = {
+    "one letter": "a",
+    "equals": "=",
+    "equals and blank": "= ",
+    "equals and blanks": "=" + " " * 500,
+    "colons": ":" * 7 + "a",
+    "assignments": 'password="aaaaaaa1',
+    "bare assignments": "password=a1a1a1a1a1a1",
+    "no digit": "=a",
+    "quotes": '="aaaaaaa',
+    "brackets": 'password="' + "{" * 50,
+    "words": 'secret="' + "a1_" * 600 + '"\n',
+    "chain": "password=aaaaaaaaa1:",
+    "names": "password" * 3 + ": ",
+    "backslashes": 'password="aaaaaaa\\',
+    "openai": "sk-",
+    "jwt": "eyJ-",
+    "jwt parts": "eyJaaaaaaaaaa.",
+    "slack": "xapp-1-AAAAAAAA",
+    "urls": "://a:",
+    "long urls": "://" + "a" * 300,
+    "url passwords": "://a:" + "b" * 250,
+    "key headers": "-----BEGIN RSA PRIVATE KEY-----\n",
+    "key begins": "BEGIN AAAAAAAAAAAAAAAAAAAAAAAAAAA ",
+    "key lines": "-----BEGIN RSA PRIVATE KEY-----\n" + ("A" * 15 + "1 ") * 1700,
+    "putty": "Private-Lines: 99\n",
+    "netrc": "machine login password ",
+    "bearer": "Bearer ",
+    "hex": "SK0123456789abcdef",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_text_takes_no_longer_than_a_second(kind: str) -> None:
+    """One megabyte made to provoke backtracking is done in time that is linear."""
+    text = "PRIVATE KEY machine " + HOSTILE[kind] * (1_000_000 // len(HOSTILE[kind]))
+    started = time.process_time()
+
+    after, _ = redact(text)
+
+    assert time.process_time() - started < 1.0
+    assert len(after) == len(text)
+
+
+def standard_library() -> Iterator[str]:
+    root = Path(sysconfig.get_paths()["stdlib"])
+    for path in sorted(root.rglob("*.py")):
+        if "site-packages" not in path.parts:
+            yield path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_ordinary_code_is_left_alone_and_read_fast() -> None:
+    """In the standard library there is less than one finding in 2 MB, at 15 MB/s or more (40 when alone)."""
+    texts = list(standard_library())
+    megabytes = sum(map(len, texts)) / 1e6
+    assert megabytes > 5
+    started = time.process_time()
+
+    found = sum(redact(text)[1] for text in texts)
+
+    elapsed_s = time.process_time() - started
+    assert found < megabytes / 2
+    assert megabytes / elapsed_s > 15
