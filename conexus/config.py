@@ -71,6 +71,11 @@ class IndexOptions:
         if self.parse_timeout_s <= 0 or self.parse_memory_mb < 1:
             raise ConfigError("index.parse_timeout_s and index.parse_memory_mb must be above 0")
 
+    @property
+    def rules(self) -> str:
+        """The options that decide whether a file goes in, by its content; a file read under others is read again."""
+        return f"{self.max_file_bytes} {self.max_data_bytes} {self.skip_generated:d}{self.skip_vendored:d}"
+
     def fingerprint(self, embedder: str) -> Fingerprint:
         """Hash of all that changes what an index holds; a new value means a new generation.
 

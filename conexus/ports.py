@@ -69,6 +69,10 @@ class SourceTree(Protocol):
         """
         ...
 
+    def is_forced(self, path: str) -> bool:
+        """Whether a rule of the user's lets ``path`` in whatever its content (as `!` in ``.conexusignore``)."""
+        ...
+
     def explain(self, path: str) -> Verdict:
         """Say which rule lets ``path`` in or leaves it out, by name and place alone."""
         ...
@@ -237,7 +241,7 @@ class Catalog(Protocol):
         """
         ...
 
-    def begin_index(self, view: int, fingerprint: Fingerprint, model: str, dim: int) -> IndexInfo:
+    def begin_index(self, view: int, fingerprint: Fingerprint, embedder: Embedder) -> IndexInfo:
         """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`."""
         ...
 
@@ -311,16 +315,19 @@ class Catalog(Protocol):
         """Return the path of a file, or an empty text for one that is not known."""
         ...
 
-    def symbols_named(self, index: IndexId, names: Sequence[str]) -> list[SymbolMatch]:
+    def symbols_named(self, index: IndexId, names: Sequence[str], where: PointFilter) -> list[SymbolMatch]:
         """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
         ...
 
-    def files_with_words(self, index: IndexId, stems: Sequence[str]) -> dict[FileId, tuple[int, int]]:
+    def files_with_words(
+        self, index: IndexId, stems: Sequence[str], where: PointFilter
+    ) -> dict[FileId, tuple[int, int]]:
         """Find files by their name.
 
         Args:
             index: The generation.
             stems: Stemmed words.
+            where: Applied to files; the kinds in it do not matter here.
 
         Returns:
             By file: how many of the words its name has, and how many words its name has at all.

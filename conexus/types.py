@@ -309,6 +309,8 @@ class SearchFilter:
     """Limits a search. ``None`` means no limit; an empty set matches nothing."""
 
     repos: frozenset[RepoId] | None = None
+    roots: frozenset[str] | None = None
+    """Working trees, by absolute path: tells the clones of one repository apart."""
     languages: frozenset[str] | None = None
     path_globs: tuple[str, ...] | None = None
     """Any of these, as gitignore patterns without negation: ``src/**``, ``*.py``."""
@@ -392,14 +394,16 @@ class FileRecord:
     checked_ns: int
     """Time, in ns since the epoch, before the file was last read: the racy-mtime guard needs it."""
     skipped: SkipReason | None = None
+    rules: str = ""
+    """The skip rules that were in force, as :attr:`conexus.config.IndexOptions.rules`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """What must be read and dropped so that the index matches the tree. Each sorted."""
+    """What must be read and dropped so that the index matches the tree."""
 
-    to_read: tuple[FileStat, ...]
-    to_delete: tuple[str, ...]
+    to_read: tuple[ParseJob, ...]
+    to_delete: tuple[FileRecord, ...]
     unchanged: int
 
 
@@ -455,6 +459,7 @@ class FileCommit:
 
     id: FileId
     result: FileResult
+    rules: str
     checksums: tuple[int, ...] = ()
     """:func:`conexus.lexical.vector_checksum` of each chunk's vectors."""
 
@@ -466,6 +471,8 @@ class IndexInfo:
     id: IndexId
     fingerprint: Fingerprint
     model: str
+    """Name of the embedding model; for one of the user's own, its folder."""
+    model_fingerprint: str
     dim: int
     complete: bool
     live: bool

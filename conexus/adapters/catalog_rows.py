@@ -1,0 +1,175 @@
+"""Values to rows of the catalog and back."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, cast
+from uuid import UUID
+
+from conexus.lexical import name_key, split_identifier, stem, words
+from conexus.types import (
+    Chunk,
+    ChunkId,
+    ContentHash,
+    FileCommit,
+    FileId,
+    FileRecord,
+    FileStat,
+    FileTag,
+    IndexId,
+    RepoId,
+    SkipReason,
+    Span,
+    StoredChunk,
+)
+
+FILE_COLUMNS = 18
+
+# Files whose own name says nothing: their folder's name counts as well.
+_FOLDER_FILES = re.compile(r"^(?:__init__|__main__|index|mod|lib|main|init|package|default)$", re.IGNORECASE)
+
+
+def file_row(index: IndexId, commit: FileCommit) -> tuple[object, ...]:
+    """Return a row of ``files``."""
+    result, stat, parsed = commit.result, commit.result.stat, commit.result.parsed
+    return (
+        commit.id,
+        index,
+        os.fsencode(stat.path),
+        stat.size_bytes,
+        stat.mtime_ns,
+        stat.ctime_ns,
+        stat.inode,
+        result.content_hash,
+        result.checked_ns,
+        result.skipped,
+        commit.rules,
+        result.detail or (parsed.note if parsed else ""),
+        parsed.language if parsed else None,
+        parsed.encoding if parsed else "",
+        parsed.mode if parsed else "",
+        " ".join(sorted(parsed.tags)) if parsed else "",
+        parsed.redactions if parsed else 0,
+        len(result.encoded),
+    )
+
+
+def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``chunks``."""
+    parsed = commit.result.parsed
+    if parsed is None:
+        return
+    rows = zip(parsed.chunks, commit.result.encoded, commit.checksums, strict=True)
+    for ordinal, (chunk, encoded, checksum) in enumerate(rows):
+        span = chunk.span
+        yield (
+            commit.id,
+            ordinal,
+            UUID(encoded.id).bytes,
+            span.start_byte,
+            span.end_byte,
+            span.start_line,
+            span.end_line,
+            chunk.text,
+            chunk.kind,
+            chunk.symbol,
+            chunk.signature,
+            checksum,
+            zlib.crc32(chunk.text.encode()),
+        )
+
+
+def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``symbols``."""
+    for symbol in commit.result.parsed.symbols if commit.result.parsed else ():
+        span = symbol.span
+        yield (
+            commit.id,
+            symbol.name,
+            name_key(symbol.name),
+            symbol.kind,
+            span.start_byte,
+            span.end_byte,
+            span.start_line,
+            span.end_line,
+            symbol.name_line,
+            symbol.parent,
+            symbol.signature,
+            symbol.doc,
+        )
+
+
+def reference_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``refs``."""
+    for reference in commit.result.parsed.references if commit.result.parsed else ():
+        yield commit.id, reference.name, " ".join(map(str, reference.lines))
+
+
+def import_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``imports``."""
+    for found in commit.result.parsed.imports if commit.result.parsed else ():
+        yield commit.id, found.target, found.line
+
+
+def word_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``name_words``: the stemmed words of the file's name."""
+    if commit.result.parsed is None:
+        return
+    found = name_stems(commit.result.stat.path)
+    for word in found:
+        yield word, commit.id, len(found)
+
+
+def name_stems(path: str) -> list[str]:
+    """Return the distinct stemmed words of a file's name; of its folder's too where the name says nothing."""
+    pure = PurePosixPath(path.encode("utf-8", "replace").decode())
+    name = pure.name.split(".", 1)[0] or pure.name
+    if _FOLDER_FILES.match(name):
+        name = f"{pure.parent.name} {name}"
+    return list(dict.fromkeys(stem(part) for word in words(name) for part in split_identifier(word)))
+
+
+def file_record(row: Sequence[object]) -> FileRecord:
+    """Return a row of ``files`` as a value."""
+    number, path, size, mtime_ns, ctime_ns, inode, content_hash, checked_ns, skipped, rules = cast("Sequence[Any]", row)
+    return FileRecord(
+        id=FileId(number),
+        stat=FileStat(os.fsdecode(path), size, mtime_ns, ctime_ns, inode),
+        content_hash=ContentHash(content_hash),
+        checked_ns=checked_ns,
+        skipped=SkipReason(skipped) if skipped else None,
+        rules=rules,
+    )
+
+
+def stored_chunk(repo: RepoId, row: Sequence[object]) -> StoredChunk:
+    """Return a row of ``chunks`` joined with its file as a value."""
+    (
+        chunk_id, file, ordinal, start_byte, end_byte, start_line, end_line, text, kind, symbol, signature,
+        path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks,
+    ) = cast("Sequence[Any]", row)  # fmt: skip
+    path = os.fsdecode(path)
+    return StoredChunk(
+        chunk=Chunk(
+            id=ChunkId(str(UUID(bytes=chunk_id))),
+            repo=repo,
+            path=path,
+            language=language,
+            span=Span(start_byte, end_byte, start_line, end_line),
+            text=text,
+            kind=kind,
+            symbol=symbol,
+            signature=signature,
+            tags=frozenset(FileTag(tag) for tag in tags.split()),
+        ),
+        file=FileId(file),
+        ordinal=ordinal,
+        content_hash=ContentHash(content_hash),
+        stat=FileStat(path, size, mtime_ns, ctime_ns, inode),
+        checked_ns=checked_ns,
+        file_chunks=chunks,
+    )

@@ -1,0 +1,148 @@
+"""The catalog's tables, as numbered migrations.
+
+A released migration is never edited: a change of the schema is a new entry at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from conexus.errors import IndexIncompatible
+
+_V1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('next_file', 1), ('next_index', 1);
+
+CREATE TABLE repositories (
+    id INTEGER PRIMARY KEY,
+    repo TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL
+);
+CREATE TABLE views (
+    id INTEGER PRIMARY KEY,
+    repository INTEGER NOT NULL REFERENCES repositories (id) ON DELETE CASCADE,
+    root BLOB NOT NULL UNIQUE,
+    head TEXT,
+    branch TEXT
+);
+CREATE TABLE indexes (
+    id INTEGER PRIMARY KEY,
+    view INTEGER NOT NULL REFERENCES views (id) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,
+    model TEXT NOT NULL,
+    model_fingerprint TEXT NOT NULL,
+    dim INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    complete INTEGER NOT NULL DEFAULT 0,
+    finished REAL
+);
+CREATE INDEX indexes_view ON indexes (view);
+
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    index_id INTEGER NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    checked_ns INTEGER NOT NULL,
+    skipped TEXT,
+    rules TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    language TEXT,
+    encoding TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    redactions INTEGER NOT NULL,
+    chunks INTEGER NOT NULL,
+    UNIQUE (index_id, path)
+);
+CREATE TABLE chunks (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    start_byte INTEGER NOT NULL,
+    end_byte INTEGER NOT NULL,
+    start_line INTEGER NOT NULL,
+    end_line INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    text_crc INTEGER NOT NULL
+);
+CREATE INDEX chunks_file ON chunks (file, ordinal);
+CREATE INDEX chunks_id ON chunks (id);
+CREATE TABLE symbols (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    start_byte INTEGER NOT NULL,
+    end_byte INTEGER NOT NULL,
+    start_line INTEGER NOT NULL,
+    end_line INTEGER NOT NULL,
+    name_line INTEGER NOT NULL,
+    parent TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    doc TEXT NOT NULL
+);
+CREATE INDEX symbols_file ON symbols (file);
+CREATE INDEX symbols_key ON symbols (key);
+CREATE TABLE refs (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    lines TEXT NOT NULL
+);
+CREATE INDEX refs_file ON refs (file);
+CREATE INDEX refs_name ON refs (name);
+CREATE TABLE imports (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    line INTEGER NOT NULL
+);
+CREATE INDEX imports_file ON imports (file);
+CREATE TABLE name_words (
+    word TEXT NOT NULL,
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    words INTEGER NOT NULL,
+    PRIMARY KEY (word, file)
+) WITHOUT ROWID;
+CREATE INDEX name_words_file ON name_words (file);
+
+CREATE TABLE journal (
+    index_id INTEGER NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+    file INTEGER NOT NULL,
+    PRIMARY KEY (index_id, file)
+) WITHOUT ROWID;
+
+CREATE TABLE vector_cache (
+    model TEXT NOT NULL,
+    text_hash BLOB NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (model, text_hash)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest schema, one transaction a step. Idempotent.
+
+    Raises:
+        IndexIncompatible: A later version of Conexus wrote it.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise IndexIncompatible(
+            f"the catalog has schema {version}, but this Conexus knows only up to {len(MIGRATIONS)}",
+            hint="update Conexus: pip install --upgrade conexus",
+        )
+    for number in range(version, len(MIGRATIONS)):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
+        )

@@ -1,0 +1,44 @@
+"""Compares hits with the files on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from conexus.ports import SourceTree
+from conexus.types import Freshness, IndexedView, StoredChunk
+
+_MAX_BYTES = 50_000_000
+
+
+class DiskFreshness:
+    """Tells whether a chunk is still what is on disk: by the file's times, and by its content where those changed."""
+
+    def __init__(self, tree_of: Callable[[IndexedView], SourceTree]) -> None:
+        self._tree_of = tree_of
+        self._trees: dict[int, SourceTree] = {}
+
+    def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
+        """Return whether the chunk is still what is on disk."""
+        tree = self._trees.get(view.id)
+        if tree is None:
+            tree = self._trees[view.id] = self._tree_of(view)
+        now, then = tree.stat(stored.chunk.path), stored.stat
+        if now is None:
+            return Freshness.MISSING
+        same = (now.size_bytes, now.mtime_ns, now.ctime_ns, now.inode) == (
+            then.size_bytes,
+            then.mtime_ns,
+            then.ctime_ns,
+            then.inode,
+        )
+        if same:
+            return Freshness.FRESH
+        if now.size_bytes != then.size_bytes:
+            return Freshness.STALE
+        try:
+            data = tree.read(stored.chunk.path, _MAX_BYTES)
+        except OSError:
+            return Freshness.MISSING
+        digest = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return Freshness.FRESH if digest == stored.content_hash else Freshness.STALE

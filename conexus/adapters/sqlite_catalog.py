@@ -1,0 +1,567 @@
+"""Implements Catalog with SQLite.
+
+One database for all repositories of a data folder, in WAL mode with ``synchronous=FULL``: what a
+method has written survives a power cut once it returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import numpy as np
+
+from conexus.adapters.catalog_rows import (
+    FILE_COLUMNS,
+    chunk_rows,
+    file_record,
+    file_row,
+    import_rows,
+    reference_rows,
+    stored_chunk,
+    symbol_rows,
+    word_rows,
+)
+from conexus.adapters.catalog_schema import migrate
+from conexus.errors import DiskFull, StoreBusy, StoreDamaged, StoreError
+from conexus.lexical import name_key
+from conexus.ports import Embedder
+from conexus.types import (
+    Checkout,
+    ChunkId,
+    DenseVector,
+    FileCommit,
+    FileId,
+    FileProblem,
+    FileRecord,
+    Fingerprint,
+    IndexedView,
+    IndexId,
+    IndexInfo,
+    PointFilter,
+    RepoId,
+    SkippedFile,
+    SkipReason,
+    StoredChunk,
+    SymbolKind,
+    SymbolMatch,
+    ViewStatus,
+)
+
+_T = TypeVar("_T")
+_BUSY_S = 10.0
+_MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
+_MAX_CACHED_VECTORS = 500_000
+_MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
+
+
+class SqliteCatalog:
+    """A catalog in one file, or in memory for ``:memory:``. Threads may share it."""
+
+    def __init__(self, path: str) -> None:
+        """Open or make the database.
+
+        Args:
+            path: File, in a folder that is there, or ``:memory:``.
+
+        Raises:
+            StoreDamaged: The file is no database.
+            IndexIncompatible: A later version of Conexus wrote it.
+            StoreError: The file cannot be opened or written.
+        """
+        self._path = path
+        self._lock = threading.RLock()
+        with _translated(path):
+            self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -32000")
+            migrate(self._db)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self._lock, _translated(self._path):
+            return self._db.execute(sql, parameters).fetchall()
+
+    # ------------------------------------------------------------ views and generations
+
+    def views(self) -> list[IndexedView]:
+        """Return all working trees, by name."""
+        infos: dict[int, list[IndexInfo]] = {}
+        for view, *row in self._rows(
+            "SELECT view, id, fingerprint, model, model_fingerprint, dim, complete, live FROM indexes ORDER BY id"
+        ):
+            infos.setdefault(_int(view), []).append(_index_info(row))
+        found = []
+        for view, repo, name, root in self._rows(
+            "SELECT v.id, r.repo, r.name, v.root FROM views v JOIN repositories r ON r.id = v.repository"
+        ):
+            mine = infos.get(_int(view), [])
+            live = next((info for info in mine if info.live), None)
+            building = next((info for info in reversed(mine) if not info.live), None)
+            found.append(IndexedView(_int(view), RepoId(str(repo)), str(name), _path(root), live, building))
+        return sorted(found, key=lambda view: (view.name, view.root))
+
+    def ensure_view(self, checkout: Checkout) -> IndexedView:
+        """Return the view of a working tree, made if there is none; head and branch are noted."""
+        root = os.fsencode(checkout.root)
+        with self._transaction() as db:
+            row = db.execute("SELECT id FROM repositories WHERE repo = ?", (checkout.repo,)).fetchone()
+            if row is None:
+                name = _free_name(db, checkout)
+                row = db.execute(
+                    "INSERT INTO repositories (repo, name) VALUES (?, ?) RETURNING id", (checkout.repo, name)
+                ).fetchone()
+            db.execute(
+                "INSERT INTO views (repository, root, head, branch) VALUES (?, ?, ?, ?) ON CONFLICT (root) DO UPDATE "
+                "SET repository = excluded.repository, head = excluded.head, branch = excluded.branch",
+                (row[0], root, checkout.head, checkout.branch),
+            )
+            db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
+        return next(view for view in self.views() if view.root == checkout.root)
+
+    def remove_view(self, view: int) -> list[IndexId]:
+        """Forget a view, and its repository with its last view. Returns the indexes that were its."""
+        indexes = [IndexId(_int(row[0])) for row in self._rows("SELECT id FROM indexes WHERE view = ?", (view,))]
+        for index in indexes:
+            self.drop_index(index)
+        with self._transaction() as db:
+            db.execute("DELETE FROM views WHERE id = ?", (view,))
+            db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
+        return indexes
+
+    def rename_repository(self, repo: RepoId, name: str) -> None:
+        """Give a repository another short name.
+
+        Raises:
+            StoreError: Another repository has the name.
+        """
+        if self._rows("SELECT 1 FROM repositories WHERE name = ? AND repo <> ?", (name, repo)):
+            raise StoreError(f"another repository is called {name!r}", hint="see `conexus repos list`")
+        with self._transaction() as db:
+            db.execute("UPDATE repositories SET name = ? WHERE repo = ?", (name, repo))
+
+    def begin_index(self, view: int, fingerprint: Fingerprint, embedder: Embedder) -> IndexInfo:
+        """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`."""
+        model = (embedder.name, embedder.fingerprint, embedder.dim)
+        with self._transaction() as db:
+            index = _allocate(db, "next_index", 1)
+            live = db.execute("SELECT 1 FROM indexes WHERE view = ? AND live", (view,)).fetchone() is None
+            db.execute(
+                "INSERT INTO indexes (id, view, fingerprint, model, model_fingerprint, dim, live) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (index, view, fingerprint, *model, live),
+            )
+        return IndexInfo(IndexId(index), fingerprint, *model, complete=False, live=live)
+
+    def finish_index(self, index: IndexId, *, complete: bool) -> None:
+        """Note that a run ended, and whether the index holds all of the tree."""
+        with self._transaction() as db:
+            db.execute("UPDATE indexes SET complete = ? WHERE id = ?", (complete, index))
+            if complete:
+                db.execute("UPDATE indexes SET finished = ? WHERE id = ?", (time.time(), index))
+
+    def activate(self, index: IndexId) -> list[IndexId]:
+        """Make a generation the live one of its view. Returns the generations it replaces."""
+        with self._transaction() as db:
+            others = db.execute(
+                "SELECT id FROM indexes WHERE view = (SELECT view FROM indexes WHERE id = ?) AND id <> ?",
+                (index, index),
+            ).fetchall()
+            db.execute(
+                "UPDATE indexes SET live = (id = ?) WHERE view = (SELECT view FROM indexes WHERE id = ?)",
+                (index, index),
+            )
+        return [IndexId(row[0]) for row in others]
+
+    def drop_index(self, index: IndexId) -> None:
+        """Forget a generation with all its files."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM indexes WHERE id = ?", (index,))
+
+    def indexes(self) -> list[IndexId]:
+        """Return every generation there is, of all views."""
+        return [IndexId(_int(row[0])) for row in self._rows("SELECT id FROM indexes")]
+
+    # ---------------------------------------------------------------------------- files
+
+    def files(self, index: IndexId) -> dict[str, FileRecord]:
+        """Return what is known of every file, by path; skipped ones included."""
+        rows = self._rows(
+            "SELECT id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules "
+            "FROM files WHERE index_id = ?",
+            (index,),
+        )
+        return {record.stat.path: record for record in map(file_record, rows)}
+
+    def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
+        """Write down which files are in flight, before the vectors change."""
+        with self._transaction() as db:
+            first = _allocate(db, "next_file", count)
+            ids = [FileId(number) for number in range(first, first + count)]
+            db.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?)", [(index, file) for file in (*replaced, *ids)])
+        return ids
+
+    def commit_batch(
+        self, index: IndexId, files: Sequence[FileCommit], removed: Sequence[FileId], touched: Sequence[FileRecord] = ()
+    ) -> None:
+        """Replace files and end the batch."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
+            db.executemany(
+                f"INSERT INTO files VALUES ({', '.join('?' * FILE_COLUMNS)})",  # noqa: S608 -- question marks only
+                [file_row(index, commit) for commit in files],
+            )
+            _insert(db, "chunks", 13, (row for commit in files for row in chunk_rows(commit)))
+            _insert(db, "symbols", 12, (row for commit in files for row in symbol_rows(commit)))
+            _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
+            _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
+            _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
+            db.executemany(
+                "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, checked_ns = ? WHERE id = ?",
+                [
+                    (r.stat.size_bytes, r.stat.mtime_ns, r.stat.ctime_ns, r.stat.inode, r.checked_ns, r.id)
+                    for r in touched
+                ],
+            )
+            db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
+
+    def unfinished(self, index: IndexId) -> list[FileId]:
+        """Return the files that a crash left in flight."""
+        return [FileId(_int(row[0])) for row in self._rows("SELECT file FROM journal WHERE index_id = ?", (index,))]
+
+    def forget_unfinished(self, index: IndexId) -> None:
+        """Drop the files in flight, so that the next run reads them again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM files WHERE id IN (SELECT file FROM journal WHERE index_id = ?)", (index,))
+            db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
+            db.execute("UPDATE indexes SET complete = 0 WHERE id = ?", (index,))
+
+    def path_of(self, file: FileId) -> str:
+        """Return the path of a file, or an empty text for one that is not known."""
+        rows = self._rows("SELECT path FROM files WHERE id = ?", (file,))
+        return os.fsdecode(_bytes(rows[0][0])) if rows else ""
+
+    def skipped(self, index: IndexId) -> list[SkippedFile]:
+        """Return the files that were read and left out, and why."""
+        rows = self._rows(
+            "SELECT path, skipped, detail FROM files WHERE index_id = ? AND skipped IS NOT NULL ORDER BY path", (index,)
+        )
+        return [SkippedFile(os.fsdecode(_bytes(path)), SkipReason(str(why)), str(detail)) for path, why, detail in rows]
+
+    def problems(self, index: IndexId) -> list[FileProblem]:
+        """Return the files that are in the index in a lesser form, and why."""
+        rows = self._rows(
+            "SELECT path, detail FROM files WHERE index_id = ? AND skipped IS NULL AND detail <> '' ORDER BY path",
+            (index,),
+        )
+        return [FileProblem(os.fsdecode(_bytes(path)), str(detail)) for path, detail in rows]
+
+    # -------------------------------------------------------------------------- lookups
+
+    def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
+        """Return those of the chunks that the index has."""
+        found: dict[ChunkId, StoredChunk] = {}
+        repo = self._rows(
+            "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
+            "WHERE i.id = ?",
+            (index,),
+        )
+        if not repo:
+            return found
+        for part in _parts([UUID(chunk).bytes for chunk in ids]):
+            rows = self._rows(
+                "SELECT c.id, c.file, c.ordinal, c.start_byte, c.end_byte, c.start_line, c.end_line, c.text, c.kind, "  # noqa: S608 -- question marks only
+                "c.symbol, c.signature, f.path, f.language, f.tags, f.hash, f.size, f.mtime_ns, f.ctime_ns, f.inode, "
+                "f.checked_ns, f.chunks FROM chunks c JOIN files f ON f.id = c.file "
+                f"WHERE c.id IN ({_marks(part)}) AND f.index_id = ?",
+                (*part, index),
+            )
+            for row in rows:
+                stored = stored_chunk(RepoId(str(repo[0][0])), row)
+                found[stored.chunk.id] = stored
+        return found
+
+    def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
+        """Return the file and the vector checksum of every chunk."""
+        rows = self._rows(
+            "SELECT c.id, c.file, c.checksum FROM chunks c JOIN files f ON f.id = c.file WHERE f.index_id = ?", (index,)
+        )
+        return {
+            ChunkId(str(UUID(bytes=_bytes(chunk)))): (FileId(_int(file)), _int(checksum))
+            for chunk, file, checksum in rows
+        }
+
+    def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return files whose chunks do not have the text they were written with, and what is wrong."""
+        found: dict[FileId, str] = {}
+        counts: dict[FileId, int] = {}
+        rows = self._rows(
+            "SELECT f.id, c.text, c.text_crc FROM files f JOIN chunks c ON c.file = f.id WHERE f.index_id = ?", (index,)
+        )
+        for file, text, crc in rows:
+            number = FileId(_int(file))
+            counts[number] = counts.get(number, 0) + 1
+            if zlib.crc32(str(text).encode()) != crc:
+                found[number] = "a chunk's text does not have its checksum"
+        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ?", (index,)):
+            number = FileId(_int(file))
+            if counts.get(number, 0) != expected:
+                found[number] = f"has {counts.get(number, 0)} of {expected} chunks"
+        return sorted(found.items())
+
+    def symbols_named(self, index: IndexId, names: Sequence[str], where: PointFilter) -> list[SymbolMatch]:
+        """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
+        written = set(names)
+        keys = [key for key in dict.fromkeys(map(name_key, names)) if key]
+        limit, values = _conditions(where)
+        if where.kinds is not None:
+            limit += f" AND s.kind IN ({_marks(sorted(where.kinds))})"
+            values += sorted(where.kinds)
+        found: list[SymbolMatch] = []
+        for part in _parts(keys):
+            rows = self._rows(
+                "SELECT s.name, s.parent, s.kind, s.name_line, s.file, c.id FROM symbols s "  # noqa: S608 -- question marks only
+                "JOIN files f ON f.id = s.file JOIN chunks c ON c.file = s.file AND c.start_line <= s.name_line "
+                f"AND c.end_line >= s.name_line WHERE s.key IN ({_marks(part)}) AND f.index_id = ?{limit} "
+                "GROUP BY s.file, s.start_byte, s.name ORDER BY s.end_byte - s.start_byte DESC LIMIT ?",
+                (*part, index, *values, _MAX_DEFINITIONS * len(part)),
+            )
+            for name, parent, kind, line, file, chunk in rows:
+                found.append(
+                    SymbolMatch(
+                        symbol=f"{parent}.{name}" if parent else str(name),
+                        kind=SymbolKind(str(kind)),
+                        line=_int(line),
+                        chunk=ChunkId(str(UUID(bytes=_bytes(chunk)))),
+                        file=FileId(_int(file)),
+                        exact=name in written,
+                    )
+                )
+        return found
+
+    def files_with_words(
+        self, index: IndexId, stems: Sequence[str], where: PointFilter
+    ) -> dict[FileId, tuple[int, int]]:
+        """Find files by their name."""
+        limit, values = _conditions(where)
+        found: dict[FileId, tuple[int, int]] = {}
+        for part in _parts(list(dict.fromkeys(stems))):
+            rows = self._rows(
+                "SELECT w.file, count(*), max(w.words) FROM name_words w JOIN files f ON f.id = w.file "  # noqa: S608 -- question marks only
+                f"WHERE w.word IN ({_marks(part)}) AND f.index_id = ?{limit} GROUP BY w.file",
+                (*part, index, *values),
+            )
+            for file, matched, total in rows:
+                before = found.get(FileId(_int(file)), (0, 0))[0]
+                found[FileId(_int(file))] = (before + _int(matched), _int(total))
+        return found
+
+    def status(self) -> list[ViewStatus]:
+        """Return figures of every view, vectors' sizes left at 0."""
+        details = {
+            _int(row[0]): row[1:]
+            for row in self._rows(
+                "SELECT i.id, i.finished, v.head, v.branch FROM indexes i JOIN views v ON v.id = i.view WHERE i.live"
+            )
+        }
+        result = []
+        for view in self.views():
+            if view.live is None:
+                continue
+            finished, head, branch = details[view.live.id]
+            result.append(self._view_status(view, view.live, finished, (head, branch)))
+        return result
+
+    def _view_status(
+        self, view: IndexedView, live: IndexInfo, finished: object, commit: tuple[object, object]
+    ) -> ViewStatus:
+        files, skipped, chunks, size = self._rows(
+            "SELECT count(*) FILTER (WHERE skipped IS NULL), count(*) FILTER (WHERE skipped IS NOT NULL), "
+            "coalesce(sum(chunks), 0), coalesce(sum(size) FILTER (WHERE skipped IS NULL), 0) "
+            "FROM files WHERE index_id = ?",
+            (live.id,),
+        )[0]
+        symbols = self._rows(
+            "SELECT count(*) FROM symbols s JOIN files f ON f.id = s.file WHERE f.index_id = ?", (live.id,)
+        )[0][0]
+        languages = self._rows(
+            "SELECT coalesce(language, 'other'), count(*) FROM files WHERE index_id = ? AND skipped IS NULL "
+            "GROUP BY 1 ORDER BY 2 DESC, 1",
+            (live.id,),
+        )
+        return ViewStatus(
+            repo=view.repo,
+            name=view.name,
+            root=str(view.root),
+            index=live.id,
+            model=live.model,
+            files=_int(files),
+            skipped=_int(skipped),
+            chunks=_int(chunks),
+            symbols=_int(symbols),
+            languages=tuple((str(name), _int(count)) for name, count in languages),
+            size_bytes=0,
+            source_bytes=_int(size),
+            indexed_at=finished if isinstance(finished, float) else None,
+            complete=live.complete,
+            head=str(commit[0]) if commit[0] else None,
+            branch=str(commit[1]) if commit[1] else None,
+        )
+
+    # ---------------------------------------------------------------------------- cache
+
+    def cached_vectors(self, model: str, texts: Sequence[str]) -> dict[str, DenseVector]:
+        """Return the embeddings that are known of these texts, by text."""
+        by_hash = {_text_hash(text): text for text in texts}
+        found: dict[str, DenseVector] = {}
+        for part in _parts(list(by_hash)):
+            rows = self._rows(
+                f"SELECT text_hash, vector FROM vector_cache WHERE model = ? AND text_hash IN ({_marks(part)})",  # noqa: S608 -- question marks only
+                (model, *part),
+            )
+            for key, vector in rows:
+                found[by_hash[_bytes(key)]] = np.frombuffer(_bytes(vector), dtype="<f2").astype(np.float32)
+        return found
+
+    def cache_vectors(self, model: str, vectors: Mapping[str, DenseVector]) -> None:
+        """Remember embeddings by text; the oldest go when the cache is full."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO vector_cache VALUES (?, ?, ?)",
+                [(model, _text_hash(text), vector.astype("<f2").tobytes()) for text, vector in vectors.items()],
+            )
+            db.execute(
+                "DELETE FROM vector_cache WHERE rowid <= (SELECT max(rowid) FROM vector_cache) - ?",
+                (_MAX_CACHED_VECTORS,),
+            )
+
+    # ---------------------------------------------------------------------------- upkeep
+
+    def integrity(self) -> list[str]:
+        """Return what the database itself finds wrong; empty where all is well."""
+        try:
+            found = [str(row[0]) for row in self._rows("PRAGMA integrity_check")]
+            broken = self._rows("PRAGMA foreign_key_check")
+        except StoreError as exc:
+            return [exc.message]
+        problems = [line for line in found if line != "ok"]
+        return problems + [f"a row of {row[0]} belongs to nothing" for row in broken[:10]]
+
+    def close(self) -> None:
+        """Release the catalog. Idempotent."""
+        with self._lock:
+            self._db.close()
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Turn what SQLite raises into errors of ours."""
+    try:
+        yield
+    except sqlite3.DatabaseError as exc:
+        text = str(exc)
+        code = getattr(exc, "sqlite_errorname", "")
+        if code.startswith("SQLITE_FULL"):
+            raise DiskFull(f"the disk is full: {path}", hint="free some space and run the command again") from exc
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StoreBusy(f"another process holds the catalog {path}", hint="try again in a moment") from exc
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise StoreDamaged(f"the catalog {path} is damaged: {text}", hint="run `conexus verify --repair`") from exc
+        raise StoreError(f"the catalog {path} failed: {text}", hint="check the folder's permissions") from exc
+
+
+def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterator[tuple[object, ...]]) -> None:
+    db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", rows)  # noqa: S608 -- names from this module
+
+
+def _conditions(where: PointFilter) -> tuple[str, list[object]]:
+    """Return the SQL that limits files ``f`` as a point filter does, and its values."""
+    sql, values = "", list[object]()
+    if where.files is not None:
+        sql += " AND f.id IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(sorted(where.files)))
+    if where.languages is not None:
+        sql += f" AND coalesce(f.language, '') IN ({_marks(sorted(where.languages))})"
+        values += sorted(where.languages)
+    for tag in sorted(where.without_tags):
+        sql += " AND instr(' ' || f.tags || ' ', ?) = 0"
+        values.append(f" {tag} ")
+    return sql, values
+
+
+def _allocate(db: sqlite3.Connection, counter: str, count: int) -> int:
+    row = db.execute("UPDATE meta SET value = value + ? WHERE key = ? RETURNING value", (count, counter)).fetchone()
+    return int(row[0]) - count
+
+
+def _free_name(db: sqlite3.Connection, checkout: Checkout) -> str:
+    """The short name, or a longer end of the id where another repository has that name already."""
+    taken = {row[0] for row in db.execute("SELECT name FROM repositories")}
+    parts = checkout.repo.split("/")
+    candidates = [checkout.name, *("/".join(parts[-length:]) for length in range(2, len(parts) + 1))]
+    return next((name for name in candidates if name not in taken), checkout.repo)
+
+
+def _index_info(row: Sequence[object]) -> IndexInfo:
+    index, fingerprint, model, model_fingerprint, dim, complete, live = row
+    return IndexInfo(
+        id=IndexId(_int(index)),
+        fingerprint=Fingerprint(str(fingerprint)),
+        model=str(model),
+        model_fingerprint=str(model_fingerprint),
+        dim=_int(dim),
+        complete=bool(complete),
+        live=bool(live),
+    )
+
+
+def _text_hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), _MAX_PARAMETERS):
+        yield items[start : start + _MAX_PARAMETERS]
+
+
+def _marks(items: Sequence[object]) -> str:
+    return ", ".join("?" * len(items))
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise StoreDamaged(f"the catalog holds {value!r} where a number belongs", hint="run `conexus verify --repair`")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise StoreDamaged(f"the catalog holds {value!r} where bytes belong", hint="run `conexus verify --repair`")
+    return value
+
+
+def _path(value: object) -> Path:
+    return Path(os.fsdecode(_bytes(value)))

@@ -1,0 +1,207 @@
+"""Builds the object graph; the only module that knows all the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from conexus.adapters import config_files
+from conexus.adapters.disk_freshness import DiskFreshness
+from conexus.adapters.filesystem import FilesystemTree
+from conexus.adapters.process_locks import FileLocks
+from conexus.adapters.shared_store import SharedStore
+from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.static_embedder import StaticEmbedder
+from conexus.adapters.worker_pool import WorkerPool
+from conexus.adapters.worker_wire import WorkerSetup
+from conexus.config import Config
+from conexus.edition import ENTRY_POINT_GROUP, load_edition
+from conexus.errors import IndexIncompatible, StoreError
+from conexus.indexing.pipeline import Indexer
+from conexus.parsing.classify import skip_by_name
+from conexus.ports import Embedder, Locks, ParsePool, SourceTree, VectorStore
+from conexus.search.engine import SearchEngine
+from conexus.service import LocalService
+from conexus.types import Checkout, IndexedView, IndexInfo
+
+MEMORY = ":memory:"
+DEFAULT_MODEL = "default"
+_MAX_WORKERS = 8
+_BYTES_A_WORKER = 400_000  # a further process costs 0.15 s to start, in which the first parses about as much
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A service with the settings it was built from."""
+
+    config: Config
+    data_dir: Path | None
+    """``None`` where nothing is kept."""
+    service: LocalService
+
+
+def build(config: Config, *, keep_open: bool = False, worker_command: Sequence[str] | None = None) -> Application:
+    """Put a service together.
+
+    Args:
+        config: The settings.
+        keep_open: Whether indexes stay open between calls.
+        worker_command: Program of a parsing process; for tests.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+        EmbeddingError: The model cannot be loaded.
+        EditionError: The edition that is asked for cannot start.
+    """
+    in_memory = config.store.path == MEMORY
+    data_dir = None if in_memory else config_files.data_dir(config)
+    if data_dir is not None:
+        _make_private(data_dir)
+    catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / "catalog.sqlite"))
+    store = SharedStore(_store(config, data_dir))
+    home = Path.home()
+
+    @cache
+    def model(name: str) -> Embedder:
+        return embedder(name)
+
+    def tree_of(checkout: Checkout) -> SourceTree:
+        return FilesystemTree(checkout, config.index, home=home, classify_path=skip_by_name)
+
+    def tree_of_view(view: IndexedView) -> SourceTree:
+        return tree_of(Checkout(view.root, view.repo, view.name))
+
+    def embedder_of(index: IndexInfo) -> Embedder:
+        return _same_model(index, config.index.model, model)
+
+    indexer = Indexer(
+        catalog=catalog,
+        store=store,
+        embedder=lambda: model(config.index.model),
+        pools=_pools(config, lambda: model(config.index.model), worker_command),
+        options=config.index,
+        store_options=config.store,
+    )
+    service = LocalService(
+        catalog=catalog,
+        store=store,
+        locks=_locks(data_dir),
+        trees=tree_of,
+        indexer=indexer,
+        engine=SearchEngine(catalog, embedder_of, DiskFreshness(tree_of_view)),
+        edition=load_edition(config, tuple(entry_points(group=ENTRY_POINT_GROUP))),
+        options=config.store,
+        keep_open=keep_open,
+    )
+    return Application(config, data_dir, service)
+
+
+def with_model(config: Config, model: str) -> Config:
+    """Return the settings with another embedding model."""
+    return replace(config, index=replace(config.index, model=model))
+
+
+def embedder(name: str) -> Embedder:
+    """Load an embedding model: ``default``, or the folder of one of the user's own.
+
+    Raises:
+        EmbeddingError: It cannot be loaded.
+    """
+    if name == DEFAULT_MODEL:
+        return StaticEmbedder()
+    from conexus.adapters.transformer_embedder import TransformerEmbedder  # noqa: PLC0415 -- brings torch
+
+    return TransformerEmbedder(Path(name).expanduser())
+
+
+def _same_model(index: IndexInfo, configured: str, model: Callable[[str], Embedder]) -> Embedder:
+    """Return the model that an index was built with."""
+    for name in dict.fromkeys((DEFAULT_MODEL, configured, index.model)):
+        if name not in {DEFAULT_MODEL, configured} and not Path(name).is_dir():
+            continue
+        found = model(name)
+        if found.fingerprint == index.model_fingerprint:
+            return found
+    raise IndexIncompatible(
+        f"the index was built with the model {index.model}, which is not there any more",
+        hint="run `conexus index` to build it with the present model",
+    )
+
+
+def _store(config: Config, data_dir: Path | None) -> VectorStore:
+    if config.store.url:
+        from conexus.adapters.qdrant_store import QdrantStore  # noqa: PLC0415 -- takes a second to import
+
+        return QdrantStore(
+            config.store.url, config.store.api_key, config.store.timeout_s, namespace=_namespace(data_dir)
+        )
+    if data_dir is None:
+        from conexus.adapters.memory_store import MemoryStore  # noqa: PLC0415 -- not for the usual case
+
+        return MemoryStore()
+    from conexus.adapters.edge_store import EdgeStore  # noqa: PLC0415 -- not needed with a server
+
+    return EdgeStore(data_dir / "vectors")
+
+
+def _namespace(data_dir: Path | None) -> str:
+    """Name of this data folder on a shared server: made once, then kept in the folder."""
+    if data_dir is None:
+        return os.urandom(8).hex()
+    path = data_dir / "namespace"
+    try:
+        with path.open("x", encoding="ascii") as stream:
+            stream.write(os.urandom(8).hex())
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii").strip()
+
+
+def _locks(data_dir: Path | None) -> Locks:
+    if data_dir is None:
+        from conexus.adapters.memory_locks import NoLocks  # noqa: PLC0415 -- not for the usual case
+
+        return NoLocks()
+    return FileLocks(data_dir / "locks")
+
+
+def _pools(
+    config: Config, chosen: Callable[[], Embedder], command: Sequence[str] | None
+) -> Callable[[SourceTree, int], ParsePool]:
+    options = config.index
+
+    def pool(tree: SourceTree, size_bytes: int) -> ParsePool:
+        most = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
+        setup = WorkerSetup(
+            root=str(tree.checkout.root),
+            repo=tree.checkout.repo,
+            embed=chosen().is_fast,
+            max_chunk_chars=options.max_chunk_chars,
+            max_file_bytes=options.max_file_bytes,
+            max_data_bytes=options.max_data_bytes,
+            skip_generated=options.skip_generated,
+            parse_timeout_s=options.parse_timeout_s,
+            parse_memory_mb=options.parse_memory_mb,
+        )
+        wanted = 1 + size_bytes // _BYTES_A_WORKER
+        return WorkerPool(command or (sys.executable, "-m", "conexus.worker"), setup, min(most, wanted))
+
+    return pool
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise StoreError(
+            f"the data folder {folder} cannot be made: {exc.strerror}",
+            hint="set CONEXUS_HOME to a folder you can write",
+        ) from exc
+
+
+__all__ = ["Application", "build", "embedder", "with_model"]

@@ -1,0 +1,75 @@
+"""Proves that what an index holds is what was written into it, and mends what is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conexus.errors import StoreError
+from conexus.indexing.pipeline import repair_unfinished
+from conexus.ports import Catalog, VectorShard, VectorStore
+from conexus.types import ChunkId, FileId, IndexedView, IndexInfo, VerifyFinding
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCheck:
+    """What was found in one view."""
+
+    files: int
+    chunks: int
+    findings: tuple[VerifyFinding, ...]
+    repaired: int
+
+
+def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repair: bool) -> ViewCheck:
+    """Compare every chunk of a view's live index with its vectors.
+
+    Args:
+        catalog: The catalog.
+        store: The vectors.
+        view: The view; the caller holds its lock.
+        repair: Whether to take damaged files out, so that the next run reads them again.
+    """
+    live = view.live
+    if live is None:
+        return ViewCheck(0, 0, (), 0)
+    try:
+        shard = store.open(live.id, live.dim)
+    except StoreError as exc:
+        finding = VerifyFinding(view.repo, "", f"the vectors cannot be read: {exc.message}")
+        if repair:
+            store.drop(live.id)
+            catalog.drop_index(live.id)
+        return ViewCheck(0, 0, (finding,), int(repair))
+    try:
+        return _check_open(catalog, shard, view, live, repair=repair)
+    finally:
+        shard.close()
+
+
+def _check_open(catalog: Catalog, shard: VectorShard, view: IndexedView, live: IndexInfo, *, repair: bool) -> ViewCheck:
+    findings: list[VerifyFinding] = []
+    unfinished = catalog.unfinished(live.id)
+    if unfinished:
+        findings.append(VerifyFinding(view.repo, "", f"{len(unfinished)} files were in flight when a run was stopped"))
+        if repair:
+            repair_unfinished(catalog, shard, live)
+    bad: dict[FileId, str] = dict(catalog.damaged_files(live.id))
+    expected = catalog.chunk_checksums(live.id)
+    seen: set[ChunkId] = set()
+    for point in shard.points():
+        known = expected.get(point.id)
+        if known is None or known[0] != point.file:
+            if point.file not in unfinished:
+                bad.setdefault(point.file, "the vector store has a chunk that the catalog does not")
+        elif known[1] != point.checksum:
+            bad[point.file] = "a chunk's vectors are not as they were written"
+        seen.add(point.id)
+    for chunk, (file, _) in expected.items():
+        if chunk not in seen and file not in unfinished:
+            bad.setdefault(file, "a chunk's vectors are missing")
+    findings += [VerifyFinding(view.repo, catalog.path_of(file), what) for file, what in sorted(bad.items())]
+    if repair and bad:
+        catalog.open_batch(live.id, sorted(bad), 0)
+        repair_unfinished(catalog, shard, live)
+    files = sum(record.skipped is None for record in catalog.files(live.id).values())
+    return ViewCheck(files, len(expected), tuple(findings), len(findings) if repair else 0)

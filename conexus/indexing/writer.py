@@ -1,0 +1,161 @@
+"""Writes results into an index, a batch at a time, so that a crash never leaves a file half indexed.
+
+A batch: note in the catalog which files are in flight -> delete their old points, write the new ones
+-> flush the vectors -> put files, chunks and symbols into the catalog and clear the note, in one
+transaction. Whatever is in flight when the process dies is dropped and read again by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from conexus.errors import DiskFull
+from conexus.indexing.plan import rules_of
+from conexus.lexical import vector_checksum
+from conexus.ports import Catalog, Embedder, SourceTree, VectorShard, VectorStore
+from conexus.types import (
+    EncodedChunk,
+    FileCommit,
+    FileId,
+    FileRecord,
+    FileResult,
+    IndexId,
+    ParsedFile,
+    ReadOutcome,
+    TextChunk,
+    VectorPoint,
+)
+
+_MEGABYTE = 1_000_000
+
+
+def embedding_text(path: str, chunk: TextChunk) -> str:
+    """Return what is embedded of a chunk: its path and scope, then its text."""
+    printable = path.encode("utf-8", "replace").decode()
+    scope = f"{chunk.symbol}\n" if chunk.symbol else ""
+    return f"{printable}\n{scope}{chunk.text}"
+
+
+class IndexWriter:
+    """Puts files into one index."""
+
+    def __init__(
+        self,
+        index: IndexId,
+        catalog: Catalog,
+        shard: VectorShard,
+        embedder: Embedder,
+        known: Mapping[str, FileRecord],
+        rules: str,
+    ) -> None:
+        self._index = index
+        self._catalog = catalog
+        self._shard = shard
+        self._embedder = embedder
+        self._known = known
+        self._rules = rules
+        self.chunks_written = 0
+        self.redactions = 0
+
+    def write(self, results: Sequence[FileResult], tree: SourceTree) -> None:
+        """Make the index hold what the results say of their files. Durable when it returns."""
+        changed = [result for result in results if result.outcome in {ReadOutcome.PARSED, ReadOutcome.SKIPPED}]
+        replaced = [self._known[r.stat.path].id for r in changed if r.stat.path in self._known]
+        replaced += [
+            self._known[r.stat.path].id for r in results if r.outcome is ReadOutcome.GONE and r.stat.path in self._known
+        ]
+        touched = [
+            FileRecord(record.id, result.stat, record.content_hash, result.checked_ns)
+            for result in results
+            if result.outcome is ReadOutcome.UNCHANGED and (record := self._known.get(result.stat.path)) is not None
+        ]
+        ids = self._catalog.open_batch(self._index, replaced, len(changed)) if changed or replaced else []
+        commits: list[FileCommit] = []
+        points: list[VectorPoint] = []
+        dense = self._dense(changed)
+        for file, result in zip(ids, changed, strict=True):
+            made = self._points(file, result, dense)
+            points += made
+            checksums = tuple(vector_checksum(point.dense, point.sparse) for point in made)
+            rules = rules_of(self._rules, tree.is_forced(result.stat.path))
+            commits.append(FileCommit(file, result, rules, checksums))
+        if replaced:
+            self._shard.delete_files(replaced)
+        if points:
+            self._shard.upsert(points)
+        if replaced or points:
+            self._shard.flush()
+        self._catalog.commit_batch(self._index, commits, replaced, touched)
+        self.chunks_written += len(points)
+        self.redactions += sum(result.parsed.redactions for result in changed if result.parsed)
+
+    def delete(self, files: Sequence[FileId]) -> None:
+        """Take files out. Durable when it returns."""
+        self._catalog.open_batch(self._index, files, 0)
+        self._shard.delete_files(files)
+        self._shard.flush()
+        self._catalog.commit_batch(self._index, (), files)
+
+    def _points(
+        self, file: FileId, result: FileResult, dense: Mapping[str, npt.NDArray[np.float16]]
+    ) -> list[VectorPoint]:
+        parsed = result.parsed
+        if parsed is None:
+            return []
+        tags = tuple(sorted(parsed.tags))
+        return [
+            VectorPoint(
+                id=encoded.id,
+                file=file,
+                dense=encoded.dense if encoded.dense is not None else dense[embedding_text(result.stat.path, chunk)],
+                sparse=encoded.sparse,
+                language=parsed.language or "",
+                kinds=chunk.kinds,
+                tags=tags,
+            )
+            for chunk, encoded in _chunks(parsed, result.encoded)
+        ]
+
+    def _dense(self, results: Sequence[FileResult]) -> dict[str, npt.NDArray[np.float16]]:
+        """Embed what the parsing processes did not, from the cache where the text is known."""
+        texts = list(
+            dict.fromkeys(
+                embedding_text(result.stat.path, chunk)
+                for result in results
+                if result.parsed is not None
+                for chunk, encoded in _chunks(result.parsed, result.encoded)
+                if encoded.dense is None
+            )
+        )
+        if not texts:
+            return {}
+        model = self._embedder.fingerprint
+        vectors = dict(self._catalog.cached_vectors(model, texts))
+        missing = [text for text in texts if text not in vectors]
+        if missing:
+            made = dict(zip(missing, self._embedder.embed_documents(missing), strict=True))
+            self._catalog.cache_vectors(model, made)
+            vectors.update(made)
+        return {text: vector.astype(np.float16) for text, vector in vectors.items()}
+
+
+def _chunks(parsed: ParsedFile, encoded: Sequence[EncodedChunk]) -> list[tuple[TextChunk, EncodedChunk]]:
+    return list(zip(parsed.chunks, encoded, strict=True))
+
+
+def require_space(store: VectorStore, min_free_mb: int) -> None:
+    """Stop before the disk is full: the vector engine does not survive that.
+
+    Raises:
+        DiskFull: Less is free than the setting asks for.
+    """
+    free = store.free_bytes()
+    if free is not None and free < min_free_mb * _MEGABYTE:
+        raise DiskFull(
+            f"only {free // _MEGABYTE} MB of disk space are left; indexing keeps {min_free_mb} MB free",
+            hint="free some space and run the command again: what is indexed so far is kept "
+            "(the limit is the setting store.min_free_mb)",
+        )

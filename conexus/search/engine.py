@@ -1,0 +1,179 @@
+"""Runs one search: analyse, retrieve, rank, check against the disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from conexus.lexical import encode_query
+from conexus.ports import Catalog, Embedder, VectorShard
+from conexus.search.globs import matches_any
+from conexus.search.query import Query, analyse
+from conexus.search.ranking import Candidate, rank
+from conexus.types import (
+    ChunkId,
+    FileId,
+    Freshness,
+    Hit,
+    IndexedView,
+    IndexId,
+    IndexInfo,
+    PointFilter,
+    Retriever,
+    ScoredPoint,
+    SearchFilter,
+    SearchRequest,
+    SearchResponse,
+    StoredChunk,
+)
+
+_CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
+_FILES_BY_NAME = 40
+_CHUNKS_BY_NAME = 30
+
+
+class FreshnessCheck(Protocol):
+    """Compares what is indexed of a file with the file on disk."""
+
+    def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
+        """Return whether the chunk is still what is on disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchableView:
+    """A view with its vectors open."""
+
+    view: IndexedView
+    index: IndexInfo
+    shard: VectorShard
+
+
+class SearchEngine:
+    """Answers queries from open indexes."""
+
+    def __init__(
+        self, catalog: Catalog, embedder_of: Callable[[IndexInfo], Embedder], freshness: FreshnessCheck
+    ) -> None:
+        """Make an engine.
+
+        Args:
+            catalog: Where chunks and symbols are.
+            embedder_of: Gives the model that an index was built with.
+            freshness: Checks each hit that is returned.
+        """
+        self._catalog = catalog
+        self._embedder_of = embedder_of
+        self._freshness = freshness
+
+    def run(self, request: SearchRequest, views: Sequence[SearchableView]) -> SearchResponse:
+        """Search views together.
+
+        Raises:
+            QueryError: The query has no word, or a path pattern is malformed.
+        """
+        started = time.perf_counter()
+        query = analyse(request.text)
+        candidates: list[Candidate] = []
+        floor = 1.0
+        for number, view in enumerate(views):
+            where = self._point_filter(view.index.id, request.where)
+            found, lowest = self._retrieve(query, view, number, where)
+            candidates += found
+            floor = min(floor, lowest)
+        ranked = rank(query, candidates, floor)[: request.limit]
+        hits = tuple(self._hit(candidate, views[candidate.view].view, request.explain) for candidate in ranked)
+        return SearchResponse(
+            hits=hits,
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            complete=all(view.index.complete for view in views),
+            notices=tuple(_notices(query, hits, views)),
+        )
+
+    def _point_filter(self, index: IndexId, where: SearchFilter) -> PointFilter:
+        files: frozenset[FileId] | None = None
+        if where.path_globs is not None:
+            files = frozenset(
+                record.id
+                for path, record in self._catalog.files(index).items()
+                if record.skipped is None and matches_any(where.path_globs, path)
+            )
+        return PointFilter(
+            files=files,
+            languages=where.languages,
+            kinds=where.kinds,
+            without_tags=frozenset() if where.tests else frozenset({"test"}),
+        )
+
+    def _retrieve(
+        self, query: Query, view: SearchableView, number: int, where: PointFilter
+    ) -> tuple[list[Candidate], float]:
+        """Return the candidates of one view, and the similarity below which the dense search says nothing."""
+        vector = self._embedder_of(view.index).embed_query(query.text)
+        dense, bm25 = view.shard.search(vector, encode_query(query.text), _CANDIDATES, where)
+        named = self._catalog.symbols_named(view.index.id, query.names, where)
+        by_name = self._by_file_name(query, view, where)
+        ids = dict.fromkeys(
+            [*(p.id for p in dense), *(p.id for p in bm25), *(m.chunk for m in named), *(p.id for p in by_name)]
+        )
+        stored = self._catalog.chunks_by_id(view.index.id, list(ids))
+        candidates = {key: Candidate(stored[key], number) for key in ids if key in stored}
+        _note(candidates, dense, Retriever.DENSE)
+        _note(candidates, bm25, Retriever.BM25)
+        _note(candidates, by_name, Retriever.PATH)
+        for match in named:
+            if (candidate := candidates.get(match.chunk)) is not None:
+                candidate.matches.append(match)
+                candidate.found_by.add(Retriever.SYMBOL)
+        return list(candidates.values()), min((point.score for point in dense), default=0.0)
+
+    def _by_file_name(self, query: Query, view: SearchableView, where: PointFilter) -> list[ScoredPoint]:
+        """Search once more within the files whose names have words of the question."""
+        named = self._catalog.files_with_words(view.index.id, query.stems, where)
+        best = sorted(named, key=lambda file: (-_overlap(len(query.stems), *named[file]), file))[:_FILES_BY_NAME]
+        if not best:
+            return []
+        narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
+        return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
+
+    def _hit(self, candidate: Candidate, view: IndexedView, explain: bool) -> Hit:
+        stored = candidate.stored
+        span = stored.chunk.span
+        lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
+        return Hit(
+            chunk=stored.chunk,
+            score=candidate.score,
+            found_by=frozenset(candidate.found_by),
+            freshness=self._freshness(view, stored),
+            root=str(view.root),
+            focus_line=min(lines, default=span.start_line),
+            factors=tuple(candidate.factors) if explain else (),
+        )
+
+
+def _note(candidates: Mapping[ChunkId, Candidate], points: Iterable[ScoredPoint], retriever: Retriever) -> None:
+    for point in points:
+        if (candidate := candidates.get(point.id)) is None:
+            continue
+        candidate.found_by.add(retriever)
+        if retriever is Retriever.DENSE:
+            candidate.dense = point.score
+        else:
+            candidate.bm25 = max(candidate.bm25, point.score)
+
+
+def _overlap(asked: int, matched: int, total: int) -> float:
+    return 2.0 * matched / (asked + total)
+
+
+def _notices(query: Query, hits: Sequence[Hit], views: Sequence[SearchableView]) -> Iterable[str]:
+    if query.notice:
+        yield query.notice
+    stale = sum(hit.freshness is not Freshness.FRESH for hit in hits)
+    if stale:
+        yield f"{stale} of {len(hits)} results changed on disk since they were indexed; run `conexus index`"
+    for view in views:
+        if not view.index.complete:
+            yield f"the index of {view.view.name} is not finished; run `conexus index {view.view.root}`"

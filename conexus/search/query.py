@@ -1,0 +1,85 @@
+"""Works out what a query asks for. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from conexus.errors import QueryError
+from conexus.lexical import query_words, split_identifier, stem, words
+
+MAX_QUERY_CHARS = 8_000
+_MAX_JOINED_WORDS = 4  # `HTTP adapter pool manager` is still a name; longer runs are sentences
+_MAX_NAMES = 40
+_MIN_NAME_CHARS = 3
+_CODE_LIKE = re.compile(r"[a-z0-9][A-Z]|_|^[A-Z][a-z0-9]+[A-Z]|^[A-Z]{2,}|\$")
+_CALLED = re.compile(r"([^\W\d][\w$]*)\s*\(")
+_DOTTED = re.compile(r"[^\W\d][\w$]*(?:(?:\.|::|->|#)[^\W\d][\w$]*)+")
+_QUOTED = re.compile(r"[`'\"]([^\W\d][\w$]*)[`'\"]")
+_PATH = re.compile(r"[\w.@+-]+(?:/[\w.@+-]+)+|[\w-]+\.[a-z][a-z0-9]{0,4}\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query, taken apart."""
+
+    text: str
+    """Without control characters, spaces folded."""
+    stems: tuple[str, ...]
+    """Stemmed words that carry meaning, each once, in order."""
+    identifiers: tuple[str, ...]
+    """Words written as names of code: ``HTTPAdapter``, ``send_request``, ``foo()``, or the query if it is one word."""
+    names: tuple[str, ...]
+    """Names that a definition could have: the identifiers, each word, and neighbouring words joined."""
+    paths: tuple[str, ...]
+    """Words that look like a file's path or name."""
+    is_symbol: bool
+    """Whether the whole query is one name."""
+    notice: str = ""
+
+
+def analyse(text: str) -> Query:
+    """Take a query apart.
+
+    Raises:
+        QueryError: It holds no letter or digit.
+    """
+    notice = ""
+    if len(text) > MAX_QUERY_CHARS:
+        notice = f"only the first {MAX_QUERY_CHARS:,} characters of the query were used"
+        text = text[:MAX_QUERY_CHARS]
+    clean = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
+    if not any(map(str.isalnum, clean)):
+        raise QueryError(
+            "the query is empty" if not clean else f"the query {clean[:40]!r} has no word to look for",
+            hint='ask for what the code does, or for a name: conexus search "retry with backoff"',
+        )
+    found = query_words(clean)
+    identifiers = _identifiers(clean, found)
+    plain = [word for word in found if len(word) >= _MIN_NAME_CHARS]
+    joined = [
+        "".join(found[start : start + length])
+        for length in range(2, _MAX_JOINED_WORDS + 1)
+        for start in range(len(found) - length + 1)
+    ]
+    names = [*identifiers, *plain, *joined]
+    stems = (stem(part) for word in found for part in split_identifier(word))
+    return Query(
+        text=clean,
+        stems=tuple(dict.fromkeys(s for s in stems if len(s) > 1)) or tuple(dict.fromkeys(map(str.lower, found))),
+        identifiers=identifiers,
+        names=tuple(dict.fromkeys(names))[:_MAX_NAMES],
+        paths=tuple(dict.fromkeys(_PATH.findall(clean))),
+        is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean)),
+        notice=notice,
+    )
+
+
+def _identifiers(text: str, found: list[str]) -> tuple[str, ...]:
+    named = [re.split(r"\.|::|->|#", dotted)[-1] for dotted in _DOTTED.findall(text)]
+    named += _CALLED.findall(text) + _QUOTED.findall(text)
+    named += [word for word in found if _CODE_LIKE.search(word)]
+    if len(found) == 1:
+        named += found
+    return tuple(dict.fromkeys(name for name in named if name in found or len(found) == 1))

@@ -1,0 +1,202 @@
+"""Orders candidates: one weighted sum of features, then penalties. Pure.
+
+Every share of a score has a name, so that ``--explain`` can show it. The features are those that
+carry most on public questions about code: BM25 of the chunk and of its file, closeness of meaning,
+how much of the question the file's name and the defined name cover, and exact definitions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from conexus.lexical import split_identifier, stem, words
+from conexus.search.query import Query
+from conexus.types import ChunkId, Factor, FileId, FileTag, Retriever, StoredChunk, SymbolKind, SymbolMatch
+
+_BM25 = 1.0
+_DENSE = 0.8
+_FILE_BM25 = 0.5  # several chunks of one file that fit say more than one that fits
+_FILE_DENSE = 0.3
+_NAME = 0.7  # the words of the question are those of the name that the chunk defines
+_STEM = 0.7  # … or of its file's name
+_FOLDER = 0.15
+_DEFINITION = 1.0  # the chunk defines a name that the question spells out
+_SYMBOL_DEFINITION = 3.0  # … and the question is nothing but that name
+_PATH_ASKED = 2.0  # the question names the file
+_BLOCK = -0.05  # a chunk of leftovers says less than a definition
+
+_TAG_FACTORS = {FileTag.TEST: 0.6, FileTag.EXAMPLE: 0.75, FileTag.DOCS: 0.85, FileTag.CONFIG: 0.8}
+_DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
+_DECLARATION_FACTOR = 0.8  # says that a thing is there, not what it does
+_REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
+_REEXPORT_FACTOR = 0.85
+_SAME_FILE_FACTOR = 0.8  # a second chunk of a file, for each before it
+_TOP_OF_FILE = 3
+
+_DEFINING = {
+    SymbolKind.CLASS: 1.0,
+    SymbolKind.STRUCT: 1.0,
+    SymbolKind.INTERFACE: 1.0,
+    SymbolKind.ENUM: 0.95,
+    SymbolKind.TYPE: 0.95,
+    SymbolKind.FUNCTION: 1.0,
+    SymbolKind.METHOD: 0.85,
+    SymbolKind.MACRO: 0.9,
+    SymbolKind.TABLE: 0.9,
+    SymbolKind.RESOURCE: 0.9,
+    SymbolKind.MODULE: 0.75,
+    SymbolKind.CONSTANT: 0.8,
+    SymbolKind.VARIABLE: 0.7,
+    SymbolKind.RULE: 0.6,
+    SymbolKind.FIELD: 0.5,
+    SymbolKind.SECTION: 0.5,
+    SymbolKind.KEY: 0.3,
+}
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A chunk that some retriever found."""
+
+    stored: StoredChunk
+    view: int
+    """Which of the searched views it is from."""
+    dense: float = 0.0
+    bm25: float = 0.0
+    found_by: set[Retriever] = field(default_factory=set)
+    matches: list[SymbolMatch] = field(default_factory=list)
+    score: float = 0.0
+    factors: list[Factor] = field(default_factory=list)
+
+
+def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> list[Candidate]:
+    """Score candidates and order them, best first; ties by place, so that equal input gives equal output.
+
+    Args:
+        query: What is asked.
+        candidates: Each chunk once. Their scores and factors are set.
+        dense_floor: Similarity of the last chunk that the dense search returned: below it nothing is known.
+    """
+    if not candidates:
+        return []
+    best_bm25 = max(candidate.bm25 for candidate in candidates) or 1.0
+    best_dense = max(candidate.dense for candidate in candidates)
+    spread = max(best_dense - dense_floor, 1e-6)
+    relative = [
+        (
+            candidate.bm25 / best_bm25,
+            max(0.0, (candidate.dense - dense_floor) / spread) if Retriever.DENSE in candidate.found_by else 0.0,
+        )
+        for candidate in candidates
+    ]
+    files_bm25 = _of_files(candidates, [bm25 for bm25, _ in relative])
+    files_dense = _of_files(candidates, [dense for _, dense in relative])
+    for candidate, (bm25, dense) in zip(candidates, relative, strict=True):
+        key = (candidate.view, candidate.stored.file)
+        factors = [
+            Factor("bm25", _BM25 * bm25, f"{candidate.bm25:.2f}"),
+            Factor("meaning", _DENSE * dense, f"cosine {candidate.dense:.2f}"),
+            Factor("file bm25", _FILE_BM25 * files_bm25[key]),
+            Factor("file meaning", _FILE_DENSE * files_dense[key]),
+            *_name_factors(query, candidate),
+        ]
+        total = sum(factor.value for factor in factors)
+        for name, share in _penalties(candidate.stored):
+            factors.append(Factor(name, total * (share - 1.0), f"x{share:g}"))
+            total *= share
+        candidate.score = total
+        candidate.factors = [factor for factor in factors if factor.value]
+    return _spread_over_files(candidates)
+
+
+def _of_files(candidates: Sequence[Candidate], scores: Sequence[float]) -> Mapping[tuple[int, FileId], float]:
+    """Sum of the three best chunks of each file, relative to the best file."""
+    by_file: defaultdict[tuple[int, FileId], list[float]] = defaultdict(list)
+    for candidate, score in zip(candidates, scores, strict=True):
+        by_file[candidate.view, candidate.stored.file].append(score)
+    sums = {key: sum(sorted(values, reverse=True)[:_TOP_OF_FILE]) for key, values in by_file.items()}
+    best = max(sums.values()) or 1.0
+    return {key: value / best for key, value in sums.items()}
+
+
+def _name_factors(query: Query, candidate: Candidate) -> list[Factor]:
+    chunk = candidate.stored.chunk
+    asked = frozenset(query.stems)
+    factors = []
+    if chunk.symbol:
+        factors.append(Factor("name", _NAME * _f1(asked, _stems(chunk.symbol)), chunk.symbol))
+    name, folders = _path_stems(chunk.path)
+    factors.append(Factor("file name", _STEM * _f1(asked, name), PurePosixPath(chunk.path).name))
+    if folders:
+        factors.append(Factor("folders", _FOLDER * len(asked & folders) / max(1, len(asked))))
+    if chunk.kind == "block":
+        factors.append(Factor("no definition", _BLOCK))
+    if any(chunk.path == path or chunk.path.endswith("/" + path) for path in query.paths):
+        factors.append(Factor("path asked for", _PATH_ASKED, chunk.path))
+    definition = max((_definition(query, match) for match in candidate.matches), default=None, key=lambda f: f.value)
+    return [*factors, definition] if definition else factors
+
+
+def _definition(query: Query, match: SymbolMatch) -> Factor:
+    """What it is worth that the chunk defines a name of the question."""
+    name = match.symbol.rsplit(".", 1)[-1]
+    weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
+    if query.is_symbol:
+        asked = query.text.replace("::", ".").replace("->", ".").replace("#", ".")
+        full = 1.2 if "." in asked and match.symbol.lower().endswith(asked.lower()) else 1.0
+        return Factor("definition", _SYMBOL_DEFINITION * weight * full, match.symbol)
+    if name in query.identifiers:
+        return Factor("definition", _DEFINITION * weight * 1.5, match.symbol)
+    covered = _f1(frozenset(query.stems), _stems(name))
+    return Factor("definition", _DEFINITION * weight * covered, match.symbol)
+
+
+def _penalties(stored: StoredChunk) -> list[tuple[str, float]]:
+    chunk = stored.chunk
+    found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if tag in _TAG_FACTORS]
+    if _DECLARATIONS.search(chunk.path):
+        found.append(("declarations only", _DECLARATION_FACTOR))
+    elif _REEXPORT.search(chunk.path):
+        found.append(("re-exports", _REEXPORT_FACTOR))
+    return found
+
+
+def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Put further chunks of a file behind what other files have to say."""
+    ordered = sorted(candidates, key=_place)
+    seen: defaultdict[tuple[int, FileId], int] = defaultdict(int)
+    for candidate in ordered:
+        key = (candidate.view, candidate.stored.file)
+        share = _SAME_FILE_FACTOR ** seen[key]
+        seen[key] += 1
+        if share < 1.0:
+            candidate.factors.append(Factor("same file", candidate.score * (share - 1.0), f"x{share:.2f}"))
+            candidate.score *= share
+    return sorted(ordered, key=_place)
+
+
+def _place(candidate: Candidate) -> tuple[float, str, int, ChunkId]:
+    chunk = candidate.stored.chunk
+    return -candidate.score, chunk.path, chunk.span.start_byte, chunk.id
+
+
+def _f1(asked: frozenset[str], found: frozenset[str]) -> float:
+    """Harmonic mean of how much of the one is in the other, in [0, 1]."""
+    common = len(asked & found)
+    return 2.0 * common / (len(asked) + len(found)) if common else 0.0
+
+
+@lru_cache(maxsize=50_000)
+def _stems(name: str) -> frozenset[str]:
+    return frozenset(stem(part) for word in words(name) for part in split_identifier(word))
+
+
+@lru_cache(maxsize=50_000)
+def _path_stems(path: str) -> tuple[frozenset[str], frozenset[str]]:
+    pure = PurePosixPath(path)
+    return _stems(pure.name.split(".", 1)[0]), _stems(" ".join(pure.parts[:-1]))

@@ -1,0 +1,275 @@
+"""The use cases of Conexus behind one object: access, work, audit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from conexus.config import StoreOptions
+from conexus.edition import Edition
+from conexus.errors import RepositoryNotIndexed, SourceError, StoreDamaged
+from conexus.indexing.pipeline import Indexer, ProgressListener, repair_unfinished
+from conexus.indexing.verify import check_view
+from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
+from conexus.search.engine import SearchableView, SearchEngine
+from conexus.types import (
+    Checkout,
+    IndexedView,
+    IndexEstimate,
+    IndexReport,
+    Principal,
+    RepoId,
+    SearchRequest,
+    SearchResponse,
+    Verdict,
+    VerifyFinding,
+    VerifyReport,
+    ViewStatus,
+)
+
+TreeFactory = Callable[[Checkout], SourceTree]
+
+
+@dataclass(eq=False)
+class _Held:
+    """A working tree's index as this process holds it."""
+
+    stack: ExitStack
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one thread that changes the index."""
+    users: int = 0
+    shard: VectorShard | None = None
+
+
+@dataclass(eq=False)
+class LocalService:
+    """Runs the use cases in this process. Threads may share it."""
+
+    catalog: Catalog
+    store: VectorStore
+    locks: Locks
+    trees: TreeFactory
+    indexer: Indexer
+    engine: SearchEngine
+    edition: Edition
+    options: StoreOptions
+    keep_open: bool = False
+    """Whether indexes stay open between calls: faster, but keeps other processes out until :meth:`close`."""
+    _held: dict[Path, _Held] = field(default_factory=dict)
+    _mutex: threading.RLock = field(default_factory=threading.RLock)
+
+    # ------------------------------------------------------------------- indexing
+
+    def index(
+        self,
+        checkout: Checkout,
+        who: Principal,
+        listener: ProgressListener = lambda _: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> IndexReport:
+        """Bring the index of a working tree in line with it.
+
+        Raises:
+            StoreBusy: Another process, or another thread of this one, works on it.
+            DiskFull: There is too little space; what was done is kept.
+            AccessDenied: The caller may not write to the repository.
+        """
+        self.edition.access.require_write(who, checkout.repo)
+        self._release_idle(checkout.root)
+        with self._holding(checkout.root, "indexing") as held, held.writing:
+            report = self.indexer.run(self.trees(checkout), listener, is_cancelled)
+        self.edition.audit.record(who, "index", {"repo": checkout.repo})
+        return report
+
+    def estimate(self, checkout: Checkout) -> IndexEstimate:
+        """Say what :meth:`index` would do. Changes nothing."""
+        return self.indexer.estimate(self.trees(checkout))
+
+    # ------------------------------------------------------------------- searching
+
+    def search(self, request: SearchRequest, who: Principal) -> SearchResponse:
+        """Return the chunks that fit the request and that ``who`` may read.
+
+        Raises:
+            RepositoryNotIndexed: None of what the request is limited to is indexed.
+            QueryError: The query cannot be understood.
+            StoreDamaged: An index cannot be read.
+        """
+        narrowed = replace(request, where=self.edition.access.narrow(who, request.where))
+        views = self._views_for(narrowed)
+        with ExitStack() as stack:
+            searchable = [stack.enter_context(self._reading(view)) for view in views]
+            response = self.engine.run(narrowed, searchable)
+        self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
+        return response
+
+    def _views_for(self, request: SearchRequest) -> list[IndexedView]:
+        where = request.where
+        views = [
+            view
+            for view in self.catalog.views()
+            if view.live is not None
+            and (where.repos is None or view.repo in where.repos)
+            and (where.roots is None or str(view.root) in where.roots)
+        ]
+        if not views:
+            asked = ", ".join(sorted(where.roots or where.repos or ())) or "nothing"
+            raise RepositoryNotIndexed(f"{asked} is not indexed", hint="index it first: conexus index PATH")
+        return views
+
+    # ------------------------------------------------------------------- repositories
+
+    def view_at(self, path: Path) -> IndexedView | None:
+        """Return the indexed working tree that holds a path, the innermost if several do."""
+        holding = [view for view in self.catalog.views() if view.live and path.is_relative_to(view.root)]
+        return max(holding, key=lambda view: len(view.root.parts), default=None)
+
+    def named(self, name: str) -> list[IndexedView]:
+        """Return the views of the repository that a person means by a name: its short name, id, or folder.
+
+        Raises:
+            RepositoryNotIndexed: There is none, or the name fits several repositories.
+        """
+        views = self.catalog.views()
+        for fits in (
+            [view for view in views if name in {view.name, view.repo}],
+            [view for view in views if str(view.root) == name.rstrip("/")],
+            [view for view in views if view.repo.endswith("/" + name)],
+        ):
+            if len({view.repo for view in fits}) > 1:
+                found = ", ".join(sorted({view.repo for view in fits}))
+                raise RepositoryNotIndexed(f"{name!r} fits several repositories: {found}", hint="use the whole id")
+            if fits:
+                return fits
+        known = ", ".join(sorted({view.name for view in views})) or "none"
+        raise RepositoryNotIndexed(f"no indexed repository is called {name!r}", hint=f"indexed are: {known}")
+
+    def status(self) -> list[ViewStatus]:
+        """Return figures of every indexed working tree."""
+        return [replace(status, size_bytes=self.store.size_bytes(status.index)) for status in self.catalog.status()]
+
+    def remove(self, view: IndexedView, who: Principal) -> None:
+        """Delete the index of a working tree; the tree itself is not touched."""
+        self.edition.access.require_write(who, view.repo)
+        self._release_idle(view.root)
+        with self._holding(view.root, "removing") as held, held.writing:
+            for info in (view.live, view.building):
+                if info is not None:
+                    self.store.drop(info.id)
+            self.catalog.remove_view(view.id)
+        self.edition.audit.record(who, "remove", {"repo": view.repo})
+
+    def rename(self, repo: RepoId, name: str, who: Principal) -> None:
+        """Give a repository another short name.
+
+        Raises:
+            SourceError: The name is empty, or has a character that a name cannot have.
+            StoreError: Another repository has the name.
+        """
+        self.edition.access.require_write(who, repo)
+        if not name.strip() or not name.isprintable() or name != name.strip():
+            raise SourceError(f"{name!r} cannot be a name", hint="use letters, digits, '-', '_', '.' or '/'")
+        self.catalog.rename_repository(repo, name)
+
+    def explain(self, checkout: Checkout, path: str) -> Verdict:
+        """Say whether a path of a working tree is indexed, and the rule that decides."""
+        verdict = self.trees(checkout).explain(path)
+        view = next((view for view in self.catalog.views() if view.root == checkout.root), None)
+        if not verdict.included or view is None or view.live is None:
+            return verdict
+        for skipped in self.catalog.skipped(view.live.id):
+            if skipped.path == path:
+                return Verdict(path, included=False, reason=skipped.reason, rule=skipped.detail)
+        return verdict
+
+    # ------------------------------------------------------------------- upkeep
+
+    def verify(self, who: Principal, *, repair: bool, views: Sequence[IndexedView] | None = None) -> VerifyReport:
+        """Prove that catalog and vectors agree and are as they were written.
+
+        Args:
+            who: Who asks.
+            repair: Whether to take out what is damaged, so that the next run reads it again.
+            views: The views to look at; all where ``None``.
+        """
+        findings = [VerifyFinding(RepoId(""), "", line) for line in self.catalog.integrity()]
+        looked_at = [view for view in (views if views is not None else self.catalog.views()) if view.live is not None]
+        files = chunks = repaired = 0
+        for view in looked_at:
+            if repair:
+                self.edition.access.require_write(who, view.repo)
+            self._release_idle(view.root)
+            with self._holding(view.root, "verifying") as held, held.writing:
+                report = check_view(self.catalog, self.store, view, repair=repair)
+            findings += report.findings
+            files, chunks, repaired = files + report.files, chunks + report.chunks, repaired + report.repaired
+        return VerifyReport(len(looked_at), files, chunks, tuple(findings), repaired)
+
+    def close(self) -> None:
+        """Close every index and the catalog. Idempotent."""
+        with self._mutex:
+            for held in self._held.values():
+                held.stack.close()
+            self._held.clear()
+        self.catalog.close()
+
+    # ------------------------------------------------------------------- open indexes
+
+    @contextmanager
+    def _reading(self, view: IndexedView) -> Iterator[SearchableView]:
+        live = view.live
+        if live is None:
+            raise RepositoryNotIndexed(f"{view.name} is not indexed", hint=f"run `conexus index {view.root}`")
+        with self._holding(view.root, "searching") as held:
+            with self._mutex:
+                if held.shard is None:
+                    held.shard = self._open(view)
+                    held.stack.callback(held.shard.close)
+            yield SearchableView(view, live, held.shard)
+
+    def _open(self, view: IndexedView) -> VectorShard:
+        """Open the live index of a view, without what a crash left in flight."""
+        live = view.live
+        if live is None:
+            raise RepositoryNotIndexed(f"{view.name} is not indexed", hint=f"run `conexus index {view.root}`")
+        try:
+            shard = self.store.open(live.id, live.dim)
+        except StoreDamaged as exc:
+            raise StoreDamaged(
+                f"the index of {view.name} is damaged: {exc.message}",
+                hint=f"run `conexus index {view.root}` to mend it",
+            ) from exc
+        repair_unfinished(self.catalog, shard, live)
+        return shard
+
+    @contextmanager
+    def _holding(self, root: Path, purpose: str) -> Iterator[_Held]:
+        """Hold a tree's lock; calls of one process share it."""
+        with self._mutex:
+            held = self._held.get(root)
+            if held is None:
+                held = _Held(ExitStack())
+                held.stack.enter_context(self.locks.view(root, purpose, self.options.lock_wait_s))
+                self._held[root] = held
+            held.users += 1
+        try:
+            yield held
+        finally:
+            with self._mutex:
+                held.users -= 1
+                if not held.users and not (self.keep_open and held.shard is not None):
+                    self._drop(root)
+
+    def _release_idle(self, root: Path) -> None:
+        with self._mutex:
+            held = self._held.get(root)
+            if held is not None and not held.users:
+                self._drop(root)
+
+    def _drop(self, root: Path) -> None:
+        held = self._held.pop(root, None)
+        if held is not None:
+            held.stack.close()

@@ -1,0 +1,194 @@
+"""A parsing process: ``python -m conexus.worker``. Reads frames of jobs, writes frames of results.
+
+It is started by :mod:`conexus.adapters.worker_pool`, has limits of CPU time and memory, and may be
+killed at any moment: it holds nothing but the file it is at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from conexus import lexical
+from conexus.adapters.filesystem import read_file
+from conexus.adapters.worker_wire import (
+    Batch,
+    WorkerSetup,
+    pack_result,
+    read_frame,
+    unpack_batch,
+    unpack_setup,
+    write_frame,
+)
+from conexus.config import IndexOptions
+from conexus.indexing.writer import embedding_text
+from conexus.parsing import classify, languages
+from conexus.parsing.parse import parse_text
+from conexus.parsing.secrets import redact
+from conexus.parsing.text import decode
+from conexus.ports import Embedder
+from conexus.types import (
+    ChunkId,
+    ContentHash,
+    EncodedChunk,
+    FileResult,
+    FileStat,
+    ParsedFile,
+    ParseJob,
+    ParseMode,
+    ReadOutcome,
+    SkipReason,
+    TextChunk,
+)
+
+CHUNK_NAMESPACE = uuid.UUID("6f6f8f0e-6a1c-5f0d-9d4b-0c2f6b1a7c55").bytes
+_MEGABYTE = 1_000_000
+_PARSE_FAILED = (RecursionError, MemoryError, LookupError, ValueError, RuntimeError)
+
+
+def blob_id(data: bytes) -> ContentHash:
+    """Return git's id of a file with these bytes."""
+    return ContentHash(hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest())
+
+
+def chunk_id(repo: str, path: str, chunk: TextChunk) -> ChunkId:
+    """Return the UUIDv5 of repository, path, span and text."""
+    text = hashlib.sha256(chunk.text.encode()).hexdigest()
+    name = f"{repo}\0{path}\0{chunk.span.start_byte}\0{chunk.span.end_byte}\0{text}"
+    digest = hashlib.sha1(CHUNK_NAMESPACE + name.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
+    return ChunkId(str(uuid.UUID(bytes=digest[:16], version=5)))
+
+
+class FileProcessor:
+    """Turns jobs into results."""
+
+    def __init__(self, setup: WorkerSetup, embedder: Embedder | None) -> None:
+        self._setup = setup
+        self._embedder = embedder
+        self._options = IndexOptions(
+            max_chunk_chars=setup.max_chunk_chars,
+            max_file_bytes=setup.max_file_bytes,
+            max_data_bytes=setup.max_data_bytes,
+            skip_generated=setup.skip_generated,
+        )
+
+    def process(self, job: ParseJob, batch: Batch) -> FileResult:  # noqa: PLR0911 -- one a way out
+        """Read, parse and encode one file."""
+        checked_ns = time.time_ns()
+        path = job.stat.path
+        try:
+            stat, data = read_file(Path(self._setup.root), path, self._setup.max_file_bytes)
+        except FileNotFoundError:
+            return FileResult(job.stat, checked_ns, ReadOutcome.GONE, ContentHash(""))
+        except OSError as exc:
+            return _skipped(job.stat, checked_ns, ContentHash(""), SkipReason.UNREADABLE, exc.strerror or str(exc))
+        digest = blob_id(data)
+        if job.previous == digest:
+            return FileResult(stat, checked_ns, ReadOutcome.UNCHANGED, digest)
+        if not data:
+            return _skipped(stat, checked_ns, digest, SkipReason.EMPTY, "")
+        if len(data) > self._setup.max_file_bytes:
+            detail = f"more than {self._setup.max_file_bytes:,} bytes (index.max_file_bytes)"
+            return _skipped(stat, checked_ns, digest, SkipReason.TOO_LARGE, detail)
+        language = languages.detect(path, data[:20_000])
+        is_data = language is not None and language.is_data
+        skip = classify.skip_by_content(path, is_data, data, self._options, forced=job.forced)
+        if skip is not None:
+            return _skipped(stat, checked_ns, digest, *skip)
+        parsed = self._parse(path, data, language, batch)
+        encoded = self._encode(path, parsed)
+        return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
+
+    def _parse(self, path: str, data: bytes, language: languages.Language | None, batch: Batch) -> ParsedFile:
+        decoded = decode(data)
+        text, redactions = redact(decoded.text)
+        note, use_tree = batch.note, batch.use_tree
+        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE if use_tree else 0.0)
+        try:
+            parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=use_tree)
+        except _PARSE_FAILED as exc:
+            note = f"the parser failed: {type(exc).__name__}"
+            parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=False)
+        finally:
+            _limit_cpu(0.0)
+        if parsed.mode is not ParseMode.FALLBACK:
+            note = ""
+        return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
+
+    def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
+        printable = path.encode("utf-8", "replace").decode()
+        dense = None
+        if self._embedder is not None:
+            vectors = self._embedder.embed_documents([embedding_text(path, chunk) for chunk in parsed.chunks])
+            dense = vectors.astype(np.float16)
+        return tuple(
+            EncodedChunk(
+                chunk_id(self._setup.repo, path, chunk),
+                lexical.encode_document(chunk.text, printable, chunk.names),
+                dense[number] if dense is not None else None,
+            )
+            for number, chunk in enumerate(parsed.chunks)
+        )
+
+
+def _skipped(stat: FileStat, checked_ns: int, digest: ContentHash, reason: SkipReason, detail: str) -> FileResult:
+    return FileResult(stat, checked_ns, ReadOutcome.SKIPPED, digest, reason, detail)
+
+
+def _limit_cpu(seconds: float) -> None:
+    """Have the process killed after so much CPU time; 0 lifts the limit."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let the process grow by so much and no more, where the system can tell how large it is."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        size = pages * resource.getpagesize() + megabytes * _MEGABYTE
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (OSError, ValueError):  # no /proc: the caller's time limit still holds
+        return
+
+
+def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSetup], Embedder | None]) -> None:
+    """Answer batches until the requests end."""
+    payload = read_frame(requests)
+    if payload is None:
+        return
+    setup = unpack_setup(payload)
+    processor = FileProcessor(setup, embedder_of(setup))
+    _limit_memory(setup.parse_memory_mb)
+    while (payload := read_frame(requests)) is not None:
+        batch = unpack_batch(payload)
+        for job in batch.jobs:
+            write_frame(answers, pack_result(processor.process(job, batch)))
+
+
+def _embedder_of(setup: WorkerSetup) -> Embedder | None:
+    if not setup.embed:
+        return None
+    from conexus.adapters.static_embedder import StaticEmbedder  # noqa: PLC0415 -- only where it embeds
+
+    return StaticEmbedder()
+
+
+def main() -> None:
+    """Run as a child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    serve(sys.stdin.buffer, sys.stdout.buffer, _embedder_of)
+
+
+if __name__ == "__main__":
+    main()
