@@ -22,7 +22,7 @@ _OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by
 _TAIL_BYTES = 40  # closing brackets and blank lines go with what they close
 _UTF8_MASK, _UTF8_INSIDE = 0xC0, 0x80  # bytes of a character after its first
 _NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY})
-_GLUED = ("comment", "decorator", "attribute_item", "annotation")
+_GLUED = ("comment", "marginalia", "decorator", "attribute_item", "annotation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,10 @@ def chunk_tree(
         Chunks in order that cover ``source`` without gap or overlap; none for an empty file.
     """
     starts = [symbol.span.start_byte for symbol in symbols]
-    pieces = _whole_lines(_pieces(source, root, max_bytes, embedded), lines, max_bytes)
+    found = _pieces(source, root, max_bytes, embedded)
+    if any(child.type == "section" for child in root.children):  # Markdown
+        found = _cut_at_sections(found, symbols)
+    pieces = _whole_lines(found, lines, max_bytes)
     return _described(source, _merged(source, pieces, symbols, starts, max_bytes), symbols, starts, lines)
 
 
@@ -78,7 +81,7 @@ def _pieces(source: bytes, root: Node, max_bytes: int, embedded: Mapping[tuple[i
     stack: list[Node] = [root]
     while stack:
         node = stack.pop()
-        end = node.end_byte if node is not root else len(source)
+        end = min(node.end_byte, len(source)) if node is not root else len(source)
         if end - position <= max_bytes:
             if end > position:
                 yield _Piece(position, end, any(mark in node.type for mark in _GLUED))
@@ -94,6 +97,24 @@ def _pieces(source: bytes, root: Node, max_bytes: int, embedded: Mapping[tuple[i
             position = end
     for start, stop in _windows(source, position, len(source), max_bytes):
         yield _Piece(start, stop)
+
+
+def _cut_at_sections(pieces: Iterator[_Piece], symbols: Sequence[Symbol]) -> Iterator[_Piece]:
+    """Cut pieces where a section of some size begins: trees do not nest underlined headings."""
+    starts = iter(
+        symbol.span.start_byte
+        for symbol in symbols
+        if symbol.kind is SymbolKind.SECTION and symbol.span.end_byte - symbol.span.start_byte >= _OWN_CHUNK_BYTES
+    )
+    cut = next(starts, None)
+    for piece in pieces:
+        start = piece.start
+        while cut is not None and cut < piece.end:
+            if cut > start:
+                yield _Piece(start, cut)
+                start = cut
+            cut = next(starts, None)
+        yield _Piece(start, piece.end, piece.glued)
 
 
 def _whole_lines(pieces: Iterator[_Piece], lines: LineTable, max_bytes: int) -> list[_Piece]:
@@ -163,7 +184,8 @@ def _is_definition(piece: _Piece, symbols: Sequence[Symbol], starts: Sequence[in
         if symbol.kind in _NOT_A_CHUNK:
             continue
         length = symbol.span.end_byte - symbol.span.start_byte
-        goes_on = symbol.span.end_byte > piece.end and symbol.kind is not SymbolKind.MODULE
+        goes_on = symbol.span.end_byte > piece.end and length >= _OWN_CHUNK_BYTES
+        goes_on = goes_on and symbol.kind is not SymbolKind.MODULE
         fills = size >= _OWN_CHUNK_BYTES and 2 * length > size
         if goes_on or fills:
             return True

@@ -26,16 +26,23 @@ class Language:
     is_data: bool = False
     """Whether files are data rather than code or prose: they have a smaller size limit."""
     queries: str = ""
-    """Name of its query file, where that is not ``<name>.scm``."""
+    """Name of its query file, where that is not ``<name>.scm``; several are joined by ``+``."""
     embedded: tuple[tuple[str, str], ...] = ()
     """(node type, language) of parts in another language, as ``("script_element", "typescript")``."""
 
 
 LANGUAGES: tuple[Language, ...] = (
     Language("python", "python", (".py", ".pyi", ".pyw"), ("sconstruct", "sconscript", "wscript"), ("python", "pypy")),
-    Language("javascript", "javascript", (".js", ".mjs", ".cjs", ".jsx"), ("jakefile",), ("node", "deno", "bun")),
+    Language(
+        "javascript",
+        "javascript",
+        (".js", ".mjs", ".cjs", ".jsx"),
+        ("jakefile",),
+        ("node", "deno", "bun"),
+        queries="javascript+jsx",
+    ),
     Language("typescript", "typescript", (".ts", ".mts", ".cts"), interpreters=("ts-node", "tsx")),
-    Language("tsx", "tsx", (".tsx",), queries="typescript"),
+    Language("tsx", "tsx", (".tsx",), queries="typescript+jsx"),
     Language("go", "go", (".go",)),
     Language("rust", "rust", (".rs",)),
     Language("java", "java", (".java",)),
@@ -79,10 +86,15 @@ LANGUAGES: tuple[Language, ...] = (
     Language("hcl", "hcl", (".hcl", ".tf", ".tfvars", ".nomad")),
     Language("protobuf", "proto", (".proto",)),
     Language("dockerfile", "dockerfile", (".dockerfile",), ("dockerfile", "containerfile")),
-    Language("html", "html", (".html", ".htm", ".xhtml"), embedded=(("script_element", "javascript"),)),
+    Language(
+        "html",
+        "html",
+        (".html", ".htm", ".xhtml"),
+        embedded=(("script_element", "javascript"), ("style_element", "css")),
+    ),
     Language("css", "css", (".css",)),
-    Language("vue", "vue", (".vue",), embedded=(("script_element", "typescript"),)),
-    Language("svelte", "svelte", (".svelte",), embedded=(("script_element", "typescript"),)),
+    Language("vue", "vue", (".vue",), embedded=(("script_element", "typescript"), ("style_element", "css"))),
+    Language("svelte", "svelte", (".svelte",), embedded=(("script_element", "typescript"), ("style_element", "css"))),
     Language("markdown", "markdown", (".md", ".markdown", ".mdx", ".mkd")),
     Language(
         "json",

@@ -61,11 +61,13 @@ def outlined(language: str, symbols: Sequence[Symbol], source: bytes, lines: Lin
         _close(stack, ends, start, level)
         parent = stack[-1].name if stack else ""
         ends[index] = symbol.span.end_byte
-        result.append(replace(symbol, name=name, parent=parent))
+        signature = symbol.signature or heading[:_MAX_NAME_CHARS].decode("utf-8", "replace").strip()
+        result.append(replace(symbol, name=name, parent=parent, signature=signature))
         stack.append(_Open(level, symbol.span.end_byte, index, f"{parent}.{name}" if parent else name))
     _close(stack, ends, len(source), 0)
     return tuple(
-        replace(symbol, span=lines.span(symbol.span.start_byte, end)) for symbol, end in zip(result, ends, strict=False)
+        replace(symbol, span=lines.span(symbol.span.start_byte, min(end, len(source))))
+        for symbol, end in zip(result, ends, strict=False)
     )
 
 
@@ -93,10 +95,11 @@ def _markdown_level(symbol: Symbol, heading: bytes) -> int | None:
 
 
 def _markdown_name(symbol: Symbol, heading: bytes) -> str:
-    del heading
-    plain = _TAG.sub("", _LINK.sub(r"\1", _LINK.sub(r"\1", symbol.name)))
-    plain = _EMPHASIS.sub("", _ANCHOR.sub("", plain)).replace("`", "")
-    return _SPACE.sub(" ", plain).strip()
+    del symbol
+    written = heading.decode("utf-8", "replace").strip()
+    written = written.lstrip("#") if written.startswith("#") else written.rpartition("\n")[0]
+    plain = _TAG.sub("", _LINK.sub(r"\1", _LINK.sub(r"\1", _ANCHOR.sub("", written))))
+    return _SPACE.sub(" ", _EMPHASIS.sub("", plain).replace("`", "")).strip()[:_MAX_NAME_CHARS]
 
 
 def _html_level(symbol: Symbol, heading: bytes) -> int | None:

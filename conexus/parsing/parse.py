@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
 from conexus.parsing.embedded import parse_embedded
 from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import Language
-from conexus.parsing.notebooks import chunk_notebook
+from conexus.parsing.notebooks import read_notebook
 from conexus.parsing.outline import outlined
 from conexus.parsing.positions import LineTable
-from conexus.parsing.symbols import Extraction, extract
-from conexus.types import ParsedFile, ParseMode, Symbol
+from conexus.parsing.sql import completed
+from conexus.parsing.symbols import extract, joined
+from conexus.types import ParsedFile, ParseMode
 
 
 def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree: bool = True) -> ParsedFile:
@@ -34,25 +35,21 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
         mode = ParseMode.LINES if use_tree else ParseMode.FALLBACK
         return ParsedFile(name, "utf-8", mode, chunk_lines(source, lines, max_chunk))
     grammar = grammar_of(language.name)
-    root = grammar.parser.parse(source).root_node
-    if language.name == "notebook" and (cells := chunk_notebook(source, root, lines, max_chunk)):
-        return ParsedFile(name, "utf-8", ParseMode.TREE, cells)
+    # The grammar of Markdown wants a newline at the end of the last heading.
+    ended = source if source.endswith(b"\n") or language.name != "markdown" else source + b"\n"
+    root = grammar.parser.parse(ended).root_node
+    if language.name == "notebook" and (notebook := read_notebook(source, root, lines, max_chunk)).chunks:
+        found = notebook.found
+        return ParsedFile(
+            name, "utf-8", ParseMode.TREE, notebook.chunks, found.symbols, found.references, found.imports
+        )
     found = extract(grammar, source, root, lines)
-    found = Extraction(outlined(language.name, found.symbols, source, lines), found.references, found.imports)
+    found = replace(found, symbols=outlined(language.name, found.symbols, source, lines))
+    if language.name == "sql":
+        found = replace(found, symbols=completed(found.symbols, source, lines))
     parts = parse_embedded(source, root, lines, language)
     if parts:
-        found = _joined((found, *(part.found for part in parts)))
+        found = joined((found, *(part.found for part in parts)))
     trees = {(part.start, part.end): part.root for part in parts}
     chunks = chunk_tree(source, root, found.symbols, lines, max_chunk, trees)
     return ParsedFile(name, "utf-8", ParseMode.TREE, chunks, found.symbols, found.references, found.imports)
-
-
-def _joined(found: Sequence[Extraction]) -> Extraction:
-    def position(symbol: Symbol) -> tuple[int, int]:
-        return symbol.span.start_byte, -symbol.span.end_byte
-
-    return Extraction(
-        tuple(sorted((symbol for part in found for symbol in part.symbols), key=position)),
-        tuple(reference for part in found for reference in part.references),
-        tuple(imported for part in found for imported in part.imports),
-    )

@@ -4,8 +4,12 @@ Query files (``queries/<language>.scm``) say what is what:
 
 - above the line ``;; references``, each pattern captures a whole definition under its kind
   (``@function``, ``@class``, any value of :class:`SymbolKind`) and its ``@name``. ``@container``
-  in place of a kind gives a scope that is no symbol itself (Rust's ``impl``). ``@receiver`` names
-  the scope where it stands in the definition (Go's methods, ``Foo::bar`` of C++);
+  in place of a kind gives a scope that is no symbol itself (Rust's ``impl``), and ``@skip`` leaves
+  out what later patterns would take (``const fs = require("fs")``). ``@receiver`` names
+  the scope where it stands in the definition (Go's methods, ``Foo::bar`` of C++). Where two
+  patterns fit one name, the first of the file wins. ``@end`` is the last part of a definition of several
+  nodes (Dart's functions), ``@open`` marks one that goes on to the next such (Perl's ``package``) and
+  ``@clause`` one whose neighbours of the same name belong to it (Haskell's equations);
 - below it, ``@ref`` captures names that are used (called, extended, built) and ``@import``
   what is imported.
 """
@@ -13,8 +17,9 @@ Query files (``queries/<language>.scm``) say what is what:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node, QueryCursor
 
@@ -23,6 +28,7 @@ from conexus.parsing.positions import LineTable
 from conexus.types import Import, Reference, Symbol, SymbolKind
 
 _KINDS = frozenset(kind.value for kind in SymbolKind)
+_NO_SYMBOL = frozenset({"container", "skip"})
 _TYPE_LIKE = frozenset(
     {SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, SymbolKind.ENUM, SymbolKind.TYPE, "container"}
 )
@@ -36,9 +42,11 @@ _LINE_COMMENT = re.compile(r"(?:^|\s)(?:#|//)\s.*")
 _RECEIVER_NOISE = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|[*&()\s]|\b(?:mut|const|dyn|self)\b")
 _QUOTES = "\"'`"
 _COMMENT_MARK = re.compile(
-    r"^\s*(?:/\*[*!]?|\*/|\*(?!\*)|///?!?|#+!?|--+\|?|;+|%+|\"{3}|'{3}|\(\*+|<!--)[ \t]?"
-    r"|\s*(?:\*+/|\*\)|-->|\"{3}|'{3})\s*$"
+    r"^\s*(?:/\*[*!]?|\*/|\*(?!\*)|///?!?|#+[!']?|\{-\s*\|?|--+(?:\s*[|^](?=\s))?|;+|%+|\"{3}|'{3}|\(\*+|<!--)[ \t]?"
+    r"|\s*(?:\*+/|\*\)|-->|-\}|\"{3}|'{3})\s*$"
 )
+_SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
+_ATTRIBUTE_STRING = re.compile(r"@\w+\s*\(?\s*(?:~[a-zA-Z])?(?:\"{3}|\"|'{3}|')(.*)", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
 _WRAPPERS = frozenset(
     "export_statement decorated_definition template_declaration ambient_declaration expression_statement "
@@ -65,13 +73,35 @@ class _Found:
     receiver: str
     node: Node
     name_node: Node
+    end: int
+    is_clause: bool
+    is_open: bool
 
 
 def extract(grammar: Grammar, source: bytes, root: Node, lines: LineTable) -> Extraction:
     """Return the symbols of a tree by position, and what it refers to."""
-    symbols = _nest(_definitions(grammar, source, root), source, lines)
-    references, imports = _uses(grammar, source, root)
+    found = _definitions(grammar, source, root)
+    symbols = _nest(found, source, lines)
+    references, imports = _uses(grammar, source, root, frozenset(item.name_node.start_byte for item in found))
     return Extraction(symbols, references, imports)
+
+
+def joined(parts: Sequence[Extraction]) -> Extraction:
+    """Put what several parts of one file define and use together: symbols by position, references by name."""
+    used: dict[str, set[int]] = {}
+    for part in parts:
+        for reference in part.references:
+            used.setdefault(reference.name, set()).update(reference.lines)
+    return Extraction(
+        tuple(
+            sorted(
+                (symbol for part in parts for symbol in part.symbols),
+                key=lambda symbol: (symbol.span.start_byte, -symbol.span.end_byte),
+            )
+        ),
+        tuple(Reference(name, tuple(sorted(lines)[:_MAX_LINES_A_NAME])) for name, lines in used.items()),
+        tuple(imported for part in parts for imported in part.imports),
+    )
 
 
 def _text(source: bytes, node: Node) -> str:
@@ -84,55 +114,85 @@ def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
     found: dict[tuple[int, str], tuple[int, _Found]] = {}
     for pattern, captures in QueryCursor(grammar.definitions).matches(root):
         names = captures.get("name")
-        kind = next((key for key in captures if key in _KINDS or key == "container"), None)
+        kind = next((key for key in captures if key in _KINDS or key in _NO_SYMBOL), None)
         if not names or kind is None:
-            continue
-        name = _SPACE.sub(" ", _text(source, names[0])).strip().strip(_QUOTES)[:_MAX_NAME_CHARS]
-        if not name:
             continue
         receivers = captures.get("receiver")
         receiver = _RECEIVER_NOISE.sub("", _text(source, receivers[0])) if receivers else ""
+        name = _SPACE.sub(" ", _text(source, names[0])).strip().strip(_QUOTES)[:_MAX_NAME_CHARS]
+        if names[0].type in _SYMBOL_LITERALS:
+            name = name.strip(": ").strip(_QUOTES)
+        if not receiver and (kind == SymbolKind.MODULE or names[0].type == "alias"):
+            receiver, name = _split_path(name)
+        if not name:
+            continue
         node = captures[kind][0]
         key = (names[0].start_byte, name)
-        # The first pattern of a query file wins where two fit one name.
         if key not in found or pattern < found[key][0]:
-            found[key] = (pattern, _Found(kind, name, receiver, node, names[0]))
-    return sorted(
-        (item for _, item in found.values()),
-        key=lambda item: (item.node.start_byte, -item.node.end_byte, item.name_node.start_byte),
-    )
+            end = captures.get("end", [node])[0].end_byte
+            item = _Found(kind, name, receiver, node, names[0], end, "clause" in captures, "open" in captures)
+            found[key] = (pattern, item)
+    items = [item for _, item in found.values() if item.kind != "skip"]
+    return sorted(_opened(items), key=lambda item: (item.node.start_byte, -item.end, item.name_node.start_byte))
+
+
+def _split_path(name: str) -> tuple[str, str]:
+    """The scope and the last part of a dotted name of a module."""
+    scope, separator, last = name.replace("::", ".").replace("\\", ".").rpartition(".")
+    return (scope, last) if separator and last else ("", name)
+
+
+def _opened(items: list[_Found]) -> list[_Found]:
+    """Let definitions marked as open go on to the next such one, or to the end of what they stand in."""
+    starts = sorted(item.node.start_byte for item in items if item.is_open)
+    result: list[_Found] = []
+    for item in items:
+        end = item.end
+        if item.is_open and item.node.parent is not None:
+            following = bisect_right(starts, item.node.start_byte)
+            end = min([item.node.parent.end_byte, *starts[following : following + 1]])
+        result.append(item if end == item.end else replace(item, end=end))
+    return result
 
 
 def _nest(found: Iterable[_Found], source: bytes, lines: LineTable) -> tuple[Symbol, ...]:
     """Give each definition its enclosing ones; ``found`` is sorted by position, outer ones first."""
     symbols: list[Symbol] = []
-    enclosing: list[tuple[Node, str, str]] = []  # (definition, qualified name, kind)
+    enclosing: list[tuple[_Found, str, str]] = []  # (definition, qualified name, kind)
     for item in found:
         # Several names of one definition (`a, b = 1`) are siblings.
-        while enclosing and (enclosing[-1][0].end_byte <= item.node.start_byte or enclosing[-1][0] == item.node):
+        while enclosing and (enclosing[-1][0].end <= item.node.start_byte or enclosing[-1][0].node == item.node):
             enclosing.pop()
         parent, parent_kind = (enclosing[-1][1], enclosing[-1][2]) if enclosing else ("", "")
         if item.receiver:
             last = item.receiver.replace("::", ".").replace("->", ".").replace(":", ".").strip(".")
             parent, parent_kind = (f"{parent}.{last}" if parent and not parent.endswith(last) else last), "container"
-        enclosing.append((item.node, _joined(parent, item.name), item.kind))
+        enclosing.append((item, _joined(parent, item.name), item.kind))
         if item.kind == "container":
             continue
         kind = SymbolKind(item.kind)
         if kind is SymbolKind.FUNCTION and parent_kind in _TYPE_LIKE:
             kind = SymbolKind.METHOD
-        symbols.append(
-            Symbol(
-                name=item.name,
-                kind=kind,
-                span=lines.span(item.node.start_byte, item.node.end_byte),
-                name_line=lines.line_of(item.name_node.start_byte),
-                parent=parent,
-                signature=_signature(source, item.node),
-                doc=_documentation(source, item.node, kind),
-            )
+        symbol = Symbol(
+            name=item.name,
+            kind=kind,
+            span=lines.span(item.node.start_byte, item.end),
+            name_line=lines.line_of(item.name_node.start_byte),
+            parent=parent,
+            signature=_signature(source, item.node),
+            doc=_documentation(source, item.node, kind),
         )
+        if item.is_clause and symbols and _continues(symbols[-1], symbol):
+            symbols[-1] = replace(symbols[-1], span=lines.span(symbols[-1].span.start_byte, item.end))
+        else:
+            symbols.append(symbol)
     return tuple(symbols)
+
+
+def _continues(before: Symbol, symbol: Symbol) -> bool:
+    """Whether a clause belongs to the definition before it: same name, and no documentation of its own."""
+    same = (before.name, before.parent, before.kind) == (symbol.name, symbol.parent, symbol.kind)
+    return same and (not symbol.doc or symbol.doc == before.doc)
 
 
 def _joined(parent: str, name: str) -> str:
@@ -147,7 +207,7 @@ def _signature(source: bytes, node: Node) -> str:
     if body is None:
         head = _first_line(head)
     head = _LINE_COMMENT.sub("", head)
-    return _SPACE.sub(" ", head).strip().rstrip("{:=").rstrip()[:_MAX_SIGNATURE_CHARS]
+    return _SPACE.sub(" ", head).strip().removesuffix("=>").rstrip("{:=; ")[:_MAX_SIGNATURE_CHARS]
 
 
 def _body(node: Node) -> Node | None:
@@ -157,7 +217,7 @@ def _body(node: Node) -> Node | None:
         body = inner.child_by_field_name("body") if inner is not None else None
         if body is not None:
             return body
-    return None
+    return next((child for child in node.children if child.type == "do_block"), None)
 
 
 def _first_line(head: str) -> str:
@@ -185,8 +245,10 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
 
 
 def _docstring(source: bytes, node: Node) -> str:
-    """Python's way: a string that is the first statement of the body."""
-    body = node.child_by_field_name("body")
+    """Python's way: a string that is the first statement of the body; Elixir's: an attribute that is."""
+    body = _body(node) if node.type == "call" else node.child_by_field_name("body")
+    if body is not None and body.type == "do_block" and body.named_child_count:
+        return _attribute_text(source, body.named_children[0], b"@moduledoc")
     first = body.named_child(0) if body is not None and body.type == "block" and body.named_child_count else None
     if first is not None and first.type == "expression_statement" and first.named_child_count:
         first = first.named_child(0)
@@ -203,16 +265,49 @@ def _comment_before(source: bytes, node: Node) -> str:
         node = parent
     comments: list[str] = []
     below = node
-    before = node.prev_sibling
-    while before is not None and (before.type in _BETWEEN_DOC_AND_NAME or "comment" in before.type):
-        if before.end_point.row + 1 < below.start_point.row:  # a blank line between
+    before = _node_before(node)
+    while before is not None and (is_comment(before) or before.type in _BETWEEN_DOC_AND_NAME or _is_attribute(before)):
+        if _last_row(before) + 1 < below.start_point.row:  # a blank line between
             break
-        if "comment" in before.type:
+        if is_comment(before):
             if _is_trailing(before):
                 break
             comments.append(_text(source, before)[: 8 * _MAX_DOC_CHARS])
+        elif text := _attribute_text(source, before, b"@doc", b"@typedoc"):
+            return text
         below, before = before, before.prev_sibling
     return "\n".join(reversed(comments))
+
+
+def is_comment(node: Node) -> bool:
+    """Whether a node is a comment of any kind, as Haskell's ``haddock`` and Perl's ``pod`` are too."""
+    return "comment" in node.type or node.type in {"haddock", "pod"}
+
+
+def _node_before(node: Node) -> Node | None:
+    """The sibling before a node, or the comment at its end: Haskell's imports take in what follows them."""
+    before = node.prev_sibling
+    if before is not None and before.child_count and is_comment(before.children[-1]):
+        return before.children[-1]
+    return before
+
+
+def _last_row(node: Node) -> int:
+    """The last row that a node has text on; some comments take in the end of their line."""
+    return node.end_point.row - (not node.end_point.column)
+
+
+def _is_attribute(node: Node) -> bool:
+    """Whether a node is an attribute of Elixir: ``@spec``, ``@doc``."""
+    return node.type == "unary_operator" and node.child_count > 0 and node.children[0].type == "@"
+
+
+def _attribute_text(source: bytes, node: Node, *names: bytes) -> str:
+    """The string that an attribute of Elixir holds, if it has one of these names."""
+    if not _is_attribute(node) or not source.startswith(names, node.start_byte):
+        return ""
+    match = _ATTRIBUTE_STRING.match(_text(source, node)[: 8 * _MAX_DOC_CHARS])
+    return match[1] if match else ""
 
 
 def _is_trailing(comment: Node) -> bool:
@@ -241,12 +336,17 @@ def _comment_after(source: bytes, node: Node) -> str:
     return ""
 
 
-def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
+def _uses(
+    grammar: Grammar, source: bytes, root: Node, defined: frozenset[int]
+) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
+    """What is referred to and imported; ``defined`` is where names of definitions begin, which are no uses."""
     if grammar.references is None:
         return (), ()
     captures = QueryCursor(grammar.references).captures(root)
     used: dict[str, dict[int, None]] = {}
     for node in captures.get("ref", ()):
+        if node.start_byte in defined:
+            continue
         name = _text(source, node)
         if len(name) <= _MAX_NAME_CHARS:
             lines = used.setdefault(name, {})

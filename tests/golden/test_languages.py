@@ -72,4 +72,4 @@ def test_every_language_with_a_grammar_has_a_sample() -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_symbols_are_found(folder: Path) -> None:
     """Every language but those named has symbols."""
-    assert bool(parsed(sample_of(folder)).symbols) == (folder.name not in WITHOUT_SYMBOLS | {"notebook"})
+    assert bool(parsed(sample_of(folder)).symbols) == (folder.name not in WITHOUT_SYMBOLS)

@@ -8,6 +8,7 @@
 
 ;; references
 (call_expression (function_name) @_call (arguments . (plain_value) @ref) (#eq? @_call "var"))
-(declaration . (property_name) @_key (plain_value) @ref (#any-of? @_key "animation" "animation-name"))
+(declaration . (property_name) @_key . (plain_value) @ref
+  (#any-of? @_key "animation" "animation-name") (#not-match? @ref "^(none|inherit|initial|unset|revert)$"))
 (import_statement (string_value) @import)
 (import_statement (call_expression (arguments (string_value) @import)))

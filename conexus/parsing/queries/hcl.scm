@@ -10,10 +10,11 @@
 (config_file (body (attribute . (identifier) @name) @variable))
 ; Providers and the blocks of other tools: Nomad's jobs, Packer's builds, Consul's services.
 (config_file (body (block . (identifier) @_kind . [(string_lit (template_literal) @name) (identifier) @name] . (block_start)
-  (#not-any-of? @_kind "variable" "output" "module" "locals" "terraform")) @resource))
+  (#not-match? @_kind "^(variable|output|module|locals|terraform)$")) @resource))
 
 ;; references
-(variable_expr (identifier) @ref)
+((variable_expr (identifier) @ref)
+  (#not-match? @ref "^(var|local|data|module|path|terraform|each|count|self|string|number|bool|any)$"))
 (get_attr (identifier) @ref)
 (function_call (identifier) @ref)
 (block . (identifier) @_kind (body (attribute . (identifier) @_key (expression (literal_value (string_lit (template_literal) @import))))

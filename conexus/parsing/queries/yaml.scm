@@ -2,7 +2,7 @@
 (document (block_node (block_mapping (block_mapping_pair
   key: (flow_node) @_outer
   value: (block_node (block_mapping (block_mapping_pair key: (flow_node) @_inner value: (flow_node) @name)))
-  (#eq? @_outer "metadata") (#eq? @_inner "name"))))) @resource
+  (#eq? @_outer "metadata") (#eq? @_inner "name"))) @resource))
 (document (block_node (block_mapping (block_mapping_pair key: (flow_node) @name) @key)))
 (document (block_node (block_mapping (block_mapping_pair
   value: (block_node (block_mapping (block_mapping_pair key: (flow_node) @name) @key))))))
