@@ -1,0 +1,249 @@
+"""Finds the working tree around a path and names its repository, by reading git's files.
+
+Git itself is never run: a repository's configuration can make it start programs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from conexus.adapters.git_config import GitConfig, read_config
+from conexus.adapters.regular_files import read_regular
+from conexus.errors import SourceError
+from conexus.types import Checkout, RepoId
+
+_POINTER_BYTES = 8192  # HEAD, commondir, a loose ref
+_PACKED_REFS_BYTES = 1 << 26
+_MAX_REF_HOPS = 5  # git's own limit on symbolic refs
+_MAX_ID_CHARS = 400
+_PATH_HASH_CHARS = 6
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REF = re.compile(r"refs/(?!.*(?:\.\.|//|/\.))[^\x00-\x20\x7f~^:?*\[\\]+")
+_BRANCH = "refs/heads/"
+_REFTABLE_HEAD = "refs/heads/.invalid"  # what HEAD says where the refs are kept in a table
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_DEFAULT_PORTS = {
+    "ssh": 22,
+    "git+ssh": 22,
+    "ssh+git": 22,
+    "git": 9418,
+    "http": 80,
+    "https": 443,
+    "ftp": 21,
+    "ftps": 990,
+}
+_SCP = re.compile(r"(?:[^:@/]+@|[^/]*@)?(\[[0-9a-f:.]+\]|[^:/@\[\]]{2,}):(?!:)(.+)", re.IGNORECASE)
+_HOST = re.compile(r"\[[0-9a-f:.%]+\]|\w[\w.-]*")
+_PATH = re.compile(r"[^\x00-\x20\x7f-\xa0\\?#\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_UNSAFE_IN_NAME = re.compile(r"[^\w.+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class GitFolders:
+    """Where git keeps its files for one working tree."""
+
+    private: Path
+    """HEAD and index of this working tree."""
+    common: Path
+    """Configuration, refs and ``info/exclude``, which all worktrees share."""
+
+
+def find_checkout(path: Path, *, home: Path | None = None) -> Checkout:
+    """Describe the working tree that holds ``path``: the nearest folder with ``.git``, or else ``path`` itself.
+
+    Args:
+        path: An existing folder.
+        home: Where the search upwards ends, so that dotfiles under git do not claim every folder of a
+            home directory. ``home`` itself is looked at only where it is ``path``.
+
+    Raises:
+        SourceError: ``path`` lies in a repository without working tree.
+    """
+    path = Path(os.path.realpath(path))
+    root = _find_root(path, None if home is None else Path(os.path.realpath(home)))
+    folders = git_folders(root)
+    if folders is None:
+        return Checkout(root, _local_id(root), root.name or "root")
+    config = read_config(folders.common / "config")
+    if config.is_true("core", "bare") and folders.private == folders.common:
+        raise SourceError(
+            f"{root} holds a bare git repository, which has no files",
+            hint="Name one of its worktrees, or clone it and index the clone.",
+        )
+    remote = _remote(config)
+    # Worktrees of a repository without remote are one repository, known by the first of them.
+    linked = folders.private != folders.common and folders.common.name == ".git"
+    repo = RepoId(remote) if remote else _local_id(folders.common.parent if linked else root)
+    head, branch = _head(folders)
+    return Checkout(root, repo, repo.rpartition("/")[2] if remote else root.name or "root", head, branch)
+
+
+def git_folders(root: Path) -> GitFolders | None:
+    """Return where git keeps its files for ``root``, or ``None`` where ``root`` is no working tree."""
+    marker = root / ".git"
+    if _is_git_folder(marker):
+        return GitFolders(marker, marker)
+    target = _pointer(marker, "gitdir:")
+    if target is None:
+        return None
+    private = Path(os.path.normpath(root / target))
+    if read_regular(private / "HEAD", _POINTER_BYTES) is None:
+        return None
+    common = _pointer(private / "commondir", "")
+    return GitFolders(private, private if common is None else Path(os.path.normpath(private / common)))
+
+
+def is_nested_checkout(folder: str) -> bool:
+    """Whether the ``.git`` in a folder makes it a working tree of its own."""
+    marker = Path(folder) / ".git"
+    return _is_git_folder(marker) or _pointer(marker, "gitdir:") is not None
+
+
+def normalize_remote(url: str) -> str | None:
+    """Return ``host/org/repo`` of a remote's address.
+
+    The host is in lower case; scheme, credentials, default port and ``.git`` are dropped.
+
+    Returns:
+        ``None`` for a local path and for what cannot be understood.
+    """
+    url = url.strip()
+    scheme = _SCHEME.match(url)
+    host_and_path = _from_url(url, scheme[1].lower()) if scheme else _from_scp(url)
+    if host_and_path is None:
+        return None
+    host, path = host_and_path
+    parts = [part for part in path.split("/") if part]
+    if parts:
+        parts[-1] = parts[-1].removesuffix(".git") or parts[-1]
+    name = "/".join(parts)
+    bare_host = host.partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    usable = (
+        _HOST.fullmatch(bare_host + "]" * host.startswith("["))
+        and _PATH.fullmatch(name)
+        and "@" not in name  # a mistyped address may hold credentials there
+        and not {".", "..", ".git"} & set(parts)
+        and len(host) + len(name) < _MAX_ID_CHARS
+    )
+    return f"{host}/{name}" if usable else None
+
+
+def _from_url(url: str, scheme: str) -> tuple[str, str] | None:
+    if scheme not in _DEFAULT_PORTS:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host:
+        return None
+    host = host.rstrip(".")
+    if ":" in host:
+        host = f"[{host}]"
+    if port is not None and port != _DEFAULT_PORTS[scheme]:
+        host = f"{host}:{port}"
+    return host, parts.path
+
+
+def _from_scp(url: str) -> tuple[str, str] | None:
+    """Split ``git@host:org/repo.git``; a one-letter host is a Windows drive."""
+    if url[:1] in ("/", ".", "~", "\\"):
+        return None
+    match = _SCP.fullmatch(url)
+    if match is None:
+        return None
+    return match[1].lower().rstrip("."), match[2]
+
+
+def _remote(config: GitConfig) -> str | None:
+    """Return the normalised address of ``origin``, or else of the first remote that is not a local path."""
+    for name in sorted(config.subsections("remote"), key=lambda name: name != "origin"):
+        urls = config.all("remote", "url", name)
+        remote = normalize_remote(urls[0]) if urls else None
+        if remote:
+            return remote
+    return None
+
+
+def _local_id(path: Path) -> RepoId:
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:_PATH_HASH_CHARS]
+    name = _UNSAFE_IN_NAME.sub("-", path.name).strip("-") or "folder"
+    return RepoId(f"local/{name}-{digest}")
+
+
+def _find_root(path: Path, home: Path | None) -> Path:
+    for folder in (path, *path.parents):
+        if folder == home and folder != path:
+            break
+        if git_folders(folder) is not None:
+            return folder
+        if _is_git_folder(folder):
+            inside = folder.name == ".git"
+            what = "the inside of a git repository" if inside else "a bare git repository"
+            raise SourceError(
+                f"{folder} is {what}, not source code",
+                hint=f"Index {folder.parent} instead." if inside else "Clone it, and index the clone.",
+            )
+    return path
+
+
+def _is_git_folder(folder: Path) -> bool:
+    try:
+        linked = (folder / "commondir").is_file()
+        return (folder / "HEAD").is_file() and (
+            linked or ((folder / "objects").is_dir() and (folder / "refs").is_dir())
+        )
+    except OSError:
+        return False
+
+
+def _pointer(path: Path, prefix: str) -> str | None:
+    """Return the path that a file like ``.git`` or ``commondir`` holds."""
+    data = read_regular(path, _POINTER_BYTES)
+    if data is None or not data.startswith(prefix.encode()):
+        return None
+    target = os.fsdecode(data[len(prefix) :]).strip()
+    return target if target and "\0" not in target and "\n" not in target else None
+
+
+def _head(folders: GitFolders) -> tuple[str | None, str | None]:
+    """Return commit and branch; ``None`` for what is unborn, detached or kept in a reftable."""
+    text = _read_line(folders.private / "HEAD")
+    ref = text.removeprefix("ref:").strip()
+    if not text.startswith("ref:"):
+        return (text if _OID.fullmatch(text) else None), None
+    if ref == _REFTABLE_HEAD or not _REF.fullmatch(ref):
+        return None, None
+    branch = ref.removeprefix(_BRANCH)
+    return _resolve(ref, folders.common), branch
+
+
+def _resolve(ref: str, common: Path) -> str | None:
+    for _ in range(_MAX_REF_HOPS):
+        text = _read_line(common / ref)
+        if _OID.fullmatch(text):
+            return text
+        if not text.startswith("ref:"):
+            return _packed(ref, common)
+        ref = text.removeprefix("ref:").strip()
+        if not _REF.fullmatch(ref):
+            return None
+    return None
+
+
+def _packed(ref: str, common: Path) -> str | None:
+    data = read_regular(common / "packed-refs", _PACKED_REFS_BYTES) or b""
+    match = re.search(rb"^([0-9a-f]+) " + re.escape(os.fsencode(ref)) + rb"\r?$", data, re.MULTILINE)
+    commit = match[1].decode() if match else ""
+    return commit if _OID.fullmatch(commit) else None
+
+
+def _read_line(path: Path) -> str:
+    return os.fsdecode(read_regular(path, _POINTER_BYTES) or b"").strip()
