@@ -11,7 +11,7 @@ Query files (``queries/<language>.scm``) say what is what:
   nodes (Dart's functions), ``@open`` marks one that goes on to the next such (Perl's ``package``) and
   ``@clause`` one whose neighbours of the same name belong to it (Haskell's equations);
 - below it, ``@ref`` captures names that are used (called, extended, built) and ``@import``
-  what is imported.
+  what is imported; ``@skip`` what looks like a use and is none.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _COMMENT_MARK = re.compile(
     r"^\s*(?:/\*[*!]?|\*/|\*(?!\*)|///?!?|#+[!']?|\{-\s*\|?|--+(?:\s*[|^](?=\s))?|;+|%+|\"{3}|'{3}|\(\*+|<!--)[ \t]?"
     r"|\s*(?:\*+/|\*\)|-->|-\}|\"{3}|'{3})\s*$"
 )
+_PATH_NODES = frozenset({"alias", "module", "package", "namespace_name"})
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 _ATTRIBUTE_STRING = re.compile(r"@\w+\s*\(?\s*(?:~[a-zA-Z])?(?:\"{3}|\"|'{3}|')(.*)", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
@@ -80,9 +81,8 @@ class _Found:
 
 def extract(grammar: Grammar, source: bytes, root: Node, lines: LineTable) -> Extraction:
     """Return the symbols of a tree by position, and what it refers to."""
-    found = _definitions(grammar, source, root)
-    symbols = _nest(found, source, lines)
-    references, imports = _uses(grammar, source, root, frozenset(item.name_node.start_byte for item in found))
+    symbols = _nest(_definitions(grammar, source, root), source, lines)
+    references, imports = _uses(grammar, source, root)
     return Extraction(symbols, references, imports)
 
 
@@ -122,7 +122,7 @@ def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
         name = _SPACE.sub(" ", _text(source, names[0])).strip().strip(_QUOTES)[:_MAX_NAME_CHARS]
         if names[0].type in _SYMBOL_LITERALS:
             name = name.strip(": ").strip(_QUOTES)
-        if not receiver and (kind == SymbolKind.MODULE or names[0].type == "alias"):
+        if not receiver and names[0].type in _PATH_NODES:
             receiver, name = _split_path(name)
         if not name:
             continue
@@ -336,16 +336,14 @@ def _comment_after(source: bytes, node: Node) -> str:
     return ""
 
 
-def _uses(
-    grammar: Grammar, source: bytes, root: Node, defined: frozenset[int]
-) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
-    """What is referred to and imported; ``defined`` is where names of definitions begin, which are no uses."""
+def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
     if grammar.references is None:
         return (), ()
     captures = QueryCursor(grammar.references).captures(root)
     used: dict[str, dict[int, None]] = {}
+    skipped = {node.start_byte for node in captures.get("skip", ())}
     for node in captures.get("ref", ()):
-        if node.start_byte in defined:
+        if node.start_byte in skipped:
             continue
         name = _text(source, node)
         if len(name) <= _MAX_NAME_CHARS:
