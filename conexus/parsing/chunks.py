@@ -7,7 +7,7 @@ exactly one chunk, and chunks begin at line starts unless a single line is longe
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,7 +22,9 @@ _OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by
 _TAIL_BYTES = 40  # closing brackets and blank lines go with what they close
 _UTF8_MASK, _UTF8_INSIDE = 0xC0, 0x80  # bytes of a character after its first
 _NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY})
-_GLUED = ("comment", "marginalia", "decorator", "attribute_item", "annotation")
+_FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD})
+_GLUED = ("comment", "marginalia", "decorator", "attribute_item", "annotation", "haddock", "pod")
+_GLUED_ATTRIBUTES = (b"@doc", b"@spec", b"@impl", b"@typedoc", b"@deprecated", b"@tag")  # of Elixir
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def chunk_tree(
     found = _pieces(source, root, max_bytes, embedded)
     if any(child.type == "section" for child in root.children):  # Markdown
         found = _cut_at_sections(found, symbols)
-    pieces = _whole_lines(found, lines, max_bytes)
+    pieces = _gathered(_whole_lines(found, lines, max_bytes), symbols, starts, max_bytes)
     return _described(source, _merged(source, pieces, symbols, starts, max_bytes), symbols, starts, lines)
 
 
@@ -84,7 +86,7 @@ def _pieces(source: bytes, root: Node, max_bytes: int, embedded: Mapping[tuple[i
         end = min(node.end_byte, len(source)) if node is not root else len(source)
         if end - position <= max_bytes:
             if end > position:
-                yield _Piece(position, end, any(mark in node.type for mark in _GLUED))
+                yield _Piece(position, end, _describes_next(source, node))
                 position = end
         elif node.child_count:
             # What follows the last child still belongs to the node: it comes with the next piece.
@@ -117,24 +119,57 @@ def _cut_at_sections(pieces: Iterator[_Piece], symbols: Sequence[Symbol]) -> Ite
         yield _Piece(start, piece.end, piece.glued)
 
 
+def _describes_next(source: bytes, node: Node) -> bool:
+    if node.type == "unary_operator":
+        return source.startswith(_GLUED_ATTRIBUTES, node.start_byte)
+    return any(mark in node.type for mark in _GLUED)
+
+
 def _whole_lines(pieces: Iterator[_Piece], lines: LineTable, max_bytes: int) -> list[_Piece]:
-    """Move each boundary to the start of a line; what shares a line becomes one piece."""
+    """Move each boundary to the start of a line; what shares a line becomes one piece, where that is short enough."""
     result: list[_Piece] = []
     start, glued = 0, True
     for piece in pieces:
+        if piece.end - start > max_bytes and piece.start > start:
+            cut = _last_line_start(lines, start, piece, max_bytes)
+            result.append(_Piece(start, cut))
+            start, glued = cut, cut == piece.start
         index = bisect_left(lines.starts, piece.end)
         boundary = lines.starts[index] if index < len(lines.starts) else lines.size
-        if piece.start >= start or piece.end > start:
+        if piece.end > start:
             glued = glued and piece.glued
-        if boundary - piece.end > 0 and boundary - start > max_bytes and piece.end - start > max_bytes // 2:
-            boundary = piece.end  # the rest of the line is too long to wait for
-        if boundary <= start:
-            continue
-        if boundary == piece.end or _only_space(lines, piece.end, boundary):
+        too_long = boundary - start > max_bytes
+        if too_long and boundary > piece.end and piece.end - start > max_bytes // 2:
+            boundary, too_long = piece.end, False  # the rest of the line is too long to wait for
+        if boundary > start and not too_long and (boundary == piece.end or _only_space(lines, piece.end, boundary)):
             result.append(_Piece(start, boundary, glued))
             start, glued = boundary, True
     if start < lines.size:
         result.append(_Piece(start, lines.size))
+    return result
+
+
+def _last_line_start(lines: LineTable, start: int, piece: _Piece, max_bytes: int) -> int:
+    """Where to cut before ``piece``: at the last start of a line, unless that leaves too much."""
+    cut = lines.starts[bisect_right(lines.starts, piece.start) - 1]
+    return cut if cut > start and piece.end - cut <= max_bytes else piece.start
+
+
+def _gathered(
+    pieces: Sequence[_Piece], symbols: Sequence[Symbol], starts: Sequence[int], max_bytes: int
+) -> list[_Piece]:
+    """Join the pieces of a function that consists of several nodes: Haskell's equations, Dart's head and body."""
+    result: list[_Piece] = []
+    reach = 0
+    for piece in pieces:
+        if piece.start < reach and result:
+            result[-1] = _Piece(result[-1].start, piece.end)
+        else:
+            result.append(piece)
+        for symbol in symbols[bisect_left(starts, piece.start) : bisect_left(starts, piece.end)]:
+            fits = symbol.span.end_byte - result[-1].start <= max_bytes
+            if fits and symbol.kind in _FUNCTIONS:
+                reach = max(reach, symbol.span.end_byte)
     return result
 
 
