@@ -12,6 +12,7 @@ from conexus.ports import Catalog, Embedder, VectorShard
 from conexus.search.globs import matches_any
 from conexus.search.query import Query, analyse
 from conexus.search.ranking import Candidate, rank
+from conexus.search.snippets import focus_of
 from conexus.types import (
     ChunkId,
     FileId,
@@ -84,7 +85,7 @@ class SearchEngine:
             candidates += found
             floor = min(floor, lowest)
         ranked = rank(query, candidates, floor)[: request.limit]
-        hits = tuple(self._hit(candidate, views[candidate.view].view, request.explain) for candidate in ranked)
+        hits = tuple(self._hit(candidate, views[candidate.view].view, query, request.explain) for candidate in ranked)
         return SearchResponse(
             hits=hits,
             elapsed_ms=(time.perf_counter() - started) * 1000,
@@ -138,7 +139,7 @@ class SearchEngine:
         narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
         return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
 
-    def _hit(self, candidate: Candidate, view: IndexedView, explain: bool) -> Hit:
+    def _hit(self, candidate: Candidate, view: IndexedView, query: Query, explain: bool) -> Hit:
         stored = candidate.stored
         span = stored.chunk.span
         lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
@@ -148,7 +149,7 @@ class SearchEngine:
             found_by=frozenset(candidate.found_by),
             freshness=self._freshness(view, stored),
             root=str(view.root),
-            focus_line=min(lines, default=span.start_line),
+            focus_line=min(lines) if lines else focus_of(stored.chunk, query),
             factors=tuple(candidate.factors) if explain else (),
         )
 

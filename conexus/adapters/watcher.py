@@ -1,0 +1,40 @@
+"""Tells when something below a folder changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from watchfiles import Change, DefaultFilter, watch
+
+_DEBOUNCE_MS = 150
+_POLL_MS = 50
+
+
+class _WithoutGit(DefaultFilter):
+    """Lets all through but git's own files, of which the ignore rules and HEAD still count."""
+
+    ignore_dirs = ()
+    ignore_entity_patterns = ()
+
+    def __call__(self, change: Change, path: str) -> bool:
+        """Whether a change counts."""
+        return "/.git/" not in path or path.endswith(("/.git/HEAD", "/.git/info/exclude", "/.git/index"))
+
+
+def changes(root: Path, is_stopped: Callable[[], bool]) -> Iterator[int]:
+    """Yield the number of changed paths each time something below a folder changed, until stopped."""
+    for batch in watch(
+        root,
+        watch_filter=_WithoutGit(),
+        debounce=_DEBOUNCE_MS,
+        step=_POLL_MS,
+        rust_timeout=500,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+    ):
+        if is_stopped():
+            return
+        if batch:
+            yield len(batch)

@@ -1,0 +1,74 @@
+"""The command line: what is typed to calls of the service, answers and errors to text and exit codes.
+
+Exit codes of ``search``: 0 found, 1 nothing found, 2 an error, 3 answered from an index that is not
+finished. Of every other command: 0, or 2 on an error, or 1 where a check found something.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from conexus import __version__
+from conexus.cli import console, index_command, repos_command, search_command, settings_command, upkeep_command
+from conexus.errors import Cancelled, ConexusError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="conexus",
+    help="Semantic code search that runs on your own machine.",
+    epilog='Start with:  conexus search "where are sessions stored"',
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.out(f"conexus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Semantic code search that runs on your own machine."""
+
+
+app.command("index")(index_command.index)
+app.command("search")(search_command.search)
+app.add_typer(repos_command.app, name="repos")
+app.command("status")(upkeep_command.status)
+app.command("why")(upkeep_command.why)
+app.command("doctor")(upkeep_command.doctor)
+app.command("verify")(upkeep_command.verify)
+app.add_typer(settings_command.app, name="config")
+
+
+def run() -> NoReturn:
+    """Run the command line and exit."""
+    console.prepare_streams()
+    try:
+        app(standalone_mode=True)
+    except Cancelled as error:
+        console.fail(error)
+        sys.exit(EXIT_INTERRUPTED)
+    except ConexusError as error:
+        console.fail(error)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        console.err("interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # `conexus search … | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)

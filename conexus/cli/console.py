@@ -1,0 +1,86 @@
+"""Writes to the terminal: plain where it is a pipe, coloured where it is one, never a control character of others."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from conexus.errors import ConexusError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_FIRST_PRINTABLE, _DELETE, _LAST_C1 = 0x20, 0x7F, 0x9F
+_CLEAN = {
+    **{code: f"\\x{code:02x}" for code in range(_FIRST_PRINTABLE) if chr(code) not in "\t\n"},
+    **{code: f"\\x{code:02x}" for code in range(_DELETE, _LAST_C1 + 1)},
+    **{ord(char): f"\\u{ord(char):04x}" for char in _BIDI},
+}
+
+
+def clean(text: str) -> str:
+    """Return text of others with control and bidirectional characters made visible; tabs and line ends stay."""
+    return text.translate(_CLEAN)
+
+
+def one_line(text: str) -> str:
+    """Return text of others, cleaned, on one line."""
+    return clean(text).replace("\n", "\\n").replace("\t", " ")
+
+
+def prepare_streams() -> None:
+    """Let names that are not valid text pass through as the bytes they are."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="surrogateescape")
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a stream, stdout if none is given, is a terminal."""
+    return (stream or sys.stdout).isatty()
+
+
+def out(text: str) -> None:
+    """Print a line to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def err(text: str) -> None:
+    """Print a line to stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def fail(error: ConexusError) -> None:
+    """Print an error with its hint to stderr."""
+    bold, dim, end = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if is_terminal(sys.stderr) else ("", "", "")
+    err(f"{bold}error:{end} {one_line(error.message)}")
+    if error.hint:
+        err(f"{dim}hint:{end} {one_line(error.hint)}")
+
+
+def rich_console(*, stderr: bool = False) -> Console:
+    """Return Rich's console; imported here, since it takes a while."""
+    from rich.console import Console  # noqa: PLC0415 -- only on a terminal
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people, as ``12.3 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004 -- units are thousands
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people, as ``0.4 s`` or ``3 min 20 s``."""
+    if seconds < 60:  # noqa: PLR2004 -- seconds of a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

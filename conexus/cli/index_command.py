@@ -1,0 +1,183 @@
+"""``conexus index``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
+from conexus.cli.session import USER, Session, checkout_at, keep_model, open_session, view_for
+from conexus.errors import Cancelled
+from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
+
+_SHOWN_FILES = 5
+_REASONS = {
+    SkipReason.IGNORED: "ignored by a rule",
+    SkipReason.BINARY: "binary",
+    SkipReason.MINIFIED: "minified",
+    SkipReason.GENERATED: "generated",
+    SkipReason.VENDORED: "vendored",
+    SkipReason.TOO_LARGE: "too large",
+    SkipReason.SYMLINK: "symbolic link",
+    SkipReason.NOT_REGULAR: "not a regular file",
+    SkipReason.UNREADABLE: "unreadable",
+    SkipReason.NESTED_REPOSITORY: "nested repository",
+    SkipReason.EMPTY: "empty",
+}
+
+
+def index(
+    path: Annotated[Path, typer.Argument(help="Folder of the repository.")] = Path(),
+    name: Annotated[str, typer.Option("--name", help="Short name for the repository.")] = "",
+    model: Annotated[
+        str, typer.Option("--model", help="Embedding model: 'default', or the folder of a sentence-transformers model.")
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running and follow changes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Index a home or root folder all the same.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file that is skipped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Index a repository, or bring its index up to date.
+
+    Only what changed since the last run is read again. Ctrl-C stops cleanly: what is done is kept.
+
+    Examples:
+        conexus index
+        conexus index ~/src/flask --name flask
+        conexus index --dry-run
+        conexus index --watch
+    """
+    checkout = checkout_at(path, force=force)
+    with prepared(checkout, model) as session:
+        root = indexed_root(session, checkout)
+        if dry_run:
+            _show_estimate(session.service.estimate(root), as_json=as_json, verbose=verbose)
+            return
+        report = run_index(session, root, quiet=quiet or as_json)
+        if name:
+            session.service.rename(report.repo, name, USER)
+            report = dataclasses.replace(report, name=name)
+        if not quiet:
+            _show_report(report, as_json=as_json, verbose=verbose)
+        if report.cancelled:
+            raise Cancelled("stopped before the end", hint="run the same command again to go on from here")
+        if watch:
+            _watch(session, root, quiet=quiet)
+
+
+def prepared(checkout: Checkout, model: str = "") -> Session:
+    """Open a session for a tree, with the model that is asked for or that its index has."""
+    session = open_session(checkout.root, {"index.model": _model(model)} if model else {})
+    return keep_model(session, view_for(session.service, checkout.root))
+
+
+def _model(text: str) -> str:
+    return text if text == "default" else str(Path(text).expanduser().absolute())
+
+
+def indexed_root(session: Session, checkout: Checkout) -> Checkout:
+    """Return the indexed tree around a folder that is no checkout of its own, else the checkout itself."""
+    view = view_for(session.service, checkout.root)
+    if view is None or view.root == checkout.root or not checkout.repo.startswith("local/"):
+        return checkout
+    return checkout_at(view.root, force=True)
+
+
+def run_index(session: Session, checkout: Checkout, *, quiet: bool) -> IndexReport:
+    """Index with progress on stderr."""
+    display = ProgressDisplay(quiet=quiet)
+    with cancel_on_interrupt() as asked:
+        try:
+            return session.service.index(checkout, USER, display, lambda: bool(asked))
+        finally:
+            display.close()
+
+
+def _watch(session: Session, checkout: Checkout, *, quiet: bool) -> None:
+    from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
+
+    if not quiet:
+        console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
+    with cancel_on_interrupt() as asked:
+        for _ in changes(checkout.root, lambda: bool(asked)):
+            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
+            touched = report.files_indexed + report.files_deleted
+            if touched and not quiet:
+                console.err(f"updated {touched:,} files in {console.duration(report.elapsed_ms / 1000)}")
+
+
+def _show_estimate(estimate: IndexEstimate, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.estimate/1", **_plain(estimate)}, indent=2))
+        return
+    console.out(f"{console.one_line(estimate.name)} ({estimate.repo}) in {console.one_line(estimate.root)}")
+    if estimate.rebuild:
+        console.out(f"the whole index would be built anew: {estimate.rebuild}")
+    console.out(
+        f"would read {estimate.files_to_read:,} files ({console.size(estimate.bytes_to_read)}), "
+        f"{estimate.files_unchanged:,} are unchanged, {estimate.files_to_delete:,} are gone"
+    )
+    console.out(
+        f"about {console.duration(estimate.estimated_s)} and {console.size(estimate.estimated_bytes)} of disk space"
+    )
+    _show_skipped(estimate.skipped, verbose=verbose)
+
+
+def _show_report(report: IndexReport, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.index/1", **_plain(report)}, indent=2))
+        return
+    seconds = report.elapsed_ms / 1000
+    if report.rebuilt:
+        console.out(f"built anew: {console.one_line(report.rebuilt)}")
+    if not (report.files_indexed or report.files_deleted):
+        console.out(
+            f"{console.one_line(report.name)} is up to date: {report.files_total:,} files, "
+            f"{report.chunks_total:,} chunks ({console.duration(seconds)})"
+        )
+    else:
+        console.out(
+            f"indexed {report.files_indexed:,} files of {console.one_line(report.name)} in {console.duration(seconds)}"
+            + (f", dropped {report.files_deleted:,}" if report.files_deleted else "")
+            + (f", {report.files_unchanged:,} unchanged" if report.files_unchanged else "")
+        )
+        languages = ", ".join(f"{language} {count:,}" for language, count in report.languages[:8])
+        console.out(
+            f"  {report.files_total:,} files, {report.chunks_total:,} chunks, {report.symbols_total:,} symbols: "
+            f"{languages}"
+        )
+    if report.redactions:
+        console.out(f"  {report.redactions:,} secrets were replaced before anything was stored")
+    _show_skipped(report.skipped, verbose=verbose)
+    for problem in report.problems[: None if verbose else _SHOWN_FILES]:
+        console.out(f"  by lines only: {console.one_line(problem.path)} ({console.one_line(problem.reason)})")
+    if len(report.problems) > _SHOWN_FILES and not verbose:
+        console.out(f"  … and {len(report.problems) - _SHOWN_FILES:,} more files by lines only (--verbose)")
+
+
+def _show_skipped(skipped: tuple[SkippedFile, ...], *, verbose: bool) -> None:
+    if not skipped:
+        return
+    counts = Counter(item.reason for item in skipped)
+    reasons = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.most_common())
+    console.out(f"  skipped: {reasons}" + ("" if verbose else "  (--verbose names them, `conexus why FILE` explains)"))
+    if verbose:
+        for item in skipped:
+            detail = f": {console.one_line(item.detail)}" if item.detail else ""
+            console.out(f"    {console.one_line(item.path)}  {_REASONS[item.reason]}{detail}")
+
+
+def _plain(value: IndexReport | IndexEstimate) -> dict[str, object]:
+    """A report as JSON can hold it."""
+    found = dataclasses.asdict(value)
+    if "languages" in found:
+        found["languages"] = dict(found["languages"])
+    return found

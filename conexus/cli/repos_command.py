@@ -1,0 +1,130 @@
+"""``conexus repos``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.session import USER, open_session
+from conexus.types import ViewStatus
+
+app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List what is indexed.
+
+    Examples:
+        conexus repos list
+        conexus repos list --json
+    """
+    with open_session() as session:
+        found = session.service.status()
+    if as_json:
+        console.out(
+            json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
+        )
+        return
+    if not found:
+        console.err("nothing is indexed yet; start with: conexus index PATH")
+    width = max((len(status.name) for status in found), default=0)
+    for status in found:
+        unfinished = "" if status.complete else "  (not finished)"
+        console.out(
+            f"{console.one_line(status.name):<{width}}  {status.files:>7,} files  {status.chunks:>8,} chunks  "
+            f"{console.size(status.size_bytes):>9}  {indexed_at(status)}  {console.one_line(status.root)}{unfinished}"
+        )
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show all about one repository.
+
+    Examples:
+        conexus repos show flask
+    """
+    with open_session() as session:
+        roots = {str(view.root) for view in session.service.named(name)}
+        found = [status for status in session.service.status() if status.root in roots]
+    if as_json:
+        console.out(
+            json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
+        )
+        return
+    for status in found:
+        for line in described(status):
+            console.out(line)
+
+
+@app.command("remove")
+def remove(
+    name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a repository's index. Its files are not touched.
+
+    Examples:
+        conexus repos remove flask
+    """
+    with open_session() as session:
+        views = session.service.named(name)
+        if not yes and console.is_terminal():
+            typer.confirm(f"Delete the index of {console.one_line(views[0].name)}?", abort=True)
+        for view in views:
+            session.service.remove(view, USER)
+            console.out(f"removed the index of {console.one_line(view.name)} ({console.one_line(str(view.root))})")
+
+
+@app.command("rename")
+def rename(
+    name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
+    new_name: Annotated[str, typer.Argument(help="Its new short name.")],
+) -> None:
+    """Give a repository another short name.
+
+    Examples:
+        conexus repos rename flask flask-fork
+    """
+    with open_session() as session:
+        repo = session.service.named(name)[0].repo
+        session.service.rename(repo, new_name, USER)
+    console.out(f"{repo} is now called {console.one_line(new_name)}")
+
+
+def indexed_at(status: ViewStatus) -> str:
+    """Return when a view was indexed, in local time."""
+    if status.indexed_at is None:
+        return "never finished  "
+    return datetime.fromtimestamp(status.indexed_at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def described(status: ViewStatus) -> list[str]:
+    """Return all about a view, line by line."""
+    languages = ", ".join(f"{language} {count:,}" for language, count in status.languages)
+    commit = f"{status.branch or 'detached'} at {status.head[:12]}" if status.head else "no commit"
+    return [
+        console.one_line(status.name),
+        f"  repository  {console.one_line(status.repo)}",
+        f"  folder      {console.one_line(status.root)}",
+        f"  commit      {console.one_line(commit)}",
+        f"  indexed     {indexed_at(status)}" + ("" if status.complete else "  (not finished)"),
+        f"  model       {console.one_line(status.model)}",
+        f"  content     {status.files:,} files ({console.size(status.source_bytes)}), {status.chunks:,} chunks, "
+        f"{status.symbols:,} symbols; {status.skipped:,} files read and left out",
+        f"  vectors     {console.size(status.size_bytes)} on disk",
+        f"  languages   {languages or 'none'}",
+    ]
+
+
+def status_json(status: ViewStatus) -> dict[str, object]:
+    """Return a view as JSON can hold it."""
+    return {**dataclasses.asdict(status), "languages": dict(status.languages)}

@@ -1,0 +1,148 @@
+"""``conexus search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.index_command import indexed_root, prepared, run_index
+from conexus.cli.render import OutputFormat, render
+from conexus.cli.session import USER, Session, checkout_at, open_session
+from conexus.errors import Cancelled, ConfigError
+from conexus.parsing.languages import BY_NAME, canonical
+from conexus.types import SearchFilter, SearchRequest, SearchResponse, SymbolKind
+
+EXIT_NOTHING = 1
+EXIT_INCOMPLETE = 3
+_MAX_RESULTS = 1000
+_RICH_LINES = 8
+_PLAIN_LINES = 0
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for: a question, or a name.")],
+    path: Annotated[Path | None, typer.Argument(help="Search only below this folder.")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Most results.", show_default="10")] = 0,
+    repo: Annotated[list[str] | None, typer.Option("--repo", "-r", help="Search this repository; repeatable.")] = None,
+    all_repos: Annotated[bool, typer.Option("--all", help="Search every indexed repository.")] = False,
+    lang: Annotated[list[str] | None, typer.Option("--lang", "-l", help="Only this language; repeatable.")] = None,
+    glob: Annotated[
+        list[str] | None, typer.Option("--path", "-p", help="Only files that fit, as 'src/**' or '*.py'; repeatable.")
+    ] = None,
+    kind: Annotated[
+        list[SymbolKind] | None, typer.Option("--kind", "-k", help="Only where this is defined; repeatable.")
+    ] = None,
+    tests: Annotated[bool | None, typer.Option("--tests/--no-tests", help="Whether tests may be found.")] = None,
+    output: Annotated[
+        OutputFormat | None, typer.Option("--format", "-f", help="Default: rich on a terminal, plain in a pipe.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    context: Annotated[int, typer.Option("-C", "--context", help="Lines of code for each result.")] = -1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")] = False,
+) -> None:
+    """Search code by meaning and by name.
+
+    A folder that is not indexed yet is indexed first. Exit code: 0 found, 1 nothing found, 2 an
+    error, 3 answered from an index that is not finished.
+
+    Examples:
+        conexus search "where are passwords hashed"
+        conexus search HTTPAdapter.send
+        conexus search "retry with backoff" --lang python --no-tests
+        conexus search "parse config" src/ --format vimgrep
+        conexus search "open a connection" --json | jq '.results[0].path'
+    """
+    where_languages = _languages(lang or [])
+    session, roots, globs = _scope(path, repo or [], all_repos=all_repos, fresh=fresh)
+    with session:
+        options = session.loaded.config.search
+        request = SearchRequest(
+            text=query,
+            limit=_limit(limit or options.limit),
+            where=SearchFilter(
+                repos=frozenset(view.repo for name in repo for view in session.service.named(name)) if repo else None,
+                roots=roots,
+                languages=where_languages,
+                path_globs=(*globs, *(glob or [])) or None if not (globs and glob) else _both(globs, glob),
+                kinds=frozenset(item.value for item in kind) if kind else None,
+                tests=options.tests if tests is None else tests,
+            ),
+            explain=explain,
+        )
+        response = session.service.search(request, USER)
+    chosen = OutputFormat.JSON if as_json else output or _default_format()
+    _show(request, response, chosen, context)
+    if not response.complete:
+        raise typer.Exit(EXIT_INCOMPLETE)
+    if not response.hits:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _scope(
+    path: Path | None, repos: list[str], *, all_repos: bool, fresh: bool
+) -> tuple[Session, frozenset[str] | None, tuple[str, ...]]:
+    """Open the session; return the trees to search and the folder inside them, indexing first where needed."""
+    if repos or all_repos:
+        return open_session(), None, ()
+    checkout = checkout_at(path or Path(), force=True)
+    session = prepared(checkout)
+    root = indexed_root(session, checkout)
+    view = session.service.view_at(root.root)
+    if fresh or view is None or view.root != root.root:
+        if view is None:
+            checkout_at(path or Path())  # refuses a home folder, which --force alone may index
+            console.err(f"{console.one_line(str(root.root))} is not indexed yet: indexing it first")
+        report = run_index(session, root, quiet=False)
+        if report.cancelled:
+            raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
+    below = (path.expanduser().resolve() if path else root.root).relative_to(root.root).as_posix()
+    return session, frozenset({str(root.root)}), () if below == "." else (f"/{below}/",)
+
+
+def _both(folder: tuple[str, ...], globs: list[str]) -> tuple[str, ...]:
+    """Patterns that hold only below a folder."""
+    base = folder[0].rstrip("/")
+    return tuple(f"{base}/{'' if '/' in item.strip('/') else '**/'}{item.lstrip('/')}" for item in globs)
+
+
+def _languages(names: list[str]) -> frozenset[str] | None:
+    if not names:
+        return None
+    found = {name: canonical(name) for name in names}
+    unknown = [name for name, language in found.items() if language is None]
+    if unknown:
+        raise ConfigError(
+            f"{unknown[0]!r} is no language that Conexus knows", hint="known are: " + ", ".join(sorted(BY_NAME))
+        )
+    return frozenset(language for language in found.values() if language)
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= _MAX_RESULTS:
+        raise ConfigError(f"-n is {limit}; it must be between 1 and {_MAX_RESULTS}")
+    return limit
+
+
+def _default_format() -> OutputFormat:
+    return OutputFormat.RICH if console.is_terminal() else OutputFormat.PLAIN
+
+
+def _show(request: SearchRequest, response: SearchResponse, output: OutputFormat, context: int) -> None:
+    cwd = Path.cwd()
+    if output is OutputFormat.RICH:
+        from conexus.cli.rich_render import show  # noqa: PLC0415 -- only on a terminal
+
+        show(response, cwd, _RICH_LINES if context < 0 else context)
+    else:
+        lines = context if context >= 0 else (_RICH_LINES if output is OutputFormat.MARKDOWN else _PLAIN_LINES)
+        for line in render(request, response, output, cwd, lines):
+            console.out(line)
+    if output in {OutputFormat.RICH, OutputFormat.PLAIN, OutputFormat.VIMGREP, OutputFormat.MARKDOWN}:
+        for notice in response.notices:
+            console.err(f"note: {console.one_line(notice)}")
+        if not response.hits:
+            console.err("nothing found")

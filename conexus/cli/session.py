@@ -1,0 +1,82 @@
+"""What every command needs: settings, the service, and the working tree that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from conexus import bootstrap
+from conexus.adapters import config_files
+from conexus.adapters.filesystem import check_root
+from conexus.adapters.git_metadata import find_checkout
+from conexus.service import LocalService
+from conexus.types import Checkout, IndexedView, Principal
+
+USER = Principal("local")
+
+
+@dataclass
+class Session(AbstractContextManager["Session"]):
+    """One run of a command."""
+
+    loaded: config_files.Loaded
+    app: bootstrap.Application
+
+    @property
+    def service(self) -> LocalService:
+        """The use cases."""
+        return self.app.service
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the service."""
+        self.service.close()
+
+
+def open_session(project_root: Path | None = None, flags: Mapping[str, object] | None = None) -> Session:
+    """Read the settings and build the service.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        StoreError: The data folder cannot be used.
+    """
+    loaded = config_files.load(config_files.current_environ(), project_root, flags or {})
+    return Session(loaded, bootstrap.build(loaded.config))
+
+
+def keep_model(session: Session, view: IndexedView | None) -> Session:
+    """Go on with the model that a tree's index has, where the settings name none."""
+    loaded = session.loaded
+    if (
+        view is None
+        or view.live is None
+        or loaded.origins.get("index.model") != "default"
+        or not Path(view.live.model).is_dir()
+    ):
+        return session
+    session.service.close()
+    config = bootstrap.with_model(loaded.config, view.live.model)
+    return Session(loaded, bootstrap.build(config))
+
+
+def checkout_at(path: Path, *, force: bool = False) -> Checkout:
+    """Return the working tree that holds a folder.
+
+    Raises:
+        SourceError: There is no such folder, or it should not be indexed.
+    """
+    home = Path.home()
+    folder = path.expanduser()
+    check_root(folder, home, force=force)
+    checkout = find_checkout(folder.resolve(), home=home)
+    check_root(checkout.root, home, force=force)
+    return checkout
+
+
+def view_for(service: LocalService, folder: Path) -> IndexedView | None:
+    """Return the indexed tree that a folder belongs to: its own checkout, or an indexed folder around it."""
+    return service.view_at(folder.resolve())

@@ -1,0 +1,140 @@
+"""``conexus status``, ``why``, ``doctor`` and ``verify``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.doctor import Check, run_checks
+from conexus.cli.index_command import indexed_root, prepared
+from conexus.cli.repos_command import described, status_json
+from conexus.cli.session import USER, checkout_at, open_session, view_for
+from conexus.errors import SourceError
+
+EXIT_FOUND = 1
+
+
+def status(
+    path: Annotated[Path, typer.Argument(help="Folder of the repository.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the index of a repository, and what changed since it was built.
+
+    Examples:
+        conexus status
+    """
+    checkout = checkout_at(path, force=True)
+    with prepared(checkout) as session:
+        view = view_for(session.service, checkout.root)
+        found = next((s for s in session.service.status() if view is not None and s.root == str(view.root)), None)
+        if view is None or found is None:
+            _not_indexed(checkout.root, as_json=as_json)
+            return
+        estimate = session.service.estimate(checkout_at(view.root, force=True))
+    behind = estimate.files_to_read + estimate.files_to_delete
+    if as_json:
+        extra = {"files_changed": estimate.files_to_read, "files_gone": estimate.files_to_delete}
+        console.out(
+            json.dumps({"schema": "conexus.status/1", "indexed": True, **status_json(found), **extra}, indent=2)
+        )
+        return
+    for line in described(found):
+        console.out(line)
+    if behind:
+        changed = f"{estimate.files_to_read:,} files to read, {estimate.files_to_delete:,} gone"
+        console.out(f"  freshness   {changed}; run `conexus index`")
+    else:
+        console.out("  freshness   up to date")
+
+
+def _not_indexed(root: Path, *, as_json: bool) -> None:
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.status/1", "indexed": False, "root": str(root)}, indent=2))
+    else:
+        console.out(f"{console.one_line(str(root))} is not indexed; run `conexus index {console.one_line(str(root))}`")
+
+
+def why(
+    file: Annotated[Path, typer.Argument(help="A file, or where one would be.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether a file is indexed, and which rule decides.
+
+    Examples:
+        conexus why build/output.js
+    """
+    absolute = Path.cwd() / file.expanduser()
+    folder = next((parent for parent in absolute.parents if parent.is_dir()), None)
+    if folder is None:
+        raise SourceError(f"there is no folder for {str(file)!r}")
+    checkout = checkout_at(folder, force=True)
+    with prepared(checkout) as session:
+        root = indexed_root(session, checkout)
+        resolved = absolute.parent.resolve() / absolute.name
+        if not resolved.is_relative_to(root.root):
+            raise SourceError(f"{str(file)!r} is outside of {root.root}")
+        verdict = session.service.explain(root, resolved.relative_to(root.root).as_posix())
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.why/1", **dataclasses.asdict(verdict)}, indent=2))
+        return
+    what = "is indexed" if verdict.included else f"is not indexed ({verdict.reason})"
+    console.out(f"{console.one_line(verdict.path)} {what}: {console.one_line(verdict.rule)}")
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check the installation: settings, model, grammars, disk, indexes.
+
+    Examples:
+        conexus doctor
+    """
+    checks: list[Check] = run_checks()
+    if as_json:
+        rows = [dataclasses.asdict(check) for check in checks]
+        console.out(json.dumps({"schema": "conexus.doctor/1", "checks": rows}, indent=2))
+    else:
+        for check in checks:
+            console.out(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {console.one_line(check.detail)}")
+            if check.hint:
+                console.out(f"      hint: {console.one_line(check.hint)}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(EXIT_FOUND)
+
+
+def verify(
+    repo: Annotated[list[str] | None, typer.Option("--repo", "-r", help="Only this repository; repeatable.")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take out what is damaged; then run `conexus index`.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove that the indexes hold what was written into them. Exit code 1 if they do not.
+
+    Examples:
+        conexus verify
+        conexus verify --repair
+    """
+    with open_session() as session:
+        views = [view for name in repo for view in session.service.named(name)] if repo else None
+        report = session.service.verify(USER, repair=repair, views=views)
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.verify/1", **dataclasses.asdict(report)}, indent=2))
+    else:
+        for finding in report.findings:
+            place = " ".join(part for part in (finding.repo, finding.path) if part) or "catalog"
+            console.out(f"{console.one_line(place)}: {console.one_line(finding.what)}")
+        console.out(
+            f"{report.views:,} repositories, {report.files:,} files, {report.chunks:,} chunks: "
+            + (f"{len(report.findings):,} problems" if report.findings else "all as written")
+            + (
+                f", {report.repaired:,} mended; run `conexus index` to read those files again"
+                if report.repaired
+                else ""
+            )
+        )
+    if report.findings and not repair:
+        raise typer.Exit(EXIT_FOUND)
