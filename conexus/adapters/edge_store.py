@@ -1,0 +1,434 @@
+"""Vectors in Qdrant Edge, the Qdrant engine inside this process.
+
+One shard an index, in ``<folder>/<index id>/``. Three choices need their reasons:
+
+- The distance is the dot product, not cosine: vectors come normalised, and cosine would let the engine
+  scale them again, so that a read need not give back the bits that were written.
+- There is no write-ahead log: :meth:`EdgeVectorShard.flush` after each batch costs the same with it, and
+  the catalog's journal already names what a crash may have left in part.
+- The engine has no lock of its own without that log, so two processes must never open one index for
+  writing; :mod:`conexus.adapters.process_locks` sees to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import qdrant_edge as engine
+
+from conexus.errors import DiskFull, IndexIncompatible, StoreDamaged, StoreError
+from conexus.lexical import vector_checksum
+from conexus.types import (
+    ChunkId,
+    DenseVector,
+    FileId,
+    IndexId,
+    PointFilter,
+    ScoredPoint,
+    SparseVector,
+    StoredPoint,
+    VectorPoint,
+)
+
+_DENSE: Final = "dense"
+_SPARSE: Final = "bm25"
+_MARK: Final = "conexus.json"  # written last, so that its presence says the shard was made whole
+_FORMAT: Final = 1
+_TRASH: Final = ".trash-"
+
+GRAPH_POINTS: Final = 300_000
+"""From so many points on, :meth:`EdgeVectorShard.optimize` builds a graph (HNSW).
+
+A scan is exact and takes 0.5 ms for 20,000 points of 256 numbers, so that the graph, which takes minutes to
+build and misses some neighbours, pays off late.
+"""
+
+_GRAPH_EDGES: Final = 16
+_GRAPH_BUILD_EF: Final = 100
+_GRAPH_SEARCH_EF: Final = 256  # candidates kept while searching; more is slower and misses less
+_SCAN_KB: Final = 10_000  # within a graph, what is left by a filter is scanned below this size
+_OPTIMIZE_KB: Final = 1_000  # about 2,000 points: a smaller shard opens in no time as it is
+_SEGMENTS: Final = 2  # more make each search slower, fewer make each optimisation rewrite all
+_PAGE_POINTS: Final = 1_000
+
+_REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
+_OS_ERROR = re.compile(r"os error (\d+)")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EAGAIN})
+
+
+class EdgeStore:
+    """Keeps the shards of one data folder.
+
+    Args:
+        folder: Where the shards are; made when the first one is.
+        graph_points: See :data:`GRAPH_POINTS`.
+    """
+
+    def __init__(self, folder: Path, graph_points: int = GRAPH_POINTS) -> None:
+        self._folder = folder
+        self._graph_points = graph_points
+
+    def create(self, index: IndexId, dim: int) -> EdgeVectorShard:
+        """Make an empty shard; see :meth:`conexus.ports.VectorStore.create`."""
+        self.drop(index)
+        path = self._path(index)
+        with _translated(path, "create"):
+            path.mkdir(parents=True)
+            shard = engine.EdgeShard.create(str(path), _config(dim, graph=False))
+            # Before the first point: an index made later has to read them all.
+            for name, schema in _PAYLOAD_INDEXES:
+                shard.update(engine.UpdateOperation.create_field_index(name, schema))
+            shard.flush()
+            _write_mark(path, dim)
+            _sync_folders(path)
+            _sync(self._folder)
+        return EdgeVectorShard(shard, path, dim)
+
+    def open(self, index: IndexId, dim: int) -> EdgeVectorShard:
+        """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
+        path = self._path(index)
+        stored = _read_mark(path)
+        if stored != dim:
+            raise IndexIncompatible(
+                f"the index in {path} holds vectors of {stored} numbers; the model makes {dim}",
+                hint="Index the repository again.",
+            )
+        # Without any whole segment the engine starts an empty one and says nothing.
+        if not (path / "edge_config.json").is_file() or not any(path.glob("segments/*/version.info")):
+            raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
+        with _translated(path, "open"):
+            shard = engine.EdgeShard.load(str(path))
+            # Here rather than in `optimize`, while no other thread can hold the shard yet.
+            if shard.info().points_count >= self._graph_points:
+                shard.close()
+                shard = engine.EdgeShard.load(str(path), _config(dim, graph=True))
+        return EdgeVectorShard(shard, path, dim)
+
+    def drop(self, index: IndexId) -> None:
+        """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`.
+
+        The folder is first renamed, so that a crash never leaves half a shard under its own name.
+        """
+        path = self._path(index)
+        try:
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+            elif path.is_dir():
+                path.rename(self._folder / f"{_TRASH}{index}-{uuid.uuid4().hex}")
+                _sync(self._folder)
+        except OSError as exc:
+            raise StoreError(f"cannot delete {path}: {exc.strerror}") from exc
+        for trash in self._folder.glob(f"{_TRASH}*"):
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def size_bytes(self, index: IndexId) -> int:
+        """Disk space of a shard, as allocated; its files are sparse."""
+        total = 0
+        for folder, _, names in os.walk(self._path(index)):
+            for name in names:
+                try:
+                    total += (Path(folder) / name).lstat().st_blocks * 512
+                except OSError:  # merged away by an optimisation under way
+                    continue
+        return total
+
+    def free_bytes(self) -> int | None:
+        """Free space on the disk of the data folder."""
+        folder = self._folder
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            return None
+
+    def _path(self, index: IndexId) -> Path:
+        return self._folder / str(int(index))
+
+
+class EdgeVectorShard:
+    """One open shard. Threads may search while another one writes."""
+
+    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int) -> None:
+        self._open_shard: engine.EdgeShard | None = shard
+        self._path = path
+        self._dim = dim
+        self._closing = threading.Lock()
+
+    def upsert(self, points: Sequence[VectorPoint]) -> None:
+        """Write points; see :meth:`conexus.ports.VectorShard.upsert`.
+
+        Raises:
+            IndexIncompatible: A vector has another length than the shard's.
+            StoreError: The engine could not write.
+        """
+        if not points:
+            return
+        if any(point.dense.shape != (self._dim,) for point in points):
+            raise IndexIncompatible(f"a vector is not of {self._dim} numbers as the index in {self._path} is")
+        # One conversion a batch: float16 to Python floats is the dearest step of a point.
+        rows = np.stack([point.dense for point in points]).astype(np.float32).tolist()
+        batch = [_engine_point(point, row) for point, row in zip(points, rows, strict=True)]
+        with _translated(self._path, "write"):
+            self._shard().update(engine.UpdateOperation.upsert_points(batch))
+
+    def delete_files(self, files: Iterable[FileId]) -> None:
+        """Drop every point of these files; see :meth:`conexus.ports.VectorShard.delete_files`."""
+        ids = sorted({int(file) for file in files})
+        if not ids:
+            return
+        where = engine.Filter(must=[engine.FieldCondition("f", match=engine.MatchAny(ids))])
+        with _translated(self._path, "write"):
+            self._shard().update(engine.UpdateOperation.delete_points_by_filter(where))
+
+    def flush(self) -> None:
+        """Make all that was written survive a power cut."""
+        with _translated(self._path, "write"):
+            self._shard().flush()
+
+    def search(
+        self, dense: DenseVector | None, sparse: SparseVector | None, limit: int, where: PointFilter
+    ) -> tuple[list[ScoredPoint], list[ScoredPoint]]:
+        """Find the nearest points; see :meth:`conexus.ports.VectorShard.search`.
+
+        Raises:
+            IndexIncompatible: The query vector has another length than the shard's.
+            StoreError: The engine could not answer.
+        """
+        if dense is not None and dense.shape != (self._dim,):
+            raise IndexIncompatible(f"the query is not of {self._dim} numbers as the index in {self._path} is")
+        if limit < 1 or _matches_nothing(where):
+            return [], []
+        only = _engine_filter(where)
+        requests = []
+        if dense is not None:
+            query = engine.Query.Nearest(dense.tolist(), using=_DENSE)
+            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * limit))
+            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=params))
+        if sparse is not None and len(sparse.indices):
+            terms = engine.SparseVector(sparse.indices.tolist(), sparse.values.tolist())
+            query = engine.Query.Nearest(terms, using=_SPARSE)
+            requests.append(engine.QueryRequest(limit, query=query, filter=only))
+        if not requests:
+            return [], []
+        with _translated(self._path, "read"):
+            answers = iter(self._shard().query_batch(engine.QueryBatchRequest(requests)))
+        near = _scored(next(answers), most=1.0) if dense is not None else []
+        return near, _scored(next(answers, []))
+
+    def points(self) -> Iterator[StoredPoint]:
+        """Yield every point in the order of ids, with a checksum of what is read back.
+
+        Raises:
+            StoreDamaged: A point lacks a part.
+        """
+        offset: engine.PointId | None = None
+        while True:
+            request = engine.ScrollRequest(offset, _PAGE_POINTS, with_payload=["f"], with_vector=[_DENSE, _SPARSE])
+            with _translated(self._path, "read"):
+                records, offset = self._shard().scroll(request)
+            for record in records:
+                yield self._stored(record)
+            if offset is None:
+                return
+
+    def count(self) -> int:
+        """Return the number of points."""
+        with _translated(self._path, "read"):
+            return self._shard().count(engine.CountRequest(exact=True))
+
+    def optimize(self) -> None:
+        """Pack what was written since the last time, so that searching and opening take half the time.
+
+        Deleted points leave the disk once they are a fifth of a segment. Takes 0.4 s for 20,000 points, or
+        minutes where a graph is built, which takes a shard that had :data:`GRAPH_POINTS` when it was opened.
+        """
+        with _translated(self._path, "optimize"):
+            shard = self._shard()
+            if shard.optimize():
+                shard.flush()
+                _sync_folders(self._path)
+
+    def close(self) -> None:
+        """Release the shard. Idempotent; what was not flushed is."""
+        with self._closing:
+            shard, self._open_shard = self._open_shard, None
+        if shard is not None:
+            with _translated(self._path, "close"):
+                shard.close()
+
+    def _shard(self) -> engine.EdgeShard:
+        if self._open_shard is None:
+            raise StoreError(f"the index in {self._path} is closed")
+        return self._open_shard
+
+    def _stored(self, record: engine.Record) -> StoredPoint:
+        file = (record.payload or {}).get("f")
+        vectors = record.vector
+        dense = vectors.get(_DENSE) if isinstance(vectors, dict) else None
+        sparse = vectors.get(_SPARSE) if isinstance(vectors, dict) else None
+        if not isinstance(file, int) or not isinstance(dense, list) or not isinstance(sparse, engine.SparseVector):
+            raise StoreDamaged(f"point {record.id} of the index in {self._path} lacks a part", hint=_REBUILD_HINT)
+        terms = SparseVector(np.array(sparse.indices, dtype=np.uint32), np.array(sparse.values, dtype=np.float32))
+        return StoredPoint(
+            ChunkId(str(record.id)), FileId(file), vector_checksum(np.array(dense, dtype=np.float16), terms)
+        )
+
+
+_PAYLOAD_INDEXES: Final = (
+    ("f", engine.PayloadSchemaType.Integer),
+    ("lang", engine.PayloadSchemaType.Keyword),
+    ("kind", engine.PayloadSchemaType.Keyword),
+    ("tag", engine.PayloadSchemaType.Keyword),
+)
+
+
+def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
+    """Settings of a shard. Without a graph, optimising keeps searches exact."""
+    return engine.EdgeConfig(
+        vectors={
+            _DENSE: engine.EdgeVectorParams(dim, engine.Distance.Dot, datatype=engine.VectorStorageDatatype.Float16)
+        },
+        sparse_vectors={_SPARSE: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)},
+        hnsw_config=engine.HnswIndexConfig(_GRAPH_EDGES if graph else 0, _GRAPH_BUILD_EF, _SCAN_KB),
+        optimizers=engine.EdgeOptimizersConfig(
+            default_segment_number=_SEGMENTS,
+            indexing_threshold=_OPTIMIZE_KB,
+            prevent_unoptimized=False,  # else points would stay unseen until the next optimisation
+        ),
+        wal_enabled=False,
+    )
+
+
+def _engine_point(point: VectorPoint, dense: list[float]) -> engine.Point:
+    # One word is passed bare and none is left out: a list of one costs the binding three times as much.
+    payload: dict[str, object] = {"f": int(point.file), "lang": point.language}
+    if point.kinds:
+        payload["kind"] = point.kinds[0] if len(point.kinds) == 1 else list(point.kinds)
+    if point.tags:
+        payload["tag"] = point.tags[0] if len(point.tags) == 1 else list(point.tags)
+    terms = engine.SparseVector(point.sparse.indices.tolist(), point.sparse.values.tolist())
+    return engine.Point(point.id, {_DENSE: dense, _SPARSE: terms}, payload)
+
+
+def _matches_nothing(where: PointFilter) -> bool:
+    return any(part is not None and not part for part in (where.files, where.languages, where.kinds))
+
+
+def _engine_filter(where: PointFilter) -> engine.Filter | None:
+    must: list[engine.ConditionType] = []
+    if where.files is not None:
+        must.append(_among("f", [int(file) for file in where.files]))
+    if where.languages is not None:
+        must.append(_among("lang", list(where.languages)))
+    if where.kinds is not None:
+        must.append(_among("kind", list(where.kinds)))
+    must_not: list[engine.ConditionType] = []
+    if where.without_tags:
+        must_not.append(_among("tag", list(where.without_tags)))
+    return engine.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _among(field: str, values: list[str] | list[int]) -> engine.FieldCondition:
+    # Measured over 20,000 points: a filter of one value costs a third of a list of one.
+    match = engine.MatchValue(values[0]) if len(values) == 1 else engine.MatchAny(values)
+    return engine.FieldCondition(field, match=match)
+
+
+def _scored(found: Sequence[engine.ScoredPoint], most: float = float("inf")) -> list[ScoredPoint]:
+    """Convert hits, which come best first, and put equal scores in the order of ids.
+
+    Args:
+        found: Hits of one request.
+        most: Largest score; the product of a float16 vector of norm 1 with itself may lie just above 1.
+    """
+    scores = [min(hit.score, most) for hit in found]
+    ids = [str(hit.id) for hit in found]
+    if len(set(scores)) < len(scores):
+        order = sorted(range(len(ids)), key=lambda at: (-scores[at], ids[at]))
+        scores, ids = [scores[at] for at in order], [ids[at] for at in order]
+    return [ScoredPoint(ChunkId(chunk), score) for chunk, score in zip(ids, scores, strict=True)]
+
+
+@contextmanager
+def _translated(path: Path, action: str) -> Iterator[None]:
+    """Turn what the engine raises into the errors of Conexus.
+
+    It raises bare ``Exception`` for all it foresees and a ``BaseException`` for its own panics; its subclasses
+    of ``Exception`` tell of wrong arguments, which are bugs here and pass.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise _os_failure(exc.errno, f"cannot {action} the index in {path}: {exc.strerror}") from exc
+    except BaseException as exc:
+        if type(exc) is not Exception and type(exc).__name__ != "PanicException":
+            raise
+        reason = str(exc).splitlines()[0] if str(exc) else "no reason given"
+        message = f"cannot {action} the index in {path}: {reason}"
+        found = _OS_ERROR.search(str(exc))
+        code = int(found[1]) if found else None
+        if code in _FULL | _PASSING:
+            raise _os_failure(code, message) from exc
+        raise StoreDamaged(message, hint=_REBUILD_HINT) from exc
+
+
+def _os_failure(code: int | None, message: str) -> StoreError:
+    if code in _FULL:
+        return DiskFull(message, hint="Free some space on the disk and run it again.")
+    return StoreError(message)
+
+
+def _write_mark(path: Path, dim: int) -> None:
+    with (path / _MARK).open("w", encoding="ascii") as mark:
+        json.dump({"format": _FORMAT, "dim": dim}, mark)
+        mark.flush()
+        os.fsync(mark.fileno())
+
+
+def _read_mark(path: Path) -> int:
+    """Return the length of a shard's vectors.
+
+    Raises:
+        StoreDamaged: There is no shard, or it was never finished.
+        IndexIncompatible: It has a form this version does not know.
+    """
+    try:
+        mark = json.loads((path / _MARK).read_bytes())
+    except OSError as exc:
+        if exc.errno in _PASSING:
+            raise StoreError(f"cannot open the index in {path}: {exc.strerror}") from exc
+        raise StoreDamaged(f"there is no index in {path}", hint=_REBUILD_HINT) from exc
+    except ValueError as exc:
+        raise StoreDamaged(f"{path / _MARK} is not readable", hint=_REBUILD_HINT) from exc
+    if not isinstance(mark, dict) or not isinstance(mark.get("dim"), int):
+        raise StoreDamaged(f"{path / _MARK} is not readable", hint=_REBUILD_HINT)
+    if mark.get("format") != _FORMAT:
+        raise IndexIncompatible(f"the index in {path} has another format", hint="Index the repository again.")
+    return int(mark["dim"])
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folders(path: Path) -> None:
+    for folder, _, _ in os.walk(path):
+        _sync(Path(folder))
