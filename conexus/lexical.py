@@ -29,6 +29,7 @@ _PATH_WEIGHT = 2.0  # a word of the file's name says more than one in its text
 _NAME_WEIGHT = 3.0  # so does the name of what the chunk defines
 _WHOLE_WEIGHT = 1.0
 _MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
+_MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+", re.UNICODE)
@@ -45,7 +46,7 @@ QUESTION_WORDS = frozenset(
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case English word (Snowball)."""
-    return str(_stemmer.stemWord(word)) if word.isascii() and len(word) > 3 else word
+    return str(_stemmer.stemWord(word)) if word.isascii() and len(word) >= _MIN_STEM_CHARS else word
 
 
 def split_identifier(word: str) -> list[str]:
