@@ -1,0 +1,55 @@
+"""The core needs nothing of the enterprise package, and indexed text never starts a program."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import importlib, importlib.util, pathlib, pkgutil, sys
+import conexus, conexus.edition
+from conexus.config import Config
+assert pathlib.Path(conexus.__file__).is_relative_to(sys.argv[1]), conexus.__file__
+assert importlib.util.find_spec("conexus_ee") is None
+for module in pkgutil.walk_packages(conexus.__path__, "conexus."):
+    if module.name not in ("conexus.__main__", "conexus.langchain"):  # one runs, the other needs an extra
+        importlib.import_module(module.name)
+edition = conexus.edition.load_edition(Config(), ())
+assert edition == conexus.edition.community() or edition.name == "community"
+print(edition.name, edition.authenticator.authenticate({}).subject)
+"""
+
+
+def test_the_core_works_with_the_enterprise_package_deleted(tmp_path: Path) -> None:
+    """Every module of a copy without ``conexus_ee`` can be imported, and the community edition runs."""
+    shutil.copytree(ROOT / "conexus", tmp_path / "conexus", ignore=shutil.ignore_patterns("__pycache__"))
+    libraries = sysconfig.get_paths()["purelib"]
+
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", PROGRAM, str(tmp_path)],  # -S: the editable install is not seen
+        env={"PYTHONPATH": f"{tmp_path}:{libraries}", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["community", "local"]
+
+
+def imported_names(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    direct = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return direct | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def test_product_code_unpickles_nothing_and_asks_no_shell() -> None:
+    """No module imports pickle or its kin, and none passes ``shell=True``."""
+    for path in (file for name in ("conexus", "conexus_ee") for file in (ROOT / name).rglob("*.py")):
+        assert not imported_names(path) & {"pickle", "marshal", "shelve", "dill"}, path
+        assert "shell=True" not in path.read_text(encoding="utf-8"), path
