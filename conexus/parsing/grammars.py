@@ -42,9 +42,12 @@ def grammar_of(language: str) -> Grammar:
     """
     entry = BY_NAME[language]
     binding = get_language(cast("SupportedLanguage", entry.grammar))
-    source = files("conexus.parsing").joinpath("queries", f"{entry.queries or entry.name}.scm")
-    text = source.read_text(encoding="utf-8") if source.is_file() else ""
-    definitions, _, references = text.partition(REFERENCES_MARK)
+    definitions = references = ""
+    for name in (entry.queries or entry.name).split("+"):
+        source = files("conexus.parsing").joinpath("queries", f"{name}.scm")
+        text = source.read_text(encoding="utf-8") if source.is_file() else ""
+        above, _, below = text.partition(REFERENCES_MARK)
+        definitions, references = f"{definitions}\n{above}", f"{references}\n{below}"
     return Grammar(Parser(binding), _query(binding, definitions), _query(binding, references))
 
 

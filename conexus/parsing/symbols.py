@@ -336,13 +336,18 @@ def _comment_after(source: bytes, node: Node) -> str:
     return ""
 
 
+def _start_of(node: Node) -> int:
+    return node.start_byte
+
+
 def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
     if grammar.references is None:
         return (), ()
     captures = QueryCursor(grammar.references).captures(root)
     used: dict[str, dict[int, None]] = {}
     skipped = {node.start_byte for node in captures.get("skip", ())}
-    for node in captures.get("ref", ()):
+    # The captures of one name come in no order that can be relied on.
+    for node in sorted(captures.get("ref", ()), key=_start_of):
         if node.start_byte in skipped:
             continue
         name = _text(source, node)
@@ -352,7 +357,7 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
                 lines[node.start_point.row + 1] = None
     imports = {
         (_text(source, node).strip().strip(_QUOTES + "<>")[:_MAX_NAME_CHARS], node.start_point.row + 1): None
-        for node in captures.get("import", ())
+        for node in sorted(captures.get("import", ()), key=_start_of)
     }
     return (
         tuple(Reference(name, tuple(sorted(lines))) for name, lines in used.items()),

@@ -1,0 +1,97 @@
+(class_declaration name: (identifier) @name) @class
+(class_body (field_definition property: [(property_identifier) (private_property_identifier)] @name
+  value: [(arrow_function) (function_expression)]) @method)
+(class_body (field_definition property: [(property_identifier) (private_property_identifier)] @name) @field)
+; Modules that are bound to a name are imports, not definitions.
+(variable_declarator name: (identifier) @name
+  value: (call_expression function: (identifier) @_require
+  arguments: (arguments . (string))) @skip (#eq? @_require "require"))
+(variable_declarator name: (identifier) @name
+  value: (member_expression object: (call_expression function: (identifier) @_require)) @skip
+  (#eq? @_require "require"))
+
+(function_declaration name: (identifier) @name) @function
+(generator_function_declaration name: (identifier) @name) @function
+(variable_declarator name: (identifier) @name
+  value: [(arrow_function) (function_expression) (generator_function)]) @function
+(variable_declarator name: (identifier) @name value: (class)) @class
+; Functions that are made by another one: memo(…), useCallback(…), debounce(…).
+(variable_declarator name: (identifier) @name
+  value: (call_expression
+    function: [(identifier) @_maker (member_expression property: (property_identifier) @_maker)]
+    arguments: (arguments . [(arrow_function) (function_expression)]))
+  (#match? @_maker "^(use)?([mM]emo(ize)?|forwardRef|[cC]allback|debounce|throttle|once|curry|cache|observer)$|[hH]andler$|^wrap")) @function
+
+; Members, also of objects and of prototypes.
+(method_definition name: [(property_identifier) (private_property_identifier) (string)] @name) @method
+(object (pair key: [(property_identifier) (string)] @name
+  value: [(arrow_function) (function_expression) (generator_function)]) @method)
+(object (pair key: [(property_identifier) (string)] @name value: (class)) @class)
+(assignment_expression
+  left: (member_expression
+    object: (member_expression object: (_) @receiver property: (property_identifier) @_prototype)
+    property: (property_identifier) @name)
+  right: [(arrow_function) (function_expression) (generator_function)]
+  (#eq? @_prototype "prototype")) @method
+(assignment_expression
+  left: (member_expression object: (member_expression) @receiver property: (property_identifier) @name)
+  right: [(arrow_function) (function_expression) (generator_function)]
+  (#not-match? @receiver "^(module\\.exports|this|self)$|prototype$|[(\\[\\n]")) @method
+(assignment_expression
+  left: (member_expression object: (identifier) @receiver property: (property_identifier) @name)
+  right: [(arrow_function) (function_expression) (generator_function)]
+  (#not-match? @receiver "^(exports|module|this|self)$")) @method
+(assignment_expression
+  left: (member_expression object: (this) property: (property_identifier) @name)
+  right: [(arrow_function) (function_expression) (generator_function)]) @method
+(assignment_expression
+  left: (member_expression property: (property_identifier) @name)
+  right: [(arrow_function) (function_expression) (generator_function)]
+  (#not-eq? @name "exports")) @function
+(assignment_expression
+  left: (member_expression property: (property_identifier) @name) right: (class)
+  (#not-eq? @name "exports")) @class
+(assignment_expression
+  left: (identifier) @name right: [(arrow_function) (function_expression) (generator_function)]) @function
+(program (expression_statement (assignment_expression
+  left: (member_expression object: (identifier) @_exports property: (property_identifier) @name)
+  (#eq? @_exports "exports")) @constant))
+(program (expression_statement (assignment_expression right: [(function_expression name: (identifier) @name) @function
+                                                              (class name: (_) @name) @class])))
+(export_statement value: [(function_expression name: (identifier) @name) @function (class name: (_) @name) @class])
+
+; Names of a module.
+(program (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name) @constant))
+(program (lexical_declaration (variable_declarator name: (identifier) @name) @variable))
+(program (variable_declaration (variable_declarator name: (identifier) @name) @variable))
+(export_statement (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name) @constant))
+(export_statement (lexical_declaration (variable_declarator name: (identifier) @name) @variable))
+(export_statement (variable_declaration (variable_declarator name: (identifier) @name) @variable))
+(function_expression name: (identifier) @name) @function
+; Frozen objects, and such with keys in capitals, stand in for enums.
+(program (lexical_declaration (variable_declarator
+  value: (object (pair key: (property_identifier) @name) @constant)) (#match? @name "^[A-Z]")))
+(export_statement (lexical_declaration (variable_declarator
+  value: (object (pair key: (property_identifier) @name) @constant)) (#match? @name "^[A-Z]")))
+(variable_declarator value: (call_expression
+  function: (member_expression property: (property_identifier) @_freeze)
+  arguments: (arguments (object (pair key: [(property_identifier) (string)] @name) @constant)))
+  (#eq? @_freeze "freeze"))
+
+;; references
+(call_expression function: (identifier) @ref (#not-eq? @ref "require"))
+(call_expression function: (member_expression property: [(property_identifier) (private_property_identifier)] @ref))
+(new_expression constructor: (identifier) @ref)
+(new_expression constructor: (member_expression property: (property_identifier) @ref))
+(decorator (identifier) @ref)
+(decorator (member_expression property: (property_identifier) @ref))
+(binary_expression operator: "instanceof" right: (identifier) @ref)
+(import_specifier name: (identifier) @ref)
+(export_specifier name: (identifier) @ref)
+(import_statement source: (string) @import)
+(export_statement source: (string) @import)
+(call_expression function: (import) arguments: (arguments . (string) @import))
+((call_expression function: (identifier) @_require arguments: (arguments . (string) @import)) (#eq? @_require "require"))
+(class_heritage (identifier) @ref)
+(class_heritage (member_expression property: (property_identifier) @ref))
+(class_heritage (call_expression arguments: (arguments (identifier) @ref)))
