@@ -1,3 +1,5 @@
+"""Ignore rules against real git."""
+
 from __future__ import annotations
 
 import os
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from conexus.adapters.git_index import TrackedPaths, read_index
 from conexus.adapters.git_metadata import git_folders
-from conexus.adapters.ignore_rules import IgnoreRules, Judgement, UserGit, parse_rules
+from conexus.adapters.ignore_rules import IgnoreRules, Judgement, RuleList, UserGit, parse_rules
 
 _PIECES = [
     *["a", "b", "ab", "A", "*", "?", "**", "/", "**/", "/**", "*/", "/*", "foo", ".log", "*.log", "***"],
@@ -78,6 +80,7 @@ class GitRepository:
         self.run("init", "-q")
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run git with settings of its own."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -90,11 +93,13 @@ class GitRepository:
         return done.stdout
 
     def write(self, path: str, content: str = "x") -> None:
+        """Write a file of the tree."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(os.fsencode(content))
 
     def clear(self) -> None:
+        """Empty tree and index."""
         for entry in self.root.iterdir():
             if entry.name != ".git":
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -110,6 +115,7 @@ class GitRepository:
         return rules
 
     def rules(self) -> IgnoreRules:
+        """Load the rules as Conexus does."""
         git = git_folders(self.root)
         return IgnoreRules.load(self.root, git, UserGit(self.home), read_index(self.root / ".git" / "index"))
 
@@ -242,3 +248,93 @@ def test_classes_hold_the_bytes_that_git_holds(repository: GitRepository, ignore
     rules = repository.rules()
     assert {path: place(judge(rules, path), path, rules.tracked) for path in wanted} == expected
     assert 0 < sum(map(bool, expected.values())) < len(expected)
+
+
+def test_what_git_tracks_is_not_ignored(repository: GitRepository) -> None:
+    """A tracked file stays in, its ignored folder is entered for it, and its neighbours stay out."""
+    repository.write(".gitignore", "build/\n*.log\n")
+    for path in ("build/kept.py", "build/other.py", "build/deep/x.py", "run.log", "other.log"):
+        repository.write(path)
+    repository.run("add", "-f", "build/kept.py", "run.log")
+    rules = repository.rules()
+    build = judge(rules, "build", is_folder=True)
+    assert build is not None
+    assert (build.excluded, build.holds_tracked) == (True, True)
+    excluded = {
+        path: verdict.excluded
+        for path in ("build/kept.py", "build/other.py", "run.log", "other.log")
+        if (verdict := judge(rules, path))
+    }
+    assert excluded == {"build/kept.py": False, "build/other.py": True, "run.log": False, "other.log": True}
+    deep = judge(rules, "build/deep/x.py")
+    assert deep is not None
+    assert str(deep.rule) == ".gitignore:1: build/"
+
+
+def test_own_rules_stand_above_git(repository: GitRepository) -> None:
+    """.conexusignore leaves out tracked files, and brings back ignored folders, but nothing below excluded ones."""
+    repository.write(".gitignore", "build/\n*.o\nlogs/\n")
+    repository.write(".conexusignore", "!build/\nsecret.py\n!logs/a.txt\n")
+    repository.write("secret.py")
+    repository.run("add", "secret.py")
+    rules = repository.rules()
+    secret = judge(rules, "secret.py")
+    assert secret is not None
+    assert (secret.excluded, str(secret.rule)) == (True, ".conexusignore:2: secret.py")
+    assert judge(rules, "build/a.py") is None
+    compiled = judge(rules, "build/a.o")
+    assert compiled is not None
+    assert str(compiled.rule) == ".gitignore:2: *.o"
+    log = judge(rules, "logs/a.txt")
+    assert log is not None
+    assert str(log.rule) == ".gitignore:3: logs/"
+
+
+def test_rules_keep_their_line_and_text() -> None:
+    """Line numbers count comments and blank lines; byte order mark, CRLF and trailing spaces are dropped."""
+    rules = parse_rules(
+        b"\xef\xbb\xbf*.log \r\n# comment\r\n\r\n!keep.log\r\ndir/\r\nspace\\ \n\\#x\n/\n!\n \n", ".gitignore"
+    )
+    assert [str(rule) for rule in rules] == [
+        ".gitignore:1: *.log",
+        ".gitignore:4: !keep.log",
+        ".gitignore:5: dir/",
+        ".gitignore:6: space\\ ",
+        ".gitignore:7: \\#x",
+    ]
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("~/x", True), ("{home}/x", True), ("x", False), ("", False)])
+def test_the_user_names_the_global_excludes(repository: GitRepository, setting: str, expected: bool) -> None:
+    """core.excludesFile of the user counts where it is absolute or below the home folder."""
+    (repository.home / "x").write_text("*.tmp\n")
+    (repository.home / ".gitconfig").write_text(f'[core]\n\texcludesFile = "{setting.format(home=repository.home)}"\n')
+    assert (judge(repository.rules(), "a.tmp") is not None) is expected
+    assert bool(repository.check_ignore(["a.tmp"])["a.tmp"]) is expected
+
+
+def test_rule_files_that_are_links_or_folders_are_not_read(repository: GitRepository) -> None:
+    """As in git, a .gitignore that is a symlink counts for nothing; neither does a folder or FIFO."""
+    (repository.root.parent / "outside").write_text("*\n")
+    (repository.root / ".gitignore").symlink_to(repository.root.parent / "outside")
+    (repository.root / "d" / ".gitignore").mkdir(parents=True)
+    (repository.root / "e").mkdir()
+    os.mkfifo(repository.root / "e" / ".conexusignore")
+    rules = repository.rules()
+    assert [judge(rules, path) for path in ("a", "d/a", "e/a")] == [None, None, None]
+    assert repository.check_ignore(["a"])["a"] == ""
+
+
+def test_hostile_patterns_cannot_run_away() -> None:
+    """Many stars on long names are matched in time, by file name and by path."""
+    rules = parse_rules(
+        b"*a*a*a*a*a*a*a*a*a*a*b\n/**/*a/**/*a/**/*a/**/*a/**/*a/**/*a/**/b\nx/*[a]*[a]*[a]*[a]*[a]*?b\n", "r"
+    )
+    assert len(rules) == 3
+    matcher = RuleList(rules, "", ignore_case=False)
+    started = time.perf_counter()
+    assert matcher.decide(["a" * 250], "", folders=False) == {}
+    assert matcher.decide(["a"], "a/" * 1500, folders=False) == {}
+    assert matcher.decide(["a" * 250], "x/", folders=False) == {}
+    assert matcher.decide(["a" * 250 + "b"], "", folders=False) == {"a" * 250 + "b": rules[0]}
+    assert time.perf_counter() - started < 2.0
