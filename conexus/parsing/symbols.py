@@ -9,7 +9,8 @@ Query files (``queries/<language>.scm``) say what is what:
   the scope where it stands in the definition (Go's methods, ``Foo::bar`` of C++). Where two
   patterns fit one name, the first of the file wins. ``@end`` is the last part of a definition of several
   nodes (Dart's functions), ``@open`` marks one that goes on to the next such (Perl's ``package``) and
-  ``@clause`` one whose neighbours of the same name belong to it (Haskell's equations);
+  ``@clause`` one whose neighbours of the same name belong to it (Haskell's equations). Variables
+  and constants right inside a function are its locals and left out;
 - below it, ``@ref`` captures names that are used (called, extended, built) and ``@import``
   what is imported; ``@skip`` what looks like a use and is none.
 """
@@ -28,6 +29,8 @@ from conexus.parsing.positions import LineTable
 from conexus.types import Import, Reference, Symbol, SymbolKind
 
 _KINDS = frozenset(kind.value for kind in SymbolKind)
+_VALUES = frozenset({SymbolKind.VARIABLE, SymbolKind.CONSTANT})
+_CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD})
 _NO_SYMBOL = frozenset({"container", "skip"})
 _TYPE_LIKE = frozenset(
     {SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, SymbolKind.ENUM, SymbolKind.TYPE, "container"}
@@ -37,6 +40,7 @@ _MAX_NAME_CHARS = 200
 _MAX_SIGNATURE_CHARS = 200
 _MAX_DOC_CHARS = 300
 _MAX_LINES_A_NAME = 50  # where a name is used more often in one file, the first lines will do
+_MAX_CHILDREN_OF_ERROR = 10_000  # a tenth of a second
 _SPACE = re.compile(r"\s+")
 _LINE_COMMENT = re.compile(r"(?:^|\s)(?:#|//)\s.*")
 _RECEIVER_NOISE = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|[*&()\s]|\b(?:mut|const|dyn|self)\b")
@@ -80,10 +84,24 @@ class _Found:
 
 
 def extract(grammar: Grammar, source: bytes, root: Node, lines: LineTable) -> Extraction:
-    """Return the symbols of a tree by position, and what it refers to."""
+    """Return the symbols of a tree by position, and what it refers to; nothing for a tree that is one large error."""
+    if _is_hopeless(root):
+        return Extraction((), (), ())
     symbols = _nest(_definitions(grammar, source, root), source, lines)
     references, imports = _uses(grammar, source, root)
     return Extraction(symbols, references, imports)
+
+
+def _is_hopeless(root: Node) -> bool:
+    """Whether an error holds so many nodes that a query, which takes their square in time, would not end."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.is_error and node.child_count > _MAX_CHILDREN_OF_ERROR:
+            return True
+        if node.has_error:
+            stack.extend(child for child in node.children if child.has_error)
+    return False
 
 
 def joined(parts: Sequence[Extraction]) -> Extraction:
@@ -164,6 +182,8 @@ def _nest(found: Iterable[_Found], source: bytes, lines: LineTable) -> tuple[Sym
         while enclosing and (enclosing[-1][0].end <= item.node.start_byte or enclosing[-1][0].node == item.node):
             enclosing.pop()
         parent, parent_kind = (enclosing[-1][1], enclosing[-1][2]) if enclosing else ("", "")
+        if item.kind in _VALUES and parent_kind in _CALLABLE:
+            continue
         if item.receiver:
             last = item.receiver.replace("::", ".").replace("->", ".").replace(":", ".").strip(".")
             parent, parent_kind = (f"{parent}.{last}" if parent and not parent.endswith(last) else last), "container"
@@ -258,11 +278,26 @@ def _docstring(source: bytes, node: Node) -> str:
 
 
 def _comment_before(source: bytes, node: Node) -> str:
-    """Every other language's way: comments right above the definition."""
-    while (parent := node.parent) is not None and parent.parent is not None:
+    """Every other language's way: comments right above the definition, or above what it is the first part of."""
+    while not (text := _comment_above(source, node)):
+        parent = node.parent
+        if parent is None or parent.parent is None or _is_one_of_several(node):
+            break
         if parent.type not in _WRAPPERS and parent.start_byte != node.start_byte:
             break
         node = parent
+    return text
+
+
+def _is_one_of_several(node: Node) -> bool:
+    """Whether a definition of the same form stands before it, as in a group of Go's constants."""
+    before = node.prev_named_sibling
+    while before is not None and is_comment(before):
+        before = before.prev_named_sibling
+    return before is not None and before.type == node.type
+
+
+def _comment_above(source: bytes, node: Node) -> str:
     comments: list[str] = []
     below = node
     before = _node_before(node)
@@ -307,7 +342,7 @@ def _attribute_text(source: bytes, node: Node, *names: bytes) -> str:
     if not _is_attribute(node) or not source.startswith(names, node.start_byte):
         return ""
     match = _ATTRIBUTE_STRING.match(_text(source, node)[: 8 * _MAX_DOC_CHARS])
-    return match[1] if match else ""
+    return match[1].rstrip(_QUOTES) if match else ""
 
 
 def _is_trailing(comment: Node) -> bool:
@@ -351,6 +386,8 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
         if node.start_byte in skipped:
             continue
         name = _text(source, node)
+        if node.type in _PATH_NODES:
+            name = _split_path(name)[1]
         if len(name) <= _MAX_NAME_CHARS:
             lines = used.setdefault(name, {})
             if len(lines) < _MAX_LINES_A_NAME:

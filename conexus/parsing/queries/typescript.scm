@@ -8,7 +8,9 @@
 (internal_module name: (_) @name) @module
 (module name: (_) @name) @module
 (function_signature name: (identifier) @name) @function
-(method_signature name: (property_identifier) @name) @method
+(interface_body (method_signature name: (property_identifier) @name) @method)
+(class_body (method_signature name: (property_identifier) @name) @method)
+(type_alias_declaration value: (object_type (method_signature name: (property_identifier) @name) @method))
 (abstract_method_signature name: (property_identifier) @name) @method
 (public_field_definition name: [(property_identifier) (private_property_identifier)] @name
   value: [(arrow_function) (function_expression)]) @method
@@ -74,9 +76,12 @@
   left: (identifier) @name right: [(arrow_function) (function_expression) (generator_function)]) @function
 (program (expression_statement (assignment_expression
   left: (member_expression object: (identifier) @_exports property: (property_identifier) @name)
+  right: [(call_expression) (new_expression) (object) (array) (string) (template_string) (number) (regex)]
   (#eq? @_exports "exports")) @constant))
-(program (expression_statement (assignment_expression right: [(function_expression name: (identifier) @name) @function
-                                                              (class name: (_) @name) @class])))
+(program (expression_statement (assignment_expression
+  left: (member_expression property: (property_identifier) @_exports)
+  right: [(function_expression name: (identifier) @name) @function (class name: (_) @name) @class])
+  (#eq? @_exports "exports")))
 (export_statement value: [(function_expression name: (identifier) @name) @function (class name: (_) @name) @class])
 
 ; Names of a module.
@@ -86,6 +91,15 @@
 (export_statement (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name) @constant))
 (export_statement (lexical_declaration (variable_declarator name: (identifier) @name) @variable))
 (export_statement (variable_declaration (variable_declarator name: (identifier) @name) @variable))
+; A function with a name of its own, but for those that were given another one above.
+(variable_declarator value: (function_expression name: (identifier) @name) @skip)
+(variable_declarator value: (call_expression
+  arguments: (arguments . (function_expression name: (identifier) @name) @skip)))
+(assignment_expression
+  left: (member_expression property: (property_identifier) @_name)
+  right: (function_expression name: (identifier) @name) @skip
+  (#not-eq? @_name "exports"))
+(pair value: (function_expression name: (identifier) @name) @skip)
 (function_expression name: (identifier) @name) @function
 ; Frozen objects, and such with keys in capitals, stand in for enums.
 (program (lexical_declaration (variable_declarator

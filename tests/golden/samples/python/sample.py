@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
+import sys
 from collections import defaultdict, namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ try:
     import ujson as json
 except ImportError:
     import json
+
     FAST_JSON = False
 else:
     FAST_JSON = True
@@ -41,6 +43,7 @@ class Condition(enum.StrEnum):
 
     @property
     def lendable(self) -> bool:
+        """Whether the desk may hand it out."""
         return self is not Condition.BROKEN
 
 
@@ -62,11 +65,13 @@ class Lendable:
 
     label: str
     condition: Condition = Condition.NEW
-    shelf: Shelf = Shelf(1, 1)
+    shelf: Shelf | None = None
 
 
 @dataclass
 class Loan(Generic[Item]):
+    """An item that is out."""
+
     item: Item
     due: dt.date
     renewals: int = 0
@@ -121,6 +126,7 @@ class Desk:
         return loan
 
     async def remind(self, send: Callable[[MemberId, str], object]) -> int:
+        """Write to every member with an overdue item. Returns how many messages went out."""
         sent = 0
         for member, loans in self._loans.items():
             for loan in sorted(loans, key=by_due_date):
@@ -151,8 +157,7 @@ def statement(desk: Desk, member: MemberId, today: dt.date) -> str:
             fine_cents += 1_000
         total_cents += fine_cents
         rows.append(f"{loan.item.label:<30}{loan.due.isoformat():>12}{days:>6}{fine_cents / 100:>10.2f}")
-        for note in loan.notes:
-            rows.append(f"    {note}")
+        rows.extend(f"    {note}" for note in loan.notes)
     if not rows:
         return f"{member} holds nothing"
     header = f"{'Item':<30}{'Due':>12}{'Late':>6}{'Fine':>10}"
@@ -176,4 +181,4 @@ def export(desk: Desk) -> str:
 if __name__ == "__main__":
     front = Desk()
     front.lend(MemberId("m-17"), Lendable("cordless drill"))
-    print(statement(front, MemberId("m-17"), dt.date(2030, 1, 31)))
+    sys.stdout.write(statement(front, MemberId("m-17"), dt.date(2030, 1, 31)))
