@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import snowballstemmer
+import Stemmer
 
 from conexus.types import SparseVector
 
@@ -33,7 +33,7 @@ _MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+", re.UNICODE)
-_stemmer = snowballstemmer.stemmer("english")
+_stemmer = Stemmer.Stemmer("english")
 
 QUESTION_WORDS = frozenset(
     "a an and are as at be by can do does did for from has have how i if in is it its me my of on or our should so "
@@ -76,6 +76,11 @@ def _terms_of(word: str) -> tuple[int, ...]:
     return tuple(terms)
 
 
+@lru_cache(maxsize=1_000)
+def _distinct_terms(text: str) -> frozenset[int]:
+    return frozenset(term for word in _WORD.findall(text) for term in _terms_of(word))
+
+
 def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
     """Weigh the terms of one chunk.
 
@@ -97,10 +102,10 @@ def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
         length += count * len(terms)
         for term in terms:
             frequency[term] = frequency.get(term, 0.0) + count
-    for source, weight in ((path, _PATH_WEIGHT), (" ".join(names), _NAME_WEIGHT)):
-        for word in set(_WORD.findall(source)):
-            for term in _terms_of(word):
-                frequency[term] = frequency.get(term, 0.0) + weight
+    for term in _distinct_terms(path):
+        frequency[term] = frequency.get(term, 0.0) + _PATH_WEIGHT
+    for term in _distinct_terms(" ".join(names)) if names else ():
+        frequency[term] = frequency.get(term, 0.0) + _NAME_WEIGHT
     indices = np.fromiter(frequency.keys(), dtype=np.uint32, count=len(frequency))
     counts = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
     norm = BM25_K1 * (1.0 - BM25_B + BM25_B * length / AVERAGE_TERMS)

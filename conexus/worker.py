@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from conexus import lexical
-from conexus.adapters.filesystem import read_file
+from conexus.adapters.regular_files import read_inside, stat_inside
 from conexus.adapters.worker_wire import (
     Batch,
     WorkerSetup,
@@ -87,7 +87,7 @@ class FileProcessor:
         checked_ns = time.time_ns()
         path = job.stat.path
         try:
-            stat, data = read_file(Path(self._setup.root), path, self._setup.max_file_bytes)
+            stat, data = self._read(path)
         except FileNotFoundError:
             return FileResult(job.stat, checked_ns, ReadOutcome.GONE, ContentHash(""))
         except OSError as exc:
@@ -102,12 +102,18 @@ class FileProcessor:
             return _skipped(stat, checked_ns, digest, SkipReason.TOO_LARGE, detail)
         language = languages.detect(path, data[:20_000])
         is_data = language is not None and language.is_data
-        skip = classify.skip_by_content(path, is_data, data, self._options, forced=job.forced)
-        if skip is not None:
+        skip = classify.skip_by_content(path, is_data, data, self._options)
+        if skip is not None and not (job.forced and skip[0] is not SkipReason.BINARY):
             return _skipped(stat, checked_ns, digest, *skip)
         parsed = self._parse(path, data, language, batch)
         encoded = self._encode(path, parsed)
         return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
+
+    def _read(self, path: str) -> tuple[FileStat, bytes]:
+        """Read a file with its times as they were before; a write meanwhile changes them, which the next run sees."""
+        state = stat_inside(self._setup.root, path)
+        data = read_inside(self._setup.root, path, self._setup.max_file_bytes + 1)
+        return FileStat(path, len(data), state.st_mtime_ns, state.st_ctime_ns, state.st_ino), data
 
     def _parse(self, path: str, data: bytes, language: languages.Language | None, batch: Batch) -> ParsedFile:
         decoded = decode(data)
