@@ -49,15 +49,31 @@ _COMMENT_MARK = re.compile(
     r"^\s*(?:/\*[*!]?|\*/|\*(?!\*)|///?!?|#+[!']?|\{-\s*\|?|--+(?:\s*[|^](?=\s))?|;+|%+|\"{3}|'{3}|\(\*+|<!--)[ \t]?"
     r"|\s*(?:\*+/|\*\)|-->|-\}|\"{3}|'{3})\s*$"
 )
+_IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
 _PATH_NODES = frozenset({"alias", "module", "package", "namespace_name"})
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 _ATTRIBUTE_STRING = re.compile(r"@\w+\s*\(?\s*(?:~[a-zA-Z])?(?:\"{3}|\"|'{3}|')(.*)", re.DOTALL)
+_XML_REFERENCE = re.compile(r"<(?:see|paramref|typeparamref)\s+\w+=\"(?:\w:)?([^\"]*)\"\s*/>")
+_XML_TAG = re.compile(r"</?(?:summary|para|c|p|br|code|inheritdoc)\s*/?>|<(?=(?:param|returns|remarks)\b)")
+_DOC_TAGS = (
+    "@param",
+    "@return",
+    "@throws",
+    "@see",
+    "@since",
+    "\\param",
+    "\\return",
+    "- Parameter",
+    "param name=",
+    "returns>",
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
 _WRAPPERS = frozenset(
     "export_statement decorated_definition template_declaration ambient_declaration expression_statement "
     "lexical_declaration variable_declaration declaration type_declaration const_declaration var_declaration "
     "visibility_modifier class_member value_definition type_definition".split()
 )
+_KEYWORDS = frozenset({"const", "let", "type", "var"})  # of a definition that is the first of its declaration
 _FIELDS_TO_BODY = ("", "value", "right", "type")  # "" is the definition itself
 _BETWEEN_DOC_AND_NAME = frozenset({"attribute_item", "attribute", "annotation", "decorator", "modifiers", "signature"})
 
@@ -223,7 +239,9 @@ def _signature(source: bytes, node: Node) -> str:
     """The definition up to its body, on one line."""
     body = _body(node)
     end = body.start_byte if body is not None and body.start_byte > node.start_byte else node.end_byte
-    head = source[node.start_byte : min(end, node.start_byte + 4 * _MAX_SIGNATURE_CHARS)].decode("utf-8", "replace")
+    keyword = node.prev_sibling
+    start = keyword.start_byte if keyword is not None and keyword.type in _KEYWORDS else node.start_byte
+    head = source[start : min(end, start + 4 * _MAX_SIGNATURE_CHARS)].decode("utf-8", "replace")
     if body is None:
         head = _first_line(head)
     head = _LINE_COMMENT.sub("", head)
@@ -257,7 +275,9 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     plain: list[str] = []
     for line in text.splitlines():
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()
-        if not stripped and plain:
+        if "<" in stripped:
+            stripped = _XML_TAG.sub("", _XML_REFERENCE.sub(r"\1", stripped)).strip()
+        if plain and (not stripped or stripped.startswith(_DOC_TAGS)):
             break
         if stripped:
             plain.append(stripped)
@@ -393,10 +413,14 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
             if len(lines) < _MAX_LINES_A_NAME:
                 lines[node.start_point.row + 1] = None
     imports = {
-        (_text(source, node).strip().strip(_QUOTES + "<>")[:_MAX_NAME_CHARS], node.start_point.row + 1): None
+        (_imported(_text(source, node)), node.start_point.row + 1): None
         for node in sorted(captures.get("import", ()), key=_start_of)
     }
     return (
         tuple(Reference(name, tuple(sorted(lines))) for name, lines in used.items()),
         tuple(Import(target, line) for target, line in sorted(imports, key=lambda item: item[1]) if target),
     )
+
+
+def _imported(text: str) -> str:
+    return _IMPORT_WORD.sub("", text.strip()).strip(_QUOTES + "<>")[:_MAX_NAME_CHARS]

@@ -1,0 +1,90 @@
+; What a typedef names, first where the type itself has no name.
+(type_definition type: (struct_specifier !name body: (_)) declarator: (type_identifier) @name) @struct
+(type_definition type: (union_specifier !name body: (_)) declarator: (type_identifier) @name) @struct
+(type_definition type: (enum_specifier !name body: (_)) declarator: (type_identifier) @name) @enum
+(type_definition type: (_ body: (_)) declarator: (type_identifier) @name @type)
+(type_definition type: (_ body: (_)) declarator: (pointer_declarator declarator: (type_identifier) @name) @type)
+(type_definition declarator: (type_identifier) @name) @type
+(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @type
+(type_definition declarator: (array_declarator declarator: (type_identifier) @name)) @type
+(type_definition declarator: (function_declarator declarator: (type_identifier) @name)) @type
+(type_definition declarator: (function_declarator
+  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))) @type
+(type_definition declarator: (pointer_declarator declarator: (function_declarator
+  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))))) @type
+(struct_specifier name: (type_identifier) @name body: (_)) @struct
+(union_specifier name: (type_identifier) @name body: (_)) @struct
+(enum_specifier name: (type_identifier) @name body: (_)) @enum
+(enumerator name: (identifier) @name) @constant
+
+(function_definition declarator: (function_declarator declarator: (identifier) @name)) @function
+(function_definition declarator: (pointer_declarator
+  declarator: (function_declarator declarator: (identifier) @name))) @function
+(function_definition declarator: (pointer_declarator declarator: (pointer_declarator
+  declarator: (function_declarator declarator: (identifier) @name)))) @function
+(function_definition declarator: (function_declarator declarator: (parenthesized_declarator (pointer_declarator
+  declarator: (function_declarator declarator: (identifier) @name))))) @function
+(function_definition declarator: (function_declarator
+  declarator: (parenthesized_declarator . (identifier) @name .))) @function
+(declaration declarator: (function_declarator declarator: (identifier) @name)) @function
+(declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @function
+(declaration declarator: (pointer_declarator declarator: (pointer_declarator
+  declarator: (function_declarator declarator: (identifier) @name)))) @function
+(declaration declarator: (function_declarator declarator: (parenthesized_declarator . (identifier) @name .))) @function
+(preproc_def name: (identifier) @name) @macro
+(preproc_function_def name: (identifier) @name) @macro
+
+(field_declaration declarator: (field_identifier) @name) @field
+(field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @field
+(field_declaration declarator: (pointer_declarator declarator: (pointer_declarator
+  declarator: (field_identifier) @name))) @field
+(field_declaration declarator: (array_declarator declarator: (field_identifier) @name)) @field
+(field_declaration declarator: (array_declarator declarator: (array_declarator
+  declarator: (field_identifier) @name))) @field
+(field_declaration declarator: (pointer_declarator declarator: (array_declarator
+  declarator: (field_identifier) @name))) @field
+(field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
+  (pointer_declarator declarator: (field_identifier) @name)))) @field
+(field_declaration declarator: (pointer_declarator declarator: (function_declarator
+  declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name))))) @field
+
+; Variables of a file; those of a function are left out by what encloses them.
+(declaration (type_qualifier) @_const
+  declarator: (init_declarator declarator: [
+    (identifier) @name
+    (array_declarator declarator: (identifier) @name)
+    (array_declarator declarator: (array_declarator declarator: (identifier) @name))])
+  (#match? @_const "^(const|constexpr)$")) @constant
+(declaration declarator: (identifier) @name) @variable
+(declaration declarator: (pointer_declarator declarator: (identifier) @name)) @variable
+(declaration declarator: (array_declarator declarator: (identifier) @name)) @variable
+(declaration declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))) @variable
+(declaration declarator: (array_declarator declarator: (array_declarator declarator: (identifier) @name))) @variable
+(declaration declarator: (function_declarator
+  declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))) @variable
+(declaration declarator: (init_declarator declarator: [
+  (identifier) @name
+  (pointer_declarator declarator: (identifier) @name)
+  (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
+  (array_declarator declarator: (identifier) @name)
+  (array_declarator declarator: (array_declarator declarator: (identifier) @name))
+  (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+  (function_declarator
+    declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))])) @variable
+
+;; references
+(call_expression function: (identifier) @ref)
+(call_expression function: (field_expression field: (field_identifier) @ref))
+(call_expression function: (parenthesized_expression (pointer_expression argument: (identifier) @ref)))
+(initializer_pair value: (identifier) @ref)
+(struct_specifier name: (type_identifier) @ref !body)
+(union_specifier name: (type_identifier) @ref !body)
+(enum_specifier name: (type_identifier) @ref !body)
+(declaration type: (type_identifier) @ref)
+(parameter_declaration type: (type_identifier) @ref)
+(field_declaration type: (type_identifier) @ref)
+(function_definition type: (type_identifier) @ref)
+(type_descriptor type: (type_identifier) @ref)
+(preproc_ifdef name: (identifier) @ref)
+(preproc_defined (identifier) @ref)
+(preproc_include path: [(string_literal) (system_lib_string)] @import)
