@@ -27,7 +27,7 @@ class ProgressDisplay:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._started = time.monotonic()
-        self._drawn = 0.0
+        self._drawn = 0.0 if console.is_terminal(sys.stderr) else self._started
         self._bar: Progress | None = None
         self._terminal = console.is_terminal(sys.stderr)
 

@@ -27,8 +27,8 @@ from conexus.types import (
     SkippedFile,
 )
 
-_BATCH_CHUNKS = 1024
-_BATCH_S = 2.0  # so that a crash costs little and searches soon see what is done
+_BATCH_CHUNKS = 4096
+_BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 200_000  # below, a scan of all vectors is as fast as their graph, and exact
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0

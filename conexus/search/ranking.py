@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from conexus.lexical import split_identifier, stem, words
+from conexus.parsing.languages import BY_NAME
 from conexus.search.query import Query
 from conexus.types import ChunkId, Factor, FileId, FileTag, Retriever, StoredChunk, SymbolKind, SymbolMatch
 
@@ -31,6 +32,7 @@ _PATH_ASKED = 2.0  # the question names the file
 _BLOCK = -0.05  # a chunk of leftovers says less than a definition
 
 _TAG_FACTORS = {FileTag.TEST: 0.6, FileTag.EXAMPLE: 0.75, FileTag.DOCS: 0.85, FileTag.CONFIG: 0.8}
+_DATA_FACTOR = 0.75  # translations, fixtures, settings: rarely what a question about code is after
 _DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
 _DECLARATION_FACTOR = 0.8  # says that a thing is there, not what it does
 _REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
@@ -159,6 +161,9 @@ def _definition(query: Query, match: SymbolMatch) -> Factor:
 def _penalties(stored: StoredChunk) -> list[tuple[str, float]]:
     chunk = stored.chunk
     found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if tag in _TAG_FACTORS]
+    language = BY_NAME.get(chunk.language or "")
+    if language is not None and language.is_data:
+        found.append(("data", _DATA_FACTOR))
     if _DECLARATIONS.search(chunk.path):
         found.append(("declarations only", _DECLARATION_FACTOR))
     elif _REEXPORT.search(chunk.path):
