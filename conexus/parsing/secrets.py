@@ -105,7 +105,7 @@ _PLACES = (  # a literal that must be there, cheap to look for, and the form who
     ("hooks.slack.com/", re.compile(r"hooks\.slack\.com/(?:services|workflows)/([A-Za-z0-9+/]{20,}+)")),
     ("/api/webhooks/", re.compile(r"/api/webhooks/(\d{15,20}/[\w-]{40,}+)", re.ASCII)),  # Discord
     ("telegram.org/bot", re.compile(r"telegram\.org/bot(\d{8,10}:[\w-]{35})", re.ASCII)),
-    ("machine ", re.compile(r"login\s{1,9}\S{1,128}\s{1,9}password\s{1,9}(\S{4,256}+)")),  # .netrc
+    ("machine ", re.compile(r"login\s{1,9}\S{1,128}\s{1,9}password\s{1,9}\"?([^\s\"]{4,256}+)")),  # .netrc
 )
 
 # ------------------------------------------------------------------ literals by name
@@ -123,9 +123,9 @@ _BARE_END = "\n\r \t\"'`;,&<|)"
 _MAX_NAME_CHARS = 96  # looked back from the separator, the type annotation included
 _LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passwd|pwd"
 _SECRET_NAME = re.compile(
-    rf"(?P<password>{_LOGIN_WORDS})(?:\d|_?value|_?base)?@|(?:secret|token|credentials?"
+    rf"(?P<password>{_LOGIN_WORDS})(?:\d|_?value|_?base)?$|(?:secret|token|credentials?"
     r"|(?:api|access|auth|private|secret|encryption|signing|account|master|shared|storage|client|session|service|app)"
-    r"[_-]?key(?:[_-]?(?:id|base))?|authorization)s?(?:\d|_?value|_?base|_?base64)?@"
+    r"[_-]?key(?:[_-]?(?:id|base))?|authorization)s?(?:\d|_?value|_?base|_?base64)?$"
 )
 _AFTER_NAME = " \t\r\"'`])\\!?=>:"  # between the end of a name and the separator
 _ANNOTATION = re.compile(r":\s*&?['\w.\[\]| ]{1,40}$")
@@ -142,6 +142,7 @@ _TEMPLATE = re.compile(r"\$\{|\{\{|#\{|%\(|%[sdr]\b|\$\(|^<.*>$|^\{.*\}$|^\$\w+$
 _CODE = re.compile(
     r"^[./~@]|://|^(?:self|this|os|process|env|settings|config|std|sys)[.:]|::|\.(?:py|js|ts|go|json|txt)$"
 )
+_PATTERN = re.compile(r"\{\d+,?\d*\}|\[\^?\w-\w|\(\?")  # of a regular expression
 _WORDS = re.compile(r"(?:[A-Za-z]+\d{0,4}|\d{1,4})(?:[_.:/\\@+ -]+(?:[A-Za-z]+\d{0,4}|\d{1,4}))*[_.:/-]*$")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -149,9 +150,9 @@ _SPECIAL = re.compile(r"[^\w.:/+-]")
 
 _MAX_BARE_REST_CHARS = 256  # keeps a chain of such values linear
 _MAX_VALUE_CHARS = 4096  # longer literals are data
-_MIN_DISTINCT = 6  # a random token of 16 characters has fewer once in a million
+_MIN_DISTINCT = 6  # of 100,000 random tokens of 16 hex digits, 4 have fewer
 _MIN_PASSWORD_BITS = 2.4  # "aaaa1111" has 1.0, "Summer24" 2.75
-_MIN_RANDOM_BITS = 3.0  # 16 random hex digits have 3.0 or more nine times in ten, English words of that length 3.2
+_MIN_RANDOM_BITS = 2.8  # of random tokens of 16 hex digits 97 % have this much, of 20 or more 99.7 %
 _MIN_TOKEN_CHARS = 12
 
 
@@ -196,7 +197,7 @@ def _secrets(text: str) -> Iterator[Range]:
     for anchor, pattern in _PLACES:
         if anchor in text:
             for match in pattern.finditer(text):
-                if not _is_dummy(match.group(1)) and not _WORDS.match(match.group(1)):
+                if not (_is_dummy(match[1]) or _is_placeholder(match[1]) or _WORDS.match(match[1])):
                     yield match.span(1)
     for match in _URL_PASSWORD.finditer(text):
         if not _is_placeholder(match.group(1)):
@@ -287,8 +288,8 @@ def _secret_name(text: str, end: int) -> re.Match[str] | None:
     """Match the name that stands on the line before ``end``, if it is one for a secret."""
     head = text[max(0, end - _MAX_NAME_CHARS) : end].lower()
     head = head[head.rfind("\n") + 1 :].rstrip(_AFTER_NAME)
-    return _SECRET_NAME.search(head + "@") or (
-        _SECRET_NAME.search(_ANNOTATION.sub("", head).rstrip(_AFTER_NAME) + "@") if ":" in head else None
+    return _SECRET_NAME.search(head) or (
+        _SECRET_NAME.search(_ANNOTATION.sub("", head).rstrip(_AFTER_NAME)) if ":" in head else None
     )
 
 
@@ -304,7 +305,11 @@ def _looks_secret(value: str, *, is_password: bool, is_quoted: bool) -> bool:
         if not has_digit or len(value) < _MIN_TOKEN_CHARS or _WORDS.match(value):
             return False
         least_bits = _MIN_RANDOM_BITS
-    return not _is_placeholder(value) and not _CODE.search(value) and _entropy_bits(value) >= least_bits
+    return not _is_placeholder(value) and not _is_code(value) and _entropy_bits(value) >= least_bits
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.search(value) is not None or _PATTERN.search(value) is not None
 
 
 def _is_placeholder(value: str) -> bool:
