@@ -141,6 +141,8 @@ class FilesystemTree:
         """
         above, _, name = path.rpartition("/")
         folder = self._folder(above)
+        if not folder.unskips:
+            return False
         judgement = self._rules.judge(folder, [name], folders=False).get(name)
         return folder.forces(judgement) or self.marks(path).generated is False
 
@@ -189,6 +191,7 @@ class FilesystemTree:
 
     def _items(self, folder: Folder, entries: _Entries) -> list[_Item]:
         """Return what a folder holds, in path order."""
+        self._folders[folder.path[:-1]] = folder
         entries.pop(_GIT, None)
         subfolders = [name for name, entry in entries.items() if _is_folder(entry)]
         judged = self._rules.judge(folder, subfolders, folders=True)

@@ -37,6 +37,11 @@ class Folder:
         """From the root; empty or ending in ``/``."""
         return self.ignore.path
 
+    @property
+    def unskips(self) -> bool:
+        """Whether some rule may let in here what a name or the content would leave out."""
+        return self.ignore.may_bring_back or self.attributes.unskips
+
     def forces(self, judgement: Judgement | None) -> bool:
         """Whether a ``.conexusignore`` brings back an entry of this folder that is judged so."""
         if judgement is not None and judgement.rule.own:
@@ -103,7 +108,7 @@ class TreeRules:
             return SkipReason.IGNORED, str(judgement.rule)
         if path in self.tracked.submodules:
             return SkipReason.NESTED_REPOSITORY, "a submodule; index it by itself"
-        if parent.forces(judgement) or parent.ignore.may_bring_back or parent.attributes.unskips:
+        if parent.unskips:
             return None  # files below may be brought back one by one
         return self._skip_by_name(path + "/", NO_MARKS)
 
