@@ -51,6 +51,7 @@ _COMMENT_MARK = re.compile(
 )
 _IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
 _PATH_NODES = frozenset({"alias", "module", "package", "namespace_name"})
+_DOCUMENTED = (b"@type", b"@opaque", b"@callback", b"@macrocallback")  # attributes of Elixir
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 _ATTRIBUTE_STRING = re.compile(r"@\w+\s*\(?\s*(?:~[a-zA-Z])?(?:\"{3}|\"|'{3}|')(.*)", re.DOTALL)
 _XML_REFERENCE = re.compile(r"<(?:see|paramref|typeparamref)\s+\w+=\"(?:\w:)?([^\"]*)\"\s*/>")
@@ -66,6 +67,17 @@ _DOC_TAGS = (
     "- Parameter",
     "param name=",
     "returns>",
+    "@tparam",
+    "@treturn",
+    "@var",
+    "@module",
+    "@field",
+    "@raise",
+    "@usage",
+    "@export",
+    "@inheritParams",
+    "@examples",
+    "@seealso",
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
 _WRAPPERS = frozenset(
@@ -277,7 +289,7 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()
         if "<" in stripped:
             stripped = _XML_TAG.sub("", _XML_REFERENCE.sub(r"\1", stripped)).strip()
-        if plain and (not stripped or stripped.startswith(_DOC_TAGS)):
+        if stripped.startswith(_DOC_TAGS) or (plain and not stripped):
             break
         if stripped:
             plain.append(stripped)
@@ -329,7 +341,9 @@ def _comment_above(source: bytes, node: Node) -> str:
                 break
             comments.append(_text(source, before)[: 8 * _MAX_DOC_CHARS])
         elif text := _attribute_text(source, before, b"@doc", b"@typedoc"):
-            return text
+            return text if not _is_attribute(node) or source.startswith(_DOCUMENTED, node.start_byte) else ""
+        elif _is_attribute(node):
+            break
         below, before = before, before.prev_sibling
     return "\n".join(reversed(comments))
 
@@ -342,7 +356,7 @@ def is_comment(node: Node) -> bool:
 def _node_before(node: Node) -> Node | None:
     """The sibling before a node, or the comment at its end: Haskell's imports take in what follows them."""
     before = node.prev_sibling
-    if before is not None and before.child_count and is_comment(before.children[-1]):
+    if before is not None and before.child_count and not is_comment(before) and is_comment(before.children[-1]):
         return before.children[-1]
     return before
 
@@ -408,6 +422,8 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
         name = _text(source, node)
         if node.type in _PATH_NODES:
             name = _split_path(name)[1]
+        if node.type in _SYMBOL_LITERALS:
+            name = name.strip(": ").strip(_QUOTES)
         if len(name) <= _MAX_NAME_CHARS:
             lines = used.setdefault(name, {})
             if len(lines) < _MAX_LINES_A_NAME:
