@@ -6,13 +6,14 @@ One shard an index, in ``<folder>/<index id>/``. Three choices need their reason
   scale them again, so that a read need not give back the bits that were written.
 - There is no write-ahead log: :meth:`EdgeVectorShard.flush` after each batch costs the same with it, and
   the catalog's journal already names what a crash may have left in part.
-- The engine has no lock of its own without that log, so two processes must never open one index for
-  writing; :mod:`conexus.adapters.process_locks` sees to it.
+- Without that log the engine has no lock either, and even a reader writes (it folds in what the last
+  writer left), which breaks a writer's next flush. So whoever opens a shard holds a lock on its mark.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -20,14 +21,14 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import qdrant_edge as engine
 
-from conexus.errors import DiskFull, IndexIncompatible, StoreDamaged, StoreError
+from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.types import (
     ChunkId,
@@ -44,6 +45,7 @@ from conexus.types import (
 _DENSE: Final = "dense"
 _SPARSE: Final = "bm25"
 _MARK: Final = "conexus.json"  # written last, so that its presence says the shard was made whole
+_MARK_BYTES: Final = 1_000
 _FORMAT: Final = 1
 _TRASH: Final = ".trash-"
 
@@ -94,12 +96,24 @@ class EdgeStore:
             _write_mark(path, dim)
             _sync_folders(path)
             _sync(self._folder)
-        return EdgeVectorShard(shard, path, dim)
+        mark, _ = _claim(path)
+        return EdgeVectorShard(shard, path, dim, mark)
 
     def open(self, index: IndexId, dim: int) -> EdgeVectorShard:
-        """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
+        """Open a shard; see :meth:`conexus.ports.VectorStore.open`.
+
+        Raises:
+            StoreBusy: It is open already, in this process or another.
+        """
         path = self._path(index)
-        stored = _read_mark(path)
+        mark, stored = _claim(path)
+        with ExitStack() as claim:
+            claim.callback(mark.close)
+            shard = self._load(path, stored, dim)
+            claim.pop_all()
+        return EdgeVectorShard(shard, path, dim, mark)
+
+    def _load(self, path: Path, stored: int, dim: int) -> engine.EdgeShard:
         if stored != dim:
             raise IndexIncompatible(
                 f"the index in {path} holds vectors of {stored} numbers; the model makes {dim}",
@@ -114,7 +128,7 @@ class EdgeStore:
             if shard.info().points_count >= self._graph_points:
                 shard.close()
                 shard = engine.EdgeShard.load(str(path), _config(dim, graph=True))
-        return EdgeVectorShard(shard, path, dim)
+        return shard
 
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`.
@@ -161,8 +175,9 @@ class EdgeStore:
 class EdgeVectorShard:
     """One open shard. Threads may search while another one writes."""
 
-    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int) -> None:
+    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int, mark: IO[bytes]) -> None:
         self._open_shard: engine.EdgeShard | None = shard
+        self._mark = mark
         self._path = path
         self._dim = dim
         self._closing = threading.Lock()
@@ -266,8 +281,11 @@ class EdgeVectorShard:
         with self._closing:
             shard, self._open_shard = self._open_shard, None
         if shard is not None:
-            with _translated(self._path, "close"):
-                shard.close()
+            try:
+                with _translated(self._path, "close"):
+                    shard.close()
+            finally:
+                self._mark.close()
 
     def _shard(self) -> engine.EdgeShard:
         if self._open_shard is None:
@@ -398,26 +416,41 @@ def _write_mark(path: Path, dim: int) -> None:
         os.fsync(mark.fileno())
 
 
-def _read_mark(path: Path) -> int:
-    """Return the length of a shard's vectors.
+def _claim(path: Path) -> tuple[IO[bytes], int]:
+    """Lock a shard and return the open mark, which holds the lock, and the length of its vectors.
 
     Raises:
+        StoreBusy: It is open already.
         StoreDamaged: There is no shard, or it was never finished.
         IndexIncompatible: It has a form this version does not know.
     """
     try:
-        mark = json.loads((path / _MARK).read_bytes())
+        mark = (path / _MARK).open("r+b")
     except OSError as exc:
         if exc.errno in _PASSING:
             raise StoreError(f"cannot open the index in {path}: {exc.strerror}") from exc
         raise StoreDamaged(f"there is no index in {path}", hint=_REBUILD_HINT) from exc
-    except ValueError as exc:
-        raise StoreDamaged(f"{path / _MARK} is not readable", hint=_REBUILD_HINT) from exc
-    if not isinstance(mark, dict) or not isinstance(mark.get("dim"), int):
-        raise StoreDamaged(f"{path / _MARK} is not readable", hint=_REBUILD_HINT)
-    if mark.get("format") != _FORMAT:
-        raise IndexIncompatible(f"the index in {path} has another format", hint="Index the repository again.")
-    return int(mark["dim"])
+    with ExitStack() as claim:
+        claim.callback(mark.close)
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise StoreBusy(f"the index in {path} is open already", hint="Try again when the other is done.") from exc
+        dim = _read_mark(mark)
+        claim.pop_all()
+    return mark, dim
+
+
+def _read_mark(mark: IO[bytes]) -> int:
+    try:
+        content = json.loads(mark.read(_MARK_BYTES))
+    except (ValueError, RecursionError) as exc:
+        raise StoreDamaged(f"{mark.name} is not readable", hint=_REBUILD_HINT) from exc
+    if not isinstance(content, dict) or not isinstance(content.get("dim"), int):
+        raise StoreDamaged(f"{mark.name} is not readable", hint=_REBUILD_HINT)
+    if content.get("format") != _FORMAT:
+        raise IndexIncompatible(f"{mark.name} names another format", hint="Index the repository again.")
+    return int(content["dim"])
 
 
 def _sync(folder: Path) -> None:

@@ -98,7 +98,11 @@ class QdrantStore:
         tenant, wanted = _Tenant(self._namespace, index), _collection(dim)
         client = self._connected()
         with _translated(self.address):
-            found = [name for name in self._collections(client) if client.retrieve(name, [tenant.mark_id])]
+            found = [
+                name
+                for name in self._collections(client)
+                if client.retrieve(name, [tenant.mark_id], with_payload=False)
+            ]
         if wanted in found:
             return QdrantVectorShard(client, tenant, dim, self.address)
         if found:

@@ -1,0 +1,138 @@
+"""Locks between processes, as ``flock`` on one file a working tree.
+
+The system lets go of such a lock when its process ends, however it ends, so that no lock file ever has to
+be removed by hand: the files stay and mean nothing by themselves. What a holder writes into its file is
+read only while the lock is held, by whoever waits, to say for whom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from conexus.errors import StoreBusy, StoreError
+
+_POLL_S: Final = 0.02
+_NOTE_BYTES: Final = 4_096
+_PURPOSE_CHARS: Final = 80
+
+
+class FileLocks:
+    """Locks of all processes that name the same folder, and of their threads.
+
+    Args:
+        folder: Where the lock files are; made when the first is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextlib.contextmanager
+    def view(self, root: Path, purpose: str, wait_s: float) -> Iterator[None]:
+        """Hold the index of one working tree alone; see :meth:`conexus.ports.Locks.view`.
+
+        Not re-entrant: a thread that holds the lock and asks again waits for itself.
+
+        Raises:
+            StoreBusy: Another process or thread held it all that time; the message names it.
+            StoreError: The lock file cannot be made.
+        """
+        root = root.resolve()
+        lock = self._acquired(root, time.monotonic() + wait_s)
+        try:
+            _write_note(lock, purpose)
+            yield
+        finally:
+            # An explicit release counts for children too that inherited the handle; closing alone would not.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            lock.close()
+
+    def _acquired(self, root: Path, until: float) -> IO[bytes]:
+        """Return the locked file, the one that is found under its name now."""
+        path = self._folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()}.lock"
+        while True:
+            lock = self._opened(path)
+            try:
+                _acquire(lock, root, until)
+                # Whoever cleared the data folder meanwhile has left us a lock that nobody else will meet.
+                if path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                    return lock
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                lock.close()
+                raise
+            lock.close()
+
+    def _opened(self, path: Path) -> IO[bytes]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as exc:
+            raise StoreError(f"cannot make the lock {path}: {exc.strerror}") from exc
+        return os.fdopen(handle, "r+b", buffering=0)
+
+
+def _acquire(lock: IO[bytes], root: Path, until: float) -> None:
+    """Take the lock, asking again and again until a moment of the monotonic clock."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                raise StoreBusy(
+                    _holder(lock, root), hint="Wait for it to end, or set store.lock_wait_s higher."
+                ) from None
+            time.sleep(min(_POLL_S, left_s))
+        except OSError as exc:
+            raise StoreError(f"cannot lock {root}: {exc.strerror}") from exc
+        else:
+            return
+
+
+def _write_note(lock: IO[bytes], purpose: str) -> None:
+    """Say who holds the lock. A full disk costs the note, not the lock."""
+    note = {"pid": os.getpid(), "purpose": purpose[:_PURPOSE_CHARS], "since": time.time()}
+    with contextlib.suppress(OSError):
+        lock.truncate(0)
+        os.pwrite(lock.fileno(), json.dumps(note).encode("ascii"), 0)
+
+
+def _holder(lock: IO[bytes], root: Path) -> str:
+    """Return who holds the lock and what for, as ``process 1234 has been indexing /src/a for 12 s``.
+
+    The note is an earlier holder's, or empty, for the moment between taking the lock and writing it: one
+    whose process is gone is not repeated.
+    """
+    unknown = f"another process is using the index of {root}"
+    try:
+        note = json.loads(os.pread(lock.fileno(), _NOTE_BYTES, 0))
+        pid, purpose, since = int(note["pid"]), str(note["purpose"]), float(note["since"])
+        held_s = round(max(0.0, time.time() - since))
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError):
+        return unknown
+    if not _alive(pid):
+        return unknown
+    who = "another thread of this process" if pid == os.getpid() else f"process {pid}"
+    shown = "".join(char if char.isprintable() else "?" for char in purpose[:_PURPOSE_CHARS])
+    return f"{who} has been {shown or 'using'} {root} for {held_s} s"
+
+
+def _alive(pid: int) -> bool:
+    if pid < 1:
+        return False  # such a number would ask about a group of processes
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it is another user's
+    except (OSError, OverflowError):
+        return False
+    return True
