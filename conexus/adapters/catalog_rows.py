@@ -28,9 +28,19 @@ from conexus.types import (
 )
 
 FILE_COLUMNS = 18
+_INT64 = 1 << 63
 
 # Files whose own name says nothing: their folder's name counts as well.
 _FOLDER_FILES = re.compile(r"^(?:__init__|__main__|index|mod|lib|main|init|package|default)$", re.IGNORECASE)
+
+
+def inode_out(inode: int) -> int:
+    """Return an inode as the signed number that SQLite can keep: overlay file systems use all 64 bits."""
+    return inode - 2 * _INT64 if inode >= _INT64 else inode
+
+
+def _inode_in(stored: int) -> int:
+    return stored + 2 * _INT64 if stored < 0 else stored
 
 
 def file_row(index: IndexId, commit: FileCommit) -> tuple[object, ...]:
@@ -43,7 +53,7 @@ def file_row(index: IndexId, commit: FileCommit) -> tuple[object, ...]:
         stat.size_bytes,
         stat.mtime_ns,
         stat.ctime_ns,
-        stat.inode,
+        inode_out(stat.inode),
         result.content_hash,
         result.checked_ns,
         result.skipped,
@@ -138,7 +148,7 @@ def file_record(row: Sequence[object]) -> FileRecord:
     number, path, size, mtime_ns, ctime_ns, inode, content_hash, checked_ns, skipped, rules = cast("Sequence[Any]", row)
     return FileRecord(
         id=FileId(number),
-        stat=FileStat(os.fsdecode(path), size, mtime_ns, ctime_ns, inode),
+        stat=FileStat(os.fsdecode(path), size, mtime_ns, ctime_ns, _inode_in(inode)),
         content_hash=ContentHash(content_hash),
         checked_ns=checked_ns,
         skipped=SkipReason(skipped) if skipped else None,
@@ -169,7 +179,7 @@ def stored_chunk(repo: RepoId, row: Sequence[object]) -> StoredChunk:
         file=FileId(file),
         ordinal=ordinal,
         content_hash=ContentHash(content_hash),
-        stat=FileStat(path, size, mtime_ns, ctime_ns, inode),
+        stat=FileStat(path, size, mtime_ns, ctime_ns, _inode_in(inode)),
         checked_ns=checked_ns,
         file_chunks=chunks,
     )

@@ -6,6 +6,7 @@ A released migration is never edited: a change of the schema is a new entry at t
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 from conexus.errors import IndexIncompatible
 
@@ -131,18 +132,39 @@ MIGRATIONS: tuple[str, ...] = (_V1,)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the newest schema, one transaction a step. Idempotent.
+    """Bring a database to the newest schema in one transaction. Idempotent; two processes may do it at once.
 
     Raises:
         IndexIncompatible: A later version of Conexus wrote it.
     """
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection), len(MIGRATIONS)):  # asked again: another process may have been first
+            for statement in _statements(MIGRATIONS[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise IndexIncompatible(
             f"the catalog has schema {version}, but this Conexus knows only up to {len(MIGRATIONS)}",
             hint="update Conexus: pip install --upgrade conexus",
         )
-    for number in range(version, len(MIGRATIONS)):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
-        )
+    return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into statements, since ``executescript`` would end the transaction."""
+    start = 0
+    for end, char in enumerate(script, start=1):
+        if char == ";" and sqlite3.complete_statement(script[start:end]):
+            yield script[start:end]
+            start = end

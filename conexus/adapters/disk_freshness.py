@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from conexus.ports import SourceTree
 from conexus.types import Freshness, IndexedView, StoredChunk
 
 _MAX_BYTES = 50_000_000
+_RACY_NS = (
+    2_000_000_000  # a file may change once more without another time: the coarsest clock, FAT's, has steps of 2 s
+)
 
 
 class DiskFreshness:
@@ -16,13 +20,13 @@ class DiskFreshness:
 
     def __init__(self, tree_of: Callable[[IndexedView], SourceTree]) -> None:
         self._tree_of = tree_of
-        self._trees: dict[int, SourceTree] = {}
+        self._trees: dict[Path, SourceTree] = {}  # not by the view's number, which another view may get later
 
     def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
         """Return whether the chunk is still what is on disk."""
-        tree = self._trees.get(view.id)
+        tree = self._trees.get(view.root)
         if tree is None:
-            tree = self._trees[view.id] = self._tree_of(view)
+            tree = self._trees[view.root] = self._tree_of(view)
         now, then = tree.stat(stored.chunk.path), stored.stat
         if now is None:
             return Freshness.MISSING
@@ -32,7 +36,7 @@ class DiskFreshness:
             then.ctime_ns,
             then.inode,
         )
-        if same:
+        if same and max(now.mtime_ns, now.ctime_ns) + _RACY_NS < stored.checked_ns:
             return Freshness.FRESH
         if now.size_bytes != then.size_bytes:
             return Freshness.STALE

@@ -71,9 +71,9 @@ class SharedStore:
         with self._mutex:
             entry.users -= 1
             if not entry.users:
-                entry.shard.close()
                 if self._open.get(index) is entry:
                     del self._open[index]
+                entry.shard.close()
 
 
 class _Handle:

@@ -27,6 +27,7 @@ from conexus.adapters.catalog_rows import (
     file_record,
     file_row,
     import_rows,
+    inode_out,
     reference_rows,
     stored_chunk,
     symbol_rows,
@@ -83,11 +84,15 @@ class SqliteCatalog:
         self._lock = threading.RLock()
         with _translated(path):
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA cache_size = -32000")
-            migrate(self._db)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                self._db.execute("PRAGMA cache_size = -32000")
+                migrate(self._db)
+            except BaseException:
+                self._db.close()
+                raise
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -144,10 +149,8 @@ class SqliteCatalog:
 
     def remove_view(self, view: int) -> list[IndexId]:
         """Forget a view, and its repository with its last view. Returns the indexes that were its."""
-        indexes = [IndexId(_int(row[0])) for row in self._rows("SELECT id FROM indexes WHERE view = ?", (view,))]
-        for index in indexes:
-            self.drop_index(index)
         with self._transaction() as db:
+            indexes = [IndexId(row[0]) for row in db.execute("SELECT id FROM indexes WHERE view = ?", (view,))]
             db.execute("DELETE FROM views WHERE id = ?", (view,))
             db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
         return indexes
@@ -158,9 +161,9 @@ class SqliteCatalog:
         Raises:
             StoreError: Another repository has the name.
         """
-        if self._rows("SELECT 1 FROM repositories WHERE name = ? AND repo <> ?", (name, repo)):
-            raise StoreError(f"another repository is called {name!r}", hint="see `conexus repos list`")
         with self._transaction() as db:
+            if db.execute("SELECT 1 FROM repositories WHERE name = ? AND repo <> ?", (name, repo)).fetchone():
+                raise StoreError(f"another repository is called {name!r}", hint="see `conexus repos list`")
             db.execute("UPDATE repositories SET name = ? WHERE repo = ?", (name, repo))
 
     def begin_index(self, view: int, fingerprint: Fingerprint, embedder: Embedder) -> IndexInfo:
@@ -242,7 +245,7 @@ class SqliteCatalog:
             db.executemany(
                 "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, checked_ns = ? WHERE id = ?",
                 [
-                    (r.stat.size_bytes, r.stat.mtime_ns, r.stat.ctime_ns, r.stat.inode, r.checked_ns, r.id)
+                    (r.stat.size_bytes, r.stat.mtime_ns, r.stat.ctime_ns, inode_out(r.stat.inode), r.checked_ns, r.id)
                     for r in touched
                 ],
             )
@@ -316,21 +319,15 @@ class SqliteCatalog:
 
     def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return files whose chunks do not have the text they were written with, and what is wrong."""
-        found: dict[FileId, str] = {}
-        counts: dict[FileId, int] = {}
-        rows = self._rows(
-            "SELECT f.id, c.text, c.text_crc FROM files f JOIN chunks c ON c.file = f.id WHERE f.index_id = ?", (index,)
-        )
-        for file, text, crc in rows:
-            number = FileId(_int(file))
-            counts[number] = counts.get(number, 0) + 1
-            if zlib.crc32(str(text).encode()) != crc:
-                found[number] = "a chunk's text does not have its checksum"
-        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ?", (index,)):
-            number = FileId(_int(file))
-            if counts.get(number, 0) != expected:
-                found[number] = f"has {counts.get(number, 0)} of {expected} chunks"
-        return sorted(found.items())
+        found: list[tuple[FileId, str]] = []
+        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ? ORDER BY id", (index,)):
+            # As bytes: a damaged text may be no UTF-8. File by file, so that never all of the texts are in memory.
+            texts = self._rows("SELECT CAST(text AS BLOB), text_crc FROM chunks WHERE file = ?", (file,))
+            if len(texts) != expected:
+                found.append((FileId(_int(file)), f"has {len(texts)} of {expected} chunks"))
+            elif any(zlib.crc32(_bytes(text)) != crc for text, crc in texts):
+                found.append((FileId(_int(file)), "a chunk's text does not have its checksum"))
+        return found
 
     def symbols_named(self, index: IndexId, names: Sequence[str], where: PointFilter) -> list[SymbolMatch]:
         """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
@@ -343,13 +340,18 @@ class SqliteCatalog:
         found: list[SymbolMatch] = []
         for part in _parts(keys):
             rows = self._rows(
-                "SELECT s.name, s.parent, s.kind, s.name_line, s.file, c.id FROM symbols s "  # noqa: S608 -- question marks only
-                "JOIN files f ON f.id = s.file JOIN chunks c ON c.file = s.file AND c.start_line <= s.name_line "
-                f"AND c.end_line >= s.name_line WHERE s.key IN ({_marks(part)}) AND f.index_id = ?{limit} "
-                "GROUP BY s.file, s.start_byte, s.name ORDER BY s.end_byte - s.start_byte DESC LIMIT ?",
-                (*part, index, *values, _MAX_DEFINITIONS * len(part)),
+                "WITH largest AS (SELECT s.*, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- question marks only
+                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place "
+                "FROM symbols s JOIN files f ON f.id = s.file "
+                f"WHERE s.key IN ({_marks(part)}) AND f.index_id = ?{limit}) "
+                # The chunk is the first on the name's line that does not end before the definition begins.
+                "SELECT s.name, s.parent, s.kind, s.name_line, s.file, c.id, min((c.end_byte <= s.start_byte) << 32 "
+                "| c.ordinal) FROM largest s JOIN chunks c ON c.file = s.file AND c.start_line <= s.name_line "
+                "AND c.end_line >= s.name_line WHERE s.place <= ? GROUP BY s.file, s.start_byte, s.name "
+                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
+                (*part, index, *values, _MAX_DEFINITIONS),
             )
-            for name, parent, kind, line, file, chunk in rows:
+            for name, parent, kind, line, file, chunk, _ in rows:
                 found.append(
                     SymbolMatch(
                         symbol=f"{parent}.{name}" if parent else str(name),
@@ -381,18 +383,17 @@ class SqliteCatalog:
 
     def status(self) -> list[ViewStatus]:
         """Return figures of every view, vectors' sizes left at 0."""
-        details = {
-            _int(row[0]): row[1:]
-            for row in self._rows(
-                "SELECT i.id, i.finished, v.head, v.branch FROM indexes i JOIN views v ON v.id = i.view WHERE i.live"
-            )
-        }
         result = []
         for view in self.views():
             if view.live is None:
                 continue
-            finished, head, branch = details[view.live.id]
-            result.append(self._view_status(view, view.live, finished, (head, branch)))
+            details = self._rows(
+                "SELECT i.finished, v.head, v.branch FROM indexes i JOIN views v ON v.id = i.view WHERE i.id = ?",
+                (view.live.id,),
+            )
+            if details:  # else another process dropped it just now
+                finished, head, branch = details[0]
+                result.append(self._view_status(view, view.live, finished, (head, branch)))
         return result
 
     def _view_status(
@@ -488,9 +489,11 @@ def _translated(path: str) -> Iterator[None]:
             raise DiskFull(f"the disk is full: {path}", hint="free some space and run the command again") from exc
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise StoreBusy(f"another process holds the catalog {path}", hint="try again in a moment") from exc
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
             raise StoreDamaged(f"the catalog {path} is damaged: {text}", hint="run `conexus verify --repair`") from exc
         raise StoreError(f"the catalog {path} failed: {text}", hint="check the folder's permissions") from exc
+    except UnicodeEncodeError as exc:
+        raise StoreError(f"the catalog cannot hold {exc.object!r}: it is not valid Unicode") from exc
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterator[tuple[object, ...]]) -> None:

@@ -101,17 +101,31 @@ def _markdown(request: SearchRequest, response: SearchResponse, cwd: Path, conte
         last = found.first_line + max(0, len(found.lines) - 1)
         title = heading(hit)
         yield ""
-        yield f"## `{one_line(shown_path(hit, cwd)).replace('`', '')}:{found.first_line}-{last}`" + (
-            f" {title}" if title else ""
-        )
+        place = _code_span(f"{one_line(shown_path(hit, cwd))}:{found.first_line}-{last}")
+        yield f"## {place} {_code_span(title)}" if title else f"## {place}"
         yield ""
         body = [clean(line) for line in found.lines]
         fence = _FENCE
         while any(fence in line for line in body):
             fence += "`"
-        yield fence + (hit.chunk.language or PurePosixPath(hit.chunk.path).suffix.lstrip("."))
+        yield fence + (hit.chunk.language or _suffix(hit.chunk.path))
         yield from body
         yield fence
+
+
+def _code_span(text: str) -> str:
+    """Return text as code of Markdown, between more backticks than it holds in a row."""
+    ticks = "`"
+    while ticks in text:
+        ticks += "`"
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _suffix(path: str) -> str:
+    """Return a file's suffix where it can follow a fence: a name is others' text."""
+    suffix = PurePosixPath(path).suffix.lstrip(".")
+    return suffix if suffix.isascii() and suffix.isalnum() else ""
 
 
 def as_json(request: SearchRequest, response: SearchResponse) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from conexus.lexical import encode_query
 from conexus.ports import Catalog, Embedder, VectorShard
-from conexus.search.globs import matches_any
+from conexus.search.globs import matcher
 from conexus.search.query import Query, analyse
 from conexus.search.ranking import Candidate, rank
 from conexus.search.snippets import focus_of
@@ -81,10 +81,10 @@ class SearchEngine:
         floor = 1.0
         for number, view in enumerate(views):
             where = self._point_filter(view.index.id, request.where)
-            found, lowest = self._retrieve(query, view, number, where)
+            found, lowest = self._retrieve(query, view, number, where, max(_CANDIDATES, request.limit))
             candidates += found
             floor = min(floor, lowest)
-        ranked = rank(query, candidates, floor)[: request.limit]
+        ranked = rank(query, candidates, floor)[: max(0, request.limit)]
         hits = tuple(self._hit(candidate, views[candidate.view].view, query, request.explain) for candidate in ranked)
         return SearchResponse(
             hits=hits,
@@ -96,10 +96,11 @@ class SearchEngine:
     def _point_filter(self, index: IndexId, where: SearchFilter) -> PointFilter:
         files: frozenset[FileId] | None = None
         if where.path_globs is not None:
+            matches = matcher(where.path_globs)
             files = frozenset(
                 record.id
                 for path, record in self._catalog.files(index).items()
-                if record.skipped is None and matches_any(where.path_globs, path)
+                if record.skipped is None and matches(path)
             )
         return PointFilter(
             files=files,
@@ -109,11 +110,12 @@ class SearchEngine:
         )
 
     def _retrieve(
-        self, query: Query, view: SearchableView, number: int, where: PointFilter
+        self, query: Query, view: SearchableView, number: int, where: PointFilter, depth: int
     ) -> tuple[list[Candidate], float]:
         """Return the candidates of one view, and the similarity below which the dense search says nothing."""
         vector = self._embedder_of(view.index).embed_query(query.text)
-        dense, bm25 = view.shard.search(vector, encode_query(query.text), _CANDIDATES, where)
+        known = vector if vector.any() else None  # a query without a known word is equally far from everything
+        dense, bm25 = view.shard.search(known, encode_query(query.text), depth, where)
         named = self._catalog.symbols_named(view.index.id, query.names, where)
         by_name = self._by_file_name(query, view, where)
         ids = dict.fromkeys(
@@ -128,7 +130,7 @@ class SearchEngine:
             if (candidate := candidates.get(match.chunk)) is not None:
                 candidate.matches.append(match)
                 candidate.found_by.add(Retriever.SYMBOL)
-        return list(candidates.values()), min((point.score for point in dense), default=0.0)
+        return list(candidates.values()), min((point.score for point in dense), default=1.0)
 
     def _by_file_name(self, query: Query, view: SearchableView, where: PointFilter) -> list[ScoredPoint]:
         """Search once more within the files whose names have words of the question."""

@@ -14,10 +14,11 @@ _MAX_JOINED_WORDS = 4  # `HTTP adapter pool manager` is still a name; longer run
 _MAX_NAMES = 40
 _MIN_NAME_CHARS = 3
 _CODE_LIKE = re.compile(r"[a-z0-9][A-Z]|_|^[A-Z][a-z0-9]+[A-Z]|^[A-Z]{2,}|\$")
-_CALLED = re.compile(r"([^\W\d][\w$]*)\s*\(")
-_DOTTED = re.compile(r"[^\W\d][\w$]*(?:(?:\.|::|->|#)[^\W\d][\w$]*)+")
+# Possessive, and starting only where a word does: a query is hostile, and these must stay linear in its length.
+_CALLED = re.compile(r"(?<![\w$])([^\W\d][\w$]*+)\s*+\(")
+_DOTTED = re.compile(r"(?<![\w$])[^\W\d][\w$]*+(?:(?:\.|::|->|#)[^\W\d][\w$]*+)++")
 _QUOTED = re.compile(r"[`'\"]([^\W\d][\w$]*)[`'\"]")
-_PATH = re.compile(r"[\w.@+-]+(?:/[\w.@+-]+)+|[\w-]+\.[a-z][a-z0-9]{0,4}\b", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w.@+-])[\w.@+-]++(?:/[\w.@+-]++)++|(?<![\w-])[\w-]++\.[a-z][a-z0-9]{0,4}\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def analyse(text: str) -> Query:
         stems=tuple(dict.fromkeys(s for s in stems if len(s) > 1)) or tuple(dict.fromkeys(map(str.lower, found))),
         identifiers=identifiers,
         names=tuple(dict.fromkeys(names))[:_MAX_NAMES],
-        paths=tuple(dict.fromkeys(_PATH.findall(clean))),
+        paths=tuple(dict.fromkeys(path.rstrip(".") for path in _PATH.findall(clean))),
         is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean)),
         notice=notice,
     )
