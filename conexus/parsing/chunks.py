@@ -7,6 +7,7 @@ exactly one chunk, and chunks begin at line starts unless a single line is longe
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from conexus.types import Symbol, SymbolKind, TextChunk
 _OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by itself it says too little
 _TAIL_BYTES = 40  # closing brackets and blank lines go with what they close
 _UTF8_MASK, _UTF8_INSIDE = 0xC0, 0x80  # bytes of a character after its first
+_BLANK_LINES = re.compile(rb"(?:[ \t\r]*\n)*")
+_NEWLINE = ord("\n")
 _NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY})
 _FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD})
 _GLUED = ("comment", "marginalia", "decorator", "attribute_item", "annotation", "haddock", "pod")
@@ -142,6 +145,7 @@ def _whole_lines(pieces: Iterator[_Piece], lines: LineTable, max_bytes: int) -> 
         if too_long and boundary > piece.end and piece.end - start > max_bytes // 2:
             boundary, too_long = piece.end, False  # the rest of the line is too long to wait for
         if boundary > start and not too_long and (boundary == piece.end or _only_space(lines, piece.end, boundary)):
+            boundary = _past_blank_lines(lines, boundary, start + max_bytes)
             result.append(_Piece(start, boundary, glued))
             start, glued = boundary, True
     if start < lines.size:
@@ -171,6 +175,12 @@ def _gathered(
             if fits and symbol.kind in _FUNCTIONS:
                 reach = max(reach, symbol.span.end_byte)
     return result
+
+
+def _past_blank_lines(lines: LineTable, position: int, limit: int) -> int:
+    """Where text goes on after ``position``, if that is a line start: blank lines go with what is above them."""
+    blank = _BLANK_LINES.match(lines.source, position, limit)
+    return blank.end() if blank and position and lines.source[position - 1] == _NEWLINE else position
 
 
 def _only_space(lines: LineTable, start: int, end: int) -> bool:

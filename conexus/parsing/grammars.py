@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, cast
 
 from tree_sitter import Language as TreeSitterLanguage
-from tree_sitter import Parser, Query
+from tree_sitter import Parser, Query, Tree
 from tree_sitter_language_pack import get_language
 
 from conexus.parsing.languages import BY_NAME
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REFERENCES_MARK = ";; references"
 """The line of a query file above which stand definitions, and below which references and imports."""
+_ASCII = bytes(range(128)) + b"x" * 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ def grammar_of(language: str) -> Grammar:
         above, _, below = text.partition(REFERENCES_MARK)
         definitions, references = f"{definitions}\n{above}", f"{references}\n{below}"
     return Grammar(Parser(binding), _query(binding, definitions), _query(binding, references))
+
+
+def parsed(language: str, parser: Parser, source: bytes) -> Tree:
+    """Parse a text; positions in the tree are those of ``source``, or one beyond its end.
+
+    The grammar of Markdown looks characters up in a table of 256, so that others crash the process
+    by chance, and does not see a last heading without a newline: it gets letters in place of all
+    bytes that are not ASCII, which have the same length, and a newline.
+    """
+    if language == "markdown":
+        source = source.translate(_ASCII) + (b"" if source.endswith(b"\n") else b"\n")
+    return parser.parse(source)
 
 
 def _query(language: TreeSitterLanguage, text: str) -> Query | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
-from conexus.parsing.grammars import grammar_of
+from conexus.parsing.grammars import grammar_of, parsed
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.parsing.outline import outlined
 from conexus.parsing.positions import LineTable
@@ -100,7 +100,7 @@ def _read_cell(cell: _Cell, language: str, max_bytes: int) -> tuple[tuple[TextCh
     if language == "python":
         code = _MAGIC.sub(rb"\1#", code)  # of the same length, so that positions hold
     grammar = grammar_of(language)
-    root = grammar.parser.parse(code if code.endswith(b"\n") else code + b"\n").root_node
+    root = parsed(language, grammar.parser, code).root_node
     found = extract(grammar, code, root, lines)
     found = replace(found, symbols=outlined(language, found.symbols, code, lines))
     return chunk_tree(cell.text, root, found.symbols, lines, max_bytes), found

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
 from conexus.parsing.embedded import parse_embedded
-from conexus.parsing.grammars import grammar_of
+from conexus.parsing.grammars import grammar_of, parsed
 from conexus.parsing.languages import Language
 from conexus.parsing.notebooks import read_notebook
 from conexus.parsing.outline import outlined
@@ -35,9 +35,7 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
         mode = ParseMode.LINES if use_tree else ParseMode.FALLBACK
         return ParsedFile(name, "utf-8", mode, chunk_lines(source, lines, max_chunk))
     grammar = grammar_of(language.name)
-    # The grammar of Markdown wants a newline at the end of the last heading.
-    ended = source if source.endswith(b"\n") or language.name != "markdown" else source + b"\n"
-    root = grammar.parser.parse(ended).root_node
+    root = parsed(language.name, grammar.parser, source).root_node
     if language.name == "notebook" and (notebook := read_notebook(source, root, lines, max_chunk)).chunks:
         found = notebook.found
         return ParsedFile(
