@@ -62,8 +62,13 @@ def read_index(path: Path) -> TrackedPaths:
             files, submodules = _tracked(data, path, oid_bytes)
         except (ValueError, IndexError, struct.error):
             continue
-        return TrackedPaths(frozenset(map(os.fsdecode, files)), frozenset(map(os.fsdecode, submodules)))
+        return TrackedPaths(_decoded(files), _decoded(submodules))
     return TrackedPaths()
+
+
+def _decoded(names: list[bytes]) -> frozenset[str]:
+    # All at once: this is a third of the time that a large index takes.
+    return frozenset(os.fsdecode(b"\0".join(names)).split("\0")) if names else frozenset()
 
 
 def _tracked(data: bytes, path: Path, oid_bytes: int) -> tuple[list[bytes], list[bytes]]:

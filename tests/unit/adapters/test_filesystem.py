@@ -192,7 +192,7 @@ def test_devices_sockets_and_fifos_are_reported(root: Path) -> None:
         tree = _tree(root)
         assert tree.stat("fifo") is None
         for name in ("fifo", "socket"):
-            with pytest.raises(OSError, match="."):
+            with pytest.raises(OSError, match=r"\w"):
                 tree.read(name, 10)
 
 
@@ -373,7 +373,7 @@ def test_reading_never_leaves_the_root(root: Path) -> None:
     (root / "f").symlink_to(root.parent / "secret")
     for path in ("d/x", "f", "../secret", "d/../../secret", str(root.parent / "secret"), "", ".", "x\0y", "missing"):
         assert tree.stat(path) is None
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError, match=r"\w"):
             tree.read(path, 100)
 
 
