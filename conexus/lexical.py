@@ -32,7 +32,8 @@ _MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
 _MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+", re.UNICODE)
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
 _stemmer = Stemmer.Stemmer("english")
 
 QUESTION_WORDS = frozenset(
@@ -51,6 +52,9 @@ def stem(word: str) -> str:
 
 def split_identifier(word: str) -> list[str]:
     """Return the lower-case parts of an identifier: ``getHTTPResponse_v2`` -> get, http, response, v, 2."""
+    if not word.isascii():  # `re` knows no classes of upper and lower case beyond ASCII
+        word = "".join(f" {c}" if before.islower() and c.isupper() else c for before, c in zip(" " + word, word, strict=False))
+        return [part.lower() for part in _PART_OF_ANY_SCRIPT.findall(word)]
     return [part.lower() for part in _PART.findall(word)]
 
 
