@@ -53,7 +53,8 @@ def stem(word: str) -> str:
 def split_identifier(word: str) -> list[str]:
     """Return the lower-case parts of an identifier: ``getHTTPResponse_v2`` -> get, http, response, v, 2."""
     if not word.isascii():  # `re` knows no classes of upper and lower case beyond ASCII
-        word = "".join(f" {c}" if before.islower() and c.isupper() else c for before, c in zip(" " + word, word, strict=False))
+        pairs = zip(" " + word, word, strict=False)
+        word = "".join(f" {char}" if before.islower() and char.isupper() else char for before, char in pairs)
         return [part.lower() for part in _PART_OF_ANY_SCRIPT.findall(word)]
     return [part.lower() for part in _PART.findall(word)]
 

@@ -50,7 +50,7 @@ def term(word: str) -> int:
         ("utf8Decode", ["utf", "8", "decode"]),
         ("__init__", ["init"]),
         ("$scope", ["scope"]),
-        ("größeÄndern", ["gr", "öß", "e", "ä", "ndern"]),
+        ("größeÄndern", ["größe", "ändern"]),
         ("读取文件", ["读取文件"]),
         ("_", []),
         ("", []),
