@@ -58,9 +58,9 @@ _GENERATED_ENDINGS = tuple(
     ".pb.go .pb.gw.go .pb.validate.go _pb2.py _pb2.pyi _pb2_grpc.py _pb2_grpc.pyi .pb.cc .pb.h .pb.c .pb.swift .pb.rs "
     ".pb.ts .pb.js .pbobjc.h .pbobjc.m .grpc.swift .grpc.pb.cc .grpc.pb.h _pb.js _pb.ts _pb.d.ts .pb.dart .pbenum.dart "
     ".pbjson.dart .pbserver.dart .pbgrpc.dart .g.dart .freezed.dart .gr.dart .mocks.dart .designer.cs .designer.vb "
-    ".g.cs .g.i.cs .gen.go .gen.ts .gen.tsx .gen.js .gen.cs .gen.rs _generated.go _generated.py _generated.rs _generated.h "
-    "_generated.ts .tab.c .tab.cc .tab.cpp .tab.h .tab.hh .tab.hpp .js.map .mjs.map .cjs.map .jsx.map .ts.map .tsx.map "
-    ".css.map .scss.map .less.map .js.snap .jsx.snap .ts.snap .tsx.snap .storyshot .ambr".split()
+    ".g.cs .g.i.cs .gen.go .gen.ts .gen.tsx .gen.js .gen.cs .gen.rs _generated.go _generated.py _generated.rs "
+    "_generated.h _generated.ts .tab.c .tab.cc .tab.cpp .tab.h .tab.hh .tab.hpp .js.map .mjs.map .cjs.map .jsx.map "
+    ".ts.map .tsx.map .css.map .scss.map .less.map .js.snap .jsx.snap .ts.snap .tsx.snap .storyshot .ambr".split()
 )
 _GENERATED_NAMES = frozenset(
     "lex.yy.c lex.yy.h y.tab.c y.tab.h aclocal.m4 project.pbxproj .pnp.js .pnp.cjs .pnp.loader.mjs".split()
