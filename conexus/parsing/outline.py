@@ -22,6 +22,7 @@ _EMPHASIS = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)")
 _ANCHOR = re.compile(r"\s*\{[#.:][^{}]*\}\s*$|(?:^|\s)#+\s*$")
 _HTML_HEADING = re.compile(rb"<[hH]([1-6])\b")
 _MAX_NAME_CHARS = 200
+_MAX_SCOPE_CHARS = 1_000  # elements can nest as deep as the file is long
 _MAX_HEADING_BYTES = 4_000
 
 
@@ -63,7 +64,8 @@ def outlined(language: str, symbols: Sequence[Symbol], source: bytes, lines: Lin
         ends[index] = symbol.span.end_byte
         signature = symbol.signature or heading[:_MAX_NAME_CHARS].decode("utf-8", "replace").strip()
         result.append(replace(symbol, name=name, parent=parent, signature=signature))
-        stack.append(_Open(level, symbol.span.end_byte, index, f"{parent}.{name}" if parent else name))
+        scope = parent if len(parent) > _MAX_SCOPE_CHARS else f"{parent}.{name}" if parent else name
+        stack.append(_Open(level, symbol.span.end_byte, index, scope))
     _close(stack, ends, len(source), 0)
     return tuple(
         replace(symbol, span=lines.span(symbol.span.start_byte, min(end, len(source))))
@@ -73,13 +75,15 @@ def outlined(language: str, symbols: Sequence[Symbol], source: bytes, lines: Lin
 
 def _close(stack: list[_Open], ends: list[int], position: int, level: int | None) -> None:
     """End what does not go on at ``position``, where something of ``level`` begins."""
-    for depth, item in enumerate(stack):
-        if item.level is None and item.end <= position:
-            for inner in stack[depth + 1 :]:
-                if inner.level is not None:
-                    ends[inner.index] = item.end
-            del stack[depth:]
+    while True:
+        depth = len(stack) - 1
+        while depth >= 0 and stack[depth].level is not None:  # at most six headings, one a level
+            depth -= 1
+        if depth < 0 or stack[depth].end > position:
             break
+        for inner in stack[depth + 1 :]:
+            ends[inner.index] = stack[depth].end
+        del stack[depth:]
     while level is not None and stack:
         last = stack[-1].level
         if last is None or last < level:

@@ -7,6 +7,7 @@ symbol, the definition is read by its words and taken to go on to the next state
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -42,14 +43,15 @@ _MAX_COMMENT_LINES = 5
 
 def completed(symbols: Sequence[Symbol], source: bytes, lines: LineTable) -> tuple[Symbol, ...]:
     """Return the symbols of an SQL file with those added that its tree lacks, schemas split from names."""
+    symbols = _shortened(symbols, source, lines)
     known = {symbol.name_line for symbol in symbols if symbol.kind is not SymbolKind.FIELD}
     result = [_split(symbol) for symbol in symbols]
-    bodies = sorted((s.span.start_byte, s.span.end_byte) for s in symbols if s.kind in _BODIES)
+    bodies = deque(sorted((s.span.start_byte, s.span.end_byte) for s in symbols if s.kind in _BODIES))
     inside = 0  # end of the body that the search is in
     for match in _CREATE.finditer(source):
         start = match.start() + len(match[0]) - len(match[0].lstrip())
         while bodies and bodies[0][0] < start:
-            inside = max(inside, bodies.pop(0)[1])
+            inside = max(inside, bodies.popleft()[1])
         line = lines.line_of(match.start(2))
         if line in known or start < inside:
             continue
@@ -68,6 +70,23 @@ def completed(symbols: Sequence[Symbol], source: bytes, lines: LineTable) -> tup
         )
         result.append(_split(symbol))
     return tuple(sorted(result, key=lambda symbol: (symbol.span.start_byte, -symbol.span.end_byte)))
+
+
+def _shortened(symbols: Sequence[Symbol], source: bytes, lines: LineTable) -> list[Symbol]:
+    """End definitions before the next: where the grammar fails, its nodes run on over what follows."""
+    result: list[Symbol] = []
+    end = 0  # of the definition that fields belong to
+    for symbol in symbols:
+        span = symbol.span
+        if symbol.kind is SymbolKind.FIELD:
+            if span.end_byte <= end:
+                result.append(symbol)
+            continue
+        end = span.end_byte
+        if _NEXT.search(source, span.start_byte + 1, end):
+            end = min(end, _end(source, span.start_byte + 1, symbol.kind))
+        result.append(replace(symbol, span=lines.span(span.start_byte, end)))
+    return result
 
 
 def _split(symbol: Symbol) -> Symbol:

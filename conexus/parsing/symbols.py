@@ -37,6 +37,7 @@ _TYPE_LIKE = frozenset(
 )
 _ONE_LINERS = frozenset({SymbolKind.FIELD, SymbolKind.CONSTANT, SymbolKind.VARIABLE, SymbolKind.KEY})
 _MAX_NAME_CHARS = 200
+_MAX_SCOPE_CHARS = 1_000  # definitions can nest as deep as the file is long
 _MAX_SIGNATURE_CHARS = 200
 _MAX_DOC_CHARS = 300
 _MAX_LINES_A_NAME = 50  # where a name is used more often in one file, the first lines will do
@@ -50,8 +51,12 @@ _COMMENT_MARK = re.compile(
     r"|\s*(?:\*+/|\*\)|-->|-\}|\"{3}|'{3})\s*$"
 )
 _IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
-_PATH_NODES = frozenset({"alias", "module", "package", "namespace_name"})
+_PATH_NODES = frozenset({"alias", "module", "package", "namespace_name", "bareword", "function"})
 _DOCUMENTED = (b"@type", b"@opaque", b"@callback", b"@macrocallback")  # attributes of Elixir
+_DOCUMENTED_BELOW = frozenset({"value_specification", "external", "exception_definition", "module_type_definition"})
+_DOC_LEAD = re.compile(r"^[@\\](?:brief|title|description|summary|short)\s+")
+_SIGNATURE_IN_DOC = re.compile(r"^\s*\n(?:(?: {4}|\t).*\n)+")  # Julia's doc strings begin with one
+_POD_COMMAND = re.compile(r"^=.*$", re.MULTILINE)
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 _ATTRIBUTE_STRING = re.compile(r"@\w+\s*\(?\s*(?:~[a-zA-Z])?(?:\"{3}|\"|'{3}|')(.*)", re.DOTALL)
 _XML_REFERENCE = re.compile(r"<(?:see|paramref|typeparamref)\s+\w+=\"(?:\w:)?([^\"]*)\"\s*/>")
@@ -83,11 +88,25 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
 _WRAPPERS = frozenset(
     "export_statement decorated_definition template_declaration ambient_declaration expression_statement "
     "lexical_declaration variable_declaration declaration type_declaration const_declaration var_declaration "
-    "visibility_modifier class_member value_definition type_definition".split()
+    "visibility_modifier class_member value_definition type_definition module_definition macro_argument_list "
+    "macrocall_expression".split()
 )
-_KEYWORDS = frozenset({"const", "let", "type", "var"})  # of a definition that is the first of its declaration
-_FIELDS_TO_BODY = ("", "value", "right", "type")  # "" is the definition itself
-_BETWEEN_DOC_AND_NAME = frozenset({"attribute_item", "attribute", "annotation", "decorator", "modifiers", "signature"})
+_KEYWORDS = frozenset({"const", "let", "type", "var", "module"})  # of a definition that is the first of its declaration
+_FIELDS_TO_BODY = ("", "value", "right", "type", "rhs")  # "" is the definition itself
+_BETWEEN_DOC_AND_NAME = frozenset(
+    {
+        "attribute_item",
+        "attribute",
+        "annotation",
+        "decorator",
+        "modifiers",
+        "signature",
+        "pub",
+        "const_builtin",
+        "final_builtin",
+        "inferred_type",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +263,8 @@ def _continues(before: Symbol, symbol: Symbol) -> bool:
 
 
 def _joined(parent: str, name: str) -> str:
+    if len(parent) > _MAX_SCOPE_CHARS:
+        return parent
     return f"{parent}.{name}" if parent else name
 
 
@@ -267,7 +288,7 @@ def _body(node: Node) -> Node | None:
         body = inner.child_by_field_name("body") if inner is not None else None
         if body is not None:
             return body
-    return next((child for child in node.children if child.type == "do_block"), None)
+    return next((child for child in node.children if child.type in {"do_block", "Block"}), None)
 
 
 def _first_line(head: str) -> str:
@@ -282,6 +303,8 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     text = _docstring(source, node) or _comment_before(source, node)
     if not text and kind in _ONE_LINERS:
         text = _comment_after(source, node)
+    if not text and node.type in _DOCUMENTED_BELOW:
+        text = _comment_below(source, node)
     if not text:
         return ""
     plain: list[str] = []
@@ -289,6 +312,7 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()
         if "<" in stripped:
             stripped = _XML_TAG.sub("", _XML_REFERENCE.sub(r"\1", stripped)).strip()
+        stripped = _DOC_LEAD.sub("", stripped)
         if stripped.startswith(_DOC_TAGS) or (plain and not stripped):
             break
         if stripped:
@@ -333,19 +357,33 @@ def _comment_above(source: bytes, node: Node) -> str:
     comments: list[str] = []
     below = node
     before = _node_before(node)
+    if before is not None and before.type == "string_literal" and _last_row(before) + 1 == node.start_point.row:
+        return _SIGNATURE_IN_DOC.sub("", _text(source, before)[: 8 * _MAX_DOC_CHARS].strip(_QUOTES))
     while before is not None and (is_comment(before) or before.type in _BETWEEN_DOC_AND_NAME or _is_attribute(before)):
-        if _last_row(before) + 1 < below.start_point.row:  # a blank line between
+        if _last_row(before) + 1 + (before.type == "pod") < below.start_point.row:  # a blank line between
             break
         if is_comment(before):
-            if _is_trailing(before):
+            if _is_trailing(before) or source.startswith(b"#!", before.start_byte):
                 break
-            comments.append(_text(source, before)[: 8 * _MAX_DOC_CHARS])
+            text = _text(source, before)[: 8 * _MAX_DOC_CHARS]
+            comments.append(_POD_COMMAND.sub("", text) if before.type == "pod" else text)
         elif text := _attribute_text(source, before, b"@doc", b"@typedoc"):
             return text if not _is_attribute(node) or source.startswith(_DOCUMENTED, node.start_byte) else ""
         elif _is_attribute(node):
             break
         below, before = before, before.prev_sibling
     return "\n".join(reversed(comments))
+
+
+def _comment_below(source: bytes, node: Node) -> str:
+    """The way of OCaml's interfaces: a comment right below, where a blank line or the end follows it."""
+    after = node.next_sibling
+    if after is None or not is_comment(after) or after.start_point.row > node.end_point.row + 1:
+        return ""
+    following = after.next_sibling
+    if following is not None and following.start_point.row <= after.end_point.row + 1:
+        return ""
+    return _text(source, after)
 
 
 def is_comment(node: Node) -> bool:

@@ -6,5 +6,5 @@
 
 ;; references
 (from_instruction (image_spec) @import)
-(from_instruction (image_spec name: (image_name) @ref))
+((from_instruction (image_spec name: (image_name) @ref)) (#not-match? @ref "[$]"))
 (expansion (variable) @ref)

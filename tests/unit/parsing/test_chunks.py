@@ -92,6 +92,18 @@ def test_deep_nesting_is_no_danger(language: str, brackets: str) -> None:
     assert_partition(text.encode(), chunks, 1500)
 
 
+@pytest.mark.parametrize(
+    ("language", "unit"),
+    [("html", '<div id="a">'), ("javascript", "function a(){"), ("c", "struct a{"), ("css", ".a{"), ("markdown", "> ")],
+)
+def test_deep_nesting_of_definitions_is_no_danger(language: str, unit: str) -> None:
+    """Names of scopes do not grow with the depth: neither time nor memory is the square of it."""
+    began = time.process_time()
+    result = parse_text(unit * 20_000, BY_NAME[language], 1500)
+    assert time.process_time() - began < 8
+    assert sum(len(symbol.parent) for symbol in result.symbols) < 30_000_000
+
+
 @pytest.mark.parametrize("language", ["python", "json", "c", "javascript", "markdown", "html"])
 @pytest.mark.parametrize("word", ["word ", "é", '{"a": [1, 2]}, ', "a();"])
 def test_one_long_line(language: str, word: str) -> None:

@@ -202,6 +202,19 @@ def test_definitions_of_sql_dialects(text: str, kind: str, name: str, end_line: 
     assert [(str(s.kind), s.qualified_name, s.span.end_line) for s in found] == [(kind, name, end_line)]
 
 
+def test_definitions_of_sql_end_before_the_next() -> None:
+    """A body that the grammar cannot read does not take in the definitions after it."""
+    text = (
+        "CREATE FUNCTION f() RETURNS void AS $_$\nDECLARE\n  r RECORD;\nBEGIN\n  FOR r IN EXECUTE 'x' LOOP\n"
+        "    RAISE NOTICE '%', $1.a;\n  END LOOP;\nEND\n$_$ LANGUAGE plpgsql;\n\n"
+        "ALTER FUNCTION f() OWNER TO me;\n\nCREATE TABLE t (a int IDENTITY, b DATETIME DEFAULT GETDATE() CHECK);\n"
+        "CREATE PROCEDURE p AS BEGIN SELECT 1; END;\nCREATE VIEW v AS SELECT 1;\n"
+    )
+    found = [symbol for symbol in parsed(text, "sql").symbols if symbol.kind != "field"]
+    spans = [(symbol.name, symbol.span.start_line, symbol.span.end_line) for symbol in found]
+    assert spans == [("f", 1, 9), ("t", 13, 13), ("p", 14, 14), ("v", 15, 15)]
+
+
 # ---------------------------------------------------------------- notebooks
 
 
