@@ -29,6 +29,9 @@ from conexus.search.engine import SearchEngine
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
 
+# -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
+_WORKER = (sys.executable, "-P", "-m", "conexus.worker")
+
 MEMORY = ":memory:"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
@@ -189,7 +192,7 @@ def _pools(
             parse_memory_mb=options.parse_memory_mb,
         )
         wanted = 1 + size_bytes // _BYTES_A_WORKER
-        return WorkerPool(command or (sys.executable, "-m", "conexus.worker"), setup, min(most, wanted))
+        return WorkerPool(command or _WORKER, setup, min(most, wanted))
 
     return pool
 
