@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +23,7 @@ from qdrant_double import QdrantDouble
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.memory_store import MemoryStore
 from conexus.adapters.qdrant_store import QdrantStore
-from conexus.errors import IndexIncompatible, StoreDamaged, StoreError
+from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.ports import VectorShard, VectorStore
 from conexus.types import ChunkId, FileId, IndexId, PointFilter, ScoredPoint, SparseVector, VectorPoint
@@ -293,6 +295,18 @@ def test_a_rare_term_weighs_more_than_a_common_one(shard: VectorShard) -> None:
     assert hits[2].score == pytest.approx(common, rel=1e-4)
 
 
+def test_word_statistics_are_of_the_points_that_are_there(shard: VectorShard) -> None:
+    """What was deleted or overwritten counts no more, so that scores do not depend on a shard's history."""
+    shard.upsert([point(number, file=number, sparse=terms(t1=1.0, t2=1.0)) for number in range(3000)])
+    shard.flush()
+    shard.optimize()
+    shard.delete_files([FileId(number) for number in range(100, 400)])
+    shard.upsert([point(number, file=number, sparse=terms(t1=1.0)) for number in range(10, 100)])
+    _, hits = shard.search(None, terms(t2=1.0), 3000, ANYWHERE)
+    assert len(hits) == 2610
+    assert hits[0].score == pytest.approx(idf(2700, 2610), rel=1e-4)
+
+
 def test_weights_of_the_query_count(shard: VectorShard) -> None:
     """A term asked for twice as strongly scores twice as much."""
     shard.upsert([point(0, sparse=terms(t1=1.0)), point(1, sparse=terms(t2=1.0))])
@@ -524,3 +538,131 @@ def test_space_is_told_where_it_is_known(place: Place) -> None:
     assert size == 0 or 500 * DIM * 2 <= size < 50_000_000
     assert place.store.size_bytes(IndexId(77)) == 0
     assert free is None or free > 0
+
+
+# ------------------------------------------------------------- what only a server can do wrong
+
+
+@pytest.fixture
+def double(tmp_path: Path) -> Iterator[QdrantDouble]:
+    double = QdrantDouble(tmp_path)
+    yield double
+    double.close()
+
+
+def test_machines_that_share_a_server_keep_apart(double: QdrantDouble) -> None:
+    """The same index number of two namespaces are two indexes."""
+    mine, theirs = (QdrantStore(double.url, "", 20.0, namespace) for namespace in ("mine", "theirs"))
+    mine.create(ONE, DIM).upsert([point(0)])
+    with pytest.raises(StoreDamaged):
+        theirs.open(ONE, DIM)
+    other = theirs.create(ONE, DIM)
+    assert other.count() == 0
+    other.upsert([point(0), point(1)])
+    mine.drop(ONE)
+    assert other.count() == 2
+    mine.close()
+    theirs.close()
+
+
+def test_the_usual_address_leads_to_the_grpc_port(double: QdrantDouble) -> None:
+    """An http address names the port before that of gRPC, as servers have it by default."""
+    store = QdrantStore(f"http://127.0.0.1:{double.port - 1}", "", 20.0, "here")
+    assert store.create(ONE, DIM).count() == 0
+    assert store.address == f"http://127.0.0.1:{double.port - 1}"
+    assert QdrantStore("https://example.org", "", 1.0, "here").address == "https://example.org:6333"
+    store.close()
+
+
+@pytest.mark.parametrize("version", ["1.15.9", "1.18.3", "0.11.0", "", "nightly"])
+def test_an_old_server_is_refused(tmp_path: Path, version: str) -> None:
+    """A server too old to be safe gets nothing but the question for its version."""
+    double = QdrantDouble(tmp_path, version=version)
+    store = QdrantStore(double.url, "", 20.0, "here")
+    with pytest.raises(StoreError, match=r"1\.19 or newer.*CVE-2026-25628") as refused:
+        store.create(ONE, DIM)
+    assert refused.value.hint is not None
+    assert double.calls == ["HealthCheck"]
+    double.close()
+
+
+@pytest.mark.parametrize("version", ["1.19.0", "1.20.1-dev", "2.0.0"])
+def test_a_recent_server_is_taken(tmp_path: Path, version: str) -> None:
+    """From the oldest good version on the store works."""
+    double = QdrantDouble(tmp_path, version=version)
+    store = QdrantStore(double.url, "", 20.0, "here")
+    assert store.create(ONE, DIM).count() == 0
+    store.close()
+    double.close()
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_a_wrong_key_is_refused_without_being_shown(tmp_path: Path) -> None:
+    """A refused key is a store error that names the setting and not the key."""
+    double = QdrantDouble(tmp_path, api_key="right-key")
+    for key in ("wrong-key", ""):
+        store = QdrantStore(double.url, key, 20.0, "here")
+        with pytest.raises(StoreError, match="refused the key") as refused:
+            store.open(ONE, DIM)
+        assert "store.api_key" in str(refused.value.hint)
+        assert "-key" not in refused.value.message
+        store.close()
+    store = QdrantStore(double.url, "right-key", 20.0, "here")
+    assert store.create(ONE, DIM).count() == 0
+    store.close()
+    double.close()
+
+
+def test_an_unreachable_server_is_named_without_its_password(double: QdrantDouble) -> None:
+    """A server that is down is a store error with its address, less what may be secret in it."""
+    url = double.url.replace("127", "user:secret@127") + "/?token=secret"
+    store = QdrantStore(url, "", 5.0, "here")
+    shard = store.create(ONE, DIM)
+    shard.upsert([point(0)])
+    double.close()
+    uses: list[Callable[[], object]] = [
+        shard.count,
+        lambda: shard.upsert([point(1)]),
+        lambda: shard.delete_files([FileId(0)]),
+        lambda: shard.search(unit(0), None, 5, ANYWHERE),
+        lambda: list(shard.points()),
+        lambda: store.open(TWO, DIM),
+        lambda: store.create(TWO, DIM),
+        lambda: store.drop(ONE),
+        lambda: QdrantStore(url, "", 5.0, "here").open(ONE, DIM),
+    ]
+    for use in uses:
+        with pytest.raises(StoreError, match=f"grpc://127.0.0.1:{double.port} cannot be reached") as refused:
+            use()
+        assert "secret" not in refused.value.message + str(refused.value.hint)
+    store.close()
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    """Waiting ends after the time set."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = QdrantStore(f"grpc://127.0.0.1:{silent.getsockname()[1]}", "", 1.0, "here")
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store.open(ONE, DIM)
+        assert time.monotonic() - began < 10.0
+        store.close()
+
+
+def test_a_collection_that_is_gone_is_damage(double: QdrantDouble) -> None:
+    """An index whose collection somebody removed cannot be trusted."""
+    store = QdrantStore(double.url, "", 20.0, "here")
+    shard = store.create(ONE, DIM)
+    double.shards.clear()
+    with pytest.raises(StoreDamaged, match="gone"):
+        shard.search(unit(0), None, 5, ANYWHERE)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "host:6333", "ftp://host", "http://", "grpc://host", "http://host:port", "http://[::1", "file:///etc"]
+)
+def test_what_is_no_address_is_a_setting_at_fault(url: str) -> None:
+    """The address is checked before anything is sent, and never repeated: it may hold a password."""
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        QdrantStore(url, "", 1.0, "here")
