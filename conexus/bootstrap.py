@@ -48,12 +48,15 @@ class Application:
     service: LocalService
 
 
-def build(config: Config, *, keep_open: bool = False, worker_command: Sequence[str] | None = None) -> Application:
+def build(
+    config: Config, *, keep_open: bool = False, xdg: Path | None = None, worker_command: Sequence[str] | None = None
+) -> Application:
     """Put a service together.
 
     Args:
         config: The settings.
         keep_open: Whether indexes stay open between calls.
+        xdg: The user's ``XDG_CONFIG_HOME``, where it is set: git's own ignore file is there.
         worker_command: Program of a parsing process; for tests.
 
     Raises:
@@ -74,7 +77,7 @@ def build(config: Config, *, keep_open: bool = False, worker_command: Sequence[s
         return embedder(name)
 
     def tree_of(checkout: Checkout) -> SourceTree:
-        return FilesystemTree(checkout, config.index, home=home, classify_path=skip_by_name)
+        return FilesystemTree(checkout, config.index, home=home, xdg=xdg, classify_path=skip_by_name)
 
     def tree_of_view(view: IndexedView) -> SourceTree:
         return tree_of(Checkout(view.root, view.repo, view.name))

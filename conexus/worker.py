@@ -53,6 +53,7 @@ from conexus.types import (
 
 CHUNK_NAMESPACE = uuid.UUID("6f6f8f0e-6a1c-5f0d-9d4b-0c2f6b1a7c55").bytes
 _MEGABYTE = 1_000_000
+_MAX_FORCED_BYTES = 100_000_000  # the scan lets no larger file in, whatever the user's rules
 _PARSE_FAILED = (RecursionError, MemoryError, LookupError, ValueError, RuntimeError)
 
 
@@ -86,8 +87,9 @@ class FileProcessor:
         """Read, parse and encode one file."""
         checked_ns = time.time_ns()
         path = job.stat.path
+        limit = _MAX_FORCED_BYTES if job.forced else self._setup.max_file_bytes
         try:
-            stat, data = self._read(path)
+            stat, data = self._read(path, limit)
         except FileNotFoundError:
             return FileResult(job.stat, checked_ns, ReadOutcome.GONE, ContentHash(""))
         except OSError as exc:
@@ -97,22 +99,22 @@ class FileProcessor:
             return FileResult(stat, checked_ns, ReadOutcome.UNCHANGED, digest)
         if not data:
             return _skipped(stat, checked_ns, digest, SkipReason.EMPTY, "")
-        if len(data) > self._setup.max_file_bytes:
-            detail = f"more than {self._setup.max_file_bytes:,} bytes (index.max_file_bytes)"
+        if len(data) > limit:
+            detail = f"more than {limit:,} bytes (index.max_file_bytes)"
             return _skipped(stat, checked_ns, digest, SkipReason.TOO_LARGE, detail)
         language = languages.detect(path, data[:20_000])
         is_data = language is not None and language.is_data
-        skip = classify.skip_by_content(path, is_data, data, self._options)
-        if skip is not None and not (job.forced and skip[0] is not SkipReason.BINARY):
+        skip = classify.skip_by_content(path, is_data, data, self._options, forced=job.forced)
+        if skip is not None:
             return _skipped(stat, checked_ns, digest, *skip)
         parsed = self._parse(path, data, language, batch)
         encoded = self._encode(path, parsed)
         return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
 
-    def _read(self, path: str) -> tuple[FileStat, bytes]:
+    def _read(self, path: str, limit: int) -> tuple[FileStat, bytes]:
         """Read a file with its times as they were before; a write meanwhile changes them, which the next run sees."""
         state = stat_inside(self._setup.root, path)
-        data = read_inside(self._setup.root, path, self._setup.max_file_bytes + 1)
+        data = read_inside(self._setup.root, path, limit + 1)
         return FileStat(path, len(data), state.st_mtime_ns, state.st_ctime_ns, state.st_ino), data
 
     def _parse(self, path: str, data: bytes, language: languages.Language | None, batch: Batch) -> ParsedFile:

@@ -12,6 +12,7 @@ from conexus import bootstrap
 from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout
+from conexus.config import Config
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, Principal
 
@@ -45,7 +46,12 @@ def open_session(project_root: Path | None = None, flags: Mapping[str, object] |
         StoreError: The data folder cannot be used.
     """
     loaded = config_files.load(config_files.current_environ(), project_root, flags or {})
-    return Session(loaded, bootstrap.build(loaded.config))
+    return Session(loaded, _application(loaded.config))
+
+
+def _application(config: Config) -> bootstrap.Application:
+    xdg = config_files.current_environ().get("XDG_CONFIG_HOME", "")
+    return bootstrap.build(config, xdg=Path(xdg) if xdg else None)
 
 
 def keep_model(session: Session, view: IndexedView | None) -> Session:
@@ -59,8 +65,7 @@ def keep_model(session: Session, view: IndexedView | None) -> Session:
     ):
         return session
     session.service.close()
-    config = bootstrap.with_model(loaded.config, view.live.model)
-    return Session(loaded, bootstrap.build(config))
+    return Session(loaded, _application(bootstrap.with_model(loaded.config, view.live.model)))
 
 
 def checkout_at(path: Path, *, force: bool = False) -> Checkout:
