@@ -12,6 +12,7 @@ from tree_sitter import Parser, Query, Tree
 from tree_sitter_language_pack import get_language
 
 from conexus.parsing.languages import BY_NAME
+from conexus.parsing.macros import without_macros
 
 if TYPE_CHECKING:
     from tree_sitter_language_pack import SupportedLanguage
@@ -61,7 +62,7 @@ def parsed(language: str, parser: Parser, source: bytes) -> Tree:
     """
     if language == "markdown":
         source = source.translate(_ASCII) + (b"" if source.endswith(b"\n") else b"\n")
-    return parser.parse(source)
+    return parser.parse(without_macros(language, source))
 
 
 def _query(language: TreeSitterLanguage, text: str) -> Query | None:

@@ -1,76 +1,85 @@
 ; What a typedef names, first where the type itself has no name.
-(type_definition type: (struct_specifier !name body: (_)) declarator: (type_identifier) @name) @struct
-(type_definition type: (union_specifier !name body: (_)) declarator: (type_identifier) @name) @struct
+(type_definition type: [(struct_specifier !name body: (_)) (union_specifier !name body: (_))]
+  declarator: (type_identifier) @name) @struct
 (type_definition type: (enum_specifier !name body: (_)) declarator: (type_identifier) @name) @enum
-(type_definition type: (_ body: (_)) declarator: (type_identifier) @name @type)
-(type_definition type: (_ body: (_)) declarator: (pointer_declarator declarator: (type_identifier) @name) @type)
-(type_definition declarator: (type_identifier) @name) @type
-(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @type
-(type_definition declarator: (array_declarator declarator: (type_identifier) @name)) @type
-(type_definition declarator: (function_declarator declarator: (type_identifier) @name)) @type
-(type_definition declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))) @type
-(type_definition declarator: (pointer_declarator declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))))) @type
+(type_definition type: (_ body: (_))
+  declarator: [(type_identifier) @name (pointer_declarator declarator: (type_identifier) @name)] @type)
+(type_definition declarator: [
+  (type_identifier) @name
+  (pointer_declarator declarator: [
+    (type_identifier) @name
+    (function_declarator
+      declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))])
+  (array_declarator declarator: (type_identifier) @name)
+  (function_declarator declarator: [
+    (type_identifier) @name
+    (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))])]) @type
 (struct_specifier name: (type_identifier) @name body: (_)) @struct
 (union_specifier name: (type_identifier) @name body: (_)) @struct
 (enum_specifier name: (type_identifier) @name body: (_)) @enum
 (enumerator name: (identifier) @name) @constant
+; After something that only the preprocessor understands.
+(ERROR "struct" . (type_identifier) @name @struct . "{")
 
-(function_definition declarator: (function_declarator declarator: (identifier) @name)) @function
-(function_definition declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name))) @function
-(function_definition declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name)))) @function
-(function_definition declarator: (function_declarator declarator: (parenthesized_declarator (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name))))) @function
-(function_definition declarator: (function_declarator
-  declarator: (parenthesized_declarator . (identifier) @name .))) @function
-(declaration declarator: (function_declarator declarator: (identifier) @name)) @function
-(declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @function
-(declaration declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name)))) @function
-(declaration declarator: (function_declarator declarator: (parenthesized_declarator . (identifier) @name .))) @function
+; The last one is what a macro defines: TEST_IMPL(name) { … }.
+(function_definition declarator: [
+  (function_declarator declarator: [
+    (identifier) @name
+    (parenthesized_declarator . (identifier) @name .)
+    (parenthesized_declarator (pointer_declarator
+      declarator: (function_declarator declarator: (identifier) @name)))])
+  (pointer_declarator declarator: [
+    (function_declarator declarator: (identifier) @name)
+    (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))])
+  (parenthesized_declarator . (identifier) @name .)]) @function
+(declaration declarator: [
+  (function_declarator declarator: [(identifier) @name (parenthesized_declarator . (identifier) @name .)])
+  (pointer_declarator declarator: [
+    (function_declarator declarator: (identifier) @name)
+    (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))])]) @function
 (preproc_def name: (identifier) @name) @macro
 (preproc_function_def name: (identifier) @name) @macro
 
-(field_declaration declarator: (field_identifier) @name) @field
-(field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @field
-(field_declaration declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (field_identifier) @name))) @field
-(field_declaration declarator: (array_declarator declarator: (field_identifier) @name)) @field
-(field_declaration declarator: (array_declarator declarator: (array_declarator
-  declarator: (field_identifier) @name))) @field
-(field_declaration declarator: (pointer_declarator declarator: (array_declarator
-  declarator: (field_identifier) @name))) @field
-(field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
-  (pointer_declarator declarator: (field_identifier) @name)))) @field
-(field_declaration declarator: (pointer_declarator declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name))))) @field
+(field_declaration declarator: [
+  (field_identifier) @name
+  (pointer_declarator declarator: [
+    (field_identifier) @name
+    (pointer_declarator declarator: (field_identifier) @name)
+    (array_declarator declarator: (field_identifier) @name)
+    (function_declarator
+      declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))])
+  (array_declarator declarator: [
+    (field_identifier) @name
+    (array_declarator declarator: (field_identifier) @name)])
+  (function_declarator
+    declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))]) @field
+; No field of C is a function: such are prototypes that the parser takes for fields.
+(field_declaration declarator: (function_declarator declarator: (field_identifier) @name)) @function
 
 ; Variables of a file; those of a function are left out by what encloses them.
 (declaration (type_qualifier) @_const
   declarator: (init_declarator declarator: [
     (identifier) @name
-    (array_declarator declarator: (identifier) @name)
-    (array_declarator declarator: (array_declarator declarator: (identifier) @name))])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])])
   (#match? @_const "^(const|constexpr)$")) @constant
-(declaration declarator: (identifier) @name) @variable
-(declaration declarator: (pointer_declarator declarator: (identifier) @name)) @variable
-(declaration declarator: (array_declarator declarator: (identifier) @name)) @variable
-(declaration declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))) @variable
-(declaration declarator: (array_declarator declarator: (array_declarator declarator: (identifier) @name))) @variable
-(declaration declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))) @variable
-(declaration declarator: (init_declarator declarator: [
+(declaration declarator: [
   (identifier) @name
-  (pointer_declarator declarator: (identifier) @name)
-  (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
-  (array_declarator declarator: (identifier) @name)
-  (array_declarator declarator: (array_declarator declarator: (identifier) @name))
-  (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+  (pointer_declarator declarator: [
+    (identifier) @name
+    (pointer_declarator declarator: (identifier) @name)
+    (array_declarator declarator: (identifier) @name)])
+  (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
   (function_declarator
-    declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))])) @variable
+    declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))
+  (init_declarator declarator: [
+    (identifier) @name
+    (pointer_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: (identifier) @name)
+      (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (function_declarator
+      declarator: (parenthesized_declarator (pointer_declarator declarator: (identifier) @name)))])]) @variable
 
 ;; references
 (call_expression function: (identifier) @ref)
