@@ -50,10 +50,11 @@ _FORMAT: Final = 1
 _TRASH: Final = ".trash-"
 
 GRAPH_POINTS: Final = 300_000
-"""From so many points on, :meth:`EdgeVectorShard.optimize` builds a graph (HNSW).
+"""From so many points on, searches are no longer exact.
 
-A scan is exact and takes 0.5 ms for 20,000 points of 256 numbers, so that the graph, which takes minutes to
-build and misses some neighbours, pays off late.
+:meth:`EdgeVectorShard.optimize` then builds a graph (HNSW), and words are weighed by the engine's own statistics,
+which go on counting deleted points until they are packed away. Below, a scan takes 2 ms for 100,000 points
+of 256 numbers and counting words anew as much again; the graph takes minutes to build and misses some neighbours.
 """
 
 _GRAPH_EDGES: Final = 16
@@ -109,11 +110,11 @@ class EdgeStore:
         mark, stored = _claim(path)
         with ExitStack() as claim:
             claim.callback(mark.close)
-            shard = self._load(path, stored, dim)
+            shard, exact = self._load(path, stored, dim)
             claim.pop_all()
-        return EdgeVectorShard(shard, path, dim, mark)
+        return EdgeVectorShard(shard, path, dim, mark, exact=exact)
 
-    def _load(self, path: Path, stored: int, dim: int) -> engine.EdgeShard:
+    def _load(self, path: Path, stored: int, dim: int) -> tuple[engine.EdgeShard, bool]:
         if stored != dim:
             raise IndexIncompatible(
                 f"the index in {path} holds vectors of {stored} numbers; the model makes {dim}",
@@ -124,11 +125,11 @@ class EdgeStore:
             raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
         with _translated(path, "open"):
             shard = engine.EdgeShard.load(str(path))
-            # Here rather than in `optimize`, while no other thread can hold the shard yet.
-            if shard.info().points_count >= self._graph_points:
+            exact = shard.info().points_count < self._graph_points
+            if not exact:  # here rather than in `optimize`, while no other thread can hold the shard yet
                 shard.close()
                 shard = engine.EdgeShard.load(str(path), _config(dim, graph=True))
-        return shard
+        return shard, exact
 
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`.
@@ -175,9 +176,10 @@ class EdgeStore:
 class EdgeVectorShard:
     """One open shard. Threads may search while another one writes."""
 
-    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int, mark: IO[bytes]) -> None:
+    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int, mark: IO[bytes], *, exact: bool = True) -> None:
         self._open_shard: engine.EdgeShard | None = shard
         self._mark = mark
+        self._term_params = _EXACT_IDF if exact else None
         self._path = path
         self._dim = dim
         self._closing = threading.Lock()
@@ -239,7 +241,7 @@ class EdgeVectorShard:
         if sparse is not None and len(sparse.indices):
             terms = engine.SparseVector(sparse.indices.tolist(), sparse.values.tolist())
             query = engine.Query.Nearest(terms, using=_SPARSE)
-            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=_EXACT_IDF))
+            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=self._term_params))
         if not requests:
             return [], []
         with _translated(self._path, "read"):
@@ -317,8 +319,7 @@ _PAYLOAD_INDEXES: Final = (
 )
 
 
-# Counts the points that are there. The engine's own statistics go on counting what was deleted or overwritten
-# until it is packed away, so that scores would depend on how a shard came to hold what it holds.
+# Counts the points that are there, so that scores do not depend on how a shard came to hold them.
 _EXACT_IDF: Final = engine.SearchParams(idf=engine.IdfParams(engine.Filter()))
 
 
