@@ -27,6 +27,10 @@ _NEWLINE = ord("\n")
 _NOT_A_CHUNK = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD, SymbolKind.KEY})
 _FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD})
 _GLUED = ("comment", "marginalia", "decorator", "attribute_item", "annotation", "haddock", "pod")
+_JULIA_DEFINITIONS = frozenset(
+    "function_definition struct_definition assignment module_definition abstract_definition macro_definition "
+    "const_statement macrocall_expression".split()
+)
 _GLUED_ATTRIBUTES = (b"@doc", b"@spec", b"@impl", b"@typedoc", b"@deprecated", b"@tag")  # of Elixir
 
 
@@ -125,6 +129,8 @@ def _cut_at_sections(pieces: Iterator[_Piece], symbols: Sequence[Symbol]) -> Ite
 def _describes_next(source: bytes, node: Node) -> bool:
     if node.type == "unary_operator":
         return source.startswith(_GLUED_ATTRIBUTES, node.start_byte)
+    if node.type == "string_literal" and node.next_sibling is not None:
+        return node.next_sibling.type in _JULIA_DEFINITIONS
     return any(mark in node.type for mark in _GLUED)
 
 

@@ -53,7 +53,9 @@ _COMMENT_MARK = re.compile(
 _IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
 _PATH_NODES = frozenset({"alias", "module", "package", "namespace_name", "bareword", "function"})
 _DOCUMENTED = (b"@type", b"@opaque", b"@callback", b"@macrocallback")  # attributes of Elixir
-_DOCUMENTED_BELOW = frozenset({"value_specification", "external", "exception_definition", "module_type_definition"})
+_DOCUMENTED_BELOW = frozenset(
+    {"value_specification", "external", "exception_definition", "module_type_definition", "type_binding"}
+)
 _DOC_LEAD = re.compile(r"^[@\\](?:brief|title|description|summary|short)\s+")
 _SIGNATURE_IN_DOC = re.compile(r"^\s*\n(?:(?: {4}|\t).*\n)+")  # Julia's doc strings begin with one
 _POD_COMMAND = re.compile(r"^=.*$", re.MULTILINE)
@@ -87,11 +89,13 @@ _DOC_TAGS = (
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`(\[])")
 _WRAPPERS = frozenset(
     "export_statement decorated_definition template_declaration ambient_declaration expression_statement "
-    "lexical_declaration variable_declaration declaration type_declaration const_declaration var_declaration "
-    "visibility_modifier class_member value_definition type_definition module_definition macro_argument_list "
-    "macrocall_expression".split()
+    "lexical_declaration variable_declaration declaration type_declaration const_declaration "
+    "var_declaration visibility_modifier class_member value_definition type_definition module_definition "
+    "class_type_definition class_definition macro_argument_list macrocall_expression".split()
 )
-_KEYWORDS = frozenset({"const", "let", "type", "var", "module"})  # of a definition that is the first of its declaration
+_KEYWORDS = frozenset(
+    {"const", "let", "type", "var", "module", "class", "rec", "nonrec", "and"}
+)  # of a definition that is the first of its declaration
 _FIELDS_TO_BODY = ("", "value", "right", "type", "rhs")  # "" is the definition itself
 _BETWEEN_DOC_AND_NAME = frozenset(
     {
@@ -128,6 +132,7 @@ class _Found:
     end: int
     is_clause: bool
     is_open: bool
+    has_end: bool
 
 
 def extract(grammar: Grammar, source: bytes, root: Node, lines: LineTable) -> Extraction:
@@ -195,7 +200,8 @@ def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
         key = (names[0].start_byte, name)
         if key not in found or pattern < found[key][0]:
             end = captures.get("end", [node])[0].end_byte
-            item = _Found(kind, name, receiver, node, names[0], end, "clause" in captures, "open" in captures)
+            marks = ("clause" in captures, "open" in captures, "end" in captures)
+            item = _Found(kind, name, receiver, node, names[0], end, *marks)
             found[key] = (pattern, item)
     items = [item for _, item in found.values() if item.kind != "skip"]
     return sorted(_opened(items), key=lambda item: (item.node.start_byte, -item.end, item.name_node.start_byte))
@@ -213,7 +219,7 @@ def _opened(items: list[_Found]) -> list[_Found]:
     result: list[_Found] = []
     for item in items:
         end = item.end
-        if item.is_open and item.node.parent is not None:
+        if item.is_open and not item.has_end and item.node.parent is not None:
             following = bisect_right(starts, item.node.start_byte)
             end = min([item.node.parent.end_byte, *starts[following : following + 1]])
         result.append(item if end == item.end else replace(item, end=end))
@@ -272,8 +278,9 @@ def _signature(source: bytes, node: Node) -> str:
     """The definition up to its body, on one line."""
     body = _body(node)
     end = body.start_byte if body is not None and body.start_byte > node.start_byte else node.end_byte
-    keyword = node.prev_sibling
-    start = keyword.start_byte if keyword is not None and keyword.type in _KEYWORDS else node.start_byte
+    start, keyword = node.start_byte, node.prev_sibling
+    while keyword is not None and keyword.type in _KEYWORDS:
+        start, keyword = keyword.start_byte, keyword.prev_sibling
     head = source[start : min(end, start + 4 * _MAX_SIGNATURE_CHARS)].decode("utf-8", "replace")
     if body is None:
         head = _first_line(head)
@@ -312,9 +319,10 @@ def _documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()
         if "<" in stripped:
             stripped = _XML_TAG.sub("", _XML_REFERENCE.sub(r"\1", stripped)).strip()
-        stripped = _DOC_LEAD.sub("", stripped)
-        if stripped.startswith(_DOC_TAGS) or (plain and not stripped):
+        told = _DOC_LEAD.sub("", stripped)
+        if stripped.startswith(_DOC_TAGS) or (plain and (told != stripped or not stripped)):
             break
+        stripped = told
         if stripped:
             plain.append(stripped)
     return _SENTENCE_END.split(" ".join(plain), maxsplit=1)[0][:_MAX_DOC_CHARS]
@@ -377,10 +385,10 @@ def _comment_above(source: bytes, node: Node) -> str:
 
 def _comment_below(source: bytes, node: Node) -> str:
     """The way of OCaml's interfaces: a comment right below, where a blank line or the end follows it."""
-    after = node.next_sibling
+    after = node.next_sibling or (node.parent.next_sibling if node.parent is not None else None)
     if after is None or not is_comment(after) or after.start_point.row > node.end_point.row + 1:
         return ""
-    following = after.next_sibling
+    following = after.next_named_sibling
     if following is not None and following.start_point.row <= after.end_point.row + 1:
         return ""
     return _text(source, after)
@@ -458,7 +466,7 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
         if node.start_byte in skipped:
             continue
         name = _text(source, node)
-        if node.type in _PATH_NODES:
+        if node.type in _PATH_NODES or "::" in name:
             name = _split_path(name)[1]
         if node.type in _SYMBOL_LITERALS:
             name = name.strip(": ").strip(_QUOTES)
