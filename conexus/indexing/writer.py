@@ -30,6 +30,7 @@ from conexus.types import (
 )
 
 _MEGABYTE = 1_000_000
+_LEAST_FREE_MB = 48  # a batch of 4096 chunks takes up to half of it, twice while SQLite has it in its log too
 
 
 def embedding_text(path: str, chunk: TextChunk) -> str:
@@ -150,12 +151,13 @@ def require_space(store: VectorStore, min_free_mb: int) -> None:
     """Stop before the disk is full: the vector engine does not survive that.
 
     Raises:
-        DiskFull: Less is free than the setting asks for.
+        DiskFull: Less is free than the setting asks for, or than a batch may take.
     """
     free = store.free_bytes()
-    if free is not None and free < min_free_mb * _MEGABYTE:
+    wanted = max(min_free_mb, _LEAST_FREE_MB)
+    if free is not None and free < wanted * _MEGABYTE:
         raise DiskFull(
-            f"only {free // _MEGABYTE} MB of disk space are left; indexing keeps {min_free_mb} MB free",
+            f"only {free // _MEGABYTE} MB of disk space are left; indexing keeps {wanted} MB free",
             hint="free some space and run the command again: what is indexed so far is kept "
             "(the limit is the setting store.min_free_mb)",
         )
