@@ -1,0 +1,289 @@
+"""One search from question to hits, over vectors and a catalog in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import REPO, Piece, SmallIndex, SourceFile, source
+
+from conexus.errors import QueryError
+from conexus.search.engine import SearchableView, SearchEngine
+from conexus.types import (
+    Freshness,
+    Hit,
+    IndexedView,
+    Retriever,
+    SearchFilter,
+    SearchRequest,
+    SearchResponse,
+    StoredChunk,
+)
+
+FILES = {
+    "src/http/session.py": SourceFile(
+        (
+            Piece("import json\n\nTIMEOUT = 3\n\n"),
+            Piece('class Session:\n    """Keeps connections open between requests."""\n\n', "Session", "class"),
+            Piece(
+                "    def send_request(self, request):\n        connection = self.pool.take()\n"
+                "        return connection.write(request)\n\n",
+                "send_request",
+                "method",
+                "Session",
+            ),
+        )
+    ),
+    "src/http/retry.py": source(
+        "def retry_with_backoff(call, attempts):\n    for attempt in range(attempts):\n        sleep(2 ** attempt)\n",
+        "retry_with_backoff",
+    ),
+    "src/storage/cache.ts": source(
+        "export function evictOldest(cache: Cache) {\n  cache.delete(cache.keys().next().value);\n}\n",
+        "evictOldest",
+        language="typescript",
+    ),
+    "docs/sessions.md": source("# Sessions\n\nA session sends a request.\n", "Sessions", "section", "markdown"),
+    "tests/test_session.py": source(
+        "def test_send_request():\n    session = Session()\n    assert session.send_request(None)\n",
+        "test_send_request",
+    ),
+    "Makefile": source("build:\n\tcc main.c\n", language=None),
+}
+
+
+class Disk:
+    """Says of each path what was set, else that it is fresh."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Freshness] = {}
+        self.asked = 0
+
+    def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
+        """Count, and answer."""
+        self.asked += 1
+        return self.states.get(stored.chunk.path, Freshness.FRESH)
+
+
+@pytest.fixture(scope="module")
+def index() -> SmallIndex:
+    """An empty index in memory, to which views are added."""
+    return SmallIndex()
+
+
+@pytest.fixture(scope="module")
+def view(index: SmallIndex) -> SearchableView:
+    """The files above, indexed."""
+    return index.add("/home/a/app", FILES)
+
+
+@pytest.fixture
+def disk() -> Disk:
+    """A disk where nothing has changed."""
+    return Disk()
+
+
+@pytest.fixture
+def engine(index: SmallIndex, disk: Disk) -> SearchEngine:
+    """The engine under test."""
+    return SearchEngine(index.catalog, lambda info: index.embedder, disk)
+
+
+def paths(response: SearchResponse) -> list[str]:
+    return list(dict.fromkeys(hit.chunk.path for hit in response.hits))
+
+
+def ask(engine: SearchEngine, view: SearchableView, text: str, limit: int = 10, **where: object) -> SearchResponse:
+    return engine.run(SearchRequest(text, limit, SearchFilter(**where)), [view])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("Session", "src/http/session.py"),
+        ("send_request", "src/http/session.py"),
+        ("Session.send_request", "src/http/session.py"),
+        ("retry with backoff", "src/http/retry.py"),
+        ("how are failed calls tried again", "src/http/retry.py"),
+        ("evict_oldest", "src/storage/cache.ts"),
+        ("src/storage/cache.ts", "src/storage/cache.ts"),
+    ],
+)
+def test_what_is_asked_for_comes_first(engine: SearchEngine, view: SearchableView, query: str, path: str) -> None:
+    """By name in any style, by path, and by what it does."""
+    assert paths(ask(engine, view, query))[0] == path
+
+
+def test_a_hit_tells_all_about_itself(engine: SearchEngine, view: SearchableView) -> None:
+    """Chunk, root, line of the name, who found it; factors where they are asked for."""
+    hit = ask(engine, view, "send_request").hits[0]
+    assert (hit.chunk.symbol, hit.chunk.kind, hit.chunk.repo) == ("Session.send_request", "method", REPO)
+    assert (hit.root, hit.focus_line, hit.freshness) == ("/home/a/app", 8, Freshness.FRESH)
+    assert hit.found_by >= {Retriever.SYMBOL, Retriever.BM25, Retriever.DENSE}
+    assert hit.factors == ()
+    explained = engine.run(SearchRequest("send_request", explain=True), [view]).hits[0]
+    assert explained.score == pytest.approx(sum(factor.value for factor in explained.factors), abs=1e-6)
+    assert {"bm25", "meaning", "definition"} <= {factor.name for factor in explained.factors}
+    assert explained.chunk == hit.chunk
+
+
+def test_hits_are_ordered_and_limited(engine: SearchEngine, view: SearchableView) -> None:
+    """Best first, no chunk twice; a limit of nothing gives nothing; the same question the same answer."""
+    every = ask(engine, view, "session request", 100)
+    assert [hit.score for hit in every.hits] == sorted((hit.score for hit in every.hits), reverse=True)
+    assert len({hit.chunk.id for hit in every.hits}) == len(every.hits) == 8
+    assert ask(engine, view, "session request", 3).hits == every.hits[:3]
+    assert ask(engine, view, "session request", 0).hits == ()
+    assert ask(engine, view, "session request", -5).hits == ()
+    assert ask(engine, view, "session request", 100).hits == every.hits
+
+
+def test_more_hits_than_usual_can_be_asked_for(disk: Disk) -> None:
+    """The limit is not silently cut to what a search usually looks at."""
+    index = SmallIndex()
+    view = index.add(
+        "/big", {f"m{n}.py": source(f"def handler_{n}(): return {n}\n", f"handler_{n}") for n in range(300)}
+    )
+    engine = SearchEngine(index.catalog, lambda info: index.embedder, disk)
+    assert len(ask(engine, view, "handler", 250).hits) == 250
+    assert len(ask(engine, view, "handler", 5).hits) == 5
+
+
+# Every question here finds, without the filter, by meaning, by words, by symbol and by file name.
+LIMITS = [
+    ({"languages": frozenset({"typescript"})}, {"src/storage/cache.ts"}),
+    ({"languages": frozenset({"markdown", "typescript"})}, {"src/storage/cache.ts", "docs/sessions.md"}),
+    ({"languages": frozenset({"cobol"})}, set()),
+    ({"languages": frozenset()}, set()),
+    ({"kinds": frozenset({"class"})}, {"src/http/session.py"}),
+    ({"kinds": frozenset({"section"})}, {"docs/sessions.md"}),
+    ({"kinds": frozenset({"function"})}, {"src/http/retry.py", "src/storage/cache.ts", "tests/test_session.py"}),
+    ({"kinds": frozenset()}, set()),
+    ({"path_globs": ("docs/**", "*.ts")}, {"docs/sessions.md", "src/storage/cache.ts"}),
+    ({"path_globs": ("/tests/",)}, {"tests/test_session.py"}),
+    ({"path_globs": ("nowhere/",)}, set()),
+    ({"path_globs": ()}, set()),
+    ({"tests": False}, FILES.keys() - {"tests/test_session.py"}),
+    ({"tests": False, "path_globs": ("*session*",)}, {"src/http/session.py", "docs/sessions.md"}),
+    ({"tests": False, "languages": frozenset({"python"}), "kinds": frozenset({"method"})}, {"src/http/session.py"}),
+]
+
+
+@pytest.mark.parametrize("query", ["Session", "test_send_request", "sessions cache retry", "send_request evictOldest"])
+@pytest.mark.parametrize(("where", "allowed"), LIMITS, ids=[str(where) for where, _ in LIMITS])
+def test_filters_hold_for_every_retrieval(
+    engine: SearchEngine, view: SearchableView, query: str, where: dict[str, object], allowed: set[str]
+) -> None:
+    """Nothing else comes out, however it is found, and all that is allowed does."""
+    assert set(paths(ask(engine, view, query, 100, **where))) == set(allowed)
+
+
+def test_a_kind_limits_to_chunks_that_define_one(engine: SearchEngine, view: SearchableView) -> None:
+    """Another chunk of the same file is left out."""
+    hits = ask(engine, view, "Session", 100, kinds=frozenset({"method"})).hits
+    assert [hit.chunk.symbol for hit in hits] == ["Session.send_request"]
+
+
+def test_filters_are_inside_the_retrieval(disk: Disk) -> None:
+    """What is allowed is found though hundreds of better chunks are not allowed."""
+    index = SmallIndex()
+    files = {f"many/m{n}.py": source(f"def cache_{n}(): return cache\n", f"cache_{n}") for n in range(400)}
+    files["few/x.py"] = source("def unrelated(): return cache\n", "unrelated")
+    files["few/y.rb"] = source("def ruby_thing\n  cache\nend\n", "ruby_thing", language="ruby")
+    view = index.add("/big", files)
+    engine = SearchEngine(index.catalog, lambda info: index.embedder, disk)
+    assert "few/x.py" not in paths(ask(engine, view, "cache", 100))
+    assert paths(ask(engine, view, "cache", path_globs=("few/*.py",))) == ["few/x.py"]
+    assert paths(ask(engine, view, "cache", languages=frozenset({"ruby"}))) == ["few/y.rb"]
+
+
+@pytest.mark.parametrize("patterns", [("[",), ("",), ("*.py", "!x"), ("docs/**", "a[")])
+def test_a_malformed_pattern_is_an_error(engine: SearchEngine, view: SearchableView, patterns: tuple[str, ...]) -> None:
+    """Even where another pattern would do."""
+    with pytest.raises(QueryError):
+        ask(engine, view, "Session", path_globs=patterns)
+
+
+def test_a_malformed_pattern_is_an_error_in_an_empty_index(disk: Disk) -> None:
+    """There is no file that it could be tried on."""
+    index = SmallIndex()
+    engine = SearchEngine(index.catalog, lambda info: index.embedder, disk)
+    with pytest.raises(QueryError):
+        ask(engine, index.add("/empty", {}), "Session", path_globs=("[",))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "??", "\x1b"])
+def test_a_query_without_a_word_is_an_error(engine: SearchEngine, view: SearchableView, text: str) -> None:
+    """It is not taken for a question that nothing answers."""
+    with pytest.raises(QueryError):
+        ask(engine, view, text)
+
+
+def test_an_enormous_query_is_answered_with_a_notice(engine: SearchEngine, view: SearchableView) -> None:
+    """By its beginning."""
+    response = ask(engine, view, "retry with backoff " + "and so on " * 20_000)
+    assert "only the first 8,000 characters of the query were used" in response.notices
+    assert response.hits
+
+
+def test_a_question_of_unknown_words_is_answered_by_words_alone(engine: SearchEngine, view: SearchableView) -> None:
+    """Without a vector nothing is near; what has no word in common is not returned."""
+    response = ask(engine, view, "\u0e01\u0e02\u0e04")
+    assert response.hits == ()
+
+
+def test_changed_and_missing_files_are_told(engine: SearchEngine, view: SearchableView, disk: Disk) -> None:
+    """Each hit by itself, and once in the notices; only what is returned is looked at."""
+    disk.states = {"src/http/retry.py": Freshness.STALE, "docs/sessions.md": Freshness.MISSING}
+    response = ask(engine, view, "session retry backoff", 100)
+    states = {hit.chunk.path: hit.freshness for hit in response.hits}
+    assert states["src/http/retry.py"] is Freshness.STALE
+    assert states["docs/sessions.md"] is Freshness.MISSING
+    assert states["src/http/session.py"] is Freshness.FRESH
+    assert [notice for notice in response.notices if "changed on disk" in notice] == [
+        f"2 of {len(response.hits)} results changed on disk since they were indexed; run `conexus index`"
+    ]
+    disk.asked = 0
+    ask(engine, view, "session", 2)
+    assert disk.asked == 2
+
+
+def test_an_unfinished_index_is_told(engine: SearchEngine, view: SearchableView) -> None:
+    """The answer is marked incomplete, and says which index."""
+    building = replace(view, index=replace(view.index, complete=False))
+    response = ask(engine, building, "Session")
+    assert not response.complete
+    assert response.notices == ("the index of app is not finished; run `conexus index /home/a/app`",)
+    assert response.hits
+    assert ask(engine, view, "Session").complete
+
+
+def test_views_are_searched_together(index: SmallIndex, engine: SearchEngine, view: SearchableView) -> None:
+    """Each hit has the root of its own view; a clone with equal chunks does not take the place of the other."""
+    other = index.add("/home/a/tool", {"run.py": source("def run_tool(): pass\n", "run_tool")}, "example.org/team/tool")
+    clone = index.add("/home/b/app", FILES)
+    response = engine.run(SearchRequest("run_tool", 100), [view, other])
+    assert (response.hits[0].root, response.hits[0].chunk.path) == ("/home/a/tool", "run.py")
+    both = engine.run(SearchRequest("Session", 100), [view, clone])
+    tops = [hit for hit in both.hits if hit.chunk.symbol == "Session"]
+    assert {hit.root for hit in tops} == {"/home/a/app", "/home/b/app"}
+    assert len({hit.chunk.id for hit in tops}) == 1
+    assert all(Path(hit.root) in {view.view.root, clone.view.root} for hit in both.hits)
+    index.catalog.remove_view(clone.view.id)
+    index.catalog.remove_view(other.view.id)
+
+
+def test_an_empty_view_changes_nothing(index: SmallIndex, engine: SearchEngine, view: SearchableView) -> None:
+    """Neither the order nor the scores of the others."""
+    empty = index.add("/home/a/empty", {}, "example.org/team/empty")
+
+    def shown(hits: tuple[Hit, ...]) -> list[tuple[str, float]]:
+        return [(hit.chunk.id, hit.score) for hit in hits]
+
+    alone = engine.run(SearchRequest("session request", 100), [view])
+    together = engine.run(SearchRequest("session request", 100), [view, empty])
+    assert shown(together.hits) == shown(alone.hits)
+    assert engine.run(SearchRequest("session"), [empty]).hits == ()
+    assert engine.run(SearchRequest("session"), []).hits == ()
+    index.catalog.remove_view(empty.view.id)
