@@ -142,11 +142,11 @@ def vector_checksum(dense: npt.NDArray[np.float16], sparse: SparseVector) -> int
     """Return a checksum of a point's vectors, whatever the order of the sparse terms; fits 32 bits.
 
     Kept in the catalog, since the vector engine has no checksums of its own. Each sparse term is mixed by steps
-    that lose nothing (a product with an odd number, a shifted xor) before all are summed: a change of one term
+    that lose nothing (products with odd numbers, a shifted xor) before all are summed: a change of one term
     always changes the sum.
     """
-    mixed = sparse.indices.astype(np.uint64) * _MIX_INDEX + sparse.values.astype("<f4").view(np.uint32)
+    mixed = (sparse.indices.astype(np.uint64) * _MIX_INDEX + sparse.values.astype("<f4").view(np.uint32)) * _MIX_TERM
     mixed ^= mixed >> _MIX_SHIFT
-    total = int((mixed * _MIX_TERM).sum(dtype=np.uint64))
+    total = int(mixed.sum(dtype=np.uint64))
     crc = zlib.crc32(np.ascontiguousarray(dense, dtype="<f2").tobytes())
     return zlib.crc32(total.to_bytes(8, "little"), crc)
