@@ -29,7 +29,8 @@ from conexus.types import (
 
 _BATCH_CHUNKS = 4096
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
-_OPTIMIZE_CHUNKS = 200_000  # below, a scan of all vectors is as fast as their graph, and exact
+_OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
+_OPTIMIZE_SHARE = 0.1  # a run that wrote less leaves the shard nearly as it was
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0
 _INDEX_BYTES_A_SOURCE_BYTE = 3.0
@@ -152,7 +153,7 @@ class Indexer:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
                 self._index(run, tree, writer)
-            self._finish(run)
+            self._finish(run, writer)
             return self._report(run, view, writer)
         finally:
             shard.close()
@@ -244,14 +245,15 @@ class Indexer:
             require_space(self._store, self._store_options.min_free_mb)
             writer.write(batch, tree)
 
-    def _finish(self, run: _Run) -> None:
+    def _finish(self, run: _Run, writer: IndexWriter) -> None:
         index = run.index
         if run.cancelled:
             if not index.complete:
                 self._catalog.finish_index(index.id, complete=False)
             return
-        if run.indexed and run.shard.count() >= _OPTIMIZE_CHUNKS:
-            run.report_progress(IndexStage.OPTIMIZE, run.shard.count())
+        total = run.shard.count()
+        if total >= _OPTIMIZE_CHUNKS and writer.chunks_written >= total * _OPTIMIZE_SHARE:
+            run.report_progress(IndexStage.OPTIMIZE, total)
             run.shard.optimize()
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
@@ -261,14 +263,13 @@ class Indexer:
         run.report_progress(IndexStage.DONE, run.shard.count())
 
     def _report(self, run: _Run, view: IndexedView, writer: IndexWriter) -> IndexReport:
-        files = self._catalog.files(run.index.id)
         status = next((status for status in self._catalog.status() if status.root == str(view.root)), None)
         counts = Counter(dict(status.languages)) if status else Counter[str]()
         return IndexReport(
             repo=view.repo,
             name=view.name,
             root=str(view.root),
-            files_total=sum(record.skipped is None for record in files.values()),
+            files_total=status.files if status else 0,
             files_indexed=run.indexed,
             files_unchanged=run.plan.unchanged + run.files_done - run.indexed - run.skipped_now - run.gone,
             files_deleted=len(run.plan.to_delete) + run.gone,
