@@ -1,0 +1,90 @@
+"""Changes below a folder are noticed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Empty, Queue
+
+import pytest
+
+from conexus.adapters.memory_locks import NoLocks
+from conexus.adapters.watcher import changes
+
+_PATIENCE_S = 10.0
+_QUIET_S = 1.0
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A working tree with git's folder and one file."""
+    (tmp_path / ".git" / "objects").mkdir(parents=True)
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "a.py").write_text("x = 1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def seen(tree: Path) -> Iterator[Queue[int]]:
+    """What the watcher of the tree reports, from when it has begun."""
+    found: Queue[int] = Queue()
+    stop = threading.Event()
+    watcher = threading.Thread(target=lambda: [found.put(count) for count in changes(tree, stop.is_set)])
+    watcher.start()
+    deadline = time.monotonic() + _PATIENCE_S
+    number = 0
+    while found.empty() and time.monotonic() < deadline:  # until the watcher is up, changes go unseen
+        number += 1
+        (tree / "probe").write_text(str(number))
+        time.sleep(0.1)
+    _drain(found)
+    yield found
+    stop.set()
+    watcher.join(_PATIENCE_S)
+    assert not watcher.is_alive()
+
+
+def _drain(found: Queue[int]) -> None:
+    try:
+        while True:
+            found.get(timeout=_QUIET_S)
+    except Empty:
+        pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: (tree / "a.py").write_text("x = 2\n"),
+        lambda tree: (tree / "a.py").unlink(),
+        lambda tree: (tree / "a.py").rename(tree / "b.py"),
+        lambda tree: (tree / "new" / "deep").mkdir(parents=True),
+        lambda tree: (tree / "node_modules" / "x.js").write_text("1"),
+        lambda tree: (tree / ".gitignore").write_text("*.log\n"),
+        lambda tree: (tree / ".git" / "HEAD").write_text("ref: refs/heads/x\n"),
+        lambda tree: (tree / "a.py~").write_text(""),
+    ],
+    ids=["write", "delete", "rename", "folder", "ignored folder", "rules", "head", "odd name"],
+)
+def test_a_change_is_reported(tree: Path, seen: Queue[int], change: Callable[[Path], object]) -> None:
+    """Once, soon, whatever it is: the ignore rules are the scan's business."""
+    change(tree)
+    assert seen.get(timeout=_PATIENCE_S) >= 1
+
+
+def test_what_git_does_inside_its_folder_is_not_reported(tree: Path, seen: Queue[int]) -> None:
+    """A commit writes dozens of objects that nobody searches."""
+    for number in range(20):
+        (tree / ".git" / "objects" / str(number)).write_text("x")
+    (tree / ".git" / "index.lock").write_text("x")
+    with pytest.raises(Empty):
+        seen.get(timeout=_QUIET_S)
+
+
+def test_no_locks_hold_nothing(tmp_path: Path) -> None:
+    """The store in memory has no other process to fear: the same lock can be taken twice."""
+    locks = NoLocks()
+    with locks.view(tmp_path, "indexing", 0.0), locks.view(tmp_path, "searching", 0.0):
+        assert list(tmp_path.iterdir()) == []
