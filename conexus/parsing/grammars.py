@@ -13,6 +13,7 @@ from tree_sitter_language_pack import get_language
 
 from conexus.parsing.languages import BY_NAME
 from conexus.parsing.macros import without_macros
+from conexus.parsing.substitutions import with_few_substitutions
 
 if TYPE_CHECKING:
     from tree_sitter_language_pack import SupportedLanguage
@@ -62,6 +63,8 @@ def parsed(language: str, parser: Parser, source: bytes) -> Tree:
     """
     if language == "markdown":
         source = source.translate(_ASCII) + (b"" if source.endswith(b"\n") else b"\n")
+    if language == "perl":
+        source = with_few_substitutions(source)
     return parser.parse(without_macros(language, source))
 
 
