@@ -238,6 +238,8 @@ class LocalService:
         try:
             shard = self.store.open(live.id, live.dim)
         except StoreDamaged as exc:
+            if not live.complete and not self.catalog.files(live.id):
+                return self.store.create(live.id, live.dim)  # a run was stopped before it had made its vectors
             raise StoreDamaged(
                 f"the index of {view.name} is damaged: {exc.message}",
                 hint=f"run `conexus index {view.root}` to mend it",
