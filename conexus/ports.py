@@ -193,6 +193,10 @@ class VectorStore(Protocol):
         """
         ...
 
+    def exists(self, index: IndexId) -> bool:
+        """Whether there is a shard, as far as a look without opening it tells."""
+        ...
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; an unknown one is ignored."""
         ...

@@ -148,6 +148,10 @@ class EdgeStore:
         for trash in self._folder.glob(f"{_TRASH}*"):
             shutil.rmtree(trash, ignore_errors=True)
 
+    def exists(self, index: IndexId) -> bool:
+        """Whether there is a shard that was made whole."""
+        return (self._path(index) / _MARK).is_file()
+
     def size_bytes(self, index: IndexId) -> int:
         """Disk space of a shard, as allocated; its files are sparse."""
         total = 0

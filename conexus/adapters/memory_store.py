@@ -65,6 +65,10 @@ class MemoryStore:
             )
         return MemoryVectorShard(content)
 
+    def exists(self, index: IndexId) -> bool:
+        """Whether there is a shard."""
+        return index in self._contents
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`."""
         self._contents.pop(index, None)

@@ -112,6 +112,15 @@ class QdrantStore:
             )
         raise StoreDamaged(f"there is no index {index} of this machine on {self.address}", hint=_REBUILD_HINT)
 
+    def exists(self, index: IndexId) -> bool:
+        """Whether the server has a shard of this machine under this id."""
+        tenant = _Tenant(self._namespace, index)
+        client = self._connected()
+        with _translated(self.address):
+            return any(
+                client.retrieve(name, [tenant.mark_id], with_payload=False) for name in self._collections(client)
+            )
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`."""
         from qdrant_client import models  # noqa: PLC0415

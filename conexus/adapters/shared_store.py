@@ -47,6 +47,10 @@ class SharedStore:
                 entry = _Open(self._inner.open(index, dim), dim)
             return self._handle(index, entry)
 
+    def exists(self, index: IndexId) -> bool:
+        """Whether there is a shard."""
+        return self._inner.exists(index)
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; threads that still read it may end."""
         with self._mutex:

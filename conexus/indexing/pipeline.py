@@ -45,9 +45,7 @@ class _Run:
     """The state of one run."""
 
     index: IndexInfo
-    shard: VectorShard
     plan: IndexPlan
-    known: dict[str, FileRecord]
     skipped: list[SkippedFile]
     listener: ProgressListener
     is_cancelled: Callable[[], bool]
@@ -143,20 +141,43 @@ class Indexer:
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
         view = self._catalog.ensure_view(tree.checkout)
+        if (report := self._unchanged(view, tree, listener, started)) is not None:
+            return report
         index, shard, rebuilt = self._generation(view)
         try:
             known = self._catalog.files(index.id)
             plan, skipped = self._plan(tree, known)
-            run = _Run(index, shard, plan, known, skipped, listener, is_cancelled, started, rebuilt)
+            run = _Run(index, plan, skipped, listener, is_cancelled, started, rebuilt)
             writer = IndexWriter(index.id, self._catalog, shard, self._embedder, known, self._options.rules)
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
                 self._index(run, tree, writer)
-            self._finish(run, writer)
+            self._finish(run, writer, shard)
             return self._report(run, view, writer)
         finally:
             shard.close()
+
+    def _unchanged(
+        self, view: IndexedView, tree: SourceTree, listener: ProgressListener, started: float
+    ) -> IndexReport | None:
+        """Return the report at once where there is nothing to do, without opening the vectors."""
+        live = view.live
+        if (
+            live is None
+            or not live.complete
+            or view.building is not None
+            or not self._fits(live)
+            or not self._store.exists(live.id)
+            or self._catalog.unfinished(live.id)
+        ):
+            return None
+        known = self._catalog.files(live.id)
+        plan, skipped = self._plan(tree, known)
+        if plan.to_read or plan.to_delete:
+            return None
+        self._catalog.finish_index(live.id, complete=True)
+        return self._report(_Run(live, plan, skipped, listener, lambda: False, started, ""), view)
 
     # ------------------------------------------------------------------ generations
 
@@ -245,24 +266,24 @@ class Indexer:
             require_space(self._store, self._store_options.min_free_mb)
             writer.write(batch, tree)
 
-    def _finish(self, run: _Run, writer: IndexWriter) -> None:
+    def _finish(self, run: _Run, writer: IndexWriter, shard: VectorShard) -> None:
         index = run.index
         if run.cancelled:
             if not index.complete:
                 self._catalog.finish_index(index.id, complete=False)
             return
-        total = run.shard.count()
+        total = shard.count()
         if total >= _OPTIMIZE_CHUNKS and writer.chunks_written >= total * _OPTIMIZE_SHARE:
             run.report_progress(IndexStage.OPTIMIZE, total)
-            run.shard.optimize()
+            shard.optimize()
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
             for old in self._catalog.activate(index.id):
                 self._store.drop(old)
                 self._catalog.drop_index(old)
-        run.report_progress(IndexStage.DONE, run.shard.count())
+        run.report_progress(IndexStage.DONE, total)
 
-    def _report(self, run: _Run, view: IndexedView, writer: IndexWriter) -> IndexReport:
+    def _report(self, run: _Run, view: IndexedView, writer: IndexWriter | None = None) -> IndexReport:
         status = next((status for status in self._catalog.status() if status.root == str(view.root)), None)
         counts = Counter(dict(status.languages)) if status else Counter[str]()
         return IndexReport(
@@ -273,10 +294,10 @@ class Indexer:
             files_indexed=run.indexed,
             files_unchanged=run.plan.unchanged + run.files_done - run.indexed - run.skipped_now - run.gone,
             files_deleted=len(run.plan.to_delete) + run.gone,
-            chunks_written=writer.chunks_written,
+            chunks_written=writer.chunks_written if writer else 0,
             chunks_total=status.chunks if status else 0,
             symbols_total=status.symbols if status else 0,
-            redactions=writer.redactions,
+            redactions=writer.redactions if writer else 0,
             languages=tuple(counts.most_common()),
             skipped=(*run.skipped, *self._catalog.skipped(run.index.id)),
             problems=tuple(self._catalog.problems(run.index.id)),

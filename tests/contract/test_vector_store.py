@@ -435,7 +435,9 @@ def test_opening_what_is_not_there_is_damage(place: Place) -> None:
         place.store.open(ONE, DIM)
     place.store.create(ONE, DIM).close()
     place.store.create(TWO, DIM).close()
+    assert (place.store.exists(ONE), place.store.exists(TWO)) == (True, True)
     place.store.drop(ONE)
+    assert (place.store.exists(ONE), place.store.exists(TWO)) == (False, True)
     with pytest.raises(StoreDamaged):
         place.store.open(ONE, DIM)
     place.store.open(TWO, DIM).close()
