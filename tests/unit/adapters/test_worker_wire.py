@@ -104,6 +104,7 @@ results = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(jobs, max_size=5).map(tuple), st.booleans(), texts)
 def test_jobs_come_out_as_they_went_in(some: tuple[ParseJob, ...], use_tree: bool, note: str) -> None:
     """Paths of any bytes, hashes and flags."""
@@ -111,8 +112,8 @@ def test_jobs_come_out_as_they_went_in(some: tuple[ParseJob, ...], use_tree: boo
     assert unpack_batch(pack_batch(batch)) == batch
 
 
+@settings(deadline=None)
 @given(results)
-@settings(max_examples=200, deadline=None)
 def test_results_come_out_as_they_went_in(result: FileResult) -> None:
     """All fields, of the same types; vectors bit for bit."""
     found = unpack_result(pack_result(result))
@@ -149,6 +150,7 @@ def test_kinds_come_out_as_kinds() -> None:
     assert unpack_result(pack_result(result)).skipped is SkipReason.EMPTY
 
 
+@settings(deadline=None)
 @given(names, texts, st.booleans(), st.integers(1, 2**40), st.floats(0.1, 100))
 def test_the_setup_comes_out_as_it_went_in(root: str, repo: str, flag: bool, limit: int, timeout_s: float) -> None:
     """A root of any bytes."""
@@ -156,6 +158,7 @@ def test_the_setup_comes_out_as_it_went_in(root: str, repo: str, flag: bool, lim
     assert unpack_setup(pack_setup(setup)) == setup
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), max_size=6))
 def test_frames_come_out_as_they_went_in(payloads: list[bytes]) -> None:
     """In order; after the last there is none."""

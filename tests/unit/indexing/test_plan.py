@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from builders import NOON_NS, blob_id, stat_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.indexing.plan import FORCED, is_unchanged, plan_index, rules_of
@@ -46,6 +46,7 @@ def records(draw: st.DrawFn) -> dict[str, FileRecord]:
     }
 
 
+@settings(deadline=None)
 @given(trees, records(), st.sets(paths, max_size=4))
 def test_a_plan_splits_the_tree(found: list[FileStat], known: dict[str, FileRecord], forced: set[str]) -> None:
     """Every file of the tree is read or unchanged, every known file that is gone is dropped, and never both."""
@@ -62,6 +63,7 @@ def test_a_plan_splits_the_tree(found: list[FileStat], known: dict[str, FileReco
         assert job.forced == (job.stat.path in forced)
 
 
+@settings(deadline=None)
 @given(trees, records(), st.sets(paths, max_size=4))
 def test_after_a_plan_nothing_is_left_to_do(
     found: list[FileStat], known: dict[str, FileRecord], forced: set[str]

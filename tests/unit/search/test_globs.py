@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import QueryError
@@ -190,6 +190,7 @@ def test_a_pattern_that_cannot_be_meant_is_an_error(pattern: str, why: str) -> N
     assert why in caught.value.message
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(blacklist_characters="\x00"), min_size=1, max_size=30))
 @example("a/[b]*?/\\c!")
 @example("!bang")
@@ -210,6 +211,7 @@ def test_a_literal_path_fits_nothing_else(char: str) -> None:
     assert not fits("ab/x")
 
 
+@settings(deadline=None)
 @given(st.text("ab*/?[]!^-\\:.", max_size=14), st.lists(st.text("ab/.*-", min_size=1, max_size=10), max_size=4))
 def test_any_pattern_fits_or_is_an_error_of_ours(pattern: str, paths: list[str]) -> None:
     """No other error comes from either."""

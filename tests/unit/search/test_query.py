@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import QueryError
@@ -110,6 +110,7 @@ def test_control_characters_part_words() -> None:
     assert query.text == "read file [31m quickly now"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_a_query_or_an_error_of_ours(text: str) -> None:
     """What is found is never empty, and taking apart what was cleaned gives the same."""

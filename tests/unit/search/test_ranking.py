@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from builders import stored_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.search.query import analyse
@@ -185,6 +185,7 @@ candidates_of_all_kinds = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(candidates_of_all_kinds, st.sampled_from(["send", "Session.send", "how is a session sent", "src/session.py"]))
 def test_the_factors_are_the_score(candidates: list[Candidate], query: str) -> None:
     """They sum up to it, none is empty, every candidate comes out once, best first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders import stored_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.search.query import analyse
@@ -69,6 +69,7 @@ def test_line_ends_of_other_systems_are_left_out() -> None:
     assert snippet(chunk_of("\ufeffx\n", line=2), 2, 1).lines == ("\ufeffx",)
 
 
+@settings(deadline=None)
 @given(
     st.text(st.sampled_from("ab \n\r"), max_size=40),
     st.integers(-3, 60),
