@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 from conexus.lexical import split_identifier, stem, words
 from conexus.parsing.languages import BY_NAME
@@ -96,6 +95,7 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
         )
         for candidate in candidates
     ]
+    asked = frozenset(query.stems)
     files_bm25 = _of_files(candidates, [bm25 for bm25, _ in relative])
     files_dense = _of_files(candidates, [dense for _, dense in relative])
     for candidate, (bm25, dense) in zip(candidates, relative, strict=True):
@@ -105,7 +105,7 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
             Factor("meaning", _DENSE * dense, f"cosine {candidate.dense:.2f}"),
             Factor("file bm25", _FILE_BM25 * files_bm25[key]),
             Factor("file meaning", _FILE_DENSE * files_dense[key]),
-            *_name_factors(query, candidate),
+            *_name_factors(query, asked, candidate),
         ]
         total = sum(factor.value for factor in factors)
         for name, share in _penalties(candidate.stored):
@@ -126,14 +126,13 @@ def _of_files(candidates: Sequence[Candidate], scores: Sequence[float]) -> Mappi
     return {key: value / best for key, value in sums.items()}
 
 
-def _name_factors(query: Query, candidate: Candidate) -> list[Factor]:
+def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> list[Factor]:
     chunk = candidate.stored.chunk
-    asked = frozenset(query.stems)
     factors = []
     if chunk.symbol:
         factors.append(Factor("name", _NAME * _f1(asked, _stems(chunk.symbol)), chunk.symbol))
     name, folders = _path_stems(chunk.path)
-    factors.append(Factor("file name", _STEM * _f1(asked, name), PurePosixPath(chunk.path).name))
+    factors.append(Factor("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
     if folders:
         factors.append(Factor("folders", _FOLDER * len(asked & folders) / max(1, len(asked))))
     if chunk.kind == "block":
@@ -164,11 +163,14 @@ def _penalties(stored: StoredChunk) -> list[tuple[str, float]]:
     language = BY_NAME.get(chunk.language or "")
     if language is not None and language.is_data:
         found.append(("data", _DATA_FACTOR))
-    if _DECLARATIONS.search(chunk.path):
-        found.append(("declarations only", _DECLARATION_FACTOR))
-    elif _REEXPORT.search(chunk.path):
-        found.append(("re-exports", _REEXPORT_FACTOR))
-    return found
+    return [*found, *_path_penalties(chunk.path)]
+
+
+@lru_cache(maxsize=50_000)
+def _path_penalties(path: str) -> tuple[tuple[str, float], ...]:
+    if _DECLARATIONS.search(path):
+        return (("declarations only", _DECLARATION_FACTOR),)
+    return (("re-exports", _REEXPORT_FACTOR),) if _REEXPORT.search(path) else ()
 
 
 def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -203,5 +205,5 @@ def _stems(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=50_000)
 def _path_stems(path: str) -> tuple[frozenset[str], frozenset[str]]:
-    pure = PurePosixPath(path)
-    return _stems(pure.name.split(".", 1)[0]), _stems(" ".join(pure.parts[:-1]))
+    folders, _, name = path.rpartition("/")
+    return _stems(name.split(".", 1)[0]), _stems(folders)
