@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(50_000)  # a command makes many small values, none of them in cycles, and is soon over
     from conexus.cli.app import run  # noqa: PLC0415 -- the import is the program's start-up
 
     run()

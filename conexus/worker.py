@@ -6,6 +6,7 @@ killed at any moment: it holds nothing but the file it is at.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import resource
 import signal
@@ -52,6 +53,7 @@ from conexus.types import (
 )
 
 CHUNK_NAMESPACE = uuid.UUID("6f6f8f0e-6a1c-5f0d-9d4b-0c2f6b1a7c55").bytes
+_GC_OBJECTS = 100_000  # results are trees without cycles: looking for those would take a twentieth of the time
 _MEGABYTE = 1_000_000
 _MAX_FORCED_BYTES = 100_000_000  # the scan lets no larger file in, whatever the user's rules
 _PARSE_FAILED = (RecursionError, MemoryError, LookupError, ValueError, RuntimeError)
@@ -195,6 +197,7 @@ def main() -> None:
     """Run as a child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    gc.set_threshold(_GC_OBJECTS)
     serve(sys.stdin.buffer, sys.stdout.buffer, _embedder_of)
 
 

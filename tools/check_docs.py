@@ -80,13 +80,13 @@ def commands(text: str) -> Iterator[tuple[int, str]]:
 @cache
 def help_of(words: tuple[str, ...]) -> str | None:
     """Return the help of a command, or ``None`` if there is no such command."""
-    result = subprocess.run(  # noqa: S603 - the words are from our own documents
+    result = subprocess.run(
         [sys.executable, "-m", "conexus", *words, "--help"],
         capture_output=True,
         text=True,
         check=False,
         timeout=COMMAND_TIMEOUT_S,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},  # noqa: TID251 - not product code
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
     )
     return result.stdout if result.returncode == 0 else None
 
