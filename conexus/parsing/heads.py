@@ -63,6 +63,11 @@ _WRAPPERS = frozenset(
 _KEYWORDS = frozenset(
     {"const", "let", "type", "var", "module", "class", "rec", "nonrec", "and"}
 )  # of a definition that is the first of its declaration
+_IMPORT_LEVELS = 3  # list of imports, import, comment
+_BODIES = frozenset(
+    {"do_block", "Block", "class_body", "enum_class_body", "function_body", "compound_statement", "implementation_body"}
+)
+_ANNOTATION_LINES = re.compile(r"^(?:@\w+(?:\([^()\n]*\))?[ \t]*\n\s*)+")
 _FIELDS_TO_BODY = ("", "value", "right", "type", "rhs")  # "" is the definition itself
 _BETWEEN_DOC_AND_NAME = frozenset(
     {
@@ -96,7 +101,7 @@ def signature(source: bytes, node: Node) -> str:
     if body is None:
         head = _first_line(head)
     head = _LINE_COMMENT.sub("", head)
-    return SPACE.sub(" ", head).strip().removesuffix("=>").rstrip("{:=; ")[:_MAX_SIGNATURE_CHARS]
+    return SPACE.sub(" ", head).strip().removesuffix("=>").rstrip("{:=;\\ ")[:_MAX_SIGNATURE_CHARS]
 
 
 def _body(node: Node) -> Node | None:
@@ -106,11 +111,12 @@ def _body(node: Node) -> Node | None:
         body = inner.child_by_field_name("body") if inner is not None else None
         if body is not None:
             return body
-    return next((child for child in node.children if child.type in {"do_block", "Block"}), None)
+    return next((child for child in reversed(node.children) if child.type in _BODIES), None)
 
 
 def _first_line(head: str) -> str:
     """The first line, or more where a parenthesis is left open at its end: parameters on lines of their own."""
+    head = _ANNOTATION_LINES.sub("", head)
     end = head.find("\n")
     if end > 0 and head[:end].rstrip().endswith("(") and (close := head.find(")", end)) > 0:
         end = head.find("\n", close)
@@ -170,7 +176,7 @@ def _is_one_of_several(node: Node) -> bool:
     before = node.prev_named_sibling
     while before is not None and _is_comment(before):
         before = before.prev_named_sibling
-    return before is not None and before.type == node.type
+    return before is not None and before.type in {node.type, "ERROR"}  # an error before members of NS_ENUM
 
 
 def _comment_above(source: bytes, node: Node) -> str:
@@ -212,10 +218,14 @@ def _is_comment(node: Node) -> bool:
 
 
 def _node_before(node: Node) -> Node | None:
-    """The sibling before a node, or the comment at its end: Haskell's imports take in what follows them."""
-    before = node.prev_sibling
-    if before is not None and before.child_count and not _is_comment(before) and _is_comment(before.children[-1]):
-        return before.children[-1]
+    """The sibling before a node, or the comment at its end: Haskell's and Kotlin's imports take in what follows."""
+    before = last = node.prev_sibling
+    for _ in range(_IMPORT_LEVELS):
+        if last is None or not last.child_count or _is_comment(last):
+            break
+        last = last.children[-1]
+        if _is_comment(last):
+            return last
     return before
 
 

@@ -169,7 +169,7 @@ def _nest(found: Iterable[_Found], source: bytes, lines: LineTable) -> tuple[Sym
         if item.receiver:
             last = item.receiver.replace("::", ".").replace("->", ".").replace(":", ".").strip(".")
             parent, parent_kind = (f"{parent}.{last}" if parent and not parent.endswith(last) else last), "container"
-        enclosing.append((item, _joined(parent, item.name), item.kind))
+        enclosing.append((item, _joined(parent, item.name.replace("::", ".")), item.kind))
         if item.kind == "container":
             continue
         kind = SymbolKind(item.kind)
@@ -237,4 +237,5 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
 
 
 def _imported(text: str) -> str:
-    return _IMPORT_WORD.sub("", text.strip()).strip(QUOTES + "<>")[:_MAX_NAME_CHARS]
+    target = _IMPORT_WORD.sub("", text.strip()).strip(QUOTES)
+    return (target[1:-1] if target.startswith("<") else target)[:_MAX_NAME_CHARS]

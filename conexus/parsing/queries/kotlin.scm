@@ -7,6 +7,7 @@
 (enum_entry (simple_identifier) @name) @constant
 (function_declaration receiver: (receiver_type (user_type) @receiver) (simple_identifier) @name) @method
 (function_declaration receiver: (receiver_type (nullable_type (user_type) @receiver)) (simple_identifier) @name) @method
+(enum_entry (class_body (function_declaration (simple_identifier) @name) @method))
 (function_declaration (simple_identifier) @name) @function
 (secondary_constructor "constructor" @name) @method
 (class_parameter (binding_pattern_kind) (simple_identifier) @name) @field
@@ -27,18 +28,18 @@
 (infix_expression (_) . (simple_identifier) @ref . (_))
 (navigation_expression . (simple_identifier) @ref (#match? @ref "^[A-Z]"))
 (callable_reference (simple_identifier) @ref)
-(constructor_invocation (user_type (type_identifier) @ref .))
-(delegation_specifier (user_type (type_identifier) @ref .))
-(explicit_delegation (user_type (type_identifier) @ref .))
-(annotation (user_type (type_identifier) @ref .))
-(parameter (user_type (type_identifier) @ref .))
-(class_parameter (user_type (type_identifier) @ref .))
-(variable_declaration (user_type (type_identifier) @ref .))
-(function_declaration (user_type (type_identifier) @ref .))
-(type_projection (user_type (type_identifier) @ref .))
-(nullable_type (user_type (type_identifier) @ref .))
-(receiver_type (user_type (type_identifier) @ref .))
-(type_parameter (user_type (type_identifier) @ref .))
-(as_expression (user_type (type_identifier) @ref .))
-(check_expression (user_type (type_identifier) @ref .))
+(constructor_invocation (user_type (type_identifier) @ref))
+(delegation_specifier (user_type (type_identifier) @ref))
+(explicit_delegation (user_type (type_identifier) @ref))
+(annotation (user_type (type_identifier) @ref))
+(parameter (user_type (type_identifier) @ref))
+(class_parameter (user_type (type_identifier) @ref))
+(variable_declaration (user_type (type_identifier) @ref))
+(function_declaration (user_type (type_identifier) @ref))
+(type_projection (user_type (type_identifier) @ref))
+(nullable_type (user_type (type_identifier) @ref))
+(receiver_type (user_type (type_identifier) @ref))
+(type_parameter (user_type (type_identifier) @ref))
+(as_expression (user_type (type_identifier) @ref))
+(check_expression (user_type (type_identifier) @ref))
 (import_header (identifier) @import)
