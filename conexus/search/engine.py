@@ -152,7 +152,7 @@ class SearchEngine:
             freshness=self._freshness(view, stored),
             root=str(view.root),
             focus_line=min(lines) if lines else focus_of(stored.chunk, query),
-            factors=tuple(candidate.factors) if explain else (),
+            factors=candidate.factors if explain else (),
         )
 
 

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
+from typing import TypeAlias
 
 from conexus.lexical import split_identifier, stem, words
 from conexus.parsing.languages import BY_NAME
@@ -59,6 +61,9 @@ _DEFINING = {
     SymbolKind.KEY: 0.3,
 }
 
+_Share: TypeAlias = tuple[str, float, str]  # name, value and detail of a factor
+_VALUE = itemgetter(1)
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -72,7 +77,13 @@ class Candidate:
     found_by: set[Retriever] = field(default_factory=set)
     matches: list[SymbolMatch] = field(default_factory=list)
     score: float = 0.0
-    factors: list[Factor] = field(default_factory=list)
+    shares: list[_Share] = field(default_factory=list)
+    """What :attr:`factors` are made of."""
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """The shares that sum up to the score; made when asked for, since few of the candidates are returned."""
+        return tuple(Factor(*share) for share in self.shares)
 
 
 def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> list[Candidate]:
@@ -100,19 +111,19 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
     files_dense = _of_files(candidates, [dense for _, dense in relative])
     for candidate, (bm25, dense) in zip(candidates, relative, strict=True):
         key = (candidate.view, candidate.stored.file)
-        factors = [
-            Factor("bm25", _BM25 * bm25, f"{candidate.bm25:.2f}"),
-            Factor("meaning", _DENSE * dense, f"cosine {candidate.dense:.2f}"),
-            Factor("file bm25", _FILE_BM25 * files_bm25[key]),
-            Factor("file meaning", _FILE_DENSE * files_dense[key]),
+        shares = [
+            ("bm25", _BM25 * bm25, f"{candidate.bm25:.2f}"),
+            ("meaning", _DENSE * dense, f"cosine {candidate.dense:.2f}"),
+            ("file bm25", _FILE_BM25 * files_bm25[key], ""),
+            ("file meaning", _FILE_DENSE * files_dense[key], ""),
             *_name_factors(query, asked, candidate),
         ]
-        total = sum(factor.value for factor in factors)
+        total = sum(map(_VALUE, shares))
         for name, share in _penalties(candidate.stored):
-            factors.append(Factor(name, total * (share - 1.0), f"x{share:g}"))
+            shares.append((name, total * (share - 1.0), f"x{share:g}"))
             total *= share
         candidate.score = total
-        candidate.factors = [factor for factor in factors if factor.value]
+        candidate.shares = [share for share in shares if share[1]]
     return _spread_over_files(candidates)
 
 
@@ -126,35 +137,36 @@ def _of_files(candidates: Sequence[Candidate], scores: Sequence[float]) -> Mappi
     return {key: value / best for key, value in sums.items()}
 
 
-def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> list[Factor]:
+def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> list[_Share]:
     chunk = candidate.stored.chunk
-    factors = []
+    shares: list[_Share] = []
     if chunk.symbol:
-        factors.append(Factor("name", _NAME * _f1(asked, _stems(chunk.symbol)), chunk.symbol))
+        shares.append(("name", _NAME * _f1(asked, _stems(chunk.symbol)), chunk.symbol))
     name, folders = _path_stems(chunk.path)
-    factors.append(Factor("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
+    shares.append(("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
     if folders:
-        factors.append(Factor("folders", _FOLDER * len(asked & folders) / max(1, len(asked))))
+        shares.append(("folders", _FOLDER * len(asked & folders) / max(1, len(asked)), ""))
     if chunk.kind == "block":
-        factors.append(Factor("no definition", _BLOCK))
+        shares.append(("no definition", _BLOCK, ""))
     if any(chunk.path == path or chunk.path.endswith("/" + path) for path in query.paths):
-        factors.append(Factor("path asked for", _PATH_ASKED, chunk.path))
-    definition = max((_definition(query, match) for match in candidate.matches), default=None, key=lambda f: f.value)
-    return [*factors, definition] if definition else factors
+        shares.append(("path asked for", _PATH_ASKED, chunk.path))
+    if candidate.matches:
+        shares.append(max((_definition(query, match) for match in candidate.matches), key=_VALUE))
+    return shares
 
 
-def _definition(query: Query, match: SymbolMatch) -> Factor:
+def _definition(query: Query, match: SymbolMatch) -> _Share:
     """What it is worth that the chunk defines a name of the question."""
     name = match.symbol.rsplit(".", 1)[-1]
     weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
     if query.is_symbol:
         asked = query.text.replace("::", ".").replace("->", ".").replace("#", ".")
         full = 1.2 if "." in asked and match.symbol.lower().endswith(asked.lower()) else 1.0
-        return Factor("definition", _SYMBOL_DEFINITION * weight * full, match.symbol)
+        return "definition", _SYMBOL_DEFINITION * weight * full, match.symbol
     if name in query.identifiers:
-        return Factor("definition", _DEFINITION * weight * 1.5, match.symbol)
+        return "definition", _DEFINITION * weight * 1.5, match.symbol
     covered = _f1(frozenset(query.stems), _stems(name))
-    return Factor("definition", _DEFINITION * weight * covered, match.symbol)
+    return "definition", _DEFINITION * weight * covered, match.symbol
 
 
 def _penalties(stored: StoredChunk) -> list[tuple[str, float]]:
@@ -182,7 +194,7 @@ def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
         share = _SAME_FILE_FACTOR ** seen[key]
         seen[key] += 1
         if share < 1.0:
-            candidate.factors.append(Factor("same file", candidate.score * (share - 1.0), f"x{share:.2f}"))
+            candidate.shares.append(("same file", candidate.score * (share - 1.0), f"x{share:.2f}"))
             candidate.score *= share
     return sorted(ordered, key=_place)
 
