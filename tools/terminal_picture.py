@@ -34,6 +34,7 @@ COMMANDS = (
 )
 _LINK = re.compile(r"\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _REDRAWN = re.compile(r"[^\n]*\r(?!\n)|\x1b\[\?25[lh]|\x1b\[[0-9]*[AKGJ]")
+_BAR = re.compile("\u2501{5}")
 # Rich's own frame, without the web fonts that it would load.
 _FORMAT = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -82,7 +83,8 @@ def run_in_terminal(arguments: list[str], environment: dict[str, str]) -> str:
 
 def shown(text: str) -> str:
     """Return what stays on the screen: without links, and without a progress bar that was taken away."""
-    return _REDRAWN.sub("", _LINK.sub("", text).replace("\r\n", "\n")).strip("\n")
+    lines = _REDRAWN.sub("", _LINK.sub("", text).replace("\r\n", "\n")).split("\n")
+    return "\n".join(line for line in lines if not _BAR.search(line)).strip("\n")
 
 
 def main() -> None:

@@ -155,7 +155,10 @@ def _show_report(report: IndexReport, *, as_json: bool, verbose: bool) -> None:
             f"{languages}"
         )
     if report.redactions:
-        console.out(f"  {report.redactions:,} secrets were replaced before anything was stored")
+        console.out(
+            f"  {report.redactions:,} {'secret was' if report.redactions == 1 else 'secrets were'} replaced "
+            "before anything was stored"
+        )
     _show_skipped(report.skipped, verbose=verbose)
     for problem in report.problems[: None if verbose else _SHOWN_FILES]:
         console.out(f"  by lines only: {console.one_line(problem.path)} ({console.one_line(problem.reason)})")

@@ -29,10 +29,18 @@ _STEM = 0.7  # … or of its file's name
 _FOLDER = 0.15
 _DEFINITION = 1.0  # the chunk defines a name that the question spells out
 _SYMBOL_DEFINITION = 3.0  # … and the question is nothing but that name
+_QUALIFIED, _HALF_QUALIFIED = 1.3, 0.4
 _PATH_ASKED = 2.0  # the question names the file
 _BLOCK = -0.05  # a chunk of leftovers says less than a definition
 
 _TAG_FACTORS = {FileTag.TEST: 0.6, FileTag.EXAMPLE: 0.75, FileTag.DOCS: 0.85, FileTag.CONFIG: 0.8}
+# A question that says one of these words wants such files.
+_TAG_WORDS = {
+    FileTag.TEST: frozenset({"test", "spec", "fixtur", "mock"}),
+    FileTag.EXAMPLE: frozenset({"exampl", "sampl", "demo", "tutori"}),
+    FileTag.DOCS: frozenset({"doc", "document", "readm", "guid"}),
+    FileTag.CONFIG: frozenset({"config", "configur", "set", "ci", "workflow"}),
+}
 _DATA_FACTOR = 0.75  # translations, fixtures, settings: rarely what a question about code is after
 _DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
 _DECLARATION_FACTOR = 0.8  # says that a thing is there, not what it does
@@ -40,6 +48,7 @@ _REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
 _REEXPORT_FACTOR = 0.85
 _SAME_FILE_FACTOR = 0.8  # a second chunk of a file, for each before it
 _TOP_OF_FILE = 3
+_MIN_PREFIX = 4
 
 _DEFINING = {
     SymbolKind.CLASS: 1.0,
@@ -119,7 +128,7 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
             *_name_factors(query, asked, candidate),
         ]
         total = sum(map(_VALUE, shares))
-        for name, share in _penalties(candidate.stored):
+        for name, share in _penalties(candidate.stored, asked):
             shares.append((name, total * (share - 1.0), f"x{share:g}"))
             total *= share
         candidate.score = total
@@ -141,7 +150,8 @@ def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> 
     chunk = candidate.stored.chunk
     shares: list[_Share] = []
     if chunk.symbol:
-        shares.append(("name", _NAME * _f1(asked, _stems(chunk.symbol)), chunk.symbol))
+        own = _stems(chunk.symbol.rpartition(".")[2])
+        shares.append(("name", _NAME * max(_f1(asked, own), _f1(asked, _stems(chunk.symbol))), chunk.symbol))
     name, folders = _path_stems(chunk.path)
     shares.append(("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
     if folders:
@@ -161,17 +171,19 @@ def _definition(query: Query, match: SymbolMatch) -> _Share:
     weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
     if query.is_symbol:
         asked = query.text.replace("::", ".").replace("->", ".").replace("#", ".")
-        full = 1.2 if "." in asked and match.symbol.lower().endswith(asked.lower()) else 1.0
-        return "definition", _SYMBOL_DEFINITION * weight * full, match.symbol
+        share = 1.0
+        if "." in asked:  # `Session.send` asks for that method, not for the class and not for another `send`
+            share = _QUALIFIED if match.symbol.lower().endswith(asked.lower()) else _HALF_QUALIFIED
+        return "definition", _SYMBOL_DEFINITION * weight * share, match.symbol
     if name in query.identifiers:
         return "definition", _DEFINITION * weight * 1.5, match.symbol
     covered = _f1(frozenset(query.stems), _stems(name))
     return "definition", _DEFINITION * weight * covered, match.symbol
 
 
-def _penalties(stored: StoredChunk) -> list[tuple[str, float]]:
+def _penalties(stored: StoredChunk, asked: frozenset[str]) -> list[tuple[str, float]]:
     chunk = stored.chunk
-    found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if tag in _TAG_FACTORS]
+    found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if not _TAG_WORDS[tag] & asked]
     language = BY_NAME.get(chunk.language or "")
     if language is not None and language.is_data:
         found.append(("data", _DATA_FACTOR))
@@ -204,10 +216,25 @@ def _place(candidate: Candidate) -> tuple[float, str, int, ChunkId]:
     return -candidate.score, chunk.path, chunk.span.start_byte, chunk.id
 
 
+@lru_cache(maxsize=50_000)
 def _f1(asked: frozenset[str], found: frozenset[str]) -> float:
-    """Harmonic mean of how much of the one is in the other, in [0, 1]."""
-    common = len(asked & found)
-    return 2.0 * common / (len(asked) + len(found)) if common else 0.0
+    """Harmonic mean of how much of the one is in the other, in [0, 1].
+
+    A word counts where it begins with the other (``hasher``, ``hash``), if at least four letters agree.
+    """
+    if not asked or not found:
+        return 0.0
+    covered = sum(any(_alike(word, other) for other in found) for word in asked)
+    fitting = sum(any(_alike(word, other) for other in asked) for word in found)
+    recall, precision = covered / len(asked), fitting / len(found)
+    return 2.0 * recall * precision / (recall + precision) if covered else 0.0
+
+
+def _alike(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    shorter, longer = (one, other) if len(one) < len(other) else (other, one)
+    return len(shorter) >= _MIN_PREFIX and longer.startswith(shorter)
 
 
 @lru_cache(maxsize=50_000)
