@@ -50,7 +50,7 @@ QUESTION_WORDS = frozenset(
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case English word (Snowball)."""
-    return str(_stemmer.stemWord(word)) if word.isascii() and len(word) >= _MIN_STEM_CHARS else word
+    return str(_stemmer.stemWord(word[:_MAX_WORD_CHARS])) if word.isascii() and len(word) >= _MIN_STEM_CHARS else word
 
 
 def split_identifier(word: str) -> list[str]:

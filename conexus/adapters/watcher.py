@@ -9,6 +9,7 @@ from watchfiles import Change, DefaultFilter, watch
 
 _DEBOUNCE_MS = 150
 _POLL_MS = 50
+_WAKE_MS = 250  # how often it is asked whether to stop
 
 
 class _WithoutGit(DefaultFilter):
@@ -23,18 +24,24 @@ class _WithoutGit(DefaultFilter):
 
 
 def changes(root: Path, is_stopped: Callable[[], bool]) -> Iterator[int]:
-    """Yield the number of changed paths each time something below a folder changed, until stopped."""
+    """Yield the number of changed paths each time something below a folder changed, until stopped.
+
+    The first number, which may be 0, comes as soon as the folder is watched: whoever looks at the folder after it
+    misses nothing.
+    """
+    is_watching = False
     for batch in watch(
         root,
         watch_filter=_WithoutGit(),
         debounce=_DEBOUNCE_MS,
         step=_POLL_MS,
-        rust_timeout=500,
+        rust_timeout=_WAKE_MS,
         yield_on_timeout=True,
         raise_interrupt=False,
         ignore_permission_denied=True,
     ):
         if is_stopped():
             return
-        if batch:
+        if batch or not is_watching:
+            is_watching = True
             yield len(batch)

@@ -13,6 +13,7 @@ import typer
 
 from conexus import __version__
 from conexus.cli import console, index_command, repos_command, search_command, settings_command, upkeep_command
+from conexus.cli.examples import CommandWithExamples
 from conexus.errors import Cancelled, ConexusError
 
 EXIT_ERROR = 2
@@ -44,13 +45,13 @@ def _root(
     """Semantic code search that runs on your own machine."""
 
 
-app.command("index")(index_command.index)
-app.command("search")(search_command.search)
+app.command("index", cls=CommandWithExamples)(index_command.index)
+app.command("search", cls=CommandWithExamples)(search_command.search)
 app.add_typer(repos_command.app, name="repos")
-app.command("status")(upkeep_command.status)
-app.command("why")(upkeep_command.why)
-app.command("doctor")(upkeep_command.doctor)
-app.command("verify")(upkeep_command.verify)
+app.command("status", cls=CommandWithExamples)(upkeep_command.status)
+app.command("why", cls=CommandWithExamples)(upkeep_command.why)
+app.command("doctor", cls=CommandWithExamples)(upkeep_command.doctor)
+app.command("verify", cls=CommandWithExamples)(upkeep_command.verify)
 app.add_typer(settings_command.app, name="config")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset("\u200b\u2060\u2061\u2062\u2063\u2064\u2028\u2029\ufeff")
+_STREAM_ERRORS = "conexus.stream"
 _FIRST_PRINTABLE, _DELETE, _LAST_C1 = 0x20, 0x7F, 0x9F
 _NAME_BYTES = (0xDCA0, 0xDCFF)
 _CLEAN = {
@@ -37,11 +39,22 @@ def one_line(text: str) -> str:
 
 
 def prepare_streams() -> None:
-    """Let names that are not valid text pass through as the bytes they are."""
+    """Let names that are not valid text pass through as the bytes they are, and all text in any encoding."""
+    codecs.register_error(_STREAM_ERRORS, _encode_anyway)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="surrogateescape")
+            reconfigure(errors=_STREAM_ERRORS)
+
+
+def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write a byte of a name as it is, and a character that the encoding lacks as ``\\u2026``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    code = ord(error.object[error.start])
+    if _NAME_BYTES[0] <= code <= _NAME_BYTES[1]:
+        return bytes([code - 0xDC00]), error.start + 1
+    return error.object[error.start].encode("ascii", "backslashreplace").decode("ascii"), error.start + 1
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:

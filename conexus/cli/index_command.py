@@ -13,7 +13,7 @@ import typer
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import USER, Session, checkout_at, keep_model, open_session, view_for
-from conexus.errors import Cancelled
+from conexus.errors import Cancelled, StoreError
 from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
 
 _SHOWN_FILES = 5
@@ -102,13 +102,20 @@ def run_index(session: Session, checkout: Checkout, *, quiet: bool) -> IndexRepo
 
 
 def _watch(session: Session, checkout: Checkout, *, quiet: bool) -> None:
+    """Follow changes until Ctrl-C. What passes by itself, as another process at the index, is told and outlived."""
     from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
 
-    if not quiet:
-        console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
+    announced = quiet
     with cancel_on_interrupt() as asked:
         for _ in changes(checkout.root, lambda: bool(asked)):
-            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
+            if not announced:
+                console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
+                announced = True
+            try:
+                report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
+            except StoreError as error:
+                console.fail(error)
+                continue
             touched = report.files_indexed + report.files_deleted
             if touched and not quiet:
                 console.err(f"updated {touched:,} files in {console.duration(report.elapsed_ms / 1000)}")

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from conexus.cli import console
+from conexus.cli.examples import CommandWithExamples
 from conexus.cli.session import USER, open_session
 from conexus.types import ViewStatus
 
 app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", cls=CommandWithExamples)
 def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List what is indexed.
 
@@ -42,7 +43,7 @@ def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
         )
 
 
-@app.command("show")
+@app.command("show", cls=CommandWithExamples)
 def show(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -65,7 +66,7 @@ def show(
             console.out(line)
 
 
-@app.command("remove")
+@app.command("remove", cls=CommandWithExamples)
 def remove(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -84,7 +85,7 @@ def remove(
             console.out(f"removed the index of {console.one_line(view.name)} ({console.one_line(str(view.root))})")
 
 
-@app.command("rename")
+@app.command("rename", cls=CommandWithExamples)
 def rename(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     new_name: Annotated[str, typer.Argument(help="Its new short name.")],

@@ -13,6 +13,7 @@ from conexus.cli.render import OutputFormat, render
 from conexus.cli.session import USER, Session, checkout_at, open_session
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
+from conexus.search.globs import literal
 from conexus.types import SearchFilter, SearchRequest, SearchResponse, SymbolKind
 
 EXIT_NOTHING = 1
@@ -25,7 +26,7 @@ _PLAIN_LINES = 0
 def search(
     query: Annotated[str, typer.Argument(help="What to look for: a question, or a name.")],
     path: Annotated[Path | None, typer.Argument(help="Search only below this folder.")] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", help="Most results.", show_default="10")] = 0,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Most results.", show_default="search.limit")] = 0,
     repo: Annotated[list[str] | None, typer.Option("--repo", "-r", help="Search this repository; repeatable.")] = None,
     all_repos: Annotated[bool, typer.Option("--all", help="Search every indexed repository.")] = False,
     lang: Annotated[list[str] | None, typer.Option("--lang", "-l", help="Only this language; repeatable.")] = None,
@@ -41,7 +42,9 @@ def search(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
-    context: Annotated[int, typer.Option("-C", "--context", help="Lines of code for each result.")] = -1,
+    context: Annotated[
+        int, typer.Option("-C", "--context", help="Lines of code for each result.", show_default="by the format")
+    ] = -1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")] = False,
 ) -> None:
     """Search code by meaning and by name.
@@ -100,7 +103,7 @@ def _scope(
         if report.cancelled:
             raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
     below = (path.expanduser().resolve() if path else root.root).relative_to(root.root).as_posix()
-    return session, frozenset({str(root.root)}), () if below == "." else (f"/{below}/",)
+    return session, frozenset({str(root.root)}), () if below == "." else (f"/{literal(below)}/",)
 
 
 def _both(folder: tuple[str, ...], globs: list[str]) -> tuple[str, ...]:

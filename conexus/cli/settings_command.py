@@ -11,11 +11,12 @@ import typer
 from conexus.adapters import config_files
 from conexus.adapters.git_metadata import find_checkout
 from conexus.cli import console
+from conexus.cli.examples import CommandWithExamples
 
 app = typer.Typer(help="Show and change settings.", no_args_is_help=True)
 
 
-@app.command("show")
+@app.command("show", cls=CommandWithExamples)
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show every setting, and where its value comes from.
 
@@ -42,7 +43,7 @@ def _value(loaded: config_files.Loaded, key: str) -> object:
     return found
 
 
-@app.command("path")
+@app.command("path", cls=CommandWithExamples)
 def path() -> None:
     """Print the path of your settings file.
 
@@ -52,7 +53,7 @@ def path() -> None:
     console.out(str(config_files.user_config_path(config_files.current_environ())))
 
 
-@app.command("set")
+@app.command("set", cls=CommandWithExamples)
 def set_setting(
     key: Annotated[str, typer.Argument(help="Setting, as search.limit.")],
     value: Annotated[str, typer.Argument(help="Its new value.")],

@@ -72,7 +72,7 @@ def analyse(text: str) -> Query:
         identifiers=identifiers,
         names=tuple(dict.fromkeys(names))[:_MAX_NAMES],
         paths=tuple(dict.fromkeys(path.rstrip(".") for path in _PATH.findall(clean))),
-        is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean)),
+        is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean.removesuffix("()"))),
         notice=notice,
     )
 

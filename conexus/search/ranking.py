@@ -170,7 +170,7 @@ def _definition(query: Query, match: SymbolMatch) -> _Share:
     name = match.symbol.rsplit(".", 1)[-1]
     weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
     if query.is_symbol:
-        asked = query.text.replace("::", ".").replace("->", ".").replace("#", ".")
+        asked = query.text.removesuffix("()").replace("::", ".").replace("->", ".").replace("#", ".")
         share = 1.0
         if "." in asked:  # `Session.send` asks for that method, not for the class and not for another `send`
             share = _QUALIFIED if match.symbol.lower().endswith(asked.lower()) else _HALF_QUALIFIED
