@@ -201,8 +201,12 @@ def _pools(
 
 
 def _make_private(folder: Path) -> None:
+    """Make the data folder, for its owner alone, and one that nobody commits or indexes where it lies in a tree."""
+    rules = folder / ".gitignore"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not rules.exists():
+            rules.write_text("*\n", encoding="ascii")
     except OSError as exc:
         raise StoreError(
             f"the data folder {folder} cannot be made: {exc.strerror}",

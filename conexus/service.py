@@ -19,6 +19,7 @@ from conexus.types import (
     Checkout,
     IndexedView,
     IndexEstimate,
+    IndexInfo,
     IndexReport,
     Principal,
     RepoId,
@@ -177,13 +178,21 @@ class LocalService:
     def explain(self, checkout: Checkout, path: str) -> Verdict:
         """Say whether a path of a working tree is indexed, and the rule that decides."""
         verdict = self.trees(checkout).explain(path)
-        view = next((view for view in self.catalog.views() if view.root == checkout.root), None)
-        if not verdict.included or view is None or view.live is None:
+        live = self._live(checkout.root)
+        if not verdict.included or live is None:
             return verdict
-        for skipped in self.catalog.skipped(view.live.id):
+        for skipped in self.catalog.skipped(live.id):
             if skipped.path == path:
                 return Verdict(path, included=False, reason=skipped.reason, rule=skipped.detail)
         return verdict
+
+    def has_read(self, checkout: Checkout, path: str) -> bool:
+        """Whether the index of a working tree knows a file, be it as one that is left out."""
+        live = self._live(checkout.root)
+        return live is not None and path in self.catalog.files(live.id)
+
+    def _live(self, root: Path) -> IndexInfo | None:
+        return next((view.live for view in self.catalog.views() if view.root == root), None)
 
     # ------------------------------------------------------------------- upkeep
 

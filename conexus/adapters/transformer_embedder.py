@@ -60,8 +60,8 @@ class TransformerEmbedder:
 
     @property
     def name(self) -> str:
-        """Name of the model's folder."""
-        return self._folder.name
+        """The model's folder, by which a later run finds it again."""
+        return str(self._folder)
 
     @property
     def fingerprint(self) -> str:

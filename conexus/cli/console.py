@@ -48,7 +48,7 @@ def prepare_streams() -> None:
 
 
 def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Write a byte of a name as it is, and a character that the encoding lacks as ``\\u2026``."""
+    """Write a byte of a name as it is, and of a character that the encoding lacks its number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     code = ord(error.object[error.start])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,16 +62,17 @@ def index(
         if dry_run:
             _show_estimate(session.service.estimate(root), as_json=as_json, verbose=verbose)
             return
-        report = run_index(session, root, quiet=quiet or as_json)
-        if name:
-            session.service.rename(report.repo, name, USER)
-            report = dataclasses.replace(report, name=name)
-        if not quiet:
-            _show_report(report, as_json=as_json, verbose=verbose)
-        if report.cancelled:
-            raise Cancelled("stopped before the end", hint="run the same command again to go on from here")
-        if watch:
-            _watch(session, root, quiet=quiet)
+        with cancel_on_interrupt() as asked:
+            report = run_index(session, root, asked, quiet=quiet or as_json)
+            if name:
+                session.service.rename(report.repo, name, USER)
+                report = dataclasses.replace(report, name=name)
+            if not quiet:
+                _show_report(report, as_json=as_json, verbose=verbose)
+            if report.cancelled:
+                raise Cancelled("stopped before the end", hint="run the same command again to go on from here")
+            if watch:
+                _watch(session, root, asked, quiet=quiet)
 
 
 def prepared(checkout: Checkout, model: str = "") -> Session:
@@ -91,34 +93,35 @@ def indexed_root(session: Session, checkout: Checkout) -> Checkout:
     return checkout_at(view.root, force=True)
 
 
-def run_index(session: Session, checkout: Checkout, *, quiet: bool) -> IndexReport:
-    """Index with progress on stderr."""
+def run_index(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet: bool) -> IndexReport:
+    """Index with progress on stderr, until ``asked`` is not empty."""
     display = ProgressDisplay(quiet=quiet)
-    with cancel_on_interrupt() as asked:
-        try:
-            return session.service.index(checkout, USER, display, lambda: bool(asked))
-        finally:
-            display.close()
+    try:
+        return session.service.index(checkout, USER, display, lambda: bool(asked))
+    finally:
+        display.close()
 
 
-def _watch(session: Session, checkout: Checkout, *, quiet: bool) -> None:
-    """Follow changes until Ctrl-C. What passes by itself, as another process at the index, is told and outlived."""
+def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet: bool) -> None:
+    """Follow changes until ``asked`` is not empty.
+
+    What passes by itself, as another process at the index, is told and outlived.
+    """
     from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
 
     announced = quiet
-    with cancel_on_interrupt() as asked:
-        for _ in changes(checkout.root, lambda: bool(asked)):
-            if not announced:
-                console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
-                announced = True
-            try:
-                report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
-            except StoreError as error:
-                console.fail(error)
-                continue
-            touched = report.files_indexed + report.files_deleted
-            if touched and not quiet:
-                console.err(f"updated {touched:,} files in {console.duration(report.elapsed_ms / 1000)}")
+    for _ in changes(checkout.root, lambda: bool(asked), session.app.data_dir):
+        if not announced:
+            console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
+            announced = True
+        try:
+            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
+        except StoreError as error:
+            console.fail(error)
+            continue
+        touched = report.files_indexed + report.files_deleted
+        if touched and not quiet:
+            console.err(f"updated {touched:,} files in {console.duration(report.elapsed_ms / 1000)}")
 
 
 def _show_estimate(estimate: IndexEstimate, *, as_json: bool, verbose: bool) -> None:

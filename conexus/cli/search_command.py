@@ -9,6 +9,7 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
+from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
 from conexus.cli.session import USER, Session, checkout_at, open_session
 from conexus.errors import Cancelled, ConfigError
@@ -27,14 +28,22 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for: a question, or a name.")],
     path: Annotated[Path | None, typer.Argument(help="Search only below this folder.")] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most results.", show_default="search.limit")] = 0,
-    repo: Annotated[list[str] | None, typer.Option("--repo", "-r", help="Search this repository; repeatable.")] = None,
+    repo: Annotated[
+        list[str] | None, typer.Option("--repo", "-r", metavar="NAME", help="Search this repository; repeatable.")
+    ] = None,
     all_repos: Annotated[bool, typer.Option("--all", help="Search every indexed repository.")] = False,
-    lang: Annotated[list[str] | None, typer.Option("--lang", "-l", help="Only this language; repeatable.")] = None,
+    lang: Annotated[
+        list[str] | None, typer.Option("--lang", "-l", metavar="LANGUAGE", help="Only this language; repeatable.")
+    ] = None,
     glob: Annotated[
-        list[str] | None, typer.Option("--path", "-p", help="Only files that fit, as 'src/**' or '*.py'; repeatable.")
+        list[str] | None,
+        typer.Option("--path", "-p", metavar="GLOB", help="Only files that fit, as 'src/**' or '*.py'; repeatable."),
     ] = None,
     kind: Annotated[
-        list[SymbolKind] | None, typer.Option("--kind", "-k", help="Only where this is defined; repeatable.")
+        list[SymbolKind] | None,
+        typer.Option(
+            "--kind", "-k", metavar="KIND", help="Only where one is defined: function, class, section, …; repeatable."
+        ),
     ] = None,
     tests: Annotated[bool | None, typer.Option("--tests/--no-tests", help="Whether tests may be found.")] = None,
     output: Annotated[
@@ -99,7 +108,8 @@ def _scope(
         if view is None:
             checkout_at(path or Path())  # refuses a home folder, which --force alone may index
             console.err(f"{console.one_line(str(root.root))} is not indexed yet: indexing it first")
-        report = run_index(session, root, quiet=False)
+        with cancel_on_interrupt() as asked:
+            report = run_index(session, root, asked, quiet=False)
         if report.cancelled:
             raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
     below = (path.expanduser().resolve() if path else root.root).relative_to(root.root).as_posix()

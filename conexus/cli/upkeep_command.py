@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
 from conexus.cli.session import USER, checkout_at, open_session, view_for
 from conexus.errors import SourceError
+from conexus.types import Verdict
 
 EXIT_FOUND = 1
 
@@ -69,21 +71,38 @@ def why(
         conexus why build/output.js
     """
     absolute = Path.cwd() / file.expanduser()
-    folder = next((parent for parent in absolute.parents if parent.is_dir()), None)
+    inside_git = next((parent for parent in absolute.parents if parent.name == ".git"), None)
+    folder = next((parent for parent in (inside_git or absolute).parents if parent.is_dir()), None)
     if folder is None:
         raise SourceError(f"there is no folder for {str(file)!r}")
     checkout = checkout_at(folder, force=True)
     with prepared(checkout) as session:
         root = indexed_root(session, checkout)
         resolved = absolute.parent.resolve() / absolute.name
-        if not resolved.is_relative_to(root.root):
-            raise SourceError(f"{str(file)!r} is outside of {root.root}")
-        verdict = session.service.explain(root, resolved.relative_to(root.root).as_posix())
+        if not resolved.is_relative_to(root.root) or resolved == root.root:
+            raise SourceError(f"{str(file)!r} is no file inside of {root.root}")
+        is_folder = resolved.is_dir() and not resolved.is_symlink()
+        path = resolved.relative_to(root.root).as_posix() + ("/" if is_folder else "")
+        verdict = session.service.explain(root, path)
+        is_read = session.service.has_read(root, path)
+    exists = os.path.lexists(resolved)
     if as_json:
-        console.out(json.dumps({"schema": "conexus.why/1", **dataclasses.asdict(verdict)}, indent=2))
+        state = {"exists": exists, "indexed": verdict.included and is_read}
+        console.out(json.dumps({"schema": "conexus.why/1", **dataclasses.asdict(verdict), **state}, indent=2))
         return
-    what = "is indexed" if verdict.included else f"is not indexed ({verdict.reason})"
+    what = _standing(verdict, exists=exists, is_read=is_read)
     console.out(f"{console.one_line(verdict.path)} {what}: {console.one_line(verdict.rule)}")
+
+
+def _standing(verdict: Verdict, *, exists: bool, is_read: bool) -> str:
+    """Say what becomes of a path, the rule aside."""
+    if not exists:
+        return "does not exist; it would be indexed" if verdict.included else f"does not exist ({verdict.reason})"
+    if not verdict.included:
+        return f"is not indexed ({verdict.reason})"
+    if verdict.path.endswith("/"):
+        return "is a folder that is looked into"
+    return "is indexed" if is_read else "would be indexed by the next run of `conexus index`"
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
