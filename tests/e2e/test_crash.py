@@ -1,0 +1,257 @@
+"""Indexing that is killed, or that fills the disk, at any moment: nothing is lost, and the next run ends the same.
+
+``CONEXUS_KILLS`` says how often to kill; ``CONEXUS_SEED`` repeats the moments of an earlier run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from program import (
+    ERROR,
+    FOUND,
+    INCOMPLETE,
+    NOTHING,
+    Program,
+    commit,
+    finish,
+    functions,
+    wait_for_workers,
+    wait_until_gone,
+    write,
+)
+
+KILLS = int(os.environ.get("CONEXUS_KILLS", "8"))
+SEED = int(os.environ.get("CONEXUS_SEED", "0")) or int(time.time())
+# Small chunks, so that a small tree makes several batches; no reserve of disk space unless a test is about it.
+SETTINGS = {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "200", "CONEXUS_STORE_MIN_FREE_MB": "0"}
+FILES, FUNCTIONS = 60, 75
+QUESTION = "step 5 of module_7"
+
+
+def fill(root: Path) -> None:
+    """A tree as it is first indexed."""
+    write(root, {f"src/part_{n % 7}/module_{n}.py": functions(f"module_{n}", FUNCTIONS) for n in range(FILES)})
+    commit(root, "https://example.org/team/crash.git")
+
+
+def change(root: Path) -> None:
+    """Edit half of the files, delete some, move some, add some."""
+    for number, path in enumerate(sorted(root.rglob("module_*.py"))):
+        if number % 2:
+            path.write_text(path.read_text().replace("Step", "Changed step", 40))
+        elif number % 10 == 0:
+            path.unlink()
+        elif number % 10 == 2:
+            path.rename(path.with_name(f"moved_{number}.py"))
+    write(root, {f"new/module_{n}.py": functions(f"new_{n}", FUNCTIONS) for n in range(FILES, FILES + 10)})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tree, a data folder that is behind it, and what an uninterrupted run makes of it."""
+
+    root: Path
+    old: Path
+    expected: frozenset[tuple[bytes, str, int]]
+    took_s: dict[bool, float]
+    """How long a run takes that starts from nothing, or (true) from the old data."""
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """One tree for all kills."""
+    folder = tmp_path_factory.mktemp("crash")
+    root = folder / "tree"
+    program = Program(folder / "reference", settings=SETTINGS)
+    fill(root)
+    program.ok("index", root)
+    old = folder / "old"
+    shutil.copytree(program.data, old)
+    change(root)
+    took_s = {}
+    for again in (True, False):
+        if not again:
+            shutil.rmtree(program.data)
+        started = time.monotonic()
+        program.ok("index", root)
+        took_s[again] = time.monotonic() - started
+    return Case(root, old, frozenset(program.content()), took_s)
+
+
+def check_after(program: Program, case: Case) -> None:
+    """What must hold after a run that ended in any way: it opens, it is completed, it is as if nothing happened."""
+    found = program.run("search", QUESTION, case.root)
+    assert found.code in {FOUND, NOTHING, INCOMPLETE}, found.text
+    assert "error:" not in found.text
+    program.ok("index", case.root)
+    verified = program.ok("verify")
+    assert "all as written" in verified.out
+    assert program.content() == case.expected
+    found = program.ok("search", QUESTION, case.root, "--json")
+    assert found.json["complete"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first index", "re-index"])
+def test_killed_at_random_moments_ends_with_the_same_index(case: Case, tmp_path: Path, again: bool) -> None:
+    """After kill -9 of the whole group the next search opens, and the next run ends as an uninterrupted one."""
+    moments = random.Random(SEED + again)  # noqa: S311 -- moments, no secrets
+    in_time = 0
+    for kill in range(KILLS // 2):
+        program = Program(tmp_path / str(kill), settings=SETTINGS)
+        if again:
+            shutil.copytree(case.old, program.data)
+        for _ in range(moments.choice((1, 1, 2))):
+            wait_s = moments.uniform(0, case.took_s[again])
+            running = program.start("index", case.root)
+            time.sleep(wait_s)
+            in_time += running.poll() is None
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+        try:
+            check_after(program, case)
+        except AssertionError as exc:
+            exc.add_note(f"seed {SEED}, kill {kill} after {wait_s:.3f} s; data in {program.data}")
+            raise
+        shutil.rmtree(program.folder)
+        sys.stdout.write(f"{kill + 1} of {KILLS // 2} {'again' if again else 'first'}: after {wait_s:.3f} s\n")
+    assert in_time, "no kill came before the end of a run"
+
+
+def test_children_do_not_survive_their_parent(program: Program, case: Case) -> None:
+    """Parsing processes end when the program that started them is killed."""
+    program.settings.update(SETTINGS)
+    running = program.start("index", case.root)
+    workers = wait_for_workers(running)
+    running.kill()
+    running.communicate()
+    assert not wait_until_gone(workers)
+
+
+def test_a_killed_child_costs_no_file(program: Program, case: Case) -> None:
+    """Parsing processes that the system kills are replaced, and their files are read again."""
+    program.settings.update(SETTINGS)
+    running = program.start("index", case.root)
+    for worker in wait_for_workers(running):
+        os.kill(worker, signal.SIGKILL)
+    ended = finish(running)
+    assert ended.code == FOUND, ended.text
+    assert program.content() == case.expected
+
+
+# ------------------------------------------------------------------------------- a full disk
+
+
+@dataclass
+class SmallDisk:
+    """A file system in memory that only commands started through it see."""
+
+    holder: subprocess.Popen[bytes]
+    folder: Path
+
+    def before(self) -> tuple[str, ...]:
+        """What starts a command inside."""
+        user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
+        return ("nsenter", f"--target={self.holder.pid}", "--mount", *user, f"--wdns={self.folder}")
+
+    def resize(self, megabytes: float) -> None:
+        """Make the disk larger or smaller."""
+        size = f"remount,size={int(megabytes * 1024)}k"
+        subprocess.run([*self.before(), "mount", "-o", size, str(self.folder)], check=True)
+
+    @property
+    def seen_from_here(self) -> Path:
+        """The same folder for processes outside."""
+        return Path(f"/proc/{self.holder.pid}/root{self.folder}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    user = () if os.geteuid() == 0 else ("--map-root-user",)
+    script = 'mount -t tmpfs -o size=16m conexus-test "$0" && echo ready && exec sleep 3600'
+    holder = subprocess.Popen(["unshare", "--mount", *user, "sh", "-c", script, folder], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"ready\n", "this machine lets nobody mount a small disk"
+    yield SmallDisk(holder, folder)
+    holder.kill()
+    holder.communicate()
+
+
+class ProgramOnSmallDisk(Program):
+    """The program with its data on a small disk."""
+
+    def __init__(self, disk: SmallDisk, folder: Path, settings: dict[str, str]) -> None:
+        super().__init__(folder, settings=settings, before=disk.before())
+        self.settings = {**settings, "CONEXUS_HOME": str(disk.folder / "data")}
+        self._disk = disk
+
+    def taken_out(self) -> Program:
+        """The program with a copy of the data: SQLite does not find the way into another's file systems."""
+        copy = Program(self.folder / "copy")
+        shutil.rmtree(copy.data, ignore_errors=True)
+        shutil.copytree(self._disk.seen_from_here / "data", copy.data)
+        return copy
+
+    def content(self) -> set[tuple[bytes, str, int]]:
+        """See :meth:`Program.content`."""
+        return self.taken_out().content()
+
+
+def test_a_disk_that_runs_low_stops_the_run_cleanly(small_disk: SmallDisk, tmp_path: Path, case: Case) -> None:
+    """Below the reserve indexing stops with a clear error; what is done is kept, and goes on when there is space."""
+    program = ProgramOnSmallDisk(small_disk, tmp_path / "program", {**SETTINGS, "CONEXUS_STORE_MIN_FREE_MB": "60"})
+    ended = program.run("index", case.root)
+    assert ended.code == ERROR
+    assert "disk space" in ended.err
+    assert "hint: free some space" in ended.err
+    small_disk.resize(72)
+    ended = program.run("index", case.root)
+    assert ended.code == ERROR, ended
+    assert "disk space" in ended.err
+    assert program.taken_out().files(), "the first batch is kept"
+    found = program.run("search", QUESTION, case.root)
+    assert found.code == INCOMPLETE
+    small_disk.resize(512)
+    check_after(program, case)
+
+
+def test_no_reserve_is_a_small_reserve(small_disk: SmallDisk, tmp_path: Path, case: Case) -> None:
+    """The vector engine dies on a full disk, so that some space is kept whatever the setting says."""
+    program = ProgramOnSmallDisk(small_disk, tmp_path / "program", SETTINGS)
+    ended = program.run("index", case.root)
+    assert ended.code == ERROR, ended
+    assert "disk space" in ended.err
+    small_disk.resize(512)
+    check_after(program, case)
+
+
+@pytest.mark.parametrize("left_kb", [0, 1_000, 8_000])
+def test_a_disk_that_others_fill_loses_nothing(small_disk: SmallDisk, tmp_path: Path, case: Case, left_kb: int) -> None:
+    """However a run ends that finds the disk full all of a sudden, with space it ends as on an empty disk."""
+    small_disk.resize(100)
+    program = ProgramOnSmallDisk(small_disk, tmp_path / "program", SETTINGS)
+    running = program.start("index", case.root)
+    wait_for_workers(running)
+    ballast = small_disk.seen_from_here / "ballast"
+    with ballast.open("wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(ballast.parent).free - left_kb * 1024)
+    ended = finish(running)
+    assert ended.code in {ERROR, -signal.SIGBUS}, ended
+    assert ended.code != ERROR or "error:" in ended.err
+    ballast.unlink()
+    check_after(program, case)
