@@ -41,6 +41,8 @@ _TAG_WORDS = {
     FileTag.DOCS: frozenset({"doc", "document", "readm", "guid"}),
     FileTag.CONFIG: frozenset({"config", "configur", "set", "ci", "workflow"}),
 }
+_PROSE = frozenset({"markdown", "restructuredtext", "asciidoc", "latex", "text"})
+_PROSE_FACTOR = 0.7  # says in words like the question's what the code then does: the code is the answer
 _DATA_FACTOR = 0.75  # translations, fixtures, settings: rarely what a question about code is after
 _DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
 _DECLARATION_FACTOR = 0.8  # says that a thing is there, not what it does
@@ -184,6 +186,8 @@ def _definition(query: Query, match: SymbolMatch) -> _Share:
 def _penalties(stored: StoredChunk, asked: frozenset[str]) -> list[tuple[str, float]]:
     chunk = stored.chunk
     found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if not _TAG_WORDS[tag] & asked]
+    if chunk.language in _PROSE and not _TAG_WORDS[FileTag.DOCS] & asked:
+        found = [("prose", _PROSE_FACTOR), *((name, share) for name, share in found if name != FileTag.DOCS)]
     language = BY_NAME.get(chunk.language or "")
     if language is not None and language.is_data:
         found.append(("data", _DATA_FACTOR))
