@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 REFERENCES_MARK = ";; references"
 """The line of a query file above which stand definitions, and below which references and imports."""
+_DEEP = {
+    "markdown": re.compile(rb"^(?=[ \t]*\S)(?:[ \t>]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t])){200}", re.MULTILINE),
+    "yaml": re.compile(rb"^(?=[ \t]*\S)(?:[ \t]|[-?:](?=[ \t])|[&!][^\s]*(?=[ \t])){200}", re.MULTILINE),
+}
 _ASCII = bytes(range(128)) + b"x" * 128
 
 
@@ -52,6 +57,16 @@ def grammar_of(language: str) -> Grammar:
         above, _, below = text.partition(REFERENCES_MARK)
         definitions, references = f"{definitions}\n{above}", f"{references}\n{below}"
     return Grammar(Parser(binding), _query(binding, definitions), _query(binding, references))
+
+
+def is_too_deep(language: str, source: bytes) -> bool:
+    """Whether a text nests blocks so deep that its grammar would write beyond its buffer.
+
+    The scanners of Markdown and YAML keep what is open in 1,024 bytes and do not check: some 250
+    quotations, lists or indentations, each at least a column wide, crash the process or corrupt it.
+    """
+    pattern = _DEEP.get(language)
+    return pattern is not None and pattern.search(source) is not None
 
 
 def parsed(language: str, parser: Parser, source: bytes) -> Tree:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
-from conexus.parsing.grammars import grammar_of, parsed
+from conexus.parsing.grammars import grammar_of, is_too_deep, parsed
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.parsing.outline import outlined
 from conexus.parsing.positions import LineTable
@@ -95,7 +95,7 @@ def _read_cell(cell: _Cell, language: str, max_bytes: int) -> tuple[tuple[TextCh
     code, lines = cell.text, cell.lines
     if cell.kind == "code" and code.startswith(b"%%") and not code.startswith(_PYTHON_MAGICS):
         language = ""
-    if not language or cell.kind == "raw":
+    if not language or cell.kind == "raw" or is_too_deep(language, code):
         return chunk_lines(code, lines, max_bytes), Extraction((), (), ())
     if language == "python":
         code = _MAGIC.sub(rb"\1#", code)  # of the same length, so that positions hold

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
 from conexus.parsing.embedded import parse_embedded
-from conexus.parsing.grammars import grammar_of, parsed
+from conexus.parsing.grammars import grammar_of, is_too_deep, parsed
 from conexus.parsing.languages import Language
 from conexus.parsing.notebooks import read_notebook
 from conexus.parsing.outline import outlined
@@ -34,6 +34,9 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
     if language is None or not language.grammar or not use_tree:
         mode = ParseMode.LINES if use_tree else ParseMode.FALLBACK
         return ParsedFile(name, "utf-8", mode, chunk_lines(source, lines, max_chunk))
+    if is_too_deep(language.name, source):
+        chunks = chunk_lines(source, lines, max_chunk)
+        return ParsedFile(name, "utf-8", ParseMode.FALLBACK, chunks, note="blocks nested too deep for the grammar")
     grammar = grammar_of(language.name)
     root = parsed(language.name, grammar.parser, source).root_node
     if language.name == "notebook" and (notebook := read_notebook(source, root, lines, max_chunk)).chunks:

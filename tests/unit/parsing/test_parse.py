@@ -151,6 +151,35 @@ def test_characters_beyond_ascii_do_not_crash_markdown() -> None:
         assert "".join(chunk.text for chunk in parsed(text, "markdown").chunks) == text
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("markdown", "> " * 300 + "x"),
+        ("markdown", ">" * 5_000 + "x"),
+        ("markdown", "> " * 20_000),
+        ("markdown", "\n".join("  " * depth + "- a" for depth in range(700))),
+        ("markdown", "1. " * 300 + "x"),
+        ("yaml", "- " * 20_000 + "x"),
+        ("yaml", "? " * 300 + "x"),
+        ("yaml", "\n".join(" " * depth + "a:" for depth in range(1500))),
+    ],
+)
+def test_blocks_nested_too_deep_are_cut_by_lines(language: str, text: str) -> None:
+    """Text on which the grammar would overrun its buffer never reaches it."""
+    result = parsed(text, language)
+    assert (result.mode, bool(result.note)) == (ParseMode.FALLBACK, True)
+    assert "".join(chunk.text for chunk in result.chunks) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("markdown", "- " * 90 + "x\n\n" + "-" * 900 + "\n"), ("markdown", " " * 900), ("yaml", "a: " + "b - c: " * 300)],
+)
+def test_long_lines_are_not_deep(language: str, text: str) -> None:
+    """Rulers, blank lines and long values are read as ever."""
+    assert parsed(text, language).mode is ParseMode.TREE
+
+
 def test_a_section_of_some_size_begins_a_chunk() -> None:
     """Chunks of a document begin at headings, so that none says two things."""
     sections = [f"{'#' * level} Part {number}\n\n{'Words of it. ' * 40}\n" for number, level in enumerate([1, 2, 2, 1])]
