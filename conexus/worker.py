@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import resource
 import signal
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 from conexus import lexical
 from conexus.adapters.regular_files import read_inside, stat_inside
 from conexus.adapters.worker_wire import (
+    READY,
     Batch,
     WorkerSetup,
     pack_result,
@@ -128,11 +130,12 @@ class FileProcessor:
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=use_tree)
         except _PARSE_FAILED as exc:
             note = f"the parser failed: {type(exc).__name__}"
+            if isinstance(exc, MemoryError):
+                note = f"parsing took more than {self._setup.parse_memory_mb} MB of memory"
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=False)
         finally:
             _limit_cpu(0.0)
-        if parsed.mode is not ParseMode.FALLBACK:
-            note = ""
+        note = note or parsed.note if parsed.mode is ParseMode.FALLBACK else ""
         return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
@@ -179,10 +182,15 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
     setup = unpack_setup(payload)
     processor = FileProcessor(setup, embedder_of(setup))
     _limit_memory(setup.parse_memory_mb)
+    write_frame(answers, READY)
     while (payload := read_frame(requests)) is not None:
         batch = unpack_batch(payload)
         for job in batch.jobs:
-            write_frame(answers, pack_result(processor.process(job, batch)))
+            try:
+                payload = pack_result(processor.process(job, batch))
+            except MemoryError:
+                os.abort()  # so that the caller knows why
+            write_frame(answers, payload)
 
 
 def _embedder_of(setup: WorkerSetup) -> Embedder | None:
@@ -198,7 +206,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     gc.set_threshold(_GC_OBJECTS)
-    serve(sys.stdin.buffer, sys.stdout.buffer, _embedder_of)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a grammar that prints must not spoil the answers
+        serve(sys.stdin.buffer, answers, _embedder_of)
 
 
 if __name__ == "__main__":

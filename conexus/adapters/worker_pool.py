@@ -4,21 +4,29 @@ A child runs :mod:`conexus.worker`: it reads a file, parses and encodes it, and 
 frame. It has a limit of CPU time and of memory, and a parser that runs away takes only the child
 with it. The files whose results are still out then go to a new child one at a time, so that the
 culprit shows itself; it is tried once more without its grammar, and reported.
+
+A child says when it is ready. One that ends before costs no file its grammar, and after a few of
+those in a row it is the program that is at fault.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, BinaryIO, cast
 
+from msgpack import UnpackException
+
 from conexus.adapters.worker_wire import (
+    READY,
     Batch,
     WorkerSetup,
     pack_batch,
@@ -35,8 +43,11 @@ _BATCH_FILES = 64
 _BATCH_PATH_BYTES = 6_000  # a frame must fit into a pipe's buffer, or both ends could wait for each other
 _BATCHES_AHEAD = 2  # queued for each child, so that it never waits for us
 _FRAMES_AHEAD = 64  # results that wait for us; a child blocks beyond, which bounds memory
-_STALL_S = 120.0  # a child that has been silent so long is stuck on the file system
+_STALL_S = 120.0  # children that have been silent so long are stuck on the file system
+_EXIT_S = 0.5  # a child that ends closes its pipes last, so that there is nothing left to wait for
 _CLOSE_S = 2.0
+_FAILED_STARTS = 3  # in a row; fewer may be chance, as when another program took all memory
+_FAILURES = (10, 3)  # in a row, with no file done, and so many more a child: a file costs each of them three
 
 
 @dataclass(eq=False)
@@ -46,6 +57,24 @@ class _Child:
     """Batches sent and not finished."""
     left: dict[str, ParseJob] = field(default_factory=dict)
     """Jobs sent whose results are out, in order, by path."""
+    ready: bool = False
+    fault: str = ""
+    """Why we killed it."""
+
+    def kill(self, fault: str) -> None:
+        """End it; its reader tells when it is gone."""
+        self.fault = fault
+        self.process.kill()
+
+    def bury(self) -> int:
+        """Make sure that it is gone, and return its exit code."""
+        with suppress(OSError):  # what it never read is lost
+            _pipe(self.process.stdin).close()
+        for wait_s in (_EXIT_S, _CLOSE_S):
+            with suppress(subprocess.TimeoutExpired):
+                return self.process.wait(wait_s)
+            self.process.kill()  # it closed its end of the pipe, and lives
+        return -signal.SIGKILL  # it hangs in the kernel, and goes when that lets it
 
 
 @dataclass(eq=False)
@@ -56,56 +85,82 @@ class WorkerPool:
     """Program that runs :func:`conexus.worker.main`."""
     setup: WorkerSetup
     size: int
+    stall_s: float = _STALL_S
+    """When no child has said anything for so long, those that should have are killed."""
     _children: list[_Child] = field(default_factory=list)
     _results: queue.Queue[tuple[_Child, bytes | None]] = field(
         default_factory=lambda: queue.Queue(maxsize=_FRAMES_AHEAD)
     )
+    _readers: list[threading.Thread] = field(default_factory=list)
+    _failed_starts: int = 0
+    _failures: int = 0
     _closed: bool = False
 
     def run(self, jobs: Sequence[ParseJob]) -> Iterator[FileResult]:
         """Yield one result a job, as they come.
 
         Raises:
-            StoreError: No child process can be started.
+            StoreError: No child process can be started, or all of them fail.
         """
         todo = deque(_batches(jobs, self.size))
         left = len(jobs)
         while left:
             self._feed(todo)
-            try:
-                child, frame = self._results.get(timeout=_STALL_S)
-            except queue.Empty:
-                for stuck in [child for child in self._children if child.left]:
-                    stuck.process.kill()
-                continue
-            if frame is None:
-                outcome = self._bury(child, todo)
-                if outcome is not None:
-                    left -= 1
-                    yield outcome
-                continue
-            result = unpack_result(frame)
-            if child.left.pop(result.stat.path, None) is None:
-                continue
-            while child.waiting and not any(job.stat.path in child.left for job in child.waiting[0].jobs):
-                child.waiting.popleft()
-            left -= 1
-            yield result
+            result = self._next(todo)
+            if result is not None:
+                left -= 1
+                yield result
 
     def close(self) -> None:
         """End the processes. Idempotent."""
         self._closed = True
         children, self._children = self._children, []
         for child in children:
-            with suppress(OSError):
-                _pipe(child.process.stdin).close()
             child.process.kill()
         for child in children:
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(_CLOSE_S)
-        with suppress(queue.Empty):  # let reader threads that wait for room go
-            while True:
-                self._results.get_nowait()
+            child.bury()
+        readers, self._readers = self._readers, []
+        until = time.monotonic() + _CLOSE_S
+        while any(reader.is_alive() for reader in readers) and time.monotonic() < until:
+            with suppress(queue.Empty):  # a reader may wait for room
+                self._results.get(timeout=0.01)
+
+    def _next(self, todo: deque[Batch]) -> FileResult | None:
+        """Wait for the next thing that a child has to say; return it where it is a result that is out."""
+        try:
+            child, frame = self._results.get(timeout=self.stall_s)
+        except queue.Empty:
+            return self._end_stuck(todo)
+        if child not in self._children or (frame is not None and child.fault):
+            return None  # given up already
+        if frame is None:
+            return self._bury(child, todo)
+        if frame == READY:
+            child.ready, self._failed_starts = True, 0
+            return None
+        return self._accept(child, frame)
+
+    def _accept(self, child: _Child, frame: bytes) -> FileResult | None:
+        """Cross a result off; nothing where it is none, or none that is out."""
+        try:
+            result = unpack_result(frame)
+        except (ValueError, TypeError, LookupError, AttributeError, UnpackException):
+            child.kill("the parser gave an answer that makes no sense")
+            return None
+        if child.left.pop(result.stat.path, None) is None:
+            return None
+        while child.waiting and not any(job.stat.path in child.left for job in child.waiting[0].jobs):
+            child.waiting.popleft()
+        child.ready, self._failures = True, 0
+        return result
+
+    def _end_stuck(self, todo: deque[Batch]) -> FileResult | None:
+        """Kill the children that owe results. One that cannot be killed is given up."""
+        for child in [child for child in self._children if child.left]:
+            if child.fault:
+                return self._bury(child, todo)
+            child.kill(f"parsing gave no sign of life for {self.stall_s:g} s")
+        return None
 
     def _feed(self, todo: deque[Batch]) -> None:
         if todo and len(self._children) < self.size:
@@ -135,34 +190,47 @@ class WorkerPool:
         with suppress(OSError):
             write_frame(_pipe(process.stdin), pack_setup(self.setup))
         reader = threading.Thread(target=_read, args=(child, self._results, lambda: self._closed), daemon=True)
+        self._readers = [old for old in self._readers if old.is_alive()] + [reader]
         reader.start()
         return child
 
     def _bury(self, child: _Child, todo: deque[Batch]) -> FileResult | None:
         """Put a dead child's jobs back; return the result of one that can be tried no more."""
         self._children.remove(child)
-        code = child.process.wait()
-        cause = _cause(code, self.setup)
-        batches = list(child.waiting)
-        first = batches[0] if batches else None
-        given_up: FileResult | None = None
-        for batch in reversed(batches):
-            for job in reversed(batch.jobs):
-                if job.stat.path not in child.left:
-                    continue
-                if batch is not first or len(batch.jobs) > 1:
-                    todo.appendleft(Batch((job,), batch.use_tree, batch.note))
-                elif batch.use_tree:
-                    todo.appendleft(Batch((job,), use_tree=False, note=cause))
-                else:
-                    given_up = FileResult(
-                        job.stat, 0, ReadOutcome.SKIPPED, ContentHash(""), SkipReason.UNREADABLE, cause
-                    )
-        if not batches and code and todo:
+        code = child.bury()
+        if not child.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _FAILED_STARTS:
+                raise StoreError(
+                    f"parsing processes do not start: {child.fault or f'they end at once with code {code}'}",
+                    hint="run `conexus doctor` to find out why",
+                )
+            todo.extendleft(reversed(child.waiting))
+            return None
+        cause = child.fault or _cause(code, self.setup)
+        self._failures += 1
+        if self._failures > _FAILURES[0] + _FAILURES[1] * self.size:
             raise StoreError(
-                f"the parsing process ended at once with code {code}", hint="run `conexus doctor` to find out why"
+                f"parsing processes fail on every file: {cause}", hint="run `conexus doctor` to find out why"
             )
-        return given_up
+        return _put_back(child, todo, cause)
+
+
+def _put_back(child: _Child, todo: deque[Batch], cause: str) -> FileResult | None:
+    """Have the files that a child left tried one by one; return the result of one that can be tried no more."""
+    given_up: FileResult | None = None
+    batches = list(child.waiting)
+    for batch in reversed(batches):
+        for job in reversed(batch.jobs):
+            if job.stat.path not in child.left:
+                continue
+            if batch is not batches[0] or len(batch.jobs) > 1:
+                todo.appendleft(Batch((job,), batch.use_tree, batch.note))
+            elif batch.use_tree:
+                todo.appendleft(Batch((job,), use_tree=False, note=cause))
+            else:
+                given_up = FileResult(job.stat, 0, ReadOutcome.SKIPPED, ContentHash(""), SkipReason.UNREADABLE, cause)
+    return given_up
 
 
 def _alone(child: _Child) -> bool:
@@ -183,32 +251,35 @@ def _batches(jobs: Sequence[ParseJob], children: int) -> Iterator[Batch]:
             batch, size, path_bytes = [], 0, 0
         batch.append(job)
         size += job.stat.size_bytes
-        path_bytes += len(job.stat.path)
+        path_bytes += len(os.fsencode(job.stat.path))
     if batch:
         yield Batch(tuple(batch))
 
 
 def _read(child: _Child, results: queue.Queue[tuple[_Child, bytes | None]], is_closed: Callable[[], bool]) -> None:
     """Hand on a child's frames until it ends."""
-    stream = _pipe(child.process.stdout)
-    while not is_closed():
-        try:
-            frame = read_frame(stream)
-        except (OSError, ValueError):
-            frame = None
-        while not is_closed():
-            with suppress(queue.Full):
-                results.put((child, frame), timeout=0.5)
-                break
-        if frame is None:
-            return
+    with _pipe(child.process.stdout) as stream:
+        frame: bytes | None = READY
+        while frame is not None and not is_closed():
+            try:
+                frame = read_frame(stream)
+            except (OSError, ValueError):
+                frame = None
+            while not is_closed():
+                with suppress(queue.Full):
+                    results.put((child, frame), timeout=0.5)
+                    break
 
 
 def _cause(code: int, setup: WorkerSetup) -> str:
     if -code == signal.SIGPROF:
         return f"parsing took more than {setup.parse_timeout_s:g} s"
-    if -code in {signal.SIGABRT, signal.SIGKILL}:
+    if -code == signal.SIGABRT:  # what a parser does that gets no more memory
         return f"parsing took more than {setup.parse_memory_mb} MB of memory"
+    if -code == signal.SIGKILL:
+        return "the parser was killed, perhaps because the system ran out of memory"
+    if -code == signal.SIGSEGV:
+        return f"the parser crashed, or wanted more than {setup.parse_memory_mb} MB of memory"
     return f"the parser crashed (code {code})"
 
 

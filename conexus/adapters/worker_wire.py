@@ -34,6 +34,8 @@ from conexus.types import (
 
 _LENGTH = struct.Struct("<I")
 _MAX_FRAME_BYTES = 1 << 30
+READY = b""
+"""The frame that a parsing process sends before its first result."""
 
 
 @dataclass(frozen=True, slots=True)
