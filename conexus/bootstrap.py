@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from conexus.types import Checkout, IndexedView, IndexInfo
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
 
 MEMORY = ":memory:"
+_CATALOG = "catalog.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
 _BYTES_A_WORKER = 400_000  # a further process costs 0.15 s to start, in which the first parses about as much
@@ -68,7 +70,7 @@ def build(
     data_dir = None if in_memory else config_files.data_dir(config)
     if data_dir is not None:
         _make_private(data_dir)
-    catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / "catalog.sqlite"))
+    catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / _CATALOG))
     store = SharedStore(_store(config, data_dir))
     home = Path.home()
 
@@ -105,6 +107,28 @@ def build(
         keep_open=keep_open,
     )
     return Application(config, data_dir, service)
+
+
+def discard_catalog(config: Config) -> Path:
+    """Set a catalog that cannot be trusted aside, and delete the vectors, which mean nothing without it.
+
+    Returns:
+        Where the old catalog is kept.
+
+    Raises:
+        StoreError: The data folder cannot be written.
+    """
+    data_dir = config_files.data_dir(config)
+    catalog, kept = data_dir / _CATALOG, data_dir / f"{_CATALOG}.damaged"
+    try:
+        for name in (f"{_CATALOG}-wal", f"{_CATALOG}-shm"):
+            (data_dir / name).unlink(missing_ok=True)
+        catalog.replace(kept)
+        for vectors in (data_dir / "vectors").glob("*"):
+            shutil.rmtree(vectors)
+    except OSError as exc:
+        raise StoreError(f"the data folder {data_dir} cannot be mended: {exc.strerror}") from exc
+    return kept
 
 
 def with_model(config: Config, model: str) -> Config:
@@ -214,4 +238,4 @@ def _make_private(folder: Path) -> None:
         ) from exc
 
 
-__all__ = ["Application", "build", "embedder", "with_model"]
+__all__ = ["Application", "build", "discard_catalog", "embedder", "with_model"]

@@ -7,6 +7,7 @@ finished. Of every other command: 0, or 2 on an error, or 1 where a check found 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,7 +15,7 @@ import typer
 from conexus import __version__
 from conexus.cli import console, index_command, repos_command, search_command, settings_command, upkeep_command
 from conexus.cli.examples import CommandWithExamples
-from conexus.errors import Cancelled, ConexusError
+from conexus.errors import Cancelled, ConexusError, SourceError
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -59,7 +60,10 @@ def run() -> NoReturn:
     """Run the command line and exit."""
     console.prepare_streams()
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()  # here, where it can still be told that there was no room
     except Cancelled as error:
         console.fail(error)
         sys.exit(EXIT_INTERRUPTED)
@@ -70,6 +74,19 @@ def run() -> NoReturn:
         console.err("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # `conexus search … | head`
-        sys.stderr.close()
+        console.give_up_output()
         sys.exit(0)
+    except OSError as error:
+        console.fail(_os_error(error))
+        console.give_up_output()
+        sys.exit(EXIT_ERROR)
     sys.exit(0)
+
+
+def _os_error(error: OSError) -> ConexusError:
+    try:
+        Path.cwd()
+    except OSError:
+        return SourceError("the folder you are in was deleted", hint="change to another one: cd")
+    place = f": {error.filename}" if error.filename else ""
+    return SourceError(f"{error.strerror or error}{place}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from conexus.errors import ConexusError
@@ -55,6 +57,12 @@ def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
     if _NAME_BYTES[0] <= code <= _NAME_BYTES[1]:
         return bytes([code - 0xDC00]), error.start + 1
     return error.object[error.start].encode("ascii", "backslashreplace").decode("ascii"), error.start + 1
+
+
+def give_up_output() -> None:
+    """Throw away what stdout still holds: nobody reads it, or there is no room for it."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:

@@ -10,13 +10,15 @@ from typing import Annotated
 
 import typer
 
+from conexus import bootstrap
+from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.doctor import Check, run_checks
 from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
 from conexus.cli.session import USER, checkout_at, open_session, view_for
-from conexus.errors import SourceError
-from conexus.types import Verdict
+from conexus.errors import SourceError, StoreDamaged
+from conexus.types import RepoId, Verdict, VerifyFinding, VerifyReport
 
 EXIT_FOUND = 1
 
@@ -137,9 +139,7 @@ def verify(
         conexus verify
         conexus verify --repair
     """
-    with open_session() as session:
-        views = [view for name in repo for view in session.service.named(name)] if repo else None
-        report = session.service.verify(USER, repair=repair, views=views)
+    report = _verified(repo or [], repair=repair)
     if as_json:
         console.out(json.dumps({"schema": "conexus.verify/1", **dataclasses.asdict(report)}, indent=2))
     else:
@@ -157,3 +157,19 @@ def verify(
         )
     if report.findings and not repair:
         raise typer.Exit(EXIT_FOUND)
+
+
+def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
+    """Verify, and where the catalog itself is damaged and is to be mended, start with a new one."""
+    try:
+        with open_session() as session:
+            views = [view for name in repos for view in session.service.named(name)] if repos else None
+            report = session.service.verify(USER, repair=repair, views=views)
+    except StoreDamaged as error:
+        report = VerifyReport(0, 0, 0, (VerifyFinding(RepoId(""), "", error.message),))
+    if repair and any(not finding.repo for finding in report.findings):
+        loaded = config_files.load(config_files.current_environ(), None, {})
+        kept = bootstrap.discard_catalog(loaded.config)
+        console.err(f"the catalog was set aside as {console.one_line(str(kept))}; index every repository again")
+        report = dataclasses.replace(report, repaired=len(report.findings))
+    return report

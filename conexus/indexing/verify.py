@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conexus.errors import StoreError
+from conexus.errors import StoreDamaged
 from conexus.indexing.pipeline import repair_unfinished
 from conexus.ports import Catalog, VectorShard, VectorStore
-from conexus.types import ChunkId, FileId, IndexedView, IndexInfo, VerifyFinding
+from conexus.types import ChunkId, FileId, IndexedView, IndexInfo, StoredPoint, VerifyFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,43 @@ def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repai
         return ViewCheck(0, 0, (), 0)
     try:
         shard = store.open(live.id, live.dim)
-    except StoreError as exc:
-        finding = VerifyFinding(view.repo, "", f"the vectors cannot be read: {exc.message}")
-        if repair:
-            store.drop(live.id)
-            catalog.drop_index(live.id)
-        return ViewCheck(0, 0, (finding,), int(repair))
+    except StoreDamaged as exc:
+        if not live.complete and not catalog.files(live.id):
+            return ViewCheck(0, 0, (), 0)  # a run was stopped before it had made its vectors
+        return _unreadable(catalog, store, view, live, exc, repair=repair)
     try:
         return _check_open(catalog, shard, view, live, repair=repair)
+    except _VectorsDamaged as exc:
+        shard.close()
+        return _unreadable(catalog, store, view, live, exc.cause, repair=repair)
     finally:
         shard.close()
+
+
+class _VectorsDamaged(Exception):
+    """The vectors of an index cannot be read to their end."""
+
+    def __init__(self, cause: StoreDamaged) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+def _unreadable(
+    catalog: Catalog, store: VectorStore, view: IndexedView, live: IndexInfo, exc: StoreDamaged, *, repair: bool
+) -> ViewCheck:
+    """Report vectors that cannot be read, and drop the whole index where it is to be mended."""
+    finding = VerifyFinding(view.repo, "", f"the vectors cannot be read: {exc.message}")
+    if repair:
+        store.drop(live.id)
+        catalog.drop_index(live.id)
+    return ViewCheck(0, 0, (finding,), int(repair))
+
+
+def _points(shard: VectorShard) -> Iterator[StoredPoint]:
+    try:
+        yield from shard.points()
+    except StoreDamaged as exc:
+        raise _VectorsDamaged(exc) from exc
 
 
 def _check_open(catalog: Catalog, shard: VectorShard, view: IndexedView, live: IndexInfo, *, repair: bool) -> ViewCheck:
@@ -56,7 +84,7 @@ def _check_open(catalog: Catalog, shard: VectorShard, view: IndexedView, live: I
     bad: dict[FileId, str] = dict(catalog.damaged_files(live.id))
     expected = catalog.chunk_checksums(live.id)
     seen: set[ChunkId] = set()
-    for point in shard.points():
+    for point in _points(shard):
         known = expected.get(point.id)
         if known is None or known[0] != point.file:
             if point.file not in unfinished:
