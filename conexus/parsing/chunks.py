@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from tree_sitter import Node
@@ -126,12 +127,17 @@ def _cut_at_sections(pieces: Iterator[_Piece], symbols: Sequence[Symbol]) -> Ite
         yield _Piece(start, piece.end, piece.glued)
 
 
+@cache
+def _is_glued(node_type: str) -> bool:
+    return any(mark in node_type for mark in _GLUED)
+
+
 def _describes_next(source: bytes, node: Node) -> bool:
     if node.type == "unary_operator":
         return source.startswith(_GLUED_ATTRIBUTES, node.start_byte)
     if node.type == "string_literal" and node.next_sibling is not None:
         return node.next_sibling.type in _JULIA_DEFINITIONS
-    return any(mark in node.type for mark in _GLUED)
+    return _is_glued(node.type)
 
 
 def _whole_lines(pieces: Iterator[_Piece], lines: LineTable, max_bytes: int) -> list[_Piece]:
