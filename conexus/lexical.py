@@ -89,7 +89,7 @@ def _distinct_terms(text: str) -> frozenset[int]:
     return frozenset(term for word in _WORD.findall(text) for term in _terms_of(word))
 
 
-def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
+def encode_document(text: str, path: str, names: Sequence[str], weight: float = 1.0) -> SparseVector:
     """Weigh the terms of one chunk.
 
     The value of a term is BM25's saturated frequency; the store multiplies it with the inverse
@@ -99,6 +99,7 @@ def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
         text: The chunk.
         path: Its file, whose words count as well.
         names: Names that the chunk defines.
+        weight: Every value is multiplied by it.
 
     Returns:
         One entry a distinct term; empty only where no input holds a word.
@@ -117,7 +118,7 @@ def encode_document(text: str, path: str, names: Sequence[str]) -> SparseVector:
     indices = np.fromiter(frequency.keys(), dtype=np.uint32, count=len(frequency))
     counts = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
     norm = BM25_K1 * (1.0 - BM25_B + BM25_B * length / AVERAGE_TERMS)
-    return SparseVector(indices, (counts * (BM25_K1 + 1.0) / (counts + norm)).astype(np.float32))
+    return SparseVector(indices, (counts * (weight * (BM25_K1 + 1.0)) / (counts + norm)).astype(np.float32))
 
 
 def query_words(text: str) -> list[str]:

@@ -34,6 +34,7 @@ from conexus.adapters.worker_wire import (
     write_frame,
 )
 from conexus.config import IndexOptions
+from conexus.indexing.priors import prior_of
 from conexus.indexing.writer import embedding_text
 from conexus.parsing import classify, languages
 from conexus.parsing.parse import parse_text
@@ -143,11 +144,11 @@ class FileProcessor:
         dense = None
         if self._embedder is not None:
             vectors = self._embedder.embed_documents([embedding_text(path, chunk) for chunk in parsed.chunks])
-            dense = vectors.astype(np.float16)
+            dense = (vectors * prior_of(parsed.language)).astype(np.float16)
         return tuple(
             EncodedChunk(
                 chunk_id(self._setup.repo, path, chunk),
-                lexical.encode_document(chunk.text, printable, chunk.names),
+                lexical.encode_document(chunk.text, printable, chunk.names, prior_of(parsed.language)),
                 dense[number] if dense is not None else None,
             )
             for number, chunk in enumerate(parsed.chunks)

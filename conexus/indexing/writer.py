@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from conexus.errors import DiskFull
 from conexus.indexing.plan import rules_of
+from conexus.indexing.priors import prior_of
 from conexus.lexical import vector_checksum
 from conexus.ports import Catalog, Embedder, SourceTree, VectorShard, VectorStore
 from conexus.types import (
@@ -30,6 +31,7 @@ from conexus.types import (
 )
 
 _MEGABYTE = 1_000_000
+_EMBED_TEXTS = 128  # a slow model's work of seconds, kept even if the batch never ends
 _LEAST_FREE_MB = 48  # a batch of 4096 chunks takes up to half of it, twice while SQLite has it in its log too
 
 
@@ -107,11 +109,14 @@ class IndexWriter:
         if parsed is None:
             return []
         tags = tuple(sorted(parsed.tags))
+        prior = np.float32(prior_of(parsed.language))
         return [
             VectorPoint(
                 id=encoded.id,
                 file=file,
-                dense=encoded.dense if encoded.dense is not None else dense[embedding_text(result.stat.path, chunk)],
+                dense=encoded.dense
+                if encoded.dense is not None
+                else (dense[embedding_text(result.stat.path, chunk)] * prior).astype(np.float16),
                 sparse=encoded.sparse,
                 language=parsed.language or "",
                 kinds=chunk.kinds,
@@ -136,8 +141,9 @@ class IndexWriter:
         model = self._embedder.fingerprint
         vectors = dict(self._catalog.cached_vectors(model, texts))
         missing = [text for text in texts if text not in vectors]
-        if missing:
-            made = dict(zip(missing, self._embedder.embed_documents(missing), strict=True))
+        for start in range(0, len(missing), _EMBED_TEXTS):
+            part = missing[start : start + _EMBED_TEXTS]
+            made = dict(zip(part, self._embedder.embed_documents(part), strict=True))
             self._catalog.cache_vectors(model, made)
             vectors.update(made)
         return {text: vector.astype(np.float16) for text, vector in vectors.items()}

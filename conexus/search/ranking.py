@@ -7,6 +7,7 @@ how much of the question the file's name and the defined name cover, and exact d
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,6 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from conexus.lexical import split_identifier, stem, words
-from conexus.parsing.languages import BY_NAME
 from conexus.search.query import Query
 from conexus.types import ChunkId, Factor, FileId, FileTag, Retriever, StoredChunk, SymbolKind, SymbolMatch
 
@@ -41,14 +41,12 @@ _TAG_WORDS = {
     FileTag.DOCS: frozenset({"doc", "document", "readm", "guid"}),
     FileTag.CONFIG: frozenset({"config", "configur", "set", "ci", "workflow"}),
 }
-_PROSE = frozenset({"markdown", "restructuredtext", "asciidoc", "latex", "text"})
-_PROSE_FACTOR = 0.7  # says in words like the question's what the code then does: the code is the answer
-_DATA_FACTOR = 0.75  # translations, fixtures, settings: rarely what a question about code is after
 _DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
 _DECLARATION_FACTOR = 0.8  # says that a thing is there, not what it does
 _REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
 _REEXPORT_FACTOR = 0.85
 _SAME_FILE_FACTOR = 0.8  # a second chunk of a file, for each before it
+_CHUNKS_A_SUBJECT = 16
 _TOP_OF_FILE = 3
 _MIN_PREFIX = 4
 
@@ -186,11 +184,6 @@ def _definition(query: Query, match: SymbolMatch) -> _Share:
 def _penalties(stored: StoredChunk, asked: frozenset[str]) -> list[tuple[str, float]]:
     chunk = stored.chunk
     found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if not _TAG_WORDS[tag] & asked]
-    if chunk.language in _PROSE and not _TAG_WORDS[FileTag.DOCS] & asked:
-        found = [("prose", _PROSE_FACTOR), *((name, share) for name, share in found if name != FileTag.DOCS)]
-    language = BY_NAME.get(chunk.language or "")
-    if language is not None and language.is_data:
-        found.append(("data", _DATA_FACTOR))
     return [*found, *_path_penalties(chunk.path)]
 
 
@@ -207,12 +200,17 @@ def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
     seen: defaultdict[tuple[int, FileId], int] = defaultdict(int)
     for candidate in ordered:
         key = (candidate.view, candidate.stored.file)
-        share = _SAME_FILE_FACTOR ** seen[key]
+        share = _SAME_FILE_FACTOR ** (seen[key] / _breadth(candidate.stored.file_chunks))
         seen[key] += 1
         if share < 1.0:
             candidate.shares.append(("same file", candidate.score * (share - 1.0), f"x{share:.2f}"))
             candidate.score *= share
     return sorted(ordered, key=_place)
+
+
+def _breadth(chunks: int) -> float:
+    """How many subjects a file has, as far as its size tells: a compiler in one file is not one subject."""
+    return max(1.0, math.log2(max(1, chunks) / _CHUNKS_A_SUBJECT))
 
 
 def _place(candidate: Candidate) -> tuple[float, str, int, ChunkId]:
