@@ -136,6 +136,7 @@ class Indexer:
             DiskFull: There is too little space; what was done is kept.
             StoreError: The store failed; the next run mends what this one left.
             EmbeddingError: The model failed.
+            SourceError: The tree cannot be read, or was deleted meanwhile; what was done before is kept.
         """
         started = time.monotonic()
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
@@ -262,9 +263,12 @@ class Indexer:
             pool.close()
 
     def _write(self, writer: IndexWriter, batch: Sequence[FileResult], tree: SourceTree) -> None:
-        if batch:
-            require_space(self._store, self._store_options.min_free_mb)
-            writer.write(batch, tree)
+        if not batch:
+            return
+        if any(result.outcome is ReadOutcome.GONE for result in batch):
+            next(iter(tree.scan()), None)  # raises where not some files are gone, but all of the tree
+        require_space(self._store, self._store_options.min_free_mb)
+        writer.write(batch, tree)
 
     def _finish(self, run: _Run, writer: IndexWriter, shard: VectorShard) -> None:
         index = run.index
