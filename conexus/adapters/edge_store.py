@@ -120,8 +120,7 @@ class EdgeStore:
                 f"the index in {path} holds vectors of {stored} numbers; the model makes {dim}",
                 hint="Index the repository again.",
             )
-        # Without any whole segment the engine starts an empty one and says nothing.
-        if not (path / "edge_config.json").is_file() or not any(path.glob("segments/*/version.info")):
+        if not _has_segments(path):
             raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
         with _translated(path, "open"):
             shard = engine.EdgeShard.load(str(path))
@@ -149,8 +148,14 @@ class EdgeStore:
             shutil.rmtree(trash, ignore_errors=True)
 
     def exists(self, index: IndexId) -> bool:
-        """Whether there is a shard that was made whole."""
-        return (self._path(index) / _MARK).is_file()
+        """Whether there is a shard that can be opened by all its folder shows; the vectors are not read."""
+        path = self._path(index)
+        try:
+            with (path / _MARK).open("rb") as mark:
+                _read_mark(mark)
+        except (OSError, StoreDamaged, IndexIncompatible):
+            return False
+        return _has_segments(path)
 
     def size_bytes(self, index: IndexId) -> int:
         """Disk space of a shard, as allocated; its files are sparse."""
@@ -453,6 +458,11 @@ def _claim(path: Path) -> tuple[IO[bytes], int]:
         dim = _read_mark(mark)
         claim.pop_all()
     return mark, dim
+
+
+def _has_segments(path: Path) -> bool:
+    """Whether a shard has its parts. Without any whole segment the engine starts an empty one and says nothing."""
+    return (path / "edge_config.json").is_file() and any(path.glob("segments/*/version.info"))
 
 
 def _read_mark(mark: IO[bytes]) -> int:

@@ -27,7 +27,9 @@ _PLAIN_LINES = 0
 def search(
     query: Annotated[str, typer.Argument(help="What to look for: a question, or a name.")],
     path: Annotated[Path | None, typer.Argument(help="Search only below this folder.")] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", help="Most results.", show_default="search.limit")] = 0,
+    limit: Annotated[
+        int | None, typer.Option("-n", "--limit", help="Most results; the setting search.limit if not given.")
+    ] = None,
     repo: Annotated[
         list[str] | None, typer.Option("--repo", "-r", metavar="NAME", help="Search this repository; repeatable.")
     ] = None,
@@ -74,7 +76,7 @@ def search(
         options = session.loaded.config.search
         request = SearchRequest(
             text=query,
-            limit=_limit(limit or options.limit),
+            limit=_limit(options.limit if limit is None else limit),
             where=SearchFilter(
                 repos=frozenset(view.repo for name in repo for view in session.service.named(name)) if repo else None,
                 roots=roots,
