@@ -251,7 +251,7 @@ class LocalService:
                 return self.store.create(live.id, live.dim)  # a run was stopped before it had made its vectors
             raise StoreDamaged(
                 f"the index of {view.name} is damaged: {exc.message}",
-                hint=f"run `conexus index {view.root}` to mend it",
+                hint=f"run `conexus verify --repair`, then `conexus index {view.root}`",
             ) from exc
         repair_unfinished(self.catalog, shard, live)
         return shard
