@@ -141,14 +141,15 @@ class FileProcessor:
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
         printable = path.encode("utf-8", "replace").decode()
+        prior = prior_of(parsed.language, parsed.tags)
         dense = None
         if self._embedder is not None:
             vectors = self._embedder.embed_documents([embedding_text(path, chunk) for chunk in parsed.chunks])
-            dense = (vectors * prior_of(parsed.language)).astype(np.float16)
+            dense = (vectors * prior).astype(np.float16)
         return tuple(
             EncodedChunk(
                 chunk_id(self._setup.repo, path, chunk),
-                lexical.encode_document(chunk.text, printable, chunk.names, prior_of(parsed.language)),
+                lexical.encode_document(chunk.text, printable, chunk.names, prior),
                 dense[number] if dense is not None else None,
             )
             for number, chunk in enumerate(parsed.chunks)

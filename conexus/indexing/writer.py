@@ -109,7 +109,7 @@ class IndexWriter:
         if parsed is None:
             return []
         tags = tuple(sorted(parsed.tags))
-        prior = np.float32(prior_of(parsed.language))
+        prior = np.float32(prior_of(parsed.language, parsed.tags))
         return [
             VectorPoint(
                 id=encoded.id,

@@ -45,6 +45,7 @@ _FOLDER = re.compile(
 # "vendor" is also a word of trade: deeper in the tree it counts only with what a package manager puts in it.
 _VENDOR = re.compile(
     r"^vendors?/|/vendor/(?:[a-z0-9-]+\.[a-z]{2,}/|composer/|bundle/|ruby/|gems/|cache/|plugins/|autoload\.php$|modules\.txt$)"
+    r"|/vendors?/(?:[^/]+/)*[^/]+\.(?:[cm]?js|css|s[ac]ss|less)$"  # a web page's libraries
 )
 _LOCK_FILES = frozenset(
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock Cargo.lock go.sum "
