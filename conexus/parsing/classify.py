@@ -281,7 +281,7 @@ def _block_end(line: str, closing: str) -> str:
 # ------------------------------------------------------------------- roles
 
 _TEST_FOLDER = re.compile(
-    r"""(?:^|/)(?:
+    r"""^t/ | (?:^|/)(?:
       tests? | __tests?__ | specs? | testdata | test[_-](?:data|cases?|files?|fixtures?|utils|suites?|support)
     | testsuites? | testcases? | unittests? | [\w.-]+[_.-](?:tests?|specs?|unittests?) | tests?[_.-][\w.-]+
     | fixtures | __fixtures__ | __mocks__ | __snapshots__ | e2e | cypress | playwright
