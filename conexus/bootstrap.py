@@ -51,7 +51,12 @@ class Application:
 
 
 def build(
-    config: Config, *, keep_open: bool = False, xdg: Path | None = None, worker_command: Sequence[str] | None = None
+    config: Config,
+    *,
+    keep_open: bool = False,
+    xdg: Path | None = None,
+    worker_command: Sequence[str] | None = None,
+    models: Callable[[str], Embedder] | None = None,
 ) -> Application:
     """Put a service together.
 
@@ -60,6 +65,7 @@ def build(
         keep_open: Whether indexes stay open between calls.
         xdg: The user's ``XDG_CONFIG_HOME``, where it is set: git's own ignore file is there.
         worker_command: Program of a parsing process; for tests.
+        models: Loads an embedding model by name; :func:`embedder` where ``None``.
 
     Raises:
         StoreError: The data folder cannot be made or written.
@@ -76,7 +82,7 @@ def build(
 
     @cache
     def model(name: str) -> Embedder:
-        return embedder(name)
+        return (models or embedder)(name)
 
     def tree_of(checkout: Checkout) -> SourceTree:
         return FilesystemTree(checkout, config.index, home=home, xdg=xdg, classify_path=skip_by_name)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conexus.config import StoreOptions
 from conexus.edition import Edition
-from conexus.errors import RepositoryNotIndexed, SourceError, StoreDamaged
+from conexus.errors import RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, ProgressListener, repair_unfinished
 from conexus.indexing.verify import check_view
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
@@ -19,6 +20,7 @@ from conexus.types import (
     Checkout,
     IndexedView,
     IndexEstimate,
+    IndexId,
     IndexInfo,
     IndexReport,
     Principal,
@@ -33,16 +35,35 @@ from conexus.types import (
 
 TreeFactory = Callable[[Checkout], SourceTree]
 
+_FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
+_POLL_S = 0.01
+
 
 @dataclass(eq=False)
 class _Held:
     """A working tree's index as this process holds it."""
 
-    stack: ExitStack
+    stack: ExitStack = field(default_factory=ExitStack)
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one thread that takes the lock or opens the vectors."""
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one thread that changes the index."""
     users: int = 0
-    shard: VectorShard | None = None
+    locked: bool = False
+    shards: dict[IndexId, VectorShard] = field(default_factory=dict)
+    """Generations that are open for searches; the newest is the live one."""
+
+    def close_superseded(self) -> None:
+        """Let go of the generations that a newer one replaced."""
+        for index in sorted(self.shards)[:-1]:
+            self.shards.pop(index).close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for shard in self.shards.values():
+            self.stack.callback(shard.close)
+        self.shards = {}
+        self.stack.close()
 
 
 @dataclass(eq=False)
@@ -80,7 +101,7 @@ class LocalService:
         """
         self.edition.access.require_write(who, checkout.repo)
         self._release_idle(checkout.root)
-        with self._holding(checkout.root, "indexing") as held, held.writing:
+        with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
             report = self.indexer.run(self.trees(checkout), listener, is_cancelled)
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
         return report
@@ -98,14 +119,49 @@ class LocalService:
             RepositoryNotIndexed: None of what the request is limited to is indexed.
             QueryError: The query cannot be understood.
             StoreDamaged: An index cannot be read.
+            StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
         narrowed = replace(request, where=self.edition.access.narrow(who, request.where))
         views = self._views_for(narrowed)
         with ExitStack() as stack:
-            searchable = [stack.enter_context(self._reading(view)) for view in views]
-            response = self.engine.run(narrowed, searchable)
+            held: dict[int, _Held] = {}
+            busy: list[str] = []
+            for view in views:
+                try:
+                    held[view.id] = stack.enter_context(self._holding(view.root, "searching"))
+                except StoreBusy as exc:
+                    if len(views) == 1:
+                        raise
+                    busy.append(f"{view.name} is left out: {exc.message}")
+            response = self._answer(narrowed, held)
+        if busy:
+            response = replace(response, complete=False, notices=(*response.notices, *busy))
         self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
         return response
+
+    def _answer(self, request: SearchRequest, held: Mapping[int, _Held]) -> SearchResponse:
+        """Search what is live now, and once more where a generation was swapped meanwhile."""
+        asked = self._live_now(held)
+        while True:
+            failure: StoreError | None = None
+            try:
+                found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
+                response = self.engine.run(request, found)
+            except StoreError as exc:
+                failure = exc
+            before = [live.id for _, live in asked]
+            asked = self._live_now(held)
+            if before != [live.id for _, live in asked]:
+                continue
+            if failure is not None:
+                raise failure
+            return response
+
+    def _live_now(self, held: Mapping[int, _Held]) -> list[tuple[IndexedView, IndexInfo]]:
+        found = [(view, view.live) for view in self.catalog.views() if view.id in held and view.live is not None]
+        if not found:
+            raise RepositoryNotIndexed("the index was removed", hint="index it again: conexus index PATH")
+        return found
 
     def _views_for(self, request: SearchRequest) -> list[IndexedView]:
         where = request.where
@@ -156,8 +212,9 @@ class LocalService:
         """Delete the index of a working tree; the tree itself is not touched."""
         self.edition.access.require_write(who, view.repo)
         self._release_idle(view.root)
-        with self._holding(view.root, "removing") as held, held.writing:
-            for info in (view.live, view.building):
+        with self._holding(view.root, "removing") as held, self._writing(held, view.root):
+            now = self._now(view)
+            for info in (now.live, now.building) if now else ():
                 if info is not None:
                     self.store.drop(info.id)
             self.catalog.remove_view(view.id)
@@ -211,8 +268,11 @@ class LocalService:
             if repair:
                 self.edition.access.require_write(who, view.repo)
             self._release_idle(view.root)
-            with self._holding(view.root, "verifying") as held, held.writing:
-                report = check_view(self.catalog, self.store, view, repair=repair)
+            with self._holding(view.root, "verifying") as held, self._writing(held, view.root):
+                now = self._now(view)
+                if now is None:
+                    continue  # removed meanwhile
+                report = check_view(self.catalog, self.store, now, repair=repair)
             findings += report.findings
             files, chunks, repaired = files + report.files, chunks + report.chunks, repaired + report.repaired
         return VerifyReport(len(looked_at), files, chunks, tuple(findings), repaired)
@@ -221,58 +281,91 @@ class LocalService:
         """Close every index and the catalog. Idempotent."""
         with self._mutex:
             for held in self._held.values():
-                held.stack.close()
+                held.close()
             self._held.clear()
         self.catalog.close()
 
     # ------------------------------------------------------------------- open indexes
 
-    @contextmanager
-    def _reading(self, view: IndexedView) -> Iterator[SearchableView]:
-        live = view.live
-        if live is None:
-            raise RepositoryNotIndexed(f"{view.name} is not indexed", hint=f"run `conexus index {view.root}`")
-        with self._holding(view.root, "searching") as held:
-            with self._mutex:
-                if held.shard is None:
-                    held.shard = self._open(view)
-                    held.stack.callback(held.shard.close)
-            yield SearchableView(view, live, held.shard)
+    def _now(self, view: IndexedView) -> IndexedView | None:
+        """Return a view as it is now that its lock is held, or ``None`` where it is gone."""
+        return next((found for found in self.catalog.views() if found.id == view.id), None)
 
-    def _open(self, view: IndexedView) -> VectorShard:
-        """Open the live index of a view, without what a crash left in flight."""
-        live = view.live
-        if live is None:
-            raise RepositoryNotIndexed(f"{view.name} is not indexed", hint=f"run `conexus index {view.root}`")
+    def _shard(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
+        with held.gate:
+            if live.id not in held.shards:
+                held.shards[live.id] = self._open(held, view, live)
+            return held.shards[live.id]
+
+    def _open(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
+        """Open a generation, without what a crash left in flight.
+
+        What a run of this process has in flight is not touched: that run mended the rest itself.
+        """
+        until = time.monotonic() + _FIRST_VECTORS_S
+        while True:
+            idle = held.writing.acquire(blocking=False)
+            try:
+                return self._open_now(live, idle=idle)
+            except StoreDamaged as exc:
+                if idle or live.complete or time.monotonic() > until:
+                    raise StoreDamaged(
+                        f"the index of {view.name} is damaged: {exc.message}",
+                        hint=f"run `conexus verify --repair`, then `conexus index {view.root}`",
+                    ) from exc
+            finally:
+                if idle:
+                    held.writing.release()
+            time.sleep(_POLL_S)  # a run of this process is about to make its vectors
+
+    def _open_now(self, live: IndexInfo, *, idle: bool) -> VectorShard:
         try:
             shard = self.store.open(live.id, live.dim)
-        except StoreDamaged as exc:
-            if not live.complete and not self.catalog.files(live.id):
+        except StoreDamaged:
+            if idle and not live.complete and not self.catalog.files(live.id):
                 return self.store.create(live.id, live.dim)  # a run was stopped before it had made its vectors
-            raise StoreDamaged(
-                f"the index of {view.name} is damaged: {exc.message}",
-                hint=f"run `conexus verify --repair`, then `conexus index {view.root}`",
-            ) from exc
-        repair_unfinished(self.catalog, shard, live)
+            raise
+        if idle:
+            repair_unfinished(self.catalog, shard, live)
         return shard
 
     @contextmanager
     def _holding(self, root: Path, purpose: str) -> Iterator[_Held]:
         """Hold a tree's lock; calls of one process share it."""
         with self._mutex:
-            held = self._held.get(root)
-            if held is None:
-                held = _Held(ExitStack())
-                held.stack.enter_context(self.locks.view(root, purpose, self.options.lock_wait_s))
-                self._held[root] = held
+            held = self._held.setdefault(root, _Held())
             held.users += 1
         try:
+            with held.gate:  # not the mutex: other trees need not wait for this one's lock
+                if not held.locked:
+                    held.stack.enter_context(self.locks.view(root, purpose, self.options.lock_wait_s))
+                    held.locked = True
             yield held
         finally:
             with self._mutex:
                 held.users -= 1
-                if not held.users and not (self.keep_open and held.shard is not None):
-                    self._drop(root)
+                if not held.users:
+                    if self.keep_open and held.shards:
+                        held.close_superseded()
+                    else:
+                        self._drop(root)
+
+    @contextmanager
+    def _writing(self, held: _Held, root: Path) -> Iterator[None]:
+        """Be the one thread that changes an index.
+
+        Raises:
+            StoreBusy: Another thread was that for too long.
+        """
+        if not held.writing.acquire(timeout=self.options.lock_wait_s):
+            raise StoreBusy(
+                f"another thread of this process works on the index of {root}",
+                hint="wait for it to end, or set store.lock_wait_s higher",
+            )
+        try:
+            yield
+        finally:
+            held.writing.release()
 
     def _release_idle(self, root: Path) -> None:
         with self._mutex:
@@ -283,4 +376,4 @@ class LocalService:
     def _drop(self, root: Path) -> None:
         held = self._held.pop(root, None)
         if held is not None:
-            held.stack.close()
+            held.close()

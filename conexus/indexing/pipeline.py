@@ -28,6 +28,7 @@ from conexus.types import (
 )
 
 _BATCH_CHUNKS = 4096
+_SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
 _OPTIMIZE_SHARE = 0.1  # a run that wrote less leaves the shard nearly as it was
@@ -244,6 +245,7 @@ class Indexer:
 
     def _index(self, run: _Run, tree: SourceTree, writer: IndexWriter) -> None:
         pool = self._pools(tree, run.bytes_total)
+        most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
         try:
@@ -253,7 +255,7 @@ class Indexer:
                 _count(run, result)
                 run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
                 run.cancelled = run.is_cancelled()
-                if chunks >= _BATCH_CHUNKS or time.monotonic() - since > _BATCH_S or run.cancelled:
+                if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled:
                     self._write(writer, batch, tree)
                     batch, chunks, since = [], 0, time.monotonic()
                 if run.cancelled:

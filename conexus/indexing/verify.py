@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conexus.errors import StoreDamaged
@@ -83,21 +83,38 @@ def _check_open(catalog: Catalog, shard: VectorShard, view: IndexedView, live: I
             repair_unfinished(catalog, shard, live)
     bad: dict[FileId, str] = dict(catalog.damaged_files(live.id))
     expected = catalog.chunk_checksums(live.id)
-    seen: set[ChunkId] = set()
-    for point in _points(shard):
-        known = expected.get(point.id)
-        if known is None or known[0] != point.file:
-            if point.file not in unfinished:
-                bad.setdefault(point.file, "the vector store has a chunk that the catalog does not")
-        elif known[1] != point.checksum:
-            bad[point.file] = "a chunk's vectors are not as they were written"
-        seen.add(point.id)
-    for chunk, (file, _) in expected.items():
-        if chunk not in seen and file not in unfinished:
-            bad.setdefault(file, "a chunk's vectors are missing")
+    for file, what in _disagreements(shard, expected, frozenset(unfinished)).items():
+        bad.setdefault(file, what)
     findings += [VerifyFinding(view.repo, catalog.path_of(file), what) for file, what in sorted(bad.items())]
     if repair and bad:
         catalog.open_batch(live.id, sorted(bad), 0)
         repair_unfinished(catalog, shard, live)
     files = sum(record.skipped is None for record in catalog.files(live.id).values())
     return ViewCheck(files, len(expected), tuple(findings), len(findings) if repair else 0)
+
+
+def _disagreements(
+    shard: VectorShard, expected: Mapping[ChunkId, tuple[FileId, int]], unfinished: frozenset[FileId]
+) -> dict[FileId, str]:
+    """Compare the vectors with what the catalog says of them; return the files at fault, and why.
+
+    Args:
+        shard: The vectors.
+        expected: File and checksum of each chunk.
+        unfinished: Files in flight, which may differ.
+    """
+    bad: dict[FileId, str] = {}
+    seen: set[ChunkId] = set()
+    for point in _points(shard):
+        seen.add(point.id)
+        file, checksum = expected.get(point.id, (None, 0))
+        if file != point.file:
+            bad.setdefault(point.file, "the vector store has a chunk that the catalog does not")
+            if file is not None:
+                bad.setdefault(file, "a chunk's vectors belong to another file")
+        elif checksum != point.checksum:
+            bad[point.file] = "a chunk's vectors are not as they were written"
+    for chunk, (file, _) in expected.items():
+        if chunk not in seen:
+            bad.setdefault(file, "a chunk's vectors are missing")
+    return {file: what for file, what in bad.items() if file not in unfinished}
