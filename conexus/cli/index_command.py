@@ -78,7 +78,7 @@ def index(
 def prepared(checkout: Checkout, model: str = "") -> Session:
     """Open a session for a tree, with the model that is asked for or that its index has."""
     session = open_session(checkout.root, {"index.model": _model(model)} if model else {})
-    return keep_model(session, view_for(session.service, checkout.root))
+    return keep_model(session, view_for(session.service, checkout))
 
 
 def _model(text: str) -> str:
@@ -87,8 +87,8 @@ def _model(text: str) -> str:
 
 def indexed_root(session: Session, checkout: Checkout) -> Checkout:
     """Return the indexed tree around a folder that is no checkout of its own, else the checkout itself."""
-    view = view_for(session.service, checkout.root)
-    if view is None or view.root == checkout.root or not checkout.repo.startswith("local/"):
+    view = view_for(session.service, checkout)
+    if view is None or view.root == checkout.root:
         return checkout
     return checkout_at(view.root, force=True)
 

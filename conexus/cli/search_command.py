@@ -11,7 +11,7 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
-from conexus.cli.session import USER, Session, checkout_at, open_session
+from conexus.cli.session import USER, Session, checkout_at, open_session, view_for
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
@@ -105,7 +105,7 @@ def _scope(
     checkout = checkout_at(path or Path(), force=True)
     session = prepared(checkout)
     root = indexed_root(session, checkout)
-    view = session.service.view_at(root.root)
+    view = view_for(session.service, root)
     if fresh or view is None or view.root != root.root:
         if view is None:
             checkout_at(path or Path())  # refuses a home folder, which --force alone may index

@@ -11,7 +11,7 @@ from types import TracebackType
 from conexus import bootstrap
 from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
-from conexus.adapters.git_metadata import find_checkout
+from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
 from conexus.config import Config
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, Principal
@@ -82,6 +82,12 @@ def checkout_at(path: Path, *, force: bool = False) -> Checkout:
     return checkout
 
 
-def view_for(service: LocalService, folder: Path) -> IndexedView | None:
-    """Return the indexed tree that a folder belongs to: its own checkout, or an indexed folder around it."""
-    return service.view_at(folder.resolve())
+def view_for(service: LocalService, checkout: Checkout) -> IndexedView | None:
+    """Return the indexed tree that a folder belongs to: its own checkout, or an indexed folder around it.
+
+    A repository inside another is never part of that one's index.
+    """
+    view = service.view_at(checkout.root)
+    if view is not None and view.root != checkout.root and is_nested_checkout(str(checkout.root)):
+        return None
+    return view

@@ -1,0 +1,74 @@
+"""The main job with the network cut."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import CONEXUS, Program, functions, write
+
+# A network of its own that has nothing, not even a loopback that is up. Where the machine allows neither, the tests
+# fail: a machine that cannot show it is no proof.
+CUT = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-user", "--net")
+CONNECT = "import socket; socket.create_connection(('{}', {}), timeout=2)"
+
+
+@pytest.fixture
+def offline(program: Program) -> Program:
+    """The program without a network."""
+    program.before = CUT
+    return program
+
+
+def test_the_network_is_really_cut() -> None:
+    """A program started so reaches nothing: neither an address elsewhere nor a server on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = [sys.executable, "-c", CONNECT.format("127.0.0.1", port)]
+        assert subprocess.run(connect, check=False, capture_output=True).returncode == 0
+        cut = subprocess.run([*CUT, *connect], check=False, capture_output=True, text=True)
+    assert cut.returncode != 0
+    assert "OSError" in cut.stderr
+    shown = subprocess.run([*CUT, "cat", "/proc/net/dev"], check=True, capture_output=True, text=True).stdout
+    assert {line.split(":")[0].strip() for line in shown.splitlines()[2:]} == {"lo"}
+
+
+def test_the_main_job_runs_without_a_network(offline: Program, tree: Path) -> None:
+    """Indexing, searching, changing and checking need no network: model and grammars are on board."""
+    sources = {
+        "zoo.py": "def weigh_elephant(scales):\n    return scales.read()\n",
+        "app.ts": "export class Elephant {\n  trumpet(): string { return 'loud'; }\n}\n",
+        "main.go": "package main\n\nfunc FeedElephant(kilograms int) int {\n\treturn kilograms\n}\n",
+        "lib.rs": "pub fn wash_elephant(water: u32) -> u32 {\n    water\n}\n",
+        "notes.md": "# Elephants\n\nThey never forget.\n",
+        "steps.py": functions("step", 20),
+    }
+    write(tree, sources)
+    report = offline.ok("index", tree, "--json").json
+    assert report["files_indexed"] == len(sources)
+    assert report["problems"] == []
+    for question, path in (
+        ("put an elephant on the scales", "zoo.py"),
+        ("FeedElephant", "main.go"),
+        ("trumpet", "app.ts"),
+        ("wash_elephant", "lib.rs"),
+    ):
+        assert offline.ok("search", question, tree, "--json").paths()[0] == path
+    (tree / "zoo.py").rename(tree / "park.py")
+    offline.ok("index", tree)
+    assert offline.ok("search", "weigh_elephant", tree, "--json").paths()[0] == "park.py"
+    assert "all as written" in offline.ok("verify").out
+    assert "FAIL" not in offline.ok("doctor").out
+
+
+def test_no_variable_is_needed_to_stay_offline(offline: Program, tree: Path) -> None:
+    """Nothing asks a model hub even where no variable forbids it."""
+    write(tree, {"zoo.py": "def weigh_elephant(scales):\n    return scales.read()\n"})
+    kept = {name: value for name, value in offline.environ().items() if not name.startswith("HF_")}
+    for arguments in (["index", str(tree)], ["search", "weigh_elephant", str(tree)]):
+        done = subprocess.run([*CUT, CONEXUS, *arguments], env=kept, capture_output=True, check=False)
+        assert done.returncode == 0, done
