@@ -48,6 +48,8 @@ class _Held:
     """Held by the one thread that takes the lock or opens the vectors."""
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one thread that changes the index."""
+    writes: int = 0
+    """Changes that threads of this process have made."""
     users: int = 0
     locked: bool = False
     shards: dict[IndexId, VectorShard] = field(default_factory=dict)
@@ -130,8 +132,8 @@ class LocalService:
                 try:
                     held[view.id] = stack.enter_context(self._holding(view.root, "searching"))
                 except StoreBusy as exc:
-                    if len(views) == 1:
-                        raise
+                    if not held and view is views[-1]:
+                        raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
             response = self._answer(narrowed, held)
         if busy:
@@ -141,21 +143,25 @@ class LocalService:
 
     def _answer(self, request: SearchRequest, held: Mapping[int, _Held]) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
-        asked = self._live_now(held)
         while True:
-            failure: StoreError | None = None
+            writes = sum(one.writes for one in held.values())
+            asked = self._live_now(held)
             try:
                 found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
                 response = self.engine.run(request, found)
-            except StoreError as exc:
-                failure = exc
-            before = [live.id for _, live in asked]
-            asked = self._live_now(held)
-            if before != [live.id for _, live in asked]:
+            except StoreError:
+                if self._still_live(asked, held):
+                    raise
                 continue
-            if failure is not None:
-                raise failure
-            return response
+            # Other processes are kept out, and without a writer here there is no need to look.
+            quiet = writes == sum(one.writes for one in held.values()) and not any(
+                one.writing.locked() for one in held.values()
+            )
+            if quiet or self._still_live(asked, held):
+                return response
+
+    def _still_live(self, asked: Sequence[tuple[IndexedView, IndexInfo]], held: Mapping[int, _Held]) -> bool:
+        return [live.id for _, live in asked] == [live.id for _, live in self._live_now(held)]
 
     def _live_now(self, held: Mapping[int, _Held]) -> list[tuple[IndexedView, IndexInfo]]:
         found = [(view, view.live) for view in self.catalog.views() if view.id in held and view.live is not None]
@@ -365,6 +371,7 @@ class LocalService:
         try:
             yield
         finally:
+            held.writes += 1
             held.writing.release()
 
     def _release_idle(self, root: Path) -> None:

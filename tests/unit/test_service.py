@@ -36,6 +36,7 @@ from conexus.types import (
     IndexReport,
     IndexStage,
     Principal,
+    Retriever,
     SearchFilter,
     SearchRequest,
     SearchResponse,
@@ -739,7 +740,9 @@ def test_threads_search_while_another_one_indexes(bench: Bench, keep_open: bool)
         over.set()
     crew.join()
     assert min(answers) > 0
-    assert len(first(service, "step_3_of_other_1").chunk.text) <= 250
+    hit = first(service, "step_3_of_other_1")
+    assert len(hit.chunk.text) <= 250
+    assert hit.found_by >= {Retriever.DENSE, Retriever.BM25}  # from the new vectors, not those that were open
     assert len(bench.shards()) == 1
     check_sound(service)
 
@@ -773,7 +776,9 @@ def test_a_search_before_there_are_vectors(bench: Bench, keep_open: bool) -> Non
     service.index(bench.checkout(), USER)
     crew.join()
     assert len(answers) == 1
-    assert first(service, "open_account").chunk.path == "bank/accounts.py"
+    hit = first(service, "open_account")
+    assert hit.chunk.path == "bank/accounts.py"
+    assert hit.found_by >= {Retriever.DENSE, Retriever.BM25}
     check_sound(service)
 
 
@@ -840,6 +845,9 @@ def test_a_busy_tree_is_left_out_of_a_search_over_several(bench: Bench) -> None:
     assert any(notice.startswith("tree is left out") for notice in response.notices)
     with pytest.raises(StoreBusy):
         search(service, "open", roots=frozenset({str(bench.root)}))
+    search(holder, "open")
+    with pytest.raises(StoreBusy):
+        search(service, "open")
 
 
 def test_closing_twice(bench: Bench) -> None:
