@@ -163,7 +163,7 @@ class WorkerPool:
         return None
 
     def _feed(self, todo: deque[Batch]) -> None:
-        if todo and len(self._children) < self.size:
+        for _ in range(min(self.size - len(self._children), len(todo))):
             self._children.append(self._start())
         for ahead in range(1, _BATCHES_AHEAD + 1):
             for child in self._children:
