@@ -30,7 +30,7 @@ class Question:
     tree: str
     ask: str
     kind: str
-    """``question``, ``words`` or ``name``."""
+    """``question``, ``paraphrase``, ``words`` or ``name``."""
     answers: tuple[Answer, ...]
 
 
@@ -46,18 +46,15 @@ class Hit:
 
 
 def questions() -> list[Question]:
-    """Return all questions, in the order of the file."""
-    tables = tomllib.loads(_QUESTIONS.read_text(encoding="utf-8"))
-    return [
-        Question(
-            tree,
-            entry["ask"],
-            entry["kind"],
-            tuple(Answer(tuple(answer["files"]), tuple(answer.get("names", ()))) for answer in entry["answers"]),
-        )
-        for tree, entries in tables.items()
-        for entry in entries
-    ]
+    """Return all questions, in the order of the file; one in other words follows the one it stands for."""
+    found = []
+    for tree, entries in tomllib.loads(_QUESTIONS.read_text(encoding="utf-8")).items():
+        for entry in entries:
+            answers = tuple(Answer(tuple(item["files"]), tuple(item.get("names", ()))) for item in entry["answers"])
+            found.append(Question(tree, entry["ask"], entry["kind"], answers))
+            if "in_other_words" in entry:
+                found.append(Question(tree, entry["in_other_words"], "paraphrase", answers))
+    return found
 
 
 def rank(question: Question, hits: Iterable[Hit], root: Path, *, whole_file: bool = False) -> int | None:
