@@ -1,4 +1,4 @@
-"""Indexes large public source trees with the installed program and asks it sixty questions.
+"""Indexes large public source trees with the installed program and asks it questions.
 
     python benchmarks/real/run.py                      all trees, written to benchmarks/results/real.md
     python benchmarks/real/run.py --tree git --explain --results -
@@ -235,7 +235,7 @@ def measure(name: str, cache: Path, *, explain: bool) -> tuple[Indexed, list[Ans
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Index public source trees and ask sixty questions of them.")
+    parser = argparse.ArgumentParser(description="Index public source trees and ask questions of them.")
     parser.add_argument("--tree", action="append", choices=sorted(SOURCES), help="only this tree; repeatable")
     parser.add_argument("--cache", type=Path, default=_CACHE, help="folder to keep the trees in")
     parser.add_argument("--results", default=str(_RESULTS), help="Markdown file to write, - for none")
