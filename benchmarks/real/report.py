@@ -11,8 +11,8 @@ _HEAD = """\
 Written by `benchmarks/real/run.py`, which fetches six public source trees from their registries, indexes each with
 `conexus index` in a process of its own and an empty data folder, and asks ten questions of each with
 `conexus search --json -n 10`. The questions and what counts as their answer are in `benchmarks/real/questions.toml`;
-they were fixed before the first search, and what was mended since is named there. Seconds are by the clock and hold
-the start of the program; memory is that of all its processes at their highest together, shared pages counted once.
+when they were written, and what was mended since, is said there. Seconds are by the clock and hold the start of the
+program; memory is that of all its processes at their highest together, shared pages counted once.
 """
 _PARAPHRASE = "paraphrase"
 _KINDS = {
