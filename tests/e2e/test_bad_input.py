@@ -333,19 +333,22 @@ ENCODINGS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_text_of_any_encoding_is_found_as_it_was_written(program: Program, tree: Path, encoding: str) -> None:
-    """A file in the encoding is found by name, and its text comes back in Unicode, whole."""
-    words = ENCODINGS[encoding]
-    text = f'# {words}\n# {words}\n\n\ndef weigh_elephant(scales):\n    """{words}."""\n    return scales.read()\n'
-    encoded = text.encode(encoding)
-    if encoding == "utf-16-le":
-        encoded = codecs.BOM_UTF16_LE + encoded
-    write(tree, {"zoo.py": encoded, "other.py": "def feed():\n    return 1\n"})
-    [hit] = [hit for hit in program.ok("search", QUESTION, tree, "--json").json["results"] if hit["path"] == "zoo.py"]
-    assert words in hit["text"]
-    assert "def weigh_elephant(scales):" in hit["text"]
-    assert words in program.ok("search", QUESTION, tree, "-C", "9").out
+def test_text_of_any_encoding_is_found_as_it_was_written(program: Program, tree: Path) -> None:
+    """A file of each encoding is found by name, and its text comes back in Unicode, whole."""
+    for encoding, words in ENCODINGS.items():
+        name = encoding.replace("-", "_")
+        text = f'# {words}\n# {words}\n\n\ndef weigh_{name}(scales):\n    """{words}."""\n    return scales.read()\n'
+        mark = codecs.BOM_UTF16_LE if encoding == "utf-16-le" else b""
+        write(tree, {f"{name}.py": mark + text.encode(encoding)})
+    found = program.ok("search", "weigh scales", tree, "-n", "20", "--json").json["results"]
+    texts = {hit["path"].removesuffix(".py"): hit["text"] for hit in found}
+    assert texts.keys() == {encoding.replace("-", "_") for encoding in ENCODINGS}
+    shown = program.ok("search", "weigh scales", tree, "-n", "20", "-C", "9").out
+    for encoding, words in ENCODINGS.items():
+        name = encoding.replace("-", "_")
+        assert texts[name].count(words) == 3
+        assert f"def weigh_{name}(scales):" in texts[name]
+        assert words in shown
 
 
 def test_names_that_are_no_text_can_be_found_and_opened(program: Program, tree: Path) -> None:
@@ -512,12 +515,21 @@ def test_a_search_while_another_process_indexes_answers_or_says_who_works(progra
 # ----------------------------------------------------------------------------- damage
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, Path]:
+    """A small tree that is indexed. Tests must not change it."""
+    folder = tmp_path_factory.mktemp("kept")
+    program, root = Program(folder / "program"), folder / "tree"
+    write(root, {"a.py": GOOD, **{f"part_{n}.py": functions(f"part_{n}", 10) for n in range(5)}})
+    program.ok("index", root)
+    return program, root
+
+
 @pytest.fixture
-def indexed(program: Program, tree: Path) -> Path:
-    """A small tree that is indexed."""
-    write(tree, {"a.py": GOOD, **{f"part_{n}.py": functions(f"part_{n}", 10) for n in range(5)}})
-    program.ok("index", tree)
-    return tree
+def indexed(program: Program, kept: tuple[Program, Path]) -> Path:
+    """The same tree, with an index of the test's own."""
+    shutil.copytree(kept[0].data, program.data)
+    return kept[1]
 
 
 def garbage(program: Program) -> None:
