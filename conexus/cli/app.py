@@ -80,6 +80,11 @@ def run() -> NoReturn:
         console.fail(_os_error(error))
         console.give_up_output()
         sys.exit(EXIT_ERROR)
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        console.fail(SourceError("you have no home folder", hint="set HOME to a folder you can write"))
+        sys.exit(EXIT_ERROR)
     sys.exit(0)
 
 

@@ -43,6 +43,10 @@ def one_line(text: str) -> str:
 def prepare_streams() -> None:
     """Let names that are not valid text pass through as the bytes they are, and all text in any encoding."""
     codecs.register_error(_STREAM_ERRORS, _encode_anyway)
+    # A closed stream is given somewhere to go, so that its number is not taken by a file of ours.
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -122,6 +122,27 @@ def test_an_output_without_room_is_told(program: Program, tree: Path) -> None:
     assert done.stderr == "error: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    ("closed", "printed"), [("<&-", True), ("2>&-", True), (">&-", False), ("<&- >&- 2>&-", False)]
+)
+def test_closed_streams_are_no_crash(program: Program, indexed: Path, closed: str, printed: bool) -> None:
+    """Where a stream is closed the rest still comes, and no file of the index takes its place."""
+    script = f'"{CONEXUS}" search {QUESTION} "{indexed}" {closed}'
+    done = subprocess.run(["sh", "-c", script], env=program.environ(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (FOUND, "")
+    assert done.stdout.startswith(str(indexed / "a.py")) == printed
+    assert "all as written" in program.ok("verify").out
+
+
+def test_a_user_without_home_is_told(program: Program, tree: Path) -> None:
+    """A user whom the system does not know, as in a container, is told what to set."""
+    kept = {name: value for name, value in program.environ().items() if name != "HOME"}
+    command = ["unshare", "--user", "--map-user=54321", CONEXUS, "index", tree]
+    done = subprocess.run(command, env=kept, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (ERROR, "")
+    assert done.stderr == "error: you have no home folder\nhint: set HOME to a folder you can write\n"
+
+
 def test_a_repository_deleted_while_it_is_indexed_is_told(program: Program, tree: Path) -> None:
     """The run ends with an error that names the folder; what was indexed before is kept."""
     write(tree, {f"part_{n}.py": functions(f"part_{n}", 60) for n in range(80)})
@@ -622,7 +643,7 @@ def test_changed_text_in_the_catalog_is_found(program: Program, indexed: Path) -
     """A chunk whose text is not as it was written is named with its file, taken out and read again."""
     whole = program.content()
     catalog = program.catalog()
-    catalog.execute("UPDATE chunks SET text = replace(text, 'scales', 'snakes') WHERE text LIKE '%elephant%'")
+    catalog.execute("UPDATE texts SET text = replace(text, 'scales', 'snakes') WHERE text LIKE '%elephant%'")
     catalog.commit()
     catalog.close()
     found = program.run("verify")
