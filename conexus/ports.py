@@ -304,7 +304,11 @@ class Catalog(Protocol):
         ...
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
-        """Return those of the chunks that the index has."""
+        """Return those of the chunks that the index has, without their texts."""
+        ...
+
+    def with_texts(self, chunks: Sequence[StoredChunk]) -> list[StoredChunk]:
+        """Return chunks with their texts; one that is gone meanwhile has none."""
         ...
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
@@ -313,6 +317,10 @@ class Catalog(Protocol):
 
     def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return files whose chunks do not have the text they were written with, and what is wrong."""
+        ...
+
+    def paths(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return every file that is indexed, with its path."""
         ...
 
     def path_of(self, file: FileId) -> str:

@@ -189,9 +189,10 @@ _ROWS = (
     "hash, checked_ns, skipped, rules, detail, language, encoding, mode, tags, redactions, chunks FROM files "
     "WHERE index_id = :index AND id < :stride",
     "INSERT INTO chunks SELECT file + :offset, ordinal, copied_id(id), start_byte, end_byte, start_line, end_line, "
-    "text, kind, symbol, signature, checksum_of(copied_id(id)), text_crc FROM chunks WHERE file < :stride",
+    "kind, symbol, signature, checksum_of(copied_id(id)) FROM chunks WHERE file < :stride",
+    "INSERT INTO texts SELECT key + (:offset << 20), text, crc FROM texts WHERE key < :stride << 20",
     "INSERT INTO symbols SELECT file + :offset, copied_name(name), copied_key(name), kind, start_byte, end_byte, "
-    "start_line, end_line, name_line, parent, signature, doc FROM symbols WHERE file < :stride",
+    "start_line, end_line, name_line, parent, signature, doc, copied_id(chunk) FROM symbols WHERE file < :stride",
     "INSERT INTO refs SELECT file + :offset, name, lines FROM refs WHERE file < :stride",
     "INSERT INTO imports SELECT file + :offset, target, line FROM imports WHERE file < :stride",
     "INSERT INTO name_words SELECT word, file + :offset, words FROM name_words WHERE file < :stride",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, cast
 from uuid import UUID
@@ -84,19 +86,36 @@ def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
             span.end_byte,
             span.start_line,
             span.end_line,
-            chunk.text,
             chunk.kind,
             chunk.symbol,
             chunk.signature,
             checksum,
-            zlib.crc32(chunk.text.encode()),
         )
 
 
+def text_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``texts``."""
+    for ordinal, chunk in enumerate(commit.result.parsed.chunks if commit.result.parsed else ()):
+        yield text_key(commit.id, ordinal), chunk.text, zlib.crc32(chunk.text.encode())
+
+
+def text_key(file: int, ordinal: int) -> int:
+    """Return the key of a chunk's text."""
+    return file << 20 | ordinal
+
+
 def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of ``symbols``."""
-    for symbol in commit.result.parsed.symbols if commit.result.parsed else ():
+    """Yield the rows of ``symbols``, each with the chunk that holds its name."""
+    parsed = commit.result.parsed
+    if parsed is None or not parsed.chunks:
+        return
+    ends = [chunk.span.end_byte for chunk in parsed.chunks]
+    last_lines = [chunk.span.end_line for chunk in parsed.chunks]
+    for symbol in parsed.symbols:
         span = symbol.span
+        # The first chunk on the name's line that does not end before the definition begins.
+        place = max(bisect_left(last_lines, symbol.name_line), bisect_right(ends, span.start_byte))
+        chunk = commit.result.encoded[min(place, len(ends) - 1)]
         yield (
             commit.id,
             symbol.name,
@@ -110,6 +129,7 @@ def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
             symbol.parent,
             symbol.signature,
             symbol.doc,
+            UUID(chunk.id).bytes,
         )
 
 
@@ -156,30 +176,60 @@ def file_record(row: Sequence[object]) -> FileRecord:
     )
 
 
-def stored_chunk(repo: RepoId, row: Sequence[object]) -> StoredChunk:
-    """Return a row of ``chunks`` joined with its file as a value."""
-    (
-        chunk_id, file, ordinal, start_byte, end_byte, start_line, end_line, text, kind, symbol, signature,
-        path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks,
-    ) = cast("Sequence[Any]", row)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a chunk says of its file."""
+
+    index: int
+    path: str
+    language: str | None
+    tags: frozenset[FileTag]
+    content_hash: ContentHash
+    stat: FileStat
+    checked_ns: int
+    chunks: int
+
+
+def file_facts(row: Sequence[object]) -> FileFacts:
+    """Return what chunks say of their file; the columns after its id."""
+    index, path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks = cast(
+        "Sequence[Any]", row
+    )
     path = os.fsdecode(path)
+    return FileFacts(
+        index=index,
+        path=path,
+        language=language,
+        tags=frozenset(FileTag(tag) for tag in tags.split()),
+        content_hash=ContentHash(content_hash),
+        stat=FileStat(path, size, mtime_ns, ctime_ns, _inode_in(inode)),
+        checked_ns=checked_ns,
+        chunks=chunks,
+    )
+
+
+def stored_chunk(repo: RepoId, row: Sequence[object], facts: FileFacts) -> StoredChunk:
+    """Return a row of ``chunks`` as a value, without its text."""
+    chunk_id, file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature = cast(
+        "Sequence[Any]", row
+    )
     return StoredChunk(
         chunk=Chunk(
             id=ChunkId(str(UUID(bytes=chunk_id))),
             repo=repo,
-            path=path,
-            language=language,
+            path=facts.path,
+            language=facts.language,
             span=Span(start_byte, end_byte, start_line, end_line),
-            text=text,
+            text="",
             kind=kind,
             symbol=symbol,
             signature=signature,
-            tags=frozenset(FileTag(tag) for tag in tags.split()),
+            tags=facts.tags,
         ),
         file=FileId(file),
         ordinal=ordinal,
-        content_hash=ContentHash(content_hash),
-        stat=FileStat(path, size, mtime_ns, ctime_ns, _inode_in(inode)),
-        checked_ns=checked_ns,
-        file_chunks=chunks,
+        content_hash=facts.content_hash,
+        stat=facts.stat,
+        checked_ns=facts.checked_ns,
+        file_chunks=facts.chunks,
     )

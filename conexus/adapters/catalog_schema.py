@@ -68,15 +68,18 @@ CREATE TABLE chunks (
     end_byte INTEGER NOT NULL,
     start_line INTEGER NOT NULL,
     end_line INTEGER NOT NULL,
-    text TEXT NOT NULL,
     kind TEXT NOT NULL,
     symbol TEXT NOT NULL,
     signature TEXT NOT NULL,
-    checksum INTEGER NOT NULL,
-    text_crc INTEGER NOT NULL
+    checksum INTEGER NOT NULL
 );
 CREATE INDEX chunks_file ON chunks (file, ordinal);
 CREATE INDEX chunks_id ON chunks (id);
+-- Apart from chunks, so that ranking hundreds of them reads few pages. The key is file << 20 | ordinal.
+CREATE TABLE texts (key INTEGER PRIMARY KEY, text TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TRIGGER files_texts AFTER DELETE ON files BEGIN
+    DELETE FROM texts WHERE key BETWEEN old.id << 20 AND (old.id << 20) + 1048575;
+END;
 CREATE TABLE symbols (
     file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
@@ -89,7 +92,8 @@ CREATE TABLE symbols (
     name_line INTEGER NOT NULL,
     parent TEXT NOT NULL,
     signature TEXT NOT NULL,
-    doc TEXT NOT NULL
+    doc TEXT NOT NULL,
+    chunk BLOB NOT NULL
 );
 CREATE INDEX symbols_file ON symbols (file);
 CREATE INDEX symbols_key ON symbols (key);

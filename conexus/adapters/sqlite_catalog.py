@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -23,7 +24,9 @@ import numpy as np
 
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
+    FileFacts,
     chunk_rows,
+    file_facts,
     file_record,
     file_row,
     import_rows,
@@ -31,6 +34,8 @@ from conexus.adapters.catalog_rows import (
     reference_rows,
     stored_chunk,
     symbol_rows,
+    text_key,
+    text_rows,
     word_rows,
 )
 from conexus.adapters.catalog_schema import migrate
@@ -237,8 +242,9 @@ class SqliteCatalog:
                 f"INSERT INTO files VALUES ({', '.join('?' * FILE_COLUMNS)})",  # noqa: S608 -- question marks only
                 [file_row(index, commit) for commit in files],
             )
-            _insert(db, "chunks", 13, (row for commit in files for row in chunk_rows(commit)))
-            _insert(db, "symbols", 12, (row for commit in files for row in symbol_rows(commit)))
+            _insert(db, "chunks", 11, (row for commit in files for row in chunk_rows(commit)))
+            _insert(db, "texts", 3, (row for commit in files for row in text_rows(commit)))
+            _insert(db, "symbols", 13, (row for commit in files for row in symbol_rows(commit)))
             _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
             _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
             _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
@@ -261,6 +267,11 @@ class SqliteCatalog:
             db.execute("DELETE FROM files WHERE id IN (SELECT file FROM journal WHERE index_id = ?)", (index,))
             db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
             db.execute("UPDATE indexes SET complete = 0 WHERE id = ?", (index,))
+
+    def paths(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return every file that is indexed, with its path."""
+        rows = self._rows("SELECT id, path FROM files WHERE index_id = ? AND skipped IS NULL", (index,))
+        return [(FileId(_int(file)), os.fsdecode(_bytes(path))) for file, path in rows]
 
     def path_of(self, file: FileId) -> str:
         """Return the path of a file, or an empty text for one that is not known."""
@@ -285,7 +296,7 @@ class SqliteCatalog:
     # -------------------------------------------------------------------------- lookups
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
-        """Return those of the chunks that the index has."""
+        """Return those of the chunks that the index has, without their texts."""
         found: dict[ChunkId, StoredChunk] = {}
         repo = self._rows(
             "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
@@ -294,17 +305,41 @@ class SqliteCatalog:
         )
         if not repo:
             return found
+        rows: list[tuple[object, ...]] = []
         for part in _parts([UUID(chunk).bytes for chunk in ids]):
-            rows = self._rows(
-                "SELECT c.id, c.file, c.ordinal, c.start_byte, c.end_byte, c.start_line, c.end_line, c.text, c.kind, "  # noqa: S608 -- question marks only
-                "c.symbol, c.signature, f.path, f.language, f.tags, f.hash, f.size, f.mtime_ns, f.ctime_ns, f.inode, "
-                "f.checked_ns, f.chunks FROM chunks c JOIN files f ON f.id = c.file "
-                f"WHERE c.id IN ({_marks(part)}) AND f.index_id = ?",
-                (*part, index),
+            rows += self._rows(
+                "SELECT id, file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature "  # noqa: S608 -- question marks only
+                f"FROM chunks WHERE id IN ({_marks(part)})",
+                part,
             )
-            for row in rows:
-                stored = stored_chunk(RepoId(str(repo[0][0])), row)
+        files = self._file_facts({_int(row[1]) for row in rows})
+        for row in rows:
+            facts = files.get(_int(row[1]))
+            if facts is not None and facts.index == index:
+                stored = stored_chunk(RepoId(str(repo[0][0])), row, facts)
                 found[stored.chunk.id] = stored
+        return found
+
+    def with_texts(self, chunks: Sequence[StoredChunk]) -> list[StoredChunk]:
+        """Return chunks with their texts; one that is gone meanwhile has none."""
+        texts: dict[int, str] = {}
+        for part in _parts([text_key(chunk.file, chunk.ordinal) for chunk in chunks]):
+            rows = self._rows(f"SELECT key, text FROM texts WHERE key IN ({_marks(part)})", part)  # noqa: S608 -- question marks only
+            texts.update((_int(key), str(text)) for key, text in rows)
+        return [
+            replace(item, chunk=replace(item.chunk, text=texts.get(text_key(item.file, item.ordinal), "")))
+            for item in chunks
+        ]
+
+    def _file_facts(self, files: set[int]) -> dict[int, FileFacts]:
+        found: dict[int, FileFacts] = {}
+        for part in _parts(sorted(files)):
+            rows = self._rows(
+                "SELECT id, index_id, path, language, tags, hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks "  # noqa: S608 -- question marks only
+                f"FROM files WHERE id IN ({_marks(part)})",
+                part,
+            )
+            found.update((_int(row[0]), file_facts(row[1:])) for row in rows)
         return found
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
@@ -322,7 +357,11 @@ class SqliteCatalog:
         found: list[tuple[FileId, str]] = []
         for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ? ORDER BY id", (index,)):
             # As bytes: a damaged text may be no UTF-8. File by file, so that never all of the texts are in memory.
-            texts = self._rows("SELECT CAST(text AS BLOB), text_crc FROM chunks WHERE file = ?", (file,))
+            texts = self._rows(
+                "SELECT CAST(t.text AS BLOB), t.crc FROM chunks c JOIN texts t ON t.key = c.file << 20 | c.ordinal "
+                "WHERE c.file = ?",
+                (file,),
+            )
             if len(texts) != expected:
                 found.append((FileId(_int(file)), f"has {len(texts)} of {expected} chunks"))
             elif any(zlib.crc32(_bytes(text)) != crc for text, crc in texts):
@@ -344,14 +383,11 @@ class SqliteCatalog:
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place "
                 "FROM symbols s JOIN files f ON f.id = s.file "
                 f"WHERE s.key IN ({_marks(part)}) AND f.index_id = ?{limit}) "
-                # The chunk is the first on the name's line that does not end before the definition begins.
-                "SELECT s.name, s.parent, s.kind, s.name_line, s.file, c.id, min((c.end_byte <= s.start_byte) << 32 "
-                "| c.ordinal) FROM largest s JOIN chunks c ON c.file = s.file AND c.start_line <= s.name_line "
-                "AND c.end_line >= s.name_line WHERE s.place <= ? GROUP BY s.file, s.start_byte, s.name "
-                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
+                "SELECT name, parent, kind, name_line, file, chunk FROM largest WHERE place <= ? "
+                "ORDER BY end_byte - start_byte DESC, file, start_byte",
                 (*part, index, *values, _MAX_DEFINITIONS),
             )
-            for name, parent, kind, line, file, chunk, _ in rows:
+            for name, parent, kind, line, file, chunk in rows:
                 found.append(
                     SymbolMatch(
                         symbol=f"{parent}.{name}" if parent else str(name),

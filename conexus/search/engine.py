@@ -85,7 +85,11 @@ class SearchEngine:
             candidates += found
             floor = min(floor, lowest)
         ranked = rank(query, candidates, floor)[: max(0, request.limit)]
-        hits = tuple(self._hit(candidate, views[candidate.view].view, query, request.explain) for candidate in ranked)
+        texts = self._catalog.with_texts([candidate.stored for candidate in ranked])
+        hits = tuple(
+            self._hit(candidate, stored, views[candidate.view].view, query, request.explain)
+            for candidate, stored in zip(ranked, texts, strict=True)
+        )
         return SearchResponse(
             hits=hits,
             elapsed_ms=(time.perf_counter() - started) * 1000,
@@ -97,11 +101,7 @@ class SearchEngine:
         files: frozenset[FileId] | None = None
         if where.path_globs is not None:
             matches = matcher(where.path_globs)
-            files = frozenset(
-                record.id
-                for path, record in self._catalog.files(index).items()
-                if record.skipped is None and matches(path)
-            )
+            files = frozenset(file for file, path in self._catalog.paths(index) if matches(path))
         return PointFilter(
             files=files,
             languages=where.languages,
@@ -141,8 +141,7 @@ class SearchEngine:
         narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
         return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
 
-    def _hit(self, candidate: Candidate, view: IndexedView, query: Query, explain: bool) -> Hit:
-        stored = candidate.stored
+    def _hit(self, candidate: Candidate, stored: StoredChunk, view: IndexedView, query: Query, explain: bool) -> Hit:
         span = stored.chunk.span
         lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
         return Hit(

@@ -95,6 +95,17 @@ class Candidate:
         return tuple(Factor(*share) for share in self.shares)
 
 
+class Asked:
+    """The stems of a question, ready to be compared with many names."""
+
+    def __init__(self, stems: Sequence[str]) -> None:
+        self.stems = frozenset(stems)
+        self.by_prefix: defaultdict[str, list[str]] = defaultdict(list)
+        for word in self.stems:
+            self.by_prefix[word[:_MIN_PREFIX]].append(word)
+        self.overlaps: dict[frozenset[str], float] = {}
+
+
 def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> list[Candidate]:
     """Score candidates and order them, best first; ties by place, so that equal input gives equal output.
 
@@ -115,7 +126,7 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
         )
         for candidate in candidates
     ]
-    asked = frozenset(query.stems)
+    asked = Asked(query.stems)
     files_bm25 = _of_files(candidates, [bm25 for bm25, _ in relative])
     files_dense = _of_files(candidates, [dense for _, dense in relative])
     for candidate, (bm25, dense) in zip(candidates, relative, strict=True):
@@ -128,7 +139,7 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
             *_name_factors(query, asked, candidate),
         ]
         total = sum(map(_VALUE, shares))
-        for name, share in _penalties(candidate.stored, asked):
+        for name, share in _penalties(candidate.stored, asked.stems):
             shares.append((name, total * (share - 1.0), f"x{share:g}"))
             total *= share
         candidate.score = total
@@ -146,7 +157,7 @@ def _of_files(candidates: Sequence[Candidate], scores: Sequence[float]) -> Mappi
     return {key: value / best for key, value in sums.items()}
 
 
-def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> list[_Share]:
+def _name_factors(query: Query, asked: Asked, candidate: Candidate) -> list[_Share]:
     chunk = candidate.stored.chunk
     shares: list[_Share] = []
     if chunk.symbol:
@@ -155,29 +166,29 @@ def _name_factors(query: Query, asked: frozenset[str], candidate: Candidate) -> 
     name, folders = _path_stems(chunk.path)
     shares.append(("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
     if folders:
-        shares.append(("folders", _FOLDER * len(asked & folders) / max(1, len(asked)), ""))
+        shares.append(("folders", _FOLDER * len(asked.stems & folders) / max(1, len(asked.stems)), ""))
     if chunk.kind == "block":
         shares.append(("no definition", _BLOCK, ""))
     if any(chunk.path == path or chunk.path.endswith("/" + path) for path in query.paths):
         shares.append(("path asked for", _PATH_ASKED, chunk.path))
     if candidate.matches:
-        shares.append(max((_definition(query, match) for match in candidate.matches), key=_VALUE))
+        shares.append(max((_definition(query, asked, match) for match in candidate.matches), key=_VALUE))
     return shares
 
 
-def _definition(query: Query, match: SymbolMatch) -> _Share:
+def _definition(query: Query, asked: Asked, match: SymbolMatch) -> _Share:
     """What it is worth that the chunk defines a name of the question."""
     name = match.symbol.rsplit(".", 1)[-1]
     weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
     if query.is_symbol:
-        asked = query.text.removesuffix("()").replace("::", ".").replace("->", ".").replace("#", ".")
+        written = query.text.removesuffix("()").replace("::", ".").replace("->", ".").replace("#", ".")
         share = 1.0
-        if "." in asked:  # `Session.send` asks for that method, not for the class and not for another `send`
-            share = _QUALIFIED if match.symbol.lower().endswith(asked.lower()) else _HALF_QUALIFIED
+        if "." in written:  # `Session.send` asks for that method, not for the class and not for another `send`
+            share = _QUALIFIED if match.symbol.lower().endswith(written.lower()) else _HALF_QUALIFIED
         return "definition", _SYMBOL_DEFINITION * weight * share, match.symbol
     if name in query.identifiers:
         return "definition", _DEFINITION * weight * 1.5, match.symbol
-    covered = _f1(frozenset(query.stems), _stems(name))
+    covered = _f1(asked, _stems(name))
     return "definition", _DEFINITION * weight * covered, match.symbol
 
 
@@ -218,25 +229,32 @@ def _place(candidate: Candidate) -> tuple[float, str, int, ChunkId]:
     return -candidate.score, chunk.path, chunk.span.start_byte, chunk.id
 
 
-@lru_cache(maxsize=50_000)
-def _f1(asked: frozenset[str], found: frozenset[str]) -> float:
+def _f1(asked: Asked, found: frozenset[str]) -> float:
     """Harmonic mean of how much of the one is in the other, in [0, 1].
 
     A word counts where it begins with the other (``hasher``, ``hash``), if at least four letters agree.
     """
-    if not asked or not found:
+    known = asked.overlaps.get(found)
+    if known is None:
+        known = asked.overlaps[found] = _overlap(asked, found)
+    return known
+
+
+def _overlap(asked: Asked, found: frozenset[str]) -> float:
+    covered: set[str] = set()
+    fitting = 0
+    for word in found:
+        alike = [
+            other
+            for other in asked.by_prefix.get(word[:_MIN_PREFIX], ())
+            if word == other or (len(other) >= _MIN_PREFIX and (word.startswith(other) or other.startswith(word)))
+        ]
+        fitting += bool(alike)
+        covered.update(alike)
+    if not covered:
         return 0.0
-    covered = sum(any(_alike(word, other) for other in found) for word in asked)
-    fitting = sum(any(_alike(word, other) for other in asked) for word in found)
-    recall, precision = covered / len(asked), fitting / len(found)
-    return 2.0 * recall * precision / (recall + precision) if covered else 0.0
-
-
-def _alike(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    shorter, longer = (one, other) if len(one) < len(other) else (other, one)
-    return len(shorter) >= _MIN_PREFIX and longer.startswith(shorter)
+    recall, precision = len(covered) / len(asked.stems), fitting / len(found)
+    return 2.0 * recall * precision / (recall + precision)
 
 
 @lru_cache(maxsize=50_000)

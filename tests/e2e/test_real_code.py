@@ -50,8 +50,8 @@ def check_partition(program: Program, root: Path) -> int:
     """The chunks of a file cover its text without gap or overlap, and hold it as it is, secrets aside."""
     catalog = program.catalog()
     rows = catalog.execute(
-        "SELECT f.path, c.start_byte, c.end_byte, c.start_line, c.end_line, c.text FROM chunks c "
-        "JOIN files f ON f.id = c.file ORDER BY f.path, c.ordinal"
+        "SELECT f.path, c.start_byte, c.end_byte, c.start_line, c.end_line, t.text FROM chunks c "
+        "JOIN texts t ON t.key = c.file << 20 | c.ordinal JOIN files f ON f.id = c.file ORDER BY f.path, c.ordinal"
     )
     count = 0
     for path, found in itertools.groupby(rows, key=lambda row: row[0]):

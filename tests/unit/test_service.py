@@ -319,18 +319,23 @@ def empty_the_mark(service: LocalService, bench: Bench) -> None:
 
 def flip_a_text(_: LocalService, bench: Bench) -> None:
     with closing(sqlite3.connect(bench.data / "catalog.sqlite")) as database, database:
-        changed = database.execute("UPDATE chunks SET text = replace(text, 'owner', 'own3r') WHERE text LIKE '%owner%'")
+        changed = database.execute("UPDATE texts SET text = replace(text, 'owner', 'own3r') WHERE text LIKE '%owner%'")
         assert changed.rowcount == 1
 
 
 def break_a_text(_: LocalService, bench: Bench) -> None:
     with closing(sqlite3.connect(bench.data / "catalog.sqlite")) as database, database:
-        database.execute("UPDATE chunks SET text = CAST(x'66ff6f' AS TEXT) WHERE text LIKE '%owner%'")
+        database.execute("UPDATE texts SET text = CAST(x'66ff6f' AS TEXT) WHERE text LIKE '%owner%'")
 
 
 def lose_a_chunk(_: LocalService, bench: Bench) -> None:
     with closing(sqlite3.connect(bench.data / "catalog.sqlite")) as database, database:
-        assert database.execute("DELETE FROM chunks WHERE text LIKE '%owner%'").rowcount == 1
+        assert (
+            database.execute(
+                "DELETE FROM chunks WHERE file << 20 | ordinal IN (SELECT key FROM texts WHERE text LIKE '%owner%')"
+            ).rowcount
+            == 1
+        )
 
 
 def on_the_shard(service: LocalService, bench: Bench, change: Callable[[VectorShard, IndexId], None]) -> None:
