@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 
 
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(50_000)  # a command makes many small values, none of them in cycles, and is soon over
-    from conexus.cli.app import run  # noqa: PLC0415 -- the import is the program's start-up
-
+    os.umask(0o077)  # what is indexed is nobody else's to read
+    try:
+        from conexus.cli.app import run  # noqa: PLC0415 -- the import is the program's start-up
+    except KeyboardInterrupt:
+        sys.exit(130)
     run()
 
 

@@ -64,6 +64,10 @@ def run() -> NoReturn:
             app(standalone_mode=True)
         finally:
             sys.stdout.flush()  # here, where it can still be told that there was no room
+    except SystemExit:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # how Typer ends where the reader has gone
+            sys.exit(0)
+        raise
     except Cancelled as error:
         console.fail(error)
         sys.exit(EXIT_INTERRUPTED)

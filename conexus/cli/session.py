@@ -13,6 +13,7 @@ from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
 from conexus.config import Config
+from conexus.errors import SourceError
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, Principal
 
@@ -76,10 +77,27 @@ def checkout_at(path: Path, *, force: bool = False) -> Checkout:
     """
     home = Path.home()
     folder = path.expanduser()
+    _require_no_way_out(folder)
     check_root(folder, home, force=force)
     checkout = find_checkout(folder.resolve(), home=home)
     check_root(checkout.root, home, force=force)
     return checkout
+
+
+def _require_no_way_out(folder: Path) -> None:
+    """Refuse a path that leaves its repository through a link: a link in a stranger's code may lead anywhere.
+
+    Raises:
+        SourceError: It does.
+    """
+    absolute = Path.cwd() / folder
+    real = absolute.resolve()
+    above = next((parent for parent in absolute.parents if parent == parent.resolve() and parent.is_dir()), None)
+    if above is None or real.is_relative_to(above):
+        return
+    root = find_checkout(above, home=Path.home()).root
+    if (root / ".git").exists() and not real.is_relative_to(root):
+        raise SourceError(f"{folder} is a link that leads out of {root}", hint=f"name the folder itself: {real}")
 
 
 def view_for(service: LocalService, checkout: Checkout) -> IndexedView | None:

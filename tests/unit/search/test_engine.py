@@ -171,7 +171,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize("query", ["Session", "test_send_request", "sessions cache retry", "send_request evictOldest"])
-@pytest.mark.parametrize(("where", "allowed"), LIMITS, ids=[str(where) for where, _ in LIMITS])
+@pytest.mark.parametrize(("where", "allowed"), LIMITS, ids=[f"limits{number}" for number in range(len(LIMITS))])
 def test_filters_hold_for_every_retrieval(
     engine: SearchEngine, view: SearchableView, query: str, where: dict[str, object], allowed: set[str]
 ) -> None:
