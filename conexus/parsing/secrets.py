@@ -130,15 +130,29 @@ _SECRET_NAME = re.compile(
 _AFTER_NAME = " \t\r\"'`])\\!?=>:"  # between the end of a name and the separator
 _ANNOTATION = re.compile(r":\s*&?['\w.\[\]| ]{1,40}$")
 
-_PLACEHOLDER = re.compile(
-    r"example|change[_-]?(?:me|this|it)|placeholder|dummy|sample|your[_-]?|my[_-]?(?:secret|pass|token|key|api)"
-    r"|x{4}|0{6}|\*{4}|\.{3}|1234567|abcdef|qwerty|todo|fixme|insert|replace|redacted|not[_-]?(?:a[_-]?)?real|fake"
-    r"|(?:pass(?:word|wd|phrase)?|secret|token|key|credentials?|test(?:ing)?|user(?:name)?|pw|pwd|foo|bar|baz|none|null"
-    r"|true|false|undefined|default|empty|string|str|unset|env|hidden|masked|removed)$",
-    re.IGNORECASE,
+_PLACEHOLDER_WORDS = frozenset(
+    "a abc access account admin an and any api app asdf auth bar base baz bearer change changeit client credential"
+    " credentials custom database db default demo do dummy empty enter env example examples fake fill fixme foo foobar"
+    " for generate generated goes guest here hidden host id in insert is it key keys local localhost login long"
+    " masked me mock my name no none not null of or paste pass passphrase passwd passwort password passwords pk"
+    " placeholder please private prod public put pw pwd qux qwerty random real redacted removed replace replaced"
+    " replacewith root sample secret secrets secure set sk some something str string strong super temp test testing"
+    " tests the this to todo tok token tokens tbd undefined unset use user username value very with word xyz your"
+    " yours true false".split()
 )
-_PLACEHOLDER_STARTS = re.compile(r"(?:foo|bar|baz|test|pass(?:word)?|secret)[\d_-]{0,4}$", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\$\{|\{\{|#\{|%\(|%[sdr]\b|\$\(|^<.*>$|^\{.*\}$|^\$\w+$|^%\w+%$|^__\w+__$|\{[A-Za-z_.]*\}")
+_PLACEHOLDER_PREFIXES = ("change", "db", "my", "not", "some", "super", "test", "the", "top", "user", "your")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_DIGITS = re.compile(r"\d+")
+_NOT_PLACEHOLDER = re.compile(r"[^\w.:/*+=<>()\[\]{} -]|[^\W\d_a-zA-Z]")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_MIN_FILLER = 3  # letters: "aaa", "abc"
+_COUNTING = "01234567890123456789"
+_MAX_FREE_DIGITS = 4  # "password_2024"; more digits than these have to count up or repeat one
+
+_VARIABLE = r"(?:[A-Z_]+(?:\d_?[A-Z_]*)?|[a-z_]+(?:[A-Z][a-z]+)*)\d{0,2}"
+_TEMPLATE_WHOLE = re.compile(rf"<[^<>]*>|\$(?:{_VARIABLE}|\d)|%{_VARIABLE}%|__{_VARIABLE}__")
+_TEMPLATE_DEFAULT = re.compile(r"\$\{\w{1,64}:?[-=]([^{}]*)\}")  # ${NAME:-value}: the value is in clear
+_TEMPLATE = re.compile(r"[$#%]?\{{1,3}[^{}]*\}{1,3}|\$\([^()]*\)|%\([^()]*\)[sdr]|%[sdr]\b")
 _CODE = re.compile(
     r"^[./~@]|://|^(?:self|this|os|process|env|settings|config|std|sys)[.:]|::|\.(?:py|js|ts|go|json|txt)$"
 )
@@ -313,12 +327,40 @@ def _is_code(value: str) -> bool:
 
 
 def _is_placeholder(value: str) -> bool:
+    """Whether the whole value is made of placeholder words, fillers and templates.
+
+    A placeholder word inside a random value says nothing: random letters hold such words too.
+    """
+    if _TEMPLATE_WHOLE.fullmatch(value):
+        return True
+    rest = _TEMPLATE.sub(" ", _TEMPLATE_DEFAULT.sub(r" \1 ", value))
+    if not rest.strip("*x.-_: ") or len(set(rest)) == 1:
+        return True
+    return _NOT_PLACEHOLDER.search(rest) is None and _is_placeholder_text(rest)
+
+
+def _is_placeholder_text(value: str) -> bool:
+    """Whether every word of a text is a placeholder word, and its digits are few or plainly made up."""
+    digits = "".join(_DIGITS.findall(value))
+    is_counting = digits in _COUNTING or len(set(digits)) == 1
+    words = [word.lower() for word in _WORD.findall(value)]
+    if not words:
+        return is_counting
     return (
-        value.startswith(_MARK)
-        or not value.strip("*x.-_")
-        or _PLACEHOLDER.search(value) is not None
-        or _PLACEHOLDER_STARTS.match(value) is not None
-        or _TEMPLATE.search(value) is not None
+        (is_counting or len(digits) <= _MAX_FREE_DIGITS)
+        and any(len(word) > 1 for word in words)
+        and all(map(_is_placeholder_word, words))
+    )
+
+
+def _is_placeholder_word(word: str) -> bool:
+    return (
+        word in _PLACEHOLDER_WORDS
+        or (len(word) >= _MIN_FILLER and (len(set(word)) == 1 or word in _ALPHABET))
+        or not word.strip("x")
+        or any(
+            word.startswith(prefix) and word[len(prefix) :] in _PLACEHOLDER_WORDS for prefix in _PLACEHOLDER_PREFIXES
+        )
     )
 
 

@@ -259,6 +259,90 @@ def test_what_is_no_secret_is_left_alone(line: str) -> None:
     assert redact(line + "\n") == (line + "\n", 0)
 
 
+RANDOM_HEAD = "Kd02" + "LmQp"
+HIDDEN_WORDS = [
+    *(RANDOM_HEAD + "ZxT" + word for word in ("test", "pw", "key", "none", "str", "env", "user", "password", "token")),
+    RANDOM_HEAD + "samplex",
+    RANDOM_HEAD + "-example-" + "7dk2",
+    "9s" + "XXXX" + "7dk2Lq0Z",
+    "x7" + "qwerty" + "Lq0Zd2",
+    "AbCdEf" + "0123456789" + "ZzYyXx",
+    "test" + "84719302" + "65",
+    RANDOM_HEAD + "%s" + "Zx9",
+    RANDOM_HEAD + "{a}" + "Zx9",
+    RANDOM_HEAD + "${A" + "Zx9",
+    "${DB_PASSWORD:-" + RANDOM_HEAD + "Zx9}",
+    "$" + RANDOM_HEAD + "Zx9",
+    "[redacted]" + RANDOM_HEAD + "Zx9",
+]
+"""Passwords that hold what a placeholder is made of."""
+
+
+@pytest.mark.parametrize("secret", HIDDEN_WORDS)
+@pytest.mark.parametrize("line", ['url = "postgres://u:{}@db/x"', 'password = "{}"', "postgres://u:{}@db/x"])
+def test_a_placeholder_word_inside_a_password_does_not_spare_it(line: str, secret: str) -> None:
+    """A random value is replaced though it ends in, holds or starts with a word or template of a placeholder."""
+    after, count = redact(line.format(secret) + "\n")
+
+    assert count == 1
+    assert secret not in after
+
+
+@pytest.mark.parametrize(
+    "secret", ["AbCdEf" + "0123456789" + "ZzYyXx", RANDOM_HEAD + "ZxTtest", RANDOM_HEAD + "ZxTkey"]
+)
+def test_a_placeholder_word_inside_a_bare_value_does_not_spare_it(secret: str) -> None:
+    """An environment file's value is replaced though it holds a word of a placeholder."""
+    assert redact(f"API_KEY={secret}\n") == (f"API_KEY={'[redacted]'.ljust(len(secret), '*')}\n", 1)
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t" + "pw", "hunter" + "2", "Summer" + "24", "8471" + "9302"])
+def test_a_weak_password_in_a_url_is_replaced(secret: str) -> None:
+    """A password in a URL is replaced however little random it is."""
+    after = f'url = "postgres://u:{"*" * len(secret)}@db/x"\n'
+    assert redact(f'url = "postgres://u:{secret}@db/x"\n') == (after, 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "your-api-key",
+        "changeme123",
+        "changeMe1",
+        "xxxx",
+        "xxxx-xxxx-xxxx-1234",
+        "00000000",
+        "12345678",
+        "test_password",
+        "example-key",
+        "example-key-2024",
+        "YOUR_PASSWORD_HERE",
+        "YourApiKey1",
+        "mypassword1",
+        "not-a-real-key-1",
+        "abcdef1234567890",
+        "0123456789abcdef",
+        "qwerty123",
+        "[redacted]****",
+        "${DB_PASSWORD1}",
+        "${DB_PASSWORD:-changeme1}",
+        "{{db_password1}}",
+        "%s",
+        "%(password1)s",
+        "$(PASSWORD1)",
+        "$DB_PASSWORD1",
+        "%DB_PASSWORD1%",
+        "__DB_PASSWORD1__",
+        "test-{token1}",
+    ],
+)
+@pytest.mark.parametrize("line", ["postgres://u:{}@db/x", 'password = "{}"', "API_KEY={}", 'api_key = "<{}>"'])
+def test_a_value_made_of_placeholder_words_is_left_alone(line: str, value: str) -> None:
+    """Words, fillers and templates of a placeholder are no secret where there is nothing else."""
+    before = line.format(value) + "\n"
+    assert redact(before) == (before, 0)
+
+
 def test_detect_secrets_finds_nothing_more(tmp_path: Path) -> None:
     """What detect-secrets finds among planted secrets is gone afterwards."""
     lines = [f'value_{i} = "{token}"' for i, token in enumerate(TOKENS.values())]
