@@ -104,7 +104,7 @@ def text_key(file: int, ordinal: int) -> int:
     return file << 20 | ordinal
 
 
-def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ...]]:
     """Yield the rows of ``symbols``, each with the chunk that holds its name."""
     parsed = commit.result.parsed
     if parsed is None or not parsed.chunks:
@@ -117,6 +117,7 @@ def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
         place = max(bisect_left(last_lines, symbol.name_line), bisect_right(ends, span.start_byte))
         chunk = commit.result.encoded[min(place, len(ends) - 1)]
         yield (
+            index,
             commit.id,
             symbol.name,
             name_key(symbol.name),
@@ -126,10 +127,10 @@ def symbol_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
             span.start_line,
             span.end_line,
             symbol.name_line,
+            UUID(chunk.id).bytes,
             symbol.parent,
             symbol.signature,
             symbol.doc,
-            UUID(chunk.id).bytes,
         )
 
 

@@ -81,6 +81,7 @@ CREATE TRIGGER files_texts AFTER DELETE ON files BEGIN
     DELETE FROM texts WHERE key BETWEEN old.id << 20 AND (old.id << 20) + 1048575;
 END;
 CREATE TABLE symbols (
+    index_id INTEGER NOT NULL,
     file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -90,13 +91,13 @@ CREATE TABLE symbols (
     start_line INTEGER NOT NULL,
     end_line INTEGER NOT NULL,
     name_line INTEGER NOT NULL,
+    chunk BLOB NOT NULL,
     parent TEXT NOT NULL,
     signature TEXT NOT NULL,
-    doc TEXT NOT NULL,
-    chunk BLOB NOT NULL
+    doc TEXT NOT NULL
 );
 CREATE INDEX symbols_file ON symbols (file);
-CREATE INDEX symbols_key ON symbols (key);
+CREATE INDEX symbols_key ON symbols (index_id, key, kind, file, start_byte, end_byte);
 CREATE TABLE refs (
     file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
     name TEXT NOT NULL,

@@ -244,7 +244,7 @@ class SqliteCatalog:
             )
             _insert(db, "chunks", 11, (row for commit in files for row in chunk_rows(commit)))
             _insert(db, "texts", 3, (row for commit in files for row in text_rows(commit)))
-            _insert(db, "symbols", 13, (row for commit in files for row in symbol_rows(commit)))
+            _insert(db, "symbols", 14, (row for commit in files for row in symbol_rows(index, commit)))
             _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
             _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
             _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
@@ -373,19 +373,20 @@ class SqliteCatalog:
         written = set(names)
         keys = [key for key in dict.fromkeys(map(name_key, names)) if key]
         limit, values = _conditions(where)
+        joined = "JOIN files f ON f.id = s.file " if limit else ""
         if where.kinds is not None:
             limit += f" AND s.kind IN ({_marks(sorted(where.kinds))})"
             values += sorted(where.kinds)
         found: list[SymbolMatch] = []
         for part in _parts(keys):
             rows = self._rows(
-                "WITH largest AS (SELECT s.*, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- question marks only
-                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place "
-                "FROM symbols s JOIN files f ON f.id = s.file "
-                f"WHERE s.key IN ({_marks(part)}) AND f.index_id = ?{limit}) "
-                "SELECT name, parent, kind, name_line, file, chunk FROM largest WHERE place <= ? "
-                "ORDER BY end_byte - start_byte DESC, file, start_byte",
-                (*part, index, *values, _MAX_DEFINITIONS),
+                "WITH largest AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- question marks only
+                f"ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place FROM symbols s {joined}"
+                f"WHERE s.index_id = ? AND s.key IN ({_marks(part)}){limit}) "
+                "SELECT s.name, s.parent, s.kind, s.name_line, s.file, s.chunk FROM largest l "
+                "JOIN symbols s ON s.rowid = l.number WHERE l.place <= ? "
+                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
+                (index, *part, *values, _MAX_DEFINITIONS),
             )
             for name, parent, kind, line, file, chunk in rows:
                 found.append(
@@ -441,9 +442,7 @@ class SqliteCatalog:
             "FROM files WHERE index_id = ?",
             (live.id,),
         )[0]
-        symbols = self._rows(
-            "SELECT count(*) FROM symbols s JOIN files f ON f.id = s.file WHERE f.index_id = ?", (live.id,)
-        )[0][0]
+        symbols = self._rows("SELECT count(*) FROM symbols WHERE index_id = ?", (live.id,))[0][0]
         languages = self._rows(
             "SELECT coalesce(language, 'other'), count(*) FROM files WHERE index_id = ? AND skipped IS NULL "
             "GROUP BY 1 ORDER BY 2 DESC, 1",
