@@ -192,7 +192,8 @@ _ROWS = (
     "kind, symbol, signature, checksum_of(copied_id(id)) FROM chunks WHERE file < :stride",
     "INSERT INTO texts SELECT key + (:offset << 20), text, crc FROM texts WHERE key < :stride << 20",
     "INSERT INTO symbols SELECT index_id, file + :offset, copied_name(name), copied_key(name), kind, start_byte, "
-    "end_byte, start_line, end_line, name_line, copied_id(chunk), parent, signature, doc FROM symbols WHERE file < :stride",
+    "end_byte, start_line, end_line, name_line, copied_id(chunk), parent, signature, doc FROM symbols "
+    "WHERE file < :stride",
     "INSERT INTO refs SELECT file + :offset, name, lines FROM refs WHERE file < :stride",
     "INSERT INTO imports SELECT file + :offset, target, line FROM imports WHERE file < :stride",
     "INSERT INTO name_words SELECT word, file + :offset, words FROM name_words WHERE file < :stride",
