@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,8 +36,22 @@ from conexus.types import (
 
 TreeFactory = Callable[[Checkout], SourceTree]
 
+_NAME = re.compile(r"[\w.+/-]{1,100}")
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a repository's short name: it must not read as a path, nor need quotes.
+
+    Raises:
+        SourceError: It cannot.
+    """
+    if not _NAME.fullmatch(name) or any(part in {"", ".", ".."} for part in name.split("/")):
+        raise SourceError(
+            f"{name!r} cannot be a name",
+            hint="use at most 100 letters, digits, '-', '_', '.', '+' or '/', and no path as '/a' or '../a'",
+        )
 
 
 @dataclass(eq=False)
@@ -179,7 +194,9 @@ class LocalService:
             and (where.roots is None or str(view.root) in where.roots)
         ]
         if not views:
-            asked = ", ".join(sorted(where.roots or where.repos or ())) or "nothing"
+            asked = ", ".join(sorted(where.roots or where.repos or ()))
+            if not asked:
+                raise RepositoryNotIndexed("nothing is indexed yet", hint="start with: conexus index PATH")
             raise RepositoryNotIndexed(f"{asked} is not indexed", hint="index it first: conexus index PATH")
         return views
 
@@ -230,12 +247,13 @@ class LocalService:
         """Give a repository another short name.
 
         Raises:
-            SourceError: The name is empty, or has a character that a name cannot have.
-            StoreError: Another repository has the name.
+            SourceError: It cannot be a name, see :func:`check_name`.
+            StoreError: Another repository has the name, or has it as its id.
         """
         self.edition.access.require_write(who, repo)
-        if not name.strip() or not name.isprintable() or name != name.strip():
-            raise SourceError(f"{name!r} cannot be a name", hint="use letters, digits, '-', '_', '.' or '/'")
+        check_name(name)
+        if any(view.repo == name != repo for view in self.catalog.views()):
+            raise StoreError(f"another repository has the id {name!r}", hint="choose another name")
         self.catalog.rename_repository(repo, name)
 
     def explain(self, checkout: Checkout, path: str) -> Verdict:

@@ -410,7 +410,7 @@ class SqliteCatalog:
         for part in _parts(list(dict.fromkeys(stems))):
             rows = self._rows(
                 "SELECT w.file, count(*), max(w.words) FROM name_words w JOIN files f ON f.id = w.file "  # noqa: S608 -- question marks only
-                f"WHERE w.word IN ({_marks(part)}) AND f.index_id = ?{limit} GROUP BY w.file",
+                f"WHERE w.word IN ({_marks(part)}) AND +f.index_id = ?{limit} GROUP BY w.file",  # +: by word first
                 (*part, index, *values),
             )
             for file, matched, total in rows:

@@ -100,13 +100,20 @@ def rich_console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
-def size(count: float) -> str:
+def count(number: int, noun: str) -> str:
+    """Return a number of things for people, as ``1 file`` or ``1,200 repositories``."""
+    if number != 1:
+        noun = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun}"
+
+
+def size(size_bytes: float) -> str:
     """Return a number of bytes for people, as ``12.3 MB``."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004 -- units are thousands
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+        if size_bytes < 1000:  # noqa: PLR2004 -- units are thousands
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
 
 
 def duration(seconds: float) -> str:

@@ -13,8 +13,9 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
-from conexus.cli.session import USER, Session, checkout_at, keep_model, open_session, view_for
+from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
 from conexus.errors import Cancelled, StoreError
+from conexus.service import check_name
 from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
 
 _SHOWN_FILES = 5
@@ -34,7 +35,7 @@ _REASONS = {
 
 
 def index(
-    path: Annotated[Path, typer.Argument(help="Folder of the repository.")] = Path(),
+    path: Annotated[Path, typer.Argument(parser=given_path, metavar="PATH", help="Folder of the repository.")] = Path(),
     name: Annotated[str, typer.Option("--name", help="Short name for the repository.")] = "",
     model: Annotated[
         str, typer.Option("--model", help="Embedding model: 'default', or the folder of a sentence-transformers model.")
@@ -56,6 +57,8 @@ def index(
         conexus index --dry-run
         conexus index --watch
     """
+    if name:
+        check_name(name)  # before the work, not after it
     checkout = checkout_at(path, force=force)
     with prepared(checkout, model) as session:
         root = indexed_root(session, checkout)
@@ -121,7 +124,7 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
             continue
         touched = report.files_indexed + report.files_deleted
         if touched and not quiet:
-            console.err(f"updated {touched:,} files in {console.duration(report.elapsed_ms / 1000)}")
+            console.err(f"updated {console.count(touched, 'file')} in {console.duration(report.elapsed_ms / 1000)}")
 
 
 def _show_estimate(estimate: IndexEstimate, *, as_json: bool, verbose: bool) -> None:
@@ -132,8 +135,8 @@ def _show_estimate(estimate: IndexEstimate, *, as_json: bool, verbose: bool) -> 
     if estimate.rebuild:
         console.out(f"the whole index would be built anew: {estimate.rebuild}")
     console.out(
-        f"would read {estimate.files_to_read:,} files ({console.size(estimate.bytes_to_read)}), "
-        f"{estimate.files_unchanged:,} are unchanged, {estimate.files_to_delete:,} are gone"
+        f"would read {console.count(estimate.files_to_read, 'file')} ({console.size(estimate.bytes_to_read)}), "
+        f"{estimate.files_unchanged:,} unchanged, {estimate.files_to_delete:,} gone"
     )
     console.out(
         f"about {console.duration(estimate.estimated_s)} and {console.size(estimate.estimated_bytes)} of disk space"
@@ -145,25 +148,10 @@ def _show_report(report: IndexReport, *, as_json: bool, verbose: bool) -> None:
     if as_json:
         console.out(json.dumps({"schema": "conexus.index/1", **_plain(report)}, indent=2))
         return
-    seconds = report.elapsed_ms / 1000
     if report.rebuilt:
         console.out(f"built anew: {console.one_line(report.rebuilt)}")
-    if not (report.files_indexed or report.files_deleted):
-        console.out(
-            f"{console.one_line(report.name)} is up to date: {report.files_total:,} files, "
-            f"{report.chunks_total:,} chunks ({console.duration(seconds)})"
-        )
-    else:
-        console.out(
-            f"indexed {report.files_indexed:,} files of {console.one_line(report.name)} in {console.duration(seconds)}"
-            + (f", dropped {report.files_deleted:,}" if report.files_deleted else "")
-            + (f", {report.files_unchanged:,} unchanged" if report.files_unchanged else "")
-        )
-        languages = ", ".join(f"{language} {count:,}" for language, count in report.languages[:8])
-        console.out(
-            f"  {report.files_total:,} files, {report.chunks_total:,} chunks, {report.symbols_total:,} symbols: "
-            f"{languages}"
-        )
+    for line in _done(report):
+        console.out(line)
     if report.redactions:
         console.out(
             f"  {report.redactions:,} {'secret was' if report.redactions == 1 else 'secrets were'} replaced "
@@ -173,7 +161,27 @@ def _show_report(report: IndexReport, *, as_json: bool, verbose: bool) -> None:
     for problem in report.problems[: None if verbose else _SHOWN_FILES]:
         console.out(f"  by lines only: {console.one_line(problem.path)} ({console.one_line(problem.reason)})")
     if len(report.problems) > _SHOWN_FILES and not verbose:
-        console.out(f"  … and {len(report.problems) - _SHOWN_FILES:,} more files by lines only (--verbose)")
+        more = console.count(len(report.problems) - _SHOWN_FILES, "other file")
+        console.out(f"  … and {more} by lines only (--verbose)")
+
+
+def _done(report: IndexReport) -> list[str]:
+    """Say what a run did."""
+    name, elapsed = console.one_line(report.name), console.duration(report.elapsed_ms / 1000)
+    files, chunks = console.count(report.files_total, "file"), console.count(report.chunks_total, "chunk")
+    if report.cancelled:
+        return [f"stopped: {console.count(report.files_indexed, 'file')} indexed so far ({name}, {elapsed})"]
+    if not (report.files_indexed or report.files_deleted):
+        if not report.files_total:
+            return [f"nothing to index in {name} ({elapsed})"]
+        return [f"{name} is up to date: {files}, {chunks} ({elapsed})"]
+    languages = ", ".join(f"{language} {number:,}" for language, number in report.languages[:8])
+    return [
+        f"indexed {console.count(report.files_indexed, 'file')} of {name} in {elapsed}"
+        + (f", dropped {report.files_deleted:,}" if report.files_deleted else "")
+        + (f", {report.files_unchanged:,} unchanged" if report.files_unchanged else ""),
+        f"  {files}, {chunks}, {console.count(report.symbols_total, 'symbol')}: {languages or 'no language'}",
+    ]
 
 
 def _show_skipped(skipped: tuple[SkippedFile, ...], *, verbose: bool) -> None:

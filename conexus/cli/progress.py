@@ -75,7 +75,7 @@ class ProgressDisplay:
 
 
 def _detail(progress: IndexProgress) -> str:
-    parts = [f"{progress.files_done:,}/{progress.files_total:,} files"]
+    parts = [f"{progress.files_done:,}/{console.count(progress.files_total, 'file')}"]
     if progress.elapsed_s > 0:
         parts.append(f"{console.size(progress.bytes_done / progress.elapsed_s)}/s")
     if progress.eta_s is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from datetime import datetime
 from typing import Annotated
 
@@ -11,8 +12,9 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
-from conexus.cli.session import USER, open_session
-from conexus.types import ViewStatus
+from conexus.cli.session import USER, named, open_session
+from conexus.errors import ConfigError
+from conexus.types import IndexedView, ViewStatus
 
 app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
 
@@ -38,7 +40,8 @@ def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
     for status in found:
         unfinished = "" if status.complete else "  (not finished)"
         console.out(
-            f"{console.one_line(status.name):<{width}}  {status.files:>7,} files  {status.chunks:>8,} chunks  "
+            f"{console.one_line(status.name):<{width}}  {console.count(status.files, 'file'):>13}  "
+            f"{console.count(status.chunks, 'chunk'):>15}  "
             f"{console.size(status.size_bytes):>9}  {indexed_at(status)}  {console.one_line(status.root)}{unfinished}"
         )
 
@@ -54,7 +57,7 @@ def show(
         conexus repos show flask
     """
     with open_session() as session:
-        roots = {str(view.root) for view in session.service.named(name)}
+        roots = {str(view.root) for view in named(session.service, name)}
         found = [status for status in session.service.status() if status.root in roots]
     if as_json:
         console.out(
@@ -71,18 +74,35 @@ def remove(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a repository's index. Its files are not touched.
+    """Delete a repository's index, with those of all its clones. Its files are not touched.
+
+    Every indexed clone that has the name goes; `conexus repos show NAME` lists them. Without a
+    terminal to ask on, nothing is deleted unless --yes is given.
 
     Examples:
         conexus repos remove flask
+        conexus repos remove flask --yes
     """
     with open_session() as session:
-        views = session.service.named(name)
-        if not yes and console.is_terminal():
-            typer.confirm(f"Delete the index of {console.one_line(views[0].name)}?", abort=True)
+        views = named(session.service, name)
+        if not yes:
+            _confirm(views)
         for view in views:
             session.service.remove(view, USER)
             console.out(f"removed the index of {console.one_line(view.name)} ({console.one_line(str(view.root))})")
+
+
+def _confirm(views: list[IndexedView]) -> None:
+    """Ask whether indexes may be deleted.
+
+    Raises:
+        ConfigError: There is no terminal to ask on.
+    """
+    called = console.one_line(views[0].name)
+    if not console.is_terminal(sys.stdin):
+        raise ConfigError(f"deleting the index of {called} must be confirmed", hint="add --yes to delete it unasked")
+    what = f"the index of {called}" if len(views) == 1 else f"the indexes of all {len(views):,} clones of {called}"
+    typer.confirm(f"Delete {what}?", abort=True, err=True)
 
 
 @app.command("rename", cls=CommandWithExamples)
@@ -96,7 +116,7 @@ def rename(
         conexus repos rename flask flask-fork
     """
     with open_session() as session:
-        repo = session.service.named(name)[0].repo
+        repo = named(session.service, name)[0].repo
         session.service.rename(repo, new_name, USER)
     console.out(f"{repo} is now called {console.one_line(new_name)}")
 
@@ -119,8 +139,9 @@ def described(status: ViewStatus) -> list[str]:
         f"  commit      {console.one_line(commit)}",
         f"  indexed     {indexed_at(status)}" + ("" if status.complete else "  (not finished)"),
         f"  model       {console.one_line(status.model)}",
-        f"  content     {status.files:,} files ({console.size(status.source_bytes)}), {status.chunks:,} chunks, "
-        f"{status.symbols:,} symbols; {status.skipped:,} files read and left out",
+        f"  content     {console.count(status.files, 'file')} ({console.size(status.source_bytes)}), "
+        f"{console.count(status.chunks, 'chunk')}, {console.count(status.symbols, 'symbol')}; "
+        f"{console.count(status.skipped, 'file')} read and left out",
         f"  vectors     {console.size(status.size_bytes)} on disk",
         f"  languages   {languages or 'none'}",
     ]

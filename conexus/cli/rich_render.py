@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.syntax import Syntax
 from rich.text import Text
 
-from conexus.cli.console import clean, one_line, rich_console
+from conexus.cli.console import clean, count, one_line, rich_console
 from conexus.cli.render import explanation, heading, shown_path
 from conexus.search.snippets import snippet
 from conexus.types import Freshness, Hit, SearchResponse
@@ -54,7 +54,7 @@ def show(response: SearchResponse, cwd: Path, context: int) -> None:
         for line in explanation(hit):
             console.print(Text(line, style="dim"))
     if response.hits:
-        console.print(Text(f"\n{len(response.hits)} results in {response.elapsed_ms:.0f} ms", style="dim"))
+        console.print(Text(f"\n{count(len(response.hits), 'result')} in {response.elapsed_ms:.0f} ms", style="dim"))
 
 
 def _title(hit: Hit, cwd: Path) -> Text:

@@ -11,7 +11,7 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
-from conexus.cli.session import USER, Session, checkout_at, open_session, view_for
+from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, view_for
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
@@ -20,13 +20,16 @@ from conexus.types import SearchFilter, SearchRequest, SearchResponse, SymbolKin
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3
 _MAX_RESULTS = 1000
+_MAX_LINES = 100_000
 _RICH_LINES = 8
 _PLAIN_LINES = 0
 
 
 def search(
     query: Annotated[str, typer.Argument(help="What to look for: a question, or a name.")],
-    path: Annotated[Path | None, typer.Argument(help="Search only below this folder.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(parser=given_path, metavar="PATH", help="Search only below this folder.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", help="Most results; the setting search.limit if not given.")
     ] = None,
@@ -42,7 +45,7 @@ def search(
         typer.Option("--path", "-p", metavar="GLOB", help="Only files that fit, as 'src/**' or '*.py'; repeatable."),
     ] = None,
     kind: Annotated[
-        list[SymbolKind] | None,
+        list[str] | None,
         typer.Option(
             "--kind", "-k", metavar="KIND", help="Only where one is defined: function, class, section, …; repeatable."
         ),
@@ -54,8 +57,9 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
     context: Annotated[
-        int, typer.Option("-C", "--context", help="Lines of code for each result.", show_default="by the format")
-    ] = -1,
+        int | None,
+        typer.Option("-C", "--context", help="Lines of code for each result.", show_default="by the format"),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")] = False,
 ) -> None:
     """Search code by meaning and by name.
@@ -70,7 +74,9 @@ def search(
         conexus search "parse config" src/ --format vimgrep
         conexus search "open a connection" --json | jq '.results[0].path'
     """
-    where_languages = _languages(lang or [])
+    where_languages, kinds = _languages(lang or []), _kinds(kind or [])
+    if context is not None and not 0 <= context <= _MAX_LINES:
+        raise ConfigError(f"-C is {context}; it must be between 0 and {_MAX_LINES}")
     session, roots, globs = _scope(path, repo or [], all_repos=all_repos, fresh=fresh)
     with session:
         options = session.loaded.config.search
@@ -78,11 +84,11 @@ def search(
             text=query,
             limit=_limit(options.limit if limit is None else limit),
             where=SearchFilter(
-                repos=frozenset(view.repo for name in repo for view in session.service.named(name)) if repo else None,
+                repos=frozenset(view.repo for name in repo for view in named(session.service, name)) if repo else None,
                 roots=roots,
                 languages=where_languages,
                 path_globs=(*globs, *(glob or [])) or None if not (globs and glob) else _both(globs, glob),
-                kinds=frozenset(item.value for item in kind) if kind else None,
+                kinds=kinds,
                 tests=options.tests if tests is None else tests,
             ),
             explain=explain,
@@ -136,6 +142,14 @@ def _languages(names: list[str]) -> frozenset[str] | None:
     return frozenset(language for language in found.values() if language)
 
 
+def _kinds(names: list[str]) -> frozenset[str] | None:
+    known = {item.value for item in SymbolKind}
+    for name in names:
+        if name.lower() not in known:
+            raise ConfigError(f"{name!r} is no kind of definition", hint="known are: " + ", ".join(sorted(known)))
+    return frozenset(name.lower() for name in names) or None
+
+
 def _limit(limit: int) -> int:
     if not 1 <= limit <= _MAX_RESULTS:
         raise ConfigError(f"-n is {limit}; it must be between 1 and {_MAX_RESULTS}")
@@ -146,14 +160,15 @@ def _default_format() -> OutputFormat:
     return OutputFormat.RICH if console.is_terminal() else OutputFormat.PLAIN
 
 
-def _show(request: SearchRequest, response: SearchResponse, output: OutputFormat, context: int) -> None:
+def _show(request: SearchRequest, response: SearchResponse, output: OutputFormat, context: int | None) -> None:
     cwd = Path.cwd()
     if output is OutputFormat.RICH:
         from conexus.cli.rich_render import show  # noqa: PLC0415 -- only on a terminal
 
-        show(response, cwd, _RICH_LINES if context < 0 else context)
+        show(response, cwd, _RICH_LINES if context is None else context)
     else:
-        lines = context if context >= 0 else (_RICH_LINES if output is OutputFormat.MARKDOWN else _PLAIN_LINES)
+        by_format = _RICH_LINES if output is OutputFormat.MARKDOWN else _PLAIN_LINES
+        lines = by_format if context is None else context
         for line in render(request, response, output, cwd, lines):
             console.out(line)
     if output in {OutputFormat.RICH, OutputFormat.PLAIN, OutputFormat.VIMGREP, OutputFormat.MARKDOWN}:

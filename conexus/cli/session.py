@@ -13,7 +13,7 @@ from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
 from conexus.config import Config
-from conexus.errors import SourceError
+from conexus.errors import RepositoryNotIndexed, SourceError
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, Principal
 
@@ -67,6 +67,41 @@ def keep_model(session: Session, view: IndexedView | None) -> Session:
         return session
     session.service.close()
     return Session(loaded, _application(bootstrap.with_model(loaded.config, view.live.model)))
+
+
+def given_path(text: str | Path) -> Path:
+    """Return a path that was typed.
+
+    Raises:
+        SourceError: It is empty: most likely a variable of a shell that is not set.
+    """
+    if text == "":
+        raise SourceError("the path is empty", hint="use '.' for the folder you are in")
+    return Path(text)
+
+
+def named(service: LocalService, name: str) -> list[IndexedView]:
+    """Return the views of the repository that is meant by a name, an id, or a folder however it is written.
+
+    Raises:
+        RepositoryNotIndexed: There is none, or the name fits several repositories.
+    """
+    try:
+        return service.named(name)
+    except RepositoryNotIndexed:
+        # A name comes first: a folder that happens to be called like a repository is typed as `./name`.
+        folder = _existing_folder(name)
+        if folder is None:
+            raise
+        return service.named(folder)
+
+
+def _existing_folder(text: str) -> str | None:
+    try:
+        folder = Path(text).expanduser()
+        return str(folder.resolve()) if text and folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        return None  # too long for a path, or the home folder of nobody
 
 
 def checkout_at(path: Path, *, force: bool = False) -> Checkout:

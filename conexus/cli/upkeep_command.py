@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from conexus.cli import console
 from conexus.cli.doctor import Check, run_checks
 from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
-from conexus.cli.session import USER, checkout_at, open_session, view_for
+from conexus.cli.session import USER, checkout_at, given_path, named, open_session, view_for
 from conexus.errors import SourceError, StoreDamaged
 from conexus.types import RepoId, Verdict, VerifyFinding, VerifyReport
 
@@ -24,7 +25,7 @@ EXIT_FOUND = 1
 
 
 def status(
-    path: Annotated[Path, typer.Argument(help="Folder of the repository.")] = Path(),
+    path: Annotated[Path, typer.Argument(parser=given_path, metavar="PATH", help="Folder of the repository.")] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the index of a repository, and what changed since it was built.
@@ -50,7 +51,7 @@ def status(
     for line in described(found):
         console.out(line)
     if behind:
-        changed = f"{estimate.files_to_read:,} files to read, {estimate.files_to_delete:,} gone"
+        changed = f"{console.count(estimate.files_to_read, 'file')} to read, {estimate.files_to_delete:,} gone"
         console.out(f"  freshness   {changed}; run `conexus index`")
     else:
         console.out("  freshness   up to date")
@@ -64,7 +65,7 @@ def _not_indexed(root: Path, *, as_json: bool) -> None:
 
 
 def why(
-    file: Annotated[Path, typer.Argument(help="A file, or where one would be.")],
+    file: Annotated[Path, typer.Argument(parser=given_path, metavar="FILE", help="A file, or where one would be.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether a file is indexed, and which rule decides.
@@ -87,23 +88,28 @@ def why(
         path = resolved.relative_to(root.root).as_posix() + ("/" if is_folder else "")
         verdict = session.service.explain(root, path)
         is_read = session.service.has_read(root, path)
+        view = view_for(session.service, root)
     exists = os.path.lexists(resolved)
     if as_json:
         state = {"exists": exists, "indexed": verdict.included and is_read}
-        console.out(json.dumps({"schema": "conexus.why/1", **dataclasses.asdict(verdict), **state}, indent=2))
+        found = {"root": str(root.root), **dataclasses.asdict(verdict), **state}
+        console.out(json.dumps({"schema": "conexus.why/1", **found}, indent=2))
         return
-    what = _standing(verdict, exists=exists, is_read=is_read)
+    what = _standing(verdict, exists=exists, is_read=is_read, new_root="" if view else str(root.root))
     console.out(f"{console.one_line(verdict.path)} {what}: {console.one_line(verdict.rule)}")
+    console.out(f"  repository  {console.one_line(str(root.root))}" + ("" if view else "  (not indexed)"))
 
 
-def _standing(verdict: Verdict, *, exists: bool, is_read: bool) -> str:
-    """Say what becomes of a path, the rule aside."""
+def _standing(verdict: Verdict, *, exists: bool, is_read: bool, new_root: str) -> str:
+    """Say what becomes of a path, the rule aside; ``new_root`` is its repository where that was never indexed."""
     if not exists:
         return "does not exist; it would be indexed" if verdict.included else f"does not exist ({verdict.reason})"
     if not verdict.included:
         return f"is not indexed ({verdict.reason})"
     if verdict.path.endswith("/"):
         return "is a folder that is looked into"
+    if new_root:
+        return f"would be indexed by `conexus index {console.one_line(shlex.quote(new_root))}`"
     return "is indexed" if is_read else "would be indexed by the next run of `conexus index`"
 
 
@@ -147,8 +153,9 @@ def verify(
             place = " ".join(part for part in (finding.repo, finding.path) if part) or "catalog"
             console.out(f"{console.one_line(place)}: {console.one_line(finding.what)}")
         console.out(
-            f"{report.views:,} repositories, {report.files:,} files, {report.chunks:,} chunks: "
-            + (f"{len(report.findings):,} problems" if report.findings else "all as written")
+            f"{console.count(report.views, 'repository')}, {console.count(report.files, 'file')}, "
+            f"{console.count(report.chunks, 'chunk')}: "
+            + (console.count(len(report.findings), "problem") if report.findings else "all as written")
             + (
                 f", {report.repaired:,} mended; run `conexus index` to read those files again"
                 if report.repaired
@@ -163,7 +170,7 @@ def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
     """Verify, and where the catalog itself is damaged and is to be mended, start with a new one."""
     try:
         with open_session() as session:
-            views = [view for name in repos for view in session.service.named(name)] if repos else None
+            views = [view for name in repos for view in named(session.service, name)] if repos else None
             report = session.service.verify(USER, repair=repair, views=views)
     except StoreDamaged as error:
         report = VerifyReport(0, 0, 0, (VerifyFinding(RepoId(""), "", error.message),))

@@ -75,9 +75,16 @@ def test_a_file_is_no_folder(program: Program, tree: Path, command: tuple[str, .
     assert str(tree) in told.splitlines()[-1]
 
 
+@pytest.mark.parametrize("command", [("index",), ("search", "anything"), ("status",), ("why",)])
+def test_an_empty_path_is_not_the_folder_one_is_in(program: Program, tree: Path, command: tuple[str, ...]) -> None:
+    """``""``, as an unset variable of a shell gives, is an error."""
+    ended = program.run(*command, "", cwd=tree)
+    assert (ended.code, "the path is empty" in ended.err) == (ERROR, True)
+
+
 def test_an_empty_folder_is_indexed_as_empty(program: Program, tree: Path) -> None:
     """Nothing to index is no error; searching it finds nothing."""
-    assert "0 files" in program.ok("index", tree).out
+    assert f"nothing to index in {tree.name}" in program.ok("index", tree).out
     assert program.run("search", "anything", tree).code == NOTHING
     assert "all as written" in program.ok("verify").out
 
@@ -718,7 +725,8 @@ def test_a_query_is_never_a_command(program: Program, indexed: Path, query: str)
         (["-n", "0"], "-n"),
         (["-n", "100000"], "-n"),
         (["--lang", "klingon"], "klingon"),
-        (["--kind", "thing"], "thing"),
+        (["--kind", "thing"], "known are: "),
+        (["-C", "-1"], "-C is -1"),
         (["--repo", "nobody"], "nobody"),
         (["--format", "pdf"], "pdf"),
     ],

@@ -100,7 +100,7 @@ def test_a_name_leads_to_the_line_that_defines_it(lending: tuple[Program, Path])
         (["--lang", "ts", "--lang", "tsx"], lambda hit: hit["language"] in {"typescript", "tsx"}),
         (["--path", "web/**"], lambda hit: hit["path"].startswith("web/")),
         (["--path", "*.rb"], lambda hit: hit["path"].endswith(".rb")),
-        (["--kind", "table"], lambda hit: hit["language"] == "sql"),
+        (["--kind", "Table"], lambda hit: hit["language"] == "sql"),
         (["--no-tests"], lambda hit: "test" not in hit["tags"]),
     ],
 )
@@ -299,12 +299,13 @@ def test_a_dry_run_changes_nothing(program: Program, tmp_path: Path) -> None:
 
 def test_a_stopped_run_keeps_what_it_did_and_answers_from_it(program: Program, tree: Path) -> None:
     """Ctrl-C ends with 130 and a hint; searches then end with 3; the next run goes on and ends complete."""
-    write(tree, {f"part_{n}.py": functions(f"part_{n}", 40) for n in range(120)})
+    write(tree, {f"part_{n}.py": functions(f"part_{n}", 40) for n in range(600)})
     running = program.start("index", tree)
     wait_for_workers(running)
     time.sleep(0.4)
     stopped = interrupt(running)
     assert stopped.code == INTERRUPTED, stopped
+    assert re.match(r"stopped: [\d,]+ files? indexed so far", stopped.out)
     assert "what is indexed is kept" in stopped.err
     assert "hint: run the same command again" in stopped.err
     partial = program.run("search", "step 3 of part_1", tree)
@@ -314,7 +315,7 @@ def test_a_stopped_run_keeps_what_it_did_and_answers_from_it(program: Program, t
     assert "all as written" in program.ok("verify").out
     kept = len(program.files())
     report = program.ok("index", tree, "--json").json
-    assert report["files_indexed"] == 120 - kept
+    assert report["files_indexed"] == 600 - kept
     assert search(program, "step 3 of part_77", tree)[0] == "part_77.py"
 
 
@@ -374,13 +375,18 @@ def test_repositories_are_listed_shown_renamed_and_removed(program: Program, tmp
     assert "desk" in program.ok("repos", "list").out
     for name in ("desk", "example.org/tools/lending", str(root)):
         assert str(root) in program.ok("repos", "show", name).out
+    for folder, cwd in ((".", root), ("./lending", tmp_path), ("lending/", tmp_path)):
+        assert str(root) in program.ok("repos", "show", folder, cwd=cwd).out
+    assert search(program, "Desk.lend", "--repo", ".", cwd=root)[0] == "desk/lending.py"
     assert program.ok("repos", "show", "desk", "--json").json["repositories"][0]["languages"]["python"] == 2
     assert "main at" in program.ok("repos", "show", "desk").out
     program.ok("repos", "rename", "desk", "counter")
     assert search(program, "Desk.lend", "--repo", "counter")[0] == "desk/lending.py"
     assert program.run("search", "x", "--repo", "desk").code == ERROR
     before = sorted(root.rglob("*"))
-    assert "removed" in program.ok("repos", "remove", "counter").out
+    unasked = program.run("repos", "remove", "counter")
+    assert (unasked.code, "--yes" in unasked.err) == (ERROR, True)
+    assert "removed" in program.ok("repos", "remove", "counter", "--yes").out
     assert program.ok("repos", "list", "--json").json["repositories"] == []
     assert not program.shards()
     assert sorted(root.rglob("*")) == before
@@ -388,6 +394,7 @@ def test_repositories_are_listed_shown_renamed_and_removed(program: Program, tmp
 
 def test_every_repository_can_be_searched_at_once(program: Program, tmp_path: Path) -> None:
     """``--all`` finds in each of several repositories; ``--repo`` limits to those named."""
+    assert "nothing is indexed yet" in program.run("search", "compass", "--all").err
     for name in ("north", "south"):
         write(tmp_path / name, {f"{name}.py": f"def compass_{name}():\n    return '{name}'\n"})
         program.ok("index", tmp_path / name)
@@ -405,7 +412,7 @@ def test_status_says_what_changed(program: Program, tree: Path) -> None:
     (tree / "b.py").unlink()
     found = program.ok("status", tree, "--json").json
     assert (found["indexed"], found["files_changed"], found["files_gone"]) == (True, 1, 1)
-    assert "1 files to read, 1 gone" in program.ok("status", tree).out
+    assert "1 file to read, 1 gone" in program.ok("status", tree).out
 
 
 @pytest.mark.parametrize(
@@ -435,8 +442,9 @@ def test_why_names_the_rule_that_decides(lending: tuple[Program, Path], path: st
 def test_why_says_that_a_new_file_is_not_read_yet(program: Program, tree: Path) -> None:
     """A file that the rules let in is indexed only once a run has read it."""
     write(tree, {"a.py": "x = 1\n"})
-    assert "would be indexed" in program.ok("why", tree / "a.py").out
+    assert f"would be indexed by `conexus index {tree}`" in program.ok("why", tree / "a.py").out
     program.ok("index", tree)
+    assert f"repository  {tree}\n" in program.ok("why", tree / "a.py").out
     assert "a.py is indexed" in program.ok("why", tree / "a.py").out
     write(tree, {"b.py": "x = 1\n"})
     assert "would be indexed" in program.ok("why", tree / "b.py").out

@@ -295,11 +295,14 @@ def test_renaming(bench: Bench) -> None:
     with pytest.raises(RepositoryNotIndexed) as caught:
         service.named("tree")
     assert caught.value.hint == "indexed are: bank, other"
-    for name in ("", " bank", "a\nb"):
+    for name in ("", " bank", "a\nb", "a b", "/bank", "../bank", "./bank", "bank/", "b" * 101, str(bench.root)):
         with pytest.raises(SourceError):
             service.rename(view.repo, name, USER)
     with pytest.raises(StoreError, match="another repository"):
         service.rename(view.repo, "other", USER)
+    [second] = service.named("other")
+    with pytest.raises(StoreError, match="another repository"):
+        service.rename(view.repo, second.repo, USER)
 
 
 Damage = Callable[[LocalService, Bench], None]

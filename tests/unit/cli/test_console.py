@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conexus.cli.console import clean, duration, err, fail, one_line, out, prepare_streams, rich_console, size
+from conexus.cli.console import clean, count, duration, err, fail, one_line, out, prepare_streams, rich_console, size
 from conexus.errors import ConfigError
 
 # Also what Hypothesis leaves out by itself: half characters.
@@ -151,3 +151,9 @@ def test_sizes_are_for_people(count: float, shown: str) -> None:
 def test_times_are_for_people(seconds: float, shown: str) -> None:
     """In the two largest units."""
     assert duration(seconds) == shown
+
+
+def test_a_number_of_things_has_its_plural() -> None:
+    """One is singular; none and many are plural, with thousands apart."""
+    assert [count(number, "file") for number in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+    assert [count(number, "repository") for number in (1, 2)] == ["1 repository", "2 repositories"]
