@@ -498,7 +498,9 @@ def test_a_second_indexer_waits_or_says_who_is_first(program: Program, tree: Pat
     write(tree, {f"part_{n}.py": functions(f"part_{n}", 60) for n in range(60)})
     first = program.start("index", tree)
     wait_for_workers(first)
+    os.kill(first.pid, signal.SIGSTOP)  # it must not be done before the second has looked
     hurried = program.run("index", tree, env={"CONEXUS_STORE_LOCK_WAIT_S": "0.1"})
+    os.kill(first.pid, signal.SIGCONT)
     assert hurried.code == ERROR, hurried
     assert f"process {first.pid} has been indexing {tree}" in hurried.err
     assert "hint:" in hurried.err
