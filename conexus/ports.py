@@ -13,6 +13,7 @@ from typing import Protocol
 
 from conexus.types import (
     Checkout,
+    ChunkHead,
     ChunkId,
     DenseMatrix,
     DenseVector,
@@ -303,12 +304,12 @@ class Catalog(Protocol):
         """Drop the files in flight, so that the next run reads them again."""
         ...
 
-    def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
-        """Return those of the chunks that the index has, without their texts."""
+    def chunk_heads(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, ChunkHead]:
+        """Return what ranking needs of those of the chunks that the index has."""
         ...
 
-    def with_texts(self, chunks: Sequence[StoredChunk]) -> list[StoredChunk]:
-        """Return chunks with their texts; one that is gone meanwhile has none."""
+    def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
+        """Return those of the chunks that the index has, with their texts."""
         ...
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:

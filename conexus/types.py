@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -490,9 +490,23 @@ class IndexedView:
     building: IndexInfo | None
 
 
+class ChunkHead(NamedTuple):
+    """What ranking needs of a chunk. A tuple, since a search makes hundreds and returns ten."""
+
+    id: ChunkId
+    file: FileId
+    path: str
+    start_byte: int
+    kind: str
+    symbol: str
+    tags: frozenset[FileTag]
+    file_chunks: int
+    """Number of chunks of its file."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk as the catalog holds it, with what ranking needs of its file."""
+    """A chunk as the catalog holds it, with what tells whether it is still so on disk."""
 
     chunk: Chunk
     file: FileId
@@ -500,8 +514,6 @@ class StoredChunk:
     content_hash: ContentHash
     stat: FileStat
     checked_ns: int
-    file_chunks: int
-    """Number of chunks of its file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from conexus.search.engine import SearchableView
 from conexus.types import (
     Checkout,
     Chunk,
+    ChunkHead,
     ChunkId,
     ContentHash,
     EncodedChunk,
@@ -234,6 +235,13 @@ class SmallIndex:
         return live
 
 
+def head_of(path: str = "src/app.py", *, file: int = 1, line: int = 1, **fields: Any) -> ChunkHead:
+    """What ranking sees of a chunk as :func:`stored_of` makes it."""
+    chunk = stored_of(path, line=line).chunk
+    head = ChunkHead(chunk.id, FileId(file), path, chunk.span.start_byte, chunk.kind, "", frozenset(), 1)
+    return head._replace(**fields)
+
+
 def stored_of(
     path: str = "src/app.py",
     text: str = "def send():\n    pass\n",
@@ -253,7 +261,6 @@ def stored_of(
         content_hash=blob_id(text.encode()),
         stat=stat_of(path, len(text.encode())),
         checked_ns=READ_NS,
-        file_chunks=1,
     )
 
 

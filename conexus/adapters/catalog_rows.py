@@ -8,9 +8,9 @@ import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
-from uuid import UUID
 
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
@@ -81,7 +81,7 @@ def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
         yield (
             commit.id,
             ordinal,
-            UUID(encoded.id).bytes,
+            chunk_key(encoded.id),
             span.start_byte,
             span.end_byte,
             span.start_line,
@@ -127,7 +127,7 @@ def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ..
             span.start_line,
             span.end_line,
             symbol.name_line,
-            UUID(chunk.id).bytes,
+            chunk_key(chunk.id),
             symbol.parent,
             symbol.signature,
             symbol.doc,
@@ -188,40 +188,51 @@ class FileFacts:
     content_hash: ContentHash
     stat: FileStat
     checked_ns: int
-    chunks: int
 
 
 def file_facts(row: Sequence[object]) -> FileFacts:
     """Return what chunks say of their file; the columns after its id."""
-    index, path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks = cast(
-        "Sequence[Any]", row
-    )
+    index, path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns = cast("Sequence[Any]", row)
     path = os.fsdecode(path)
     return FileFacts(
         index=index,
         path=path,
         language=language,
-        tags=frozenset(FileTag(tag) for tag in tags.split()),
+        tags=file_tags(tags),
         content_hash=ContentHash(content_hash),
         stat=FileStat(path, size, mtime_ns, ctime_ns, _inode_in(inode)),
         checked_ns=checked_ns,
-        chunks=chunks,
     )
 
 
-def stored_chunk(repo: RepoId, row: Sequence[object], facts: FileFacts) -> StoredChunk:
-    """Return a row of ``chunks`` as a value, without its text."""
-    chunk_id, file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature = cast(
-        "Sequence[Any]", row
-    )
+@lru_cache(maxsize=1_000)
+def file_tags(written: str) -> frozenset[FileTag]:
+    """Return the roles of a file as its row has them."""
+    return frozenset(FileTag(tag) for tag in written.split())
+
+
+def chunk_key(chunk: ChunkId) -> bytes:
+    """Return the id as rows hold it, of 16 bytes."""
+    return bytes.fromhex(chunk.replace("-", ""))
+
+
+def chunk_id_of(key: bytes) -> ChunkId:
+    """Return the id of a row; :class:`uuid.UUID` takes four times as long."""
+    digits = key.hex()
+    return ChunkId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+
+
+def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: str, facts: FileFacts) -> StoredChunk:
+    """Return a row of ``chunks`` and what is known of its file as a value."""
+    file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature = cast("Sequence[Any]", row)
     return StoredChunk(
         chunk=Chunk(
-            id=ChunkId(str(UUID(bytes=chunk_id))),
+            id=chunk_id,
             repo=repo,
             path=facts.path,
             language=facts.language,
             span=Span(start_byte, end_byte, start_line, end_line),
-            text="",
+            text=text,
             kind=kind,
             symbol=symbol,
             signature=signature,
@@ -232,5 +243,4 @@ def stored_chunk(repo: RepoId, row: Sequence[object], facts: FileFacts) -> Store
         content_hash=facts.content_hash,
         stat=facts.stat,
         checked_ns=facts.checked_ns,
-        file_chunks=facts.chunks,
     )

@@ -15,26 +15,26 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
-from uuid import UUID
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
     FileFacts,
+    chunk_id_of,
+    chunk_key,
     chunk_rows,
     file_facts,
     file_record,
     file_row,
+    file_tags,
     import_rows,
     inode_out,
     reference_rows,
     stored_chunk,
     symbol_rows,
-    text_key,
     text_rows,
     word_rows,
 )
@@ -44,6 +44,7 @@ from conexus.lexical import name_key
 from conexus.ports import Embedder
 from conexus.types import (
     Checkout,
+    ChunkHead,
     ChunkId,
     DenseVector,
     FileCommit,
@@ -295,8 +296,24 @@ class SqliteCatalog:
 
     # -------------------------------------------------------------------------- lookups
 
+    def chunk_heads(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, ChunkHead]:
+        """Return what ranking needs of those of the chunks that the index has."""
+        # The plus keeps SQLite from going through all files of the index to find those of the chunks.
+        asked = {chunk_key(chunk): chunk for chunk in ids}
+        found: dict[ChunkId, ChunkHead] = {}
+        for part in _parts(list(asked)):
+            rows = self._rows(
+                "SELECT c.id, c.file, c.start_byte, c.kind, c.symbol, f.path, f.tags, f.chunks "  # noqa: S608 -- question marks only
+                f"FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?",
+                (*part, index),
+            )
+            for key, file, start, kind, symbol, path, tags, chunks in cast("list[tuple[Any, ...]]", rows):
+                chunk = asked[key]
+                found[chunk] = ChunkHead(chunk, file, os.fsdecode(path), start, kind, symbol, file_tags(tags), chunks)
+        return found
+
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
-        """Return those of the chunks that the index has, without their texts."""
+        """Return those of the chunks that the index has, with their texts."""
         found: dict[ChunkId, StoredChunk] = {}
         repo = self._rows(
             "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
@@ -305,37 +322,28 @@ class SqliteCatalog:
         )
         if not repo:
             return found
+        asked = {chunk_key(chunk): chunk for chunk in ids}
         rows: list[tuple[object, ...]] = []
-        for part in _parts([UUID(chunk).bytes for chunk in ids]):
+        for part in _parts(list(asked)):
             rows += self._rows(
-                "SELECT id, file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature "  # noqa: S608 -- question marks only
-                f"FROM chunks WHERE id IN ({_marks(part)})",
+                "SELECT c.id, t.text, c.file, c.ordinal, c.start_byte, c.end_byte, c.start_line, c.end_line, c.kind, "  # noqa: S608 -- question marks only
+                "c.symbol, c.signature FROM chunks c JOIN texts t ON t.key = c.file << 20 | c.ordinal "
+                f"WHERE c.id IN ({_marks(part)})",
                 part,
             )
-        files = self._file_facts({_int(row[1]) for row in rows})
-        for row in rows:
-            facts = files.get(_int(row[1]))
+        files = self._file_facts({_int(row[2]) for row in rows})
+        for key, text, *row in rows:
+            facts = files.get(_int(row[0]))
             if facts is not None and facts.index == index:
-                stored = stored_chunk(RepoId(str(repo[0][0])), row, facts)
-                found[stored.chunk.id] = stored
+                chunk = asked[_bytes(key)]
+                found[chunk] = stored_chunk(chunk, RepoId(str(repo[0][0])), row, str(text), facts)
         return found
-
-    def with_texts(self, chunks: Sequence[StoredChunk]) -> list[StoredChunk]:
-        """Return chunks with their texts; one that is gone meanwhile has none."""
-        texts: dict[int, str] = {}
-        for part in _parts([text_key(chunk.file, chunk.ordinal) for chunk in chunks]):
-            rows = self._rows(f"SELECT key, text FROM texts WHERE key IN ({_marks(part)})", part)  # noqa: S608 -- question marks only
-            texts.update((_int(key), str(text)) for key, text in rows)
-        return [
-            replace(item, chunk=replace(item.chunk, text=texts.get(text_key(item.file, item.ordinal), "")))
-            for item in chunks
-        ]
 
     def _file_facts(self, files: set[int]) -> dict[int, FileFacts]:
         found: dict[int, FileFacts] = {}
         for part in _parts(sorted(files)):
             rows = self._rows(
-                "SELECT id, index_id, path, language, tags, hash, size, mtime_ns, ctime_ns, inode, checked_ns, chunks "  # noqa: S608 -- question marks only
+                "SELECT id, index_id, path, language, tags, hash, size, mtime_ns, ctime_ns, inode, checked_ns "  # noqa: S608 -- question marks only
                 f"FROM files WHERE id IN ({_marks(part)})",
                 part,
             )
@@ -347,10 +355,7 @@ class SqliteCatalog:
         rows = self._rows(
             "SELECT c.id, c.file, c.checksum FROM chunks c JOIN files f ON f.id = c.file WHERE f.index_id = ?", (index,)
         )
-        return {
-            ChunkId(str(UUID(bytes=_bytes(chunk)))): (FileId(_int(file)), _int(checksum))
-            for chunk, file, checksum in rows
-        }
+        return {chunk_id_of(_bytes(chunk)): (FileId(_int(file)), _int(checksum)) for chunk, file, checksum in rows}
 
     def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return files whose chunks do not have the text they were written with, and what is wrong."""
@@ -394,7 +399,7 @@ class SqliteCatalog:
                         symbol=f"{parent}.{name}" if parent else str(name),
                         kind=SymbolKind(str(kind)),
                         line=_int(line),
-                        chunk=ChunkId(str(UUID(bytes=_bytes(chunk)))),
+                        chunk=chunk_id_of(_bytes(chunk)),
                         file=FileId(_int(file)),
                         exact=name in written,
                     )

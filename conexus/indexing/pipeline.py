@@ -27,7 +27,7 @@ from conexus.types import (
     SkippedFile,
 )
 
-_BATCH_CHUNKS = 4096
+_BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster

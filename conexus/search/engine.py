@@ -85,10 +85,11 @@ class SearchEngine:
             candidates += found
             floor = min(floor, lowest)
         ranked = rank(query, candidates, floor)[: max(0, request.limit)]
-        texts = self._catalog.with_texts([candidate.stored for candidate in ranked])
+        chunks = self._chunks(ranked, views)
         hits = tuple(
             self._hit(candidate, stored, views[candidate.view].view, query, request.explain)
-            for candidate, stored in zip(ranked, texts, strict=True)
+            for candidate in ranked
+            if (stored := chunks.get((candidate.view, candidate.head.id))) is not None  # else gone just now
         )
         return SearchResponse(
             hits=hits,
@@ -121,8 +122,8 @@ class SearchEngine:
         ids = dict.fromkeys(
             [*(p.id for p in dense), *(p.id for p in bm25), *(m.chunk for m in named), *(p.id for p in by_name)]
         )
-        stored = self._catalog.chunks_by_id(view.index.id, list(ids))
-        candidates = {key: Candidate(stored[key], number) for key in ids if key in stored}
+        heads = self._catalog.chunk_heads(view.index.id, list(ids))
+        candidates = {key: Candidate(heads[key], number) for key in ids if key in heads}
         _note(candidates, dense, Retriever.DENSE)
         _note(candidates, bm25, Retriever.BM25)
         _note(candidates, by_name, Retriever.PATH)
@@ -140,6 +141,17 @@ class SearchEngine:
             return []
         narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
         return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
+
+    def _chunks(
+        self, ranked: Sequence[Candidate], views: Sequence[SearchableView]
+    ) -> dict[tuple[int, ChunkId], StoredChunk]:
+        """Return the chunks of candidates by view and id."""
+        found: dict[tuple[int, ChunkId], StoredChunk] = {}
+        for number in {candidate.view for candidate in ranked}:
+            ids = [candidate.head.id for candidate in ranked if candidate.view == number]
+            chunks = self._catalog.chunks_by_id(views[number].index.id, ids)
+            found.update(((number, chunk), stored) for chunk, stored in chunks.items())
+        return found
 
     def _hit(self, candidate: Candidate, stored: StoredChunk, view: IndexedView, query: Query, explain: bool) -> Hit:
         span = stored.chunk.span

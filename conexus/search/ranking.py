@@ -16,9 +16,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TypeAlias
 
-from conexus.lexical import split_identifier, stem, words
+from conexus.lexical import split_identifier, stem
 from conexus.search.query import Query
-from conexus.types import ChunkId, Factor, FileId, FileTag, Retriever, StoredChunk, SymbolKind, SymbolMatch
+from conexus.types import ChunkHead, ChunkId, Factor, FileId, FileTag, Retriever, SymbolKind, SymbolMatch
 
 _BM25 = 1.0
 _DENSE = 0.8
@@ -74,11 +74,25 @@ _Share: TypeAlias = tuple[str, float, str]  # name, value and detail of a factor
 _VALUE = itemgetter(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _FileShares:
+    """What a candidate gets for its file's path and roles."""
+
+    shares: tuple[_Share, ...]
+    total: float
+    penalties: tuple[tuple[str, float], ...]
+    factor: float
+    """All penalties together."""
+
+
+_NOTHING_OF_FILE = _FileShares((), 0.0, (), 1.0)
+
+
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found."""
 
-    stored: StoredChunk
+    head: ChunkHead
     view: int
     """Which of the searched views it is from."""
     dense: float = 0.0
@@ -86,24 +100,108 @@ class Candidate:
     found_by: set[Retriever] = field(default_factory=set)
     matches: list[SymbolMatch] = field(default_factory=list)
     score: float = 0.0
-    shares: list[_Share] = field(default_factory=list)
-    """What :attr:`factors` are made of."""
+    # What the score is made of, kept apart since few of the candidates are explained.
+    found: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    of_file: _FileShares = _NOTHING_OF_FILE
+    name: float = 0.0
+    definition: _Share | None = None
+    same_file: float = 1.0
 
     @property
     def factors(self) -> tuple[Factor, ...]:
-        """The shares that sum up to the score; made when asked for, since few of the candidates are returned."""
-        return tuple(Factor(*share) for share in self.shares)
+        """The shares that sum up to the score."""
+        bm25, dense, file_bm25, file_dense = self.found
+        shares: list[_Share] = [
+            ("bm25", bm25, f"{self.bm25:.2f}"),
+            ("meaning", dense, f"cosine {self.dense:.2f}"),
+            ("file bm25", file_bm25, ""),
+            ("file meaning", file_dense, ""),
+            *self.of_file.shares,
+            ("name", self.name, self.head.symbol),
+            ("no definition", _BLOCK if self.head.kind == "block" else 0.0, ""),
+            *([self.definition] if self.definition else []),
+        ]
+        total = sum(map(_VALUE, shares))
+        for name, share in self.of_file.penalties:
+            shares.append((name, total * (share - 1.0), f"x{share:g}"))
+            total *= share
+        if self.same_file < 1.0:
+            shares.append(("same file", total * (self.same_file - 1.0), f"x{self.same_file:.2f}"))
+        return tuple(Factor(*share) for share in shares if share[1])
 
 
-class Asked:
-    """The stems of a question, ready to be compared with many names."""
+class _Asked:
+    """A question, compared with each name and path once."""
 
-    def __init__(self, stems: Sequence[str]) -> None:
-        self.stems = frozenset(stems)
-        self.by_prefix: defaultdict[str, list[str]] = defaultdict(list)
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.stems = frozenset(query.stems)
+        self._by_prefix: dict[str, list[str]] = {}
         for word in self.stems:
-            self.by_prefix[word[:_MIN_PREFIX]].append(word)
-        self.overlaps: dict[frozenset[str], float] = {}
+            self._by_prefix.setdefault(word[:_MIN_PREFIX], []).append(word)
+        self._overlaps: dict[frozenset[str], float] = {}
+        self._names: dict[str, float] = {}
+        self._files: dict[tuple[str, frozenset[FileTag]], _FileShares] = {}
+
+    def name_share(self, symbol: str) -> float:
+        """What the name that a chunk defines is worth: by itself, or with what encloses it."""
+        known = self._names.get(symbol)
+        if known is None:
+            scope, _, name = symbol.rpartition(".")
+            own = stems_of(name)
+            known = _NAME * max(self.overlap(own), self.overlap(own | stems_of(scope)) if scope else 0.0)
+            self._names[symbol] = known
+        return known
+
+    def file_shares(self, path: str, tags: frozenset[FileTag]) -> _FileShares:
+        """What a file's path and roles are worth."""
+        known = self._files.get((path, tags))
+        if known is None:
+            known = self._files[path, tags] = self._judge_file(path, tags)
+        return known
+
+    def _judge_file(self, path: str, tags: frozenset[FileTag]) -> _FileShares:
+        name, folders = _path_stems(path)
+        shares: list[_Share] = [("file name", _STEM * self.overlap(name), path.rpartition("/")[2])]
+        if folders:
+            shares.append(("folders", _FOLDER * len(self.stems & folders) / max(1, len(self.stems)), ""))
+        if any(path == asked or path.endswith("/" + asked) for asked in self.query.paths):
+            shares.append(("path asked for", _PATH_ASKED, path))
+        penalties = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(tags) if not _TAG_WORDS[tag] & self.stems]
+        if _DECLARATIONS.search(path):
+            penalties.append(("declarations only", _DECLARATION_FACTOR))
+        elif _REEXPORT.search(path):
+            penalties.append(("re-exports", _REEXPORT_FACTOR))
+        factor = math.prod(map(_VALUE, penalties))
+        return _FileShares(tuple(shares), sum(map(_VALUE, shares)), tuple(penalties), factor)
+
+    def overlap(self, found: frozenset[str]) -> float:
+        """Harmonic mean of how much of the one is in the other, in [0, 1].
+
+        A word counts where it begins with the other (``hasher``, ``hash``), if at least four letters agree.
+        """
+        known = self._overlaps.get(found)
+        if known is None:
+            known = self._overlaps[found] = self._measure(found)
+        return known
+
+    def _measure(self, found: frozenset[str]) -> float:
+        covered: set[str] = set()
+        fitting = 0
+        for word in found:
+            if (near := self._by_prefix.get(word[:_MIN_PREFIX])) is None:
+                continue
+            alike = [
+                other
+                for other in near
+                if word == other or (len(other) >= _MIN_PREFIX and (word.startswith(other) or other.startswith(word)))
+            ]
+            fitting += bool(alike)
+            covered.update(alike)
+        if not covered:
+            return 0.0
+        recall, precision = len(covered) / len(self.stems), fitting / len(found)
+        return 2.0 * recall * precision / (recall + precision)
 
 
 def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> list[Candidate]:
@@ -119,31 +217,29 @@ def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> l
     best_bm25 = max(candidate.bm25 for candidate in candidates) or 1.0
     best_dense = max(candidate.dense for candidate in candidates)
     spread = max(best_dense - dense_floor, 1e-6)
-    relative = [
-        (
-            candidate.bm25 / best_bm25,
-            max(0.0, (candidate.dense - dense_floor) / spread) if Retriever.DENSE in candidate.found_by else 0.0,
-        )
+    all_bm25 = [candidate.bm25 / best_bm25 for candidate in candidates]
+    all_dense = [
+        max(0.0, (candidate.dense - dense_floor) / spread) if Retriever.DENSE in candidate.found_by else 0.0
         for candidate in candidates
     ]
-    asked = Asked(query.stems)
-    files_bm25 = _of_files(candidates, [bm25 for bm25, _ in relative])
-    files_dense = _of_files(candidates, [dense for _, dense in relative])
-    for candidate, (bm25, dense) in zip(candidates, relative, strict=True):
-        key = (candidate.view, candidate.stored.file)
-        shares = [
-            ("bm25", _BM25 * bm25, f"{candidate.bm25:.2f}"),
-            ("meaning", _DENSE * dense, f"cosine {candidate.dense:.2f}"),
-            ("file bm25", _FILE_BM25 * files_bm25[key], ""),
-            ("file meaning", _FILE_DENSE * files_dense[key], ""),
-            *_name_factors(query, asked, candidate),
-        ]
-        total = sum(map(_VALUE, shares))
-        for name, share in _penalties(candidate.stored, asked.stems):
-            shares.append((name, total * (share - 1.0), f"x{share:g}"))
-            total *= share
-        candidate.score = total
-        candidate.shares = [share for share in shares if share[1]]
+    asked = _Asked(query)
+    files_bm25 = _of_files(candidates, all_bm25)
+    files_dense = _of_files(candidates, all_dense)
+    for candidate, bm25, dense in zip(candidates, all_bm25, all_dense, strict=True):
+        head = candidate.head
+        key = (candidate.view, head.file)
+        found = (_BM25 * bm25, _DENSE * dense, _FILE_BM25 * files_bm25[key], _FILE_DENSE * files_dense[key])
+        of_file = asked.file_shares(head.path, head.tags)
+        total = sum(found) + of_file.total
+        if head.symbol:
+            candidate.name = asked.name_share(head.symbol)
+            total += candidate.name
+        if head.kind == "block":
+            total += _BLOCK
+        if candidate.matches:
+            candidate.definition = max((_definition(asked, match) for match in candidate.matches), key=_VALUE)
+            total += candidate.definition[1]
+        candidate.found, candidate.of_file, candidate.score = found, of_file, total * of_file.factor
     return _spread_over_files(candidates)
 
 
@@ -151,33 +247,15 @@ def _of_files(candidates: Sequence[Candidate], scores: Sequence[float]) -> Mappi
     """Sum of the three best chunks of each file, relative to the best file."""
     by_file: defaultdict[tuple[int, FileId], list[float]] = defaultdict(list)
     for candidate, score in zip(candidates, scores, strict=True):
-        by_file[candidate.view, candidate.stored.file].append(score)
+        by_file[candidate.view, candidate.head.file].append(score)
     sums = {key: sum(sorted(values, reverse=True)[:_TOP_OF_FILE]) for key, values in by_file.items()}
     best = max(sums.values()) or 1.0
     return {key: value / best for key, value in sums.items()}
 
 
-def _name_factors(query: Query, asked: Asked, candidate: Candidate) -> list[_Share]:
-    chunk = candidate.stored.chunk
-    shares: list[_Share] = []
-    if chunk.symbol:
-        own = _stems(chunk.symbol.rpartition(".")[2])
-        shares.append(("name", _NAME * max(_f1(asked, own), _f1(asked, _stems(chunk.symbol))), chunk.symbol))
-    name, folders = _path_stems(chunk.path)
-    shares.append(("file name", _STEM * _f1(asked, name), chunk.path.rpartition("/")[2]))
-    if folders:
-        shares.append(("folders", _FOLDER * len(asked.stems & folders) / max(1, len(asked.stems)), ""))
-    if chunk.kind == "block":
-        shares.append(("no definition", _BLOCK, ""))
-    if any(chunk.path == path or chunk.path.endswith("/" + path) for path in query.paths):
-        shares.append(("path asked for", _PATH_ASKED, chunk.path))
-    if candidate.matches:
-        shares.append(max((_definition(query, asked, match) for match in candidate.matches), key=_VALUE))
-    return shares
-
-
-def _definition(query: Query, asked: Asked, match: SymbolMatch) -> _Share:
+def _definition(asked: _Asked, match: SymbolMatch) -> _Share:
     """What it is worth that the chunk defines a name of the question."""
+    query = asked.query
     name = match.symbol.rsplit(".", 1)[-1]
     weight = _DEFINING[match.kind] * (1.0 if match.exact else 0.9)
     if query.is_symbol:
@@ -188,21 +266,8 @@ def _definition(query: Query, asked: Asked, match: SymbolMatch) -> _Share:
         return "definition", _SYMBOL_DEFINITION * weight * share, match.symbol
     if name in query.identifiers:
         return "definition", _DEFINITION * weight * 1.5, match.symbol
-    covered = _f1(asked, _stems(name))
+    covered = asked.overlap(stems_of(name))
     return "definition", _DEFINITION * weight * covered, match.symbol
-
-
-def _penalties(stored: StoredChunk, asked: frozenset[str]) -> list[tuple[str, float]]:
-    chunk = stored.chunk
-    found = [(tag.value, _TAG_FACTORS[tag]) for tag in sorted(chunk.tags) if not _TAG_WORDS[tag] & asked]
-    return [*found, *_path_penalties(chunk.path)]
-
-
-@lru_cache(maxsize=50_000)
-def _path_penalties(path: str) -> tuple[tuple[str, float], ...]:
-    if _DECLARATIONS.search(path):
-        return (("declarations only", _DECLARATION_FACTOR),)
-    return (("re-exports", _REEXPORT_FACTOR),) if _REEXPORT.search(path) else ()
 
 
 def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -210,12 +275,12 @@ def _spread_over_files(candidates: Sequence[Candidate]) -> list[Candidate]:
     ordered = sorted(candidates, key=_place)
     seen: defaultdict[tuple[int, FileId], int] = defaultdict(int)
     for candidate in ordered:
-        key = (candidate.view, candidate.stored.file)
-        share = _SAME_FILE_FACTOR ** (seen[key] / _breadth(candidate.stored.file_chunks))
+        key = (candidate.view, candidate.head.file)
+        before = seen[key]
         seen[key] += 1
-        if share < 1.0:
-            candidate.shares.append(("same file", candidate.score * (share - 1.0), f"x{share:.2f}"))
-            candidate.score *= share
+        if before:
+            candidate.same_file = _SAME_FILE_FACTOR ** (before / _breadth(candidate.head.file_chunks))
+            candidate.score *= candidate.same_file
     return sorted(ordered, key=_place)
 
 
@@ -225,44 +290,17 @@ def _breadth(chunks: int) -> float:
 
 
 def _place(candidate: Candidate) -> tuple[float, str, int, ChunkId]:
-    chunk = candidate.stored.chunk
-    return -candidate.score, chunk.path, chunk.span.start_byte, chunk.id
-
-
-def _f1(asked: Asked, found: frozenset[str]) -> float:
-    """Harmonic mean of how much of the one is in the other, in [0, 1].
-
-    A word counts where it begins with the other (``hasher``, ``hash``), if at least four letters agree.
-    """
-    known = asked.overlaps.get(found)
-    if known is None:
-        known = asked.overlaps[found] = _overlap(asked, found)
-    return known
-
-
-def _overlap(asked: Asked, found: frozenset[str]) -> float:
-    covered: set[str] = set()
-    fitting = 0
-    for word in found:
-        alike = [
-            other
-            for other in asked.by_prefix.get(word[:_MIN_PREFIX], ())
-            if word == other or (len(other) >= _MIN_PREFIX and (word.startswith(other) or other.startswith(word)))
-        ]
-        fitting += bool(alike)
-        covered.update(alike)
-    if not covered:
-        return 0.0
-    recall, precision = len(covered) / len(asked.stems), fitting / len(found)
-    return 2.0 * recall * precision / (recall + precision)
+    head = candidate.head
+    return -candidate.score, head.path, head.start_byte, head.id
 
 
 @lru_cache(maxsize=50_000)
-def _stems(name: str) -> frozenset[str]:
-    return frozenset(stem(part) for word in words(name) for part in split_identifier(word))
+def stems_of(name: str) -> frozenset[str]:
+    """Return the stems of a name's words."""
+    return frozenset(map(stem, split_identifier(name)))
 
 
 @lru_cache(maxsize=50_000)
 def _path_stems(path: str) -> tuple[frozenset[str], frozenset[str]]:
     folders, _, name = path.rpartition("/")
-    return _stems(name.split(".", 1)[0]), _stems(folders)
+    return stems_of(name.split(".", 1)[0]), stems_of(folders)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
-from builders import stored_of
+from builders import head_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 def found(path: str, *, bm25: float = 0.0, dense: float | None = None, view: int = 0, **fields: object) -> Candidate:
     """A candidate; it was found by what it has a score of."""
     file = sum(map(ord, path))
-    candidate = Candidate(stored_of(path, file=file, **fields), view, dense=dense or 0.0, bm25=bm25)
+    candidate = Candidate(head_of(path, file=file, **fields), view, dense=dense or 0.0, bm25=bm25)
     candidate.found_by |= {Retriever.BM25} if bm25 else set()
     candidate.found_by |= {Retriever.DENSE} if dense is not None else set()
     return candidate
@@ -26,17 +25,15 @@ def found(path: str, *, bm25: float = 0.0, dense: float | None = None, view: int
 
 def defining(candidate: Candidate, symbol: str, kind: SymbolKind, *, exact: bool = True) -> Candidate:
     """The same candidate, found by what it defines as well."""
-    stored = candidate.stored
-    candidate.stored = replace(stored, chunk=replace(stored.chunk, symbol=symbol, kind=kind.value))
-    candidate.matches.append(
-        SymbolMatch(symbol, kind, stored.chunk.span.start_line, stored.chunk.id, stored.file, exact)
-    )
+    head = candidate.head
+    candidate.head = head._replace(symbol=symbol, kind=kind.value)
+    candidate.matches.append(SymbolMatch(symbol, kind, 1, head.id, head.file, exact))
     candidate.found_by.add(Retriever.SYMBOL)
     return candidate
 
 
 def order(query: str, *candidates: Candidate, floor: float = 0.0) -> list[str]:
-    return [candidate.stored.chunk.path for candidate in rank(analyse(query), candidates, floor)]
+    return [candidate.head.path for candidate in rank(analyse(query), candidates, floor)]
 
 
 def test_nothing_ranks_as_nothing() -> None:
@@ -93,7 +90,7 @@ def test_tests_examples_documents_and_settings_are_penalised(tag: FileTag) -> No
     tagged = found("src/a.py", bm25=5.0, dense=0.5, tags=frozenset({tag}))
     plain = found("src/b.py", bm25=5.0, dense=0.5)
     ranked = rank(analyse("anything else"), [tagged, plain], 0.0)
-    assert [c.stored.chunk.path for c in ranked] == ["src/b.py", "src/a.py"]
+    assert [c.head.path for c in ranked] == ["src/b.py", "src/a.py"]
     assert any(factor.name == tag.value and factor.value < 0 for factor in ranked[1].factors)
 
 
@@ -118,13 +115,13 @@ def test_a_second_chunk_of_a_file_stands_back() -> None:
     first, second = found("a.py", bm25=5.0, line=1), found("a.py", bm25=4.9, line=50)
     other = found("b.py", bm25=4.8)
     ranked = rank(analyse("anything else"), [second, other, first], 0.0)
-    shares = {c.stored.chunk.span.start_line: [f.detail for f in c.factors if f.name == "same file"] for c in ranked}
-    assert shares[50] == ["x0.80"]
+    shares = {c.head.start_byte: [f.detail for f in c.factors if f.name == "same file"] for c in ranked}
+    assert shares[second.head.start_byte] == ["x0.80"]
     assert not any(f.name == "same file" for c in ranked for f in c.factors if c is not second)
     third = found("a.py", bm25=4.0, line=90)
     ranked = rank(analyse("anything else"), [found("a.py", bm25=5.0), found("a.py", bm25=4.9, line=50), third], 0.0)
     assert [f.detail for f in third.factors if f.name == "same file"] == ["x0.64"]
-    assert ranked[0].stored.chunk.span.start_line == 1
+    assert ranked[0].head.start_byte == 0
 
 
 def test_files_of_two_views_are_apart() -> None:
@@ -146,7 +143,7 @@ def test_ties_are_broken_by_place() -> None:
     for seed in range(6):
         mixed = [found(path, bm25=3.0, line=line) for path, line in candidates]
         random.Random(seed).shuffle(mixed)  # noqa: S311 -- no secret
-        places = [(c.stored.chunk.path, c.stored.chunk.span.start_line) for c in rank(analyse("x"), mixed, 0.0)]
+        places = [(c.head.path, c.head.start_byte) for c in rank(analyse("x"), mixed, 0.0)]
         expected = expected or places
         assert places == expected
     assert order("x", found("b.py", bm25=1.0), found("a.py", bm25=1.0)) == ["a.py", "b.py"]
@@ -157,7 +154,7 @@ def test_meaning_counts_above_the_floor() -> None:
     low, high = found("a.py", dense=0.30), found("b.py", dense=0.50)
     silent = found("c.py", bm25=0.1)
     ranked = rank(analyse("anything else"), [low, high, silent], 0.30)
-    values = {c.stored.chunk.path: {f.name: f.value for f in c.factors} for c in ranked}
+    values = {c.head.path: {f.name: f.value for f in c.factors} for c in ranked}
     assert values["b.py"]["meaning"] > 0
     assert "meaning" not in values["a.py"]
     assert "meaning" not in values["c.py"]
@@ -181,7 +178,7 @@ candidates_of_all_kinds = st.lists(
         st.booleans(),
     ),
     max_size=12,
-    unique_by=lambda candidate: candidate.stored.chunk.id,
+    unique_by=lambda candidate: candidate.head.id,
 )
 
 
