@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -67,6 +67,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def count_words(text: str) -> Counter[str]:
+    """Return how often each of the :func:`words` of a text stands in it, in the order of their first places."""
+    return Counter(_WORD.findall(text))
+
+
 def name_key(name: str) -> str:
     """Return the form under which a name is looked up, whatever its style: ``send_request`` = ``SendRequest``."""
     return re.sub(r"[^\w]|_", "", name).lower()
@@ -89,14 +94,14 @@ def _distinct_terms(text: str) -> frozenset[int]:
     return frozenset(term for word in _WORD.findall(text) for term in _terms_of(word))
 
 
-def encode_document(text: str, path: str, names: Sequence[str], weight: float = 1.0) -> SparseVector:
+def encode_document(counts: Mapping[str, int], path: str, names: Sequence[str], weight: float = 1.0) -> SparseVector:
     """Weigh the terms of one chunk.
 
     The value of a term is BM25's saturated frequency; the store multiplies it with the inverse
     document frequency.
 
     Args:
-        text: The chunk.
+        counts: The words of the chunk, as :func:`count_words` counts them.
         path: Its file, whose words count as well.
         names: Names that the chunk defines.
         weight: Every value is multiplied by it.
@@ -106,7 +111,7 @@ def encode_document(text: str, path: str, names: Sequence[str], weight: float = 
     """
     frequency: dict[int, float] = {}
     length = 0
-    for word, count in Counter(_WORD.findall(text)).items():
+    for word, count in counts.items():
         terms = _terms_of(word)
         length += count * len(terms)
         for term in terms:
@@ -116,9 +121,9 @@ def encode_document(text: str, path: str, names: Sequence[str], weight: float = 
     for term in _distinct_terms(" ".join(names)) if names else ():
         frequency[term] = frequency.get(term, 0.0) + _NAME_WEIGHT
     indices = np.fromiter(frequency.keys(), dtype=np.uint32, count=len(frequency))
-    counts = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
+    found = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
     norm = BM25_K1 * (1.0 - BM25_B + BM25_B * length / AVERAGE_TERMS)
-    return SparseVector(indices, (counts * (weight * (BM25_K1 + 1.0)) / (counts + norm)).astype(np.float32))
+    return SparseVector(indices, (found * (weight * (BM25_K1 + 1.0)) / (found + norm)).astype(np.float32))
 
 
 def query_words(text: str) -> list[str]:

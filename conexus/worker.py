@@ -14,10 +14,11 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -35,12 +36,11 @@ from conexus.adapters.worker_wire import (
 )
 from conexus.config import IndexOptions
 from conexus.indexing.priors import prior_of
-from conexus.indexing.writer import embedding_text
+from conexus.indexing.writer import embedding_head
 from conexus.parsing import classify, languages
 from conexus.parsing.parse import parse_text
 from conexus.parsing.secrets import redact
 from conexus.parsing.text import decode
-from conexus.ports import Embedder
 from conexus.types import (
     ChunkId,
     ContentHash,
@@ -57,6 +57,9 @@ from conexus.types import (
 
 CHUNK_NAMESPACE = uuid.UUID("6f6f8f0e-6a1c-5f0d-9d4b-0c2f6b1a7c55").bytes
 _GC_OBJECTS = 100_000  # results are trees without cycles: looking for those would take a twentieth of the time
+if TYPE_CHECKING:
+    from conexus.adapters.static_embedder import StaticEmbedder
+
 _MEGABYTE = 1_000_000
 _MAX_FORCED_BYTES = 100_000_000  # the scan lets no larger file in, whatever the user's rules
 _PARSE_FAILED = (RecursionError, MemoryError, LookupError, ValueError, RuntimeError)
@@ -78,7 +81,7 @@ def chunk_id(repo: str, path: str, chunk: TextChunk) -> ChunkId:
 class FileProcessor:
     """Turns jobs into results."""
 
-    def __init__(self, setup: WorkerSetup, embedder: Embedder | None) -> None:
+    def __init__(self, setup: WorkerSetup, embedder: StaticEmbedder | None) -> None:
         self._setup = setup
         self._embedder = embedder
         self._options = IndexOptions(
@@ -142,18 +145,26 @@ class FileProcessor:
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
         printable = path.encode("utf-8", "replace").decode()
         prior = prior_of(parsed.language, parsed.tags)
+        counts = [lexical.count_words(chunk.text) for chunk in parsed.chunks]
         dense = None
         if self._embedder is not None:
-            vectors = self._embedder.embed_documents([embedding_text(path, chunk) for chunk in parsed.chunks])
-            dense = (vectors * prior).astype(np.float16)
+            whole = map(_with_head, repeat(path), parsed.chunks, counts)  # words are never joined across lines
+            dense = (self._embedder.embed_counts(whole, len(counts)) * prior).astype(np.float16)
         return tuple(
             EncodedChunk(
                 chunk_id(self._setup.repo, path, chunk),
-                lexical.encode_document(chunk.text, printable, chunk.names, prior),
+                lexical.encode_document(counts[number], printable, chunk.names, prior),
                 dense[number] if dense is not None else None,
             )
             for number, chunk in enumerate(parsed.chunks)
         )
+
+
+def _with_head(path: str, chunk: TextChunk, counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the words of what is embedded of a chunk, in order."""
+    together = lexical.count_words(embedding_head(path, chunk))
+    together.update(counts)
+    return together
 
 
 def _skipped(stat: FileStat, checked_ns: int, digest: ContentHash, reason: SkipReason, detail: str) -> FileResult:
@@ -176,7 +187,7 @@ def _limit_memory(megabytes: int) -> None:
         return
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSetup], Embedder | None]) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSetup], StaticEmbedder | None]) -> None:
     """Answer batches until the requests end."""
     payload = read_frame(requests)
     if payload is None:
@@ -195,7 +206,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
             write_frame(answers, payload)
 
 
-def _embedder_of(setup: WorkerSetup) -> Embedder | None:
+def _embedder_of(setup: WorkerSetup) -> StaticEmbedder | None:
     if not setup.embed:
         return None
     from conexus.adapters.static_embedder import StaticEmbedder  # noqa: PLC0415 -- only where it embeds

@@ -15,7 +15,7 @@ import numpy as np
 from conexus.adapters.memory_store import MemoryStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.static_embedder import StaticEmbedder
-from conexus.lexical import encode_document, vector_checksum
+from conexus.lexical import count_words, encode_document, vector_checksum
 from conexus.ports import Catalog, Embedder
 from conexus.search.engine import SearchableView
 from conexus.types import (
@@ -157,7 +157,7 @@ def commit_of(
     encoded = tuple(
         EncodedChunk(
             chunk_id_of(repo, path, chunk.span, chunk.text),
-            encode_document(chunk.text, path, chunk.names),
+            encode_document(count_words(chunk.text), path, chunk.names),
             row.astype(np.float16),
         )
         for chunk, row in zip(parsed.chunks, dense, strict=True)

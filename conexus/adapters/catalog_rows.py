@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
 
+from conexus.adapters.chunk_ids import chunk_key
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
     Chunk,
@@ -209,17 +210,6 @@ def file_facts(row: Sequence[object]) -> FileFacts:
 def file_tags(written: str) -> frozenset[FileTag]:
     """Return the roles of a file as its row has them."""
     return frozenset(FileTag(tag) for tag in written.split())
-
-
-def chunk_key(chunk: ChunkId) -> bytes:
-    """Return the id as rows hold it, of 16 bytes."""
-    return bytes.fromhex(chunk.replace("-", ""))
-
-
-def chunk_id_of(key: bytes) -> ChunkId:
-    """Return the id of a row; :class:`uuid.UUID` takes four times as long."""
-    digits = key.hex()
-    return ChunkId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
 
 
 def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: str, facts: FileFacts) -> StoredChunk:

@@ -23,8 +23,6 @@ import numpy as np
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
     FileFacts,
-    chunk_id_of,
-    chunk_key,
     chunk_rows,
     file_facts,
     file_record,
@@ -39,6 +37,7 @@ from conexus.adapters.catalog_rows import (
     word_rows,
 )
 from conexus.adapters.catalog_schema import migrate
+from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
 from conexus.errors import DiskFull, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import name_key
 from conexus.ports import Embedder
@@ -67,6 +66,7 @@ from conexus.types import (
 
 _T = TypeVar("_T")
 _BUSY_S = 10.0
+_POLL_S = 0.005
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
@@ -91,7 +91,7 @@ class SqliteCatalog:
         with _translated(path):
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                _switch_to_wal(self._db)
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._db.execute("PRAGMA cache_size = -32000")
@@ -515,6 +515,23 @@ class SqliteCatalog:
         """Release the catalog. Idempotent."""
         with self._lock:
             self._db.close()
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Have a database keep a write-ahead log.
+
+    Where several processes do it at once SQLite fails without waiting, since they could wait for each other.
+    """
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 @contextmanager

@@ -15,8 +15,7 @@ import hashlib
 import json
 import threading
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -25,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conexus.errors import EmbeddingError
-from conexus.lexical import split_identifier, words
+from conexus.lexical import count_words, split_identifier
 from conexus.types import DenseMatrix, DenseVector
 
 MODEL_FOLDER: Final = Path(__file__).resolve().parent.parent / "model"
@@ -196,9 +195,13 @@ class StaticEmbedder:
         Returns:
             Shape ``(len(texts), dim)``, float32; a row is all zeros where no word is known.
         """
-        vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
-        for row, text in enumerate(texts):
-            vector = self._sum_of_words(text)
+        return self.embed_counts(map(count_words, texts), len(texts))
+
+    def embed_counts(self, counts: Iterable[Mapping[str, int]], rows: int) -> DenseMatrix:
+        """Embed ``rows`` texts of which :func:`conexus.lexical.count_words` is known, as :meth:`embed_documents`."""
+        vectors = np.zeros((rows, self._dim), dtype=np.float32)
+        for row, counted in enumerate(counts):
+            vector = self._sum_of_words(counted)
             length = np.sqrt(np.einsum("i,i->", vector, vector))
             if length > 0.0:
                 vectors[row] = vector / length
@@ -209,14 +212,13 @@ class StaticEmbedder:
         vector: DenseVector = self.embed_documents([text])[0]
         return vector
 
-    def _sum_of_words(self, text: str) -> DenseVector:
+    def _sum_of_words(self, counts: Mapping[str, int]) -> DenseVector:
         """Sum the vectors of a text's words, each times the square root of its count.
 
         The root is what ranked best of five dampings (see ``training/README.md``). ``einsum`` rather than a
         matrix product: that would go to BLAS, which starts threads of its own in every worker process.
         """
         total = np.zeros(self._dim, dtype=np.float32)
-        counts = Counter(words(text))
         found = list(counts)
         weights = np.sqrt(np.fromiter(counts.values(), dtype=np.float32, count=len(found)))
         for start in range(0, len(found), _BLOCK_WORDS):

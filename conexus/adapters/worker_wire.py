@@ -6,13 +6,12 @@ import os
 import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
-from uuid import UUID
 
 import msgpack
 import numpy as np
 
+from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
 from conexus.types import (
-    ChunkId,
     ContentHash,
     EncodedChunk,
     FileResult,
@@ -136,7 +135,7 @@ def pack_result(result: FileResult) -> bytes:
             _parsed_out(result.parsed) if result.parsed else None,
             [
                 (
-                    UUID(chunk.id).bytes,
+                    chunk_key(chunk.id),
                     chunk.sparse.indices.tobytes(),
                     chunk.sparse.values.tobytes(),
                     chunk.dense.tobytes() if chunk.dense is not None else None,
@@ -160,7 +159,7 @@ def unpack_result(payload: bytes) -> FileResult:
         parsed=_parsed_in(parsed) if parsed else None,
         encoded=tuple(
             EncodedChunk(
-                ChunkId(str(UUID(bytes=chunk))),
+                chunk_id_of(chunk),
                 SparseVector(np.frombuffer(indices, dtype=np.uint32), np.frombuffer(values, dtype=np.float32)),
                 np.frombuffer(dense, dtype=np.float16) if dense is not None else None,
             )

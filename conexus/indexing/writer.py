@@ -35,11 +35,15 @@ _EMBED_TEXTS = 128  # a slow model's work of seconds, kept even if the batch nev
 _LEAST_FREE_MB = 48  # a batch of 4096 chunks takes up to half of it, twice while SQLite has it in its log too
 
 
+def embedding_head(path: str, chunk: TextChunk) -> str:
+    """Return what is embedded of a chunk before its text: the lines of its path and of its scope."""
+    printable = path.encode("utf-8", "replace").decode()
+    return f"{printable}\n{chunk.symbol}\n" if chunk.symbol else f"{printable}\n"
+
+
 def embedding_text(path: str, chunk: TextChunk) -> str:
     """Return what is embedded of a chunk: its path and scope, then its text."""
-    printable = path.encode("utf-8", "replace").decode()
-    scope = f"{chunk.symbol}\n" if chunk.symbol else ""
-    return f"{printable}\n{scope}{chunk.text}"
+    return embedding_head(path, chunk) + chunk.text
 
 
 class IndexWriter:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from conexus.lexical import (
     QUESTION_WORDS,
+    count_words,
     encode_document,
     encode_query,
     name_key,
@@ -102,7 +103,7 @@ def test_words_are_reduced_to_their_stem() -> None:
 @given(TEXT, TEXT, st.lists(IDENTIFIER, max_size=3))
 def test_a_document_has_each_term_once_with_a_positive_weight(text: str, path: str, names: list[str]) -> None:
     """Indices are distinct, weights lie above 0 and below BM25's ceiling k1 + 1."""
-    vector = encode_document(text, path, names)
+    vector = encode_document(count_words(text), path, names)
     assert vector.indices.dtype == np.uint32
     assert vector.values.dtype == np.float32
     assert vector.indices.shape == vector.values.shape
@@ -113,7 +114,7 @@ def test_a_document_has_each_term_once_with_a_positive_weight(text: str, path: s
 @given(TEXT, TEXT, st.lists(IDENTIFIER, max_size=3))
 def test_a_document_is_encoded_alike_each_time(text: str, path: str, names: list[str]) -> None:
     """The same input gives the same bits."""
-    first, second = encode_document(text, path, names), encode_document(text, path, names)
+    first, second = encode_document(count_words(text), path, names), encode_document(count_words(text), path, names)
     assert first.indices.tobytes() == second.indices.tobytes()
     assert first.values.tobytes() == second.values.tobytes()
 
@@ -122,20 +123,20 @@ def test_the_encoding_does_not_depend_on_the_process() -> None:
     """Another process, with another hash seed, gives the same checksum."""
     text, path = "def getURL(a): b1", "src/http_client.py"
     code = (
-        "import numpy as np; from conexus.lexical import encode_document, vector_checksum;"
-        f"print(vector_checksum(np.zeros(4, np.float16), encode_document({text!r}, {path!r}, ['getURL'])))"
+        "import numpy as np; from conexus.lexical import count_words, encode_document, vector_checksum;"
+        f"print(vector_checksum(np.zeros(4, np.float16), encode_document(count_words({text!r}), {path!r}, ['getURL'])))"
     )
     runs = [
         subprocess.check_output([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed})
         for seed in ("1", "2")
     ]
-    here = vector_checksum(np.zeros(4, np.float16), encode_document(text, path, ["getURL"]))
+    here = vector_checksum(np.zeros(4, np.float16), encode_document(count_words(text), path, ["getURL"]))
     assert [int(run) for run in runs] == [here, here]
 
 
 def test_a_word_weighs_more_the_more_often_it_stands() -> None:
     """Repetition raises the weight, ever less."""
-    weights = [terms(encode_document("cache " * n + "x y z", "", []))[term("cache")] for n in (1, 2, 4, 8)]
+    weights = [terms(encode_document(count_words("cache " * n + "x y z"), "", []))[term("cache")] for n in (1, 2, 4, 8)]
     gains = np.diff(weights)
     assert np.all(gains > 0)
     assert gains[0] > gains[1] / 2 > gains[2] / 4
@@ -143,14 +144,16 @@ def test_a_word_weighs_more_the_more_often_it_stands() -> None:
 
 def test_a_word_weighs_less_in_a_longer_text() -> None:
     """Length is held against a chunk."""
-    short = terms(encode_document("cache miss", "", []))[term("cache")]
-    long = terms(encode_document("cache miss " + " ".join(f"w{n}x" for n in range(500)), "", []))[term("cache")]
+    short = terms(encode_document(count_words("cache miss"), "", []))[term("cache")]
+    long = terms(encode_document(count_words("cache miss " + " ".join(f"w{n}x" for n in range(500))), "", []))[
+        term("cache")
+    ]
     assert long < short
 
 
 def test_the_path_and_the_names_count() -> None:
     """A word that only the path or the defined name holds is found, and weighs more than one of the text."""
-    vector = terms(encode_document("alpha", "src/beta_store.py", ["GammaRay"]))
+    vector = terms(encode_document(count_words("alpha"), "src/beta_store.py", ["GammaRay"]))
     assert {term(word) for word in ("alpha", "beta", "store", "src", "gamma", "ray")} <= set(vector)
     assert vector[term("alpha")] < vector[term("beta")] < vector[term("gamma")]
 
@@ -158,25 +161,25 @@ def test_the_path_and_the_names_count() -> None:
 def test_an_empty_document_has_no_terms() -> None:
     """Punctuation alone gives an empty vector, not an error."""
     for text in ("", " \n", "{}();", "_"):
-        assert terms(encode_document(text, "", [])) == {}
+        assert terms(encode_document(count_words(text), "", [])) == {}
 
 
 def test_runs_of_data_are_left_out() -> None:
     """A word of 65 characters or more, as a hash or base64, is not a term."""
-    assert terms(encode_document("a" * 65, "", [])) == {}
-    assert len(terms(encode_document("a" * 64, "", []))) == 1
+    assert terms(encode_document(count_words("a" * 65), "", [])) == {}
+    assert len(terms(encode_document(count_words("a" * 64), "", []))) == 1
 
 
 @given(IDENTIFIER)
 @settings(max_examples=200)
 def test_a_question_with_a_name_meets_its_definition(name: str) -> None:
     """Every term of a name in a question is a term of the text that holds the name."""
-    assert set(terms(encode_query(name))) <= set(terms(encode_document(f"def {name}(): pass", "", [])))
+    assert set(terms(encode_query(name))) <= set(terms(encode_document(count_words(f"def {name}(): pass"), "", [])))
 
 
 def test_the_parts_of_a_name_are_found_in_prose() -> None:
     """``parse_http_headers`` is found by "parsing the headers"."""
-    code = set(terms(encode_document("def parse_http_headers(raw): ...", "", [])))
+    code = set(terms(encode_document(count_words("def parse_http_headers(raw): ..."), "", [])))
     assert set(terms(encode_query("parsing the headers"))) <= code
 
 
