@@ -1,0 +1,1 @@
+"""Measures how well searches answer: questions with known answers, metrics, and the runs that put them together."""
