@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from tree_sitter import Node
 
@@ -85,6 +86,19 @@ _BETWEEN_DOC_AND_NAME = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """What a definition is documented with, as it is written."""
+
+    text: str = ""
+    """With its marks; the rest of what is very long is left out."""
+    ranges: tuple[tuple[int, int], ...] = ()
+    """First byte and end of each comment or string, in the order of the file."""
+
+
+_NONE = Documentation()
+
+
 def text_of(source: bytes, node: Node) -> str:
     """The text of a node; what is no UTF-8 is replaced."""
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
@@ -125,13 +139,7 @@ def _first_line(head: str) -> str:
 
 def documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     """The first sentence of what a definition is documented with, without marks; at most 300 characters."""
-    text = _docstring(source, node) or _comment_before(source, node)
-    if not text and kind in _ONE_LINERS:
-        text = _comment_after(source, node)
-    if not text and node.type in _DOCUMENTED_BELOW:
-        text = _comment_below(source, node)
-    if not text:
-        return ""
+    text = written_documentation(source, node, kind).text
     plain: list[str] = []
     for line in text.splitlines():
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()
@@ -146,29 +154,46 @@ def documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     return _SENTENCE_END.split(" ".join(plain), maxsplit=1)[0][:_MAX_DOC_CHARS]
 
 
-def _docstring(source: bytes, node: Node) -> str:
+def written_documentation(source: bytes, node: Node, kind: SymbolKind) -> Documentation:
+    """What a definition is documented with, and where that stands; empty where it is not documented."""
+    found = _docstring(source, node)
+    if not found.text:
+        found = _comment_before(source, node)
+    if not found.text and kind in _ONE_LINERS:
+        found = _comment_after(source, node)
+    if not found.text and node.type in _DOCUMENTED_BELOW:
+        found = _comment_below(source, node)
+    return found if found.text else _NONE
+
+
+def _written(text: str, *nodes: Node) -> Documentation:
+    return Documentation(text, tuple((node.start_byte, node.end_byte) for node in nodes))
+
+
+def _docstring(source: bytes, node: Node) -> Documentation:
     """Python's way: a string that is the first statement of the body; Elixir's: an attribute that is."""
     body = _body(node) if node.type == "call" else node.child_by_field_name("body")
     if body is not None and body.type == "do_block" and body.named_child_count:
-        return _attribute_text(source, body.named_children[0], b"@moduledoc")
+        attribute = body.named_children[0]
+        return _written(_attribute_text(source, attribute, b"@moduledoc"), attribute)
     first = body.named_child(0) if body is not None and body.type == "block" and body.named_child_count else None
     if first is not None and first.type == "expression_statement" and first.named_child_count:
         first = first.named_child(0)
     if first is None or first.type != "string":
-        return ""
-    return text_of(source, first).lstrip("rRuUbBfF").strip("\"'")
+        return _NONE
+    return _written(text_of(source, first).lstrip("rRuUbBfF").strip("\"'"), first)
 
 
-def _comment_before(source: bytes, node: Node) -> str:
+def _comment_before(source: bytes, node: Node) -> Documentation:
     """Every other language's way: comments right above the definition, or above what it is the first part of."""
-    while not (text := _comment_above(source, node)):
+    while not (found := _comment_above(source, node)).text:
         parent = node.parent
         if parent is None or parent.parent is None or _is_one_of_several(node):
             break
         if parent.type not in _WRAPPERS and parent.start_byte != node.start_byte:
             break
         node = parent
-    return text
+    return found
 
 
 def _is_one_of_several(node: Node) -> bool:
@@ -179,12 +204,14 @@ def _is_one_of_several(node: Node) -> bool:
     return before is not None and before.type in {node.type, "ERROR"}  # an error before members of NS_ENUM
 
 
-def _comment_above(source: bytes, node: Node) -> str:
-    comments: list[str] = []
+def _comment_above(source: bytes, node: Node) -> Documentation:
+    texts: list[str] = []
+    comments: list[Node] = []
     below = node
     before = _node_before(node)
     if before is not None and before.type == "string_literal" and _last_row(before) + 1 == node.start_point.row:
-        return _SIGNATURE_IN_DOC.sub("", text_of(source, before)[: 8 * _MAX_DOC_CHARS].strip(QUOTES))
+        text = text_of(source, before)[: 8 * _MAX_DOC_CHARS].strip(QUOTES)
+        return _written(_SIGNATURE_IN_DOC.sub("", text), before)
     while before is not None and (_is_comment(before) or before.type in _BETWEEN_DOC_AND_NAME or _is_attribute(before)):
         if _last_row(before) + 1 + (before.type == "pod") < below.start_point.row:  # a blank line between
             break
@@ -192,24 +219,26 @@ def _comment_above(source: bytes, node: Node) -> str:
             if _is_trailing(before) or source.startswith(b"#!", before.start_byte):
                 break
             text = text_of(source, before)[: 8 * _MAX_DOC_CHARS]
-            comments.append(_POD_COMMAND.sub("", text) if before.type == "pod" else text)
+            texts.append(_POD_COMMAND.sub("", text) if before.type == "pod" else text)
+            comments.append(before)
         elif text := _attribute_text(source, before, b"@doc", b"@typedoc"):
-            return text if not _is_attribute(node) or source.startswith(_DOCUMENTED, node.start_byte) else ""
+            is_its_own = not _is_attribute(node) or source.startswith(_DOCUMENTED, node.start_byte)
+            return _written(text, before) if is_its_own else _NONE
         elif _is_attribute(node):
             break
         below, before = before, before.prev_sibling
-    return "\n".join(reversed(comments))
+    return _written("\n".join(reversed(texts)), *reversed(comments))
 
 
-def _comment_below(source: bytes, node: Node) -> str:
+def _comment_below(source: bytes, node: Node) -> Documentation:
     """The way of OCaml's interfaces: a comment right below, where a blank line or the end follows it."""
     after = node.next_sibling or (node.parent.next_sibling if node.parent is not None else None)
     if after is None or not _is_comment(after) or after.start_point.row > node.end_point.row + 1:
-        return ""
+        return _NONE
     following = after.next_named_sibling
     if following is not None and following.start_point.row <= after.end_point.row + 1:
-        return ""
-    return text_of(source, after)
+        return _NONE
+    return _written(text_of(source, after), after)
 
 
 def _is_comment(node: Node) -> bool:
@@ -255,19 +284,19 @@ def _is_trailing(comment: Node) -> bool:
     return before.end_point.row == comment.start_point.row
 
 
-def _comment_after(source: bytes, node: Node) -> str:
+def _comment_after(source: bytes, node: Node) -> Documentation:
     """The way of fields and constants: a comment on the same line, or Python's string below."""
     row = node.end_point.row
     below = node.next_sibling if node.type == "assignment" else None
     if below is not None and below.type == "string" and below.start_point.row == row + 1:
-        return text_of(source, below).strip(QUOTES)
+        return _written(text_of(source, below).strip(QUOTES), below)
     while node.next_sibling is None and node.parent is not None and node.parent.type in _WRAPPERS:
         node = node.parent
     after = node.next_sibling
     while after is not None and after.start_point.row == row:
         if "comment" in after.type:
-            return text_of(source, after).lstrip("/*!<# ").removesuffix("*/").strip()
+            return _written(text_of(source, after).lstrip("/*!<# ").removesuffix("*/").strip(), after)
         if after.type not in {",", ";"}:
             break
         after = after.next_sibling
-    return ""
+    return _NONE
