@@ -1,0 +1,3 @@
+"""Keeps pytest out of the repositories that are asked about: their tests are text to be indexed."""
+
+collect_ignore = ["repositories"]

@@ -1,0 +1,3 @@
+module example.org/ember
+
+go 1.22
