@@ -1,0 +1,57 @@
+"""The sets of questions, each with the trees that they are asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prepare import Library, Prepared
+from repositories import questions, without_file_names
+
+from conexus.evaluation.questions import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One tree to index and what to ask of it."""
+
+    set_name: str
+    repository: str
+    language: str
+    tree: Path
+    """What is indexed. The next case may change it."""
+    prefix: str
+    """What stands before a path in the tree to make it a path of the repository, as ``src/flask/``."""
+    questions: tuple[Question, ...]
+
+
+def source(library: Library, repository: Prepared, _: Path) -> Iterator[Case]:
+    """Yield semble's questions, asked of the folder that its benchmark indexes."""
+    tree = library.tree("source", repository.name) / repository.root
+    prefix = f"{repository.root}/" if repository.root else ""
+    asked = tuple(questions(library.annotations(repository.name)))
+    yield Case("source", repository.name, repository.language, tree, prefix, asked)
+
+
+def whole(library: Library, repository: Prepared, _: Path) -> Iterator[Case]:
+    """Yield the same questions, asked of the whole repository with its tests, examples and documents."""
+    asked = tuple(questions(library.annotations(repository.name)))
+    tree = library.tree("whole", repository.name)
+    yield Case("whole", repository.name, repository.language, tree, "", asked)
+
+
+def whole_without_names(library: Library, repository: Prepared, _: Path) -> Iterator[Case]:
+    """Yield the same without the words that name the file that answers."""
+    asked = tuple(without_file_names(questions(library.annotations(repository.name))))
+    tree = library.tree("whole", repository.name)
+    yield Case("whole-nostem", repository.name, repository.language, tree, "", asked)
+
+
+SETS: Final[Mapping[str, Callable[[Library, Prepared, Path], Iterator[Case]]]] = {
+    "source": source,
+    "whole": whole,
+    "whole-nostem": whole_without_names,
+}
+"""By name: what makes the cases of a repository. The last argument is a folder for trees that a set has to make."""

@@ -1,0 +1,35 @@
+"""Prints where semble finds the answers to questions, as JSON. Started with the Python of semble's environment.
+
+semble_places.py DIR QUESTIONS DEPTH
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def places(folder: str, questions: Sequence[str], depth: int) -> list[list[tuple[str, int, int, int]]]:
+    """Index a folder and return path, first line, last line and size in bytes of each result."""
+    from semble.index import SembleIndex  # type: ignore[import-not-found]  # noqa: PLC0415 -- after the environment
+
+    try:
+        index = SembleIndex.from_path(folder)
+    except ValueError:  # it says so where a folder holds nothing that it indexes
+        return [[] for _ in questions]
+    found = []
+    for question in questions:
+        chunks = [result.chunk for result in index.search(question, top_k=depth)]
+        found.append(
+            [(c.file_path, c.start_line, c.end_line, len(c.content.encode("utf-8", "replace"))) for c in chunks]
+        )
+    return found
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("SEMBLE_INDEX_WORKERS", "4")
+    asked = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    print(json.dumps(places(sys.argv[1], asked, int(sys.argv[3]))))
