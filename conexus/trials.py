@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from conexus import bootstrap
-from conexus.adapters.git_history import GitHistory, WriteLimits, WrittenTree
+from conexus.adapters.git_history import GitHistory, WriteLimits, WrittenTree, history_at
 from conexus.adapters.regular_files import read_inside
 from conexus.config import Config, StoreOptions
-from conexus.errors import QueryError, SourceError
+from conexus.errors import Cancelled, QueryError, SourceError
 from conexus.evaluation import documentation, history
 from conexus.evaluation.metrics import Difference, Score, paired_difference, score
 from conexus.evaluation.questions import Place, Question
@@ -82,7 +82,21 @@ class TrialProgress:
         return None if self.indexing is None else self.indexing.eta_s
 
 
-Listener = Callable[[TrialProgress], None]
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a caller follows and stops what takes long."""
+
+    listener: Callable[[TrialProgress], None] = lambda _: None
+    is_cancelled: Callable[[], bool] = lambda: False
+
+    def check(self) -> None:
+        """Go on, or not.
+
+        Raises:
+            Cancelled: The caller asked to stop.
+        """
+        if self.is_cancelled():
+            raise Cancelled("stopped before the end; nothing was changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +152,7 @@ def documentation_set(
     config: Config | None = None,
     seed: int = 0,
     xdg: Path | None = None,
-    listener: Listener = lambda _: None,
+    control: Control | None = None,
 ) -> QuestionSet:
     """Make questions of the documentation of a tree's functions, methods and classes.
 
@@ -151,18 +165,24 @@ def documentation_set(
         config: What decides which files are in; the embedding model does not matter.
         seed: Another seed draws other questions.
         xdg: The user's ``XDG_CONFIG_HOME``, where it is set.
-        listener: Told how far it is.
+        control: Follows and stops the work.
 
     Returns:
         One stage: the tree without the documentation that asks. It reads ``root`` when it is written.
+
+    Raises:
+        Cancelled: The caller asked to stop.
     """
-    root = root.resolve()
+    root, control = root.resolve(), control or Control()
     chosen_config = bootstrap.with_model(config or Config(), bootstrap.DEFAULT_MODEL)
     with ExitStack() as stack:
         folder = _temporary(stack)
         bench = _Bench(stack, _in_folder(chosen_config, folder), root, xdg)
         started = time.monotonic()
-        bench.index(lambda told: listener(TrialProgress(documentation.KIND, 0, 0, time.monotonic() - started, told)))
+        bench.index(
+            lambda told: control.listener(TrialProgress(documentation.KIND, 0, 0, time.monotonic() - started, told)),
+            control.is_cancelled,
+        )
         paths, unsafe = bench.paths(), bench.unsafe()
     found = [item for path in sorted(paths - unsafe) for item in _documented(root, path, chosen_config)]
     chosen: dict[str, list[documentation.Documented]] = {}
@@ -178,11 +198,13 @@ def documentation_set(
     return QuestionSet(documentation.KIND, (Stage(tuple(questions), copies.write),))
 
 
-def history_set(root: Path, limit: int = DEFAULT_QUESTIONS, *, config: Config | None = None) -> QuestionSet:
-    """Make questions of the newest commits of a git checkout.
+def history_set(
+    source: Path | GitHistory, limit: int = DEFAULT_QUESTIONS, *, config: Config | None = None
+) -> QuestionSet:
+    """Make questions of the newest commits of a git repository.
 
     Args:
-        root: Root of the checkout.
+        source: Root of a checkout, or a history that is open.
         limit: Most questions.
         config: Its limit of a file's size holds for what is written.
 
@@ -192,7 +214,7 @@ def history_set(root: Path, limit: int = DEFAULT_QUESTIONS, *, config: Config | 
     Raises:
         SourceError: There is no history that can be read.
     """
-    past = GitHistory(root.resolve())
+    past = source if isinstance(source, GitHistory) else history_at(source.resolve())
     options = (config or Config()).index
     trees = _PastTrees(past, WriteLimits(file_bytes=options.max_file_bytes))
     with closing(past):
@@ -205,7 +227,7 @@ def run(
     configs: Sequence[Config],
     *,
     xdg: Path | None = None,
-    listener: Listener = lambda _: None,
+    control: Control | None = None,
 ) -> Trial:
     """Ask a set of every configuration, each with an index of its own in a temporary folder.
 
@@ -215,7 +237,9 @@ def run(
         SourceError: No stage could be written.
         EmbeddingError: A model cannot be loaded or failed.
         DiskFull: There is too little space for the temporary indexes.
+        Cancelled: The caller asked to stop.
     """
+    control = control or Control()
     total = len(questions.questions) * len(configs)
     started = time.monotonic()
     kept: list[Question] = []
@@ -224,7 +248,7 @@ def run(
     problem: SourceError | None = None
 
     def tell(told: IndexProgress | None = None) -> None:
-        listener(TrialProgress(questions.name, asked, total, time.monotonic() - started, told))
+        control.listener(TrialProgress(questions.name, asked, total, time.monotonic() - started, told))
 
     with ExitStack() as stack:
         folder = _temporary(stack)
@@ -243,11 +267,12 @@ def run(
                 continue
             answerable: tuple[Question, ...] = ()
             for number, bench in enumerate(benches):
-                bench.index(tell)
+                bench.index(tell, control.is_cancelled)
                 if number == 0:
                     answerable = _answerable(stage.questions, bench.paths())
                     kept += answerable
                 for question in answerable:
+                    control.check()
                     scores[number].append(score(question, bench.ask(question)))
                     asked += 1
                     tell()
@@ -268,9 +293,10 @@ class _Bench:
         self._service = bootstrap.build(config, keep_open=True, xdg=xdg).service
         stack.callback(self._service.close)
 
-    def index(self, listener: Callable[[IndexProgress], None]) -> None:
+    def index(self, listener: Callable[[IndexProgress], None], is_cancelled: Callable[[], bool]) -> None:
         """Bring the index in line with the tree."""
-        self._service.index(self._checkout, _USER, listener)
+        report = self._service.index(self._checkout, _USER, listener, is_cancelled)
+        Control(is_cancelled=lambda: report.cancelled).check()
 
     def paths(self) -> frozenset[str]:
         """The files that are in the index."""
@@ -375,6 +401,7 @@ def _in_folder(config: Config, folder: Path) -> Config:
 __all__ = [
     "DEFAULT_QUESTIONS",
     "FEW_QUESTIONS",
+    "Control",
     "QuestionSet",
     "Run",
     "Stage",

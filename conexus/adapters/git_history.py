@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ _MAX_SUBJECT_CHARS = 1_000
 _INVISIBLE = frozenset(
     "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
 )
+_TOO_LARGE = "a tree in the history is too large to be written out"
 _GIT_ALIAS = re.compile(r"git~\d+")
 
 
@@ -56,34 +58,43 @@ class _Entry:
     id: ObjectID
 
 
-class GitHistory:
-    """The commits that lead to what is checked out at ``root``.
+def history_at(root: Path) -> GitHistory:
+    """Return the commits that lead to what is checked out at ``root``.
 
     Raises:
         SourceError: ``root`` is no git checkout, has no commit, or keeps its objects in a form that is not read.
     """
+    folders = git_folders(root)
+    if folders is None:
+        raise SourceError(f"{root} is not the root of a git checkout")
+    head = find_checkout(root).head
+    if head is None:
+        raise SourceError(f"{root} has no commit that can be read", hint="refs in a reftable are not read")
+    return GitHistory(folders.common / "objects", head)
 
-    def __init__(self, root: Path) -> None:
-        folders = git_folders(root)
-        if folders is None:
-            raise SourceError(f"{root} is not the root of a git checkout")
-        head = find_checkout(root).head
-        if head is None:
-            raise SourceError(f"{root} has no commit that can be read", hint="refs in a reftable are not read")
+
+class GitHistory:
+    """The commits that lead to one of them.
+
+    Args:
+        objects: Git's folder of objects.
+        head: Id of the newest commit.
+
+    Raises:
+        SourceError: Objects are named by SHA-256, which is not read.
+    """
+
+    def __init__(self, objects: Path, head: str) -> None:
         if len(head) != _SHA1_CHARS:
-            raise SourceError(f"{root} names its objects by SHA-256, which is not read")
+            raise SourceError(f"{objects} names its objects by SHA-256, which is not read")
         from dulwich.object_store import DiskObjectStore  # noqa: PLC0415 -- only where history is asked for
 
-        self._root = root
+        self._root = objects
         self._head = head
-        self._store: DiskObjectStore = DiskObjectStore(
-            folders.common / "objects", loose_object_size_limit=_MAX_OBJECT_BYTES
-        )
+        self._store: DiskObjectStore = DiskObjectStore(objects, loose_object_size_limit=_MAX_OBJECT_BYTES)
 
     def close(self) -> None:
         """Close the object files; what is read after that opens them again. Idempotent."""
-        for alternate in self._store.alternates:
-            alternate.close()
         self._store.close()
 
     def commits(self, limit: int) -> Iterator[Commit]:
@@ -246,7 +257,10 @@ class WrittenTree:
             SourceError: Objects are missing or damaged, or the tree is too large. The folder then holds part of it.
         """
         tree = self._history.tree_of(commit)
-        changes = list(self._history.difference(self._tree, tree))
+        most = 2 * self._limits.files  # all of one tree gone, and all of another come
+        changes = list(islice(self._history.difference(self._tree, tree), most + 1))
+        if len(changes) > most:
+            raise SourceError(_TOO_LARGE)
         if self._tree is None:  # at first, or after a failure
             for path in list(self._sizes):
                 self._remove(path)
@@ -279,7 +293,7 @@ class WrittenTree:
             self._left_out.add(entry.path)
             return
         if len(self._sizes) >= self._limits.files or self._total + len(data) > self._limits.total_bytes:
-            raise SourceError("a tree in the history is too large to be written out")
+            raise SourceError(_TOO_LARGE)
         target = self._folder / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -323,4 +337,4 @@ def _subject(raw: RawCommit) -> str:
     return lines[0].strip()[:_MAX_SUBJECT_CHARS] if lines else ""
 
 
-__all__ = ["GitHistory", "WriteLimits", "WrittenTree", "safe_path"]
+__all__ = ["GitHistory", "WriteLimits", "WrittenTree", "history_at", "safe_path"]

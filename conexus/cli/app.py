@@ -13,7 +13,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from conexus import __version__
-from conexus.cli import console, index_command, repos_command, search_command, settings_command, upkeep_command
+from conexus.cli import (
+    console,
+    eval_command,
+    index_command,
+    repos_command,
+    search_command,
+    settings_command,
+    upkeep_command,
+)
 from conexus.cli.examples import CommandWithExamples
 from conexus.errors import Cancelled, ConexusError, SourceError
 
@@ -51,6 +59,7 @@ app.command("search", cls=CommandWithExamples)(search_command.search)
 app.add_typer(repos_command.app, name="repos")
 app.command("status", cls=CommandWithExamples)(upkeep_command.status)
 app.command("why", cls=CommandWithExamples)(upkeep_command.why)
+app.command("eval", cls=CommandWithExamples)(eval_command.evaluate)
 app.command("doctor", cls=CommandWithExamples)(upkeep_command.doctor)
 app.command("verify", cls=CommandWithExamples)(upkeep_command.verify)
 app.add_typer(settings_command.app, name="config")

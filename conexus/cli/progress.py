@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _QUIET_S = 0.7  # a run that is over sooner shows nothing
 _REDRAW_S = 0.1
 _LINE_EVERY_S = 10.0
+_KEPT = "stopping after this batch; what is indexed is kept"
 
 
 class ProgressDisplay:
@@ -91,8 +92,11 @@ def _described(progress: IndexProgress) -> str:
 
 
 @contextmanager
-def cancel_on_interrupt() -> Iterator[list[bool]]:
+def cancel_on_interrupt(answer: str = _KEPT) -> Iterator[list[bool]]:
     """Turn the first Ctrl-C (or a polite kill) into a request to stop; the second one ends at once.
+
+    Args:
+        answer: What the user is told then.
 
     Yields:
         A list that is empty until a stop is asked for.
@@ -103,7 +107,7 @@ def cancel_on_interrupt() -> Iterator[list[bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(True)
-        console.err("\nstopping after this batch; what is indexed is kept (Ctrl-C again to stop at once)")
+        console.err(f"\n{answer} (Ctrl-C again to stop at once)")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

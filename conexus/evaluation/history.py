@@ -33,10 +33,11 @@ _TYPE = re.compile(
     re.IGNORECASE,
 )
 _NOT_OF_CODE = frozenset("doc docs style test tests build ci chore deps release revert".split())
-_TICKET = re.compile(r"^(?:\[[^\[\]]{1,30}\]|\(?#\d+\)?|[A-Z][A-Z0-9]+-\d+|GH-\d+|:\w+:)[\s:,-]*")
+_TICKET = re.compile(r"^(?:\[[^\[\]]{1,30}\]|\(?#\d+\)?|[A-Z][A-Z0-9]+-\d+(?=:)|GH-\d+|:\w+:)[\s:,-]*")
 _TRAILING_ID = re.compile(
     r"[\s,;:-]*(?:[\[(]\s*)?(?:(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|refs?|see|issues?|pr|pull request|gh)\b[\s:]*)*"
-    r"(?:(?:[\w./-]*#\d+|GH-\d+|[A-Z][A-Z0-9]+-\d+|https?://\S+|[0-9a-f]{7,40}(?=\W|$))[\s,]*(?:and\s+)?)+[\])]?[\s.]*$",
+    r"(?:(?:[\w./-]*#\d+|GH-\d+|https?://\S+|\b(?=[a-f]*\d)[0-9a-f]{7,40}(?=\W|$))[\s,]*(?:and\s+)?)+[\])]?[\s.]*$"
+    r"|\s*[\[(][A-Z][A-Z0-9]+-\d+[\])]\s*$",
     re.IGNORECASE,
 )
 _CO_AUTHORED = re.compile(r"\s*(?:co-authored-by|signed-off-by|reviewed-by)\b.*$", re.IGNORECASE)
