@@ -184,7 +184,11 @@ def documentation_set(
             control.is_cancelled,
         )
         paths, unsafe = bench.paths(), bench.unsafe()
-    found = [item for path in sorted(paths - unsafe) for item in _documented(root, path, chosen_config)]
+    found: list[documentation.Documented] = []
+    for path in sorted(paths - unsafe):
+        control.check()
+        control.listener(TrialProgress(documentation.KIND, 0, 0, time.monotonic() - started))
+        found += _documented(root, path, chosen_config)
     chosen: dict[str, list[documentation.Documented]] = {}
     for item in documentation.sampled(found, limit, seed=seed):
         chosen.setdefault(item.path, []).append(item)

@@ -11,6 +11,7 @@ import heapq
 import os
 import re
 import stat
+import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator
@@ -37,6 +38,11 @@ _MAX_OBJECT_BYTES = 64_000_000
 _MAX_SUBJECT_CHARS = 1_000
 _INVISIBLE = frozenset(
     "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
+)
+_DAMAGED = (
+    *(zlib.error, struct.error, OSError, EOFError),
+    # What the library stumbles over where numbers in a damaged file point nowhere.
+    *(ValueError, LookupError, ArithmeticError, TypeError, AssertionError, RecursionError, MemoryError),
 )
 _TOO_LARGE = "a tree in the history is too large to be written out"
 _GIT_ALIAS = re.compile(r"git~\d+")
@@ -231,7 +237,7 @@ class GitHistory:
                 f"{self._root}: objects of the history are missing",
                 hint="a shallow or partial clone has only part of it: git fetch --unshallow, or clone it whole",
             ) from exc
-        except (*damaged, zlib.error, AssertionError, ValueError, MemoryError, OSError) as exc:
+        except (*damaged, *_DAMAGED) as exc:
             raise SourceError(f"{self._root}: the history cannot be read: {str(exc) or type(exc).__name__}") from exc
 
 

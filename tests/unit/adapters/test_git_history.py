@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -340,6 +341,34 @@ def test_damaged_objects_are_an_error(linear: tuple[Path, list[str]], out: Path,
     objects.mkdir()
     with pytest.raises(SourceError, match="missing"):
         list(read(root).commits(1))
+
+
+def test_damage_anywhere_ends_in_an_error_of_ours(linear: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """Whatever byte of a pack, its index or the table of packs is changed, no other exception comes through."""
+    root, names = linear
+    git(root, "gc", "--quiet", "--aggressive", "--prune=now")
+    git(root, "multi-pack-index", "write")
+    objects = root / ".git" / "objects"
+    originals = {path: path.read_bytes() for path in objects.rglob("*") if path.is_file()}
+    chance = random.Random(7)  # noqa: S311 -- no secret
+    refused = 0
+    for number in range(150):
+        path = chance.choice(sorted(originals))
+        data = bytearray(originals[path])
+        at = chance.randrange(len(data))
+        data[at : at + 4] = b"\xff\xff\xff\xff" if number % 3 else chance.randbytes(4)
+        path.chmod(0o644)
+        path.write_bytes(data if number % 5 else data[:at])
+        folder = tmp_path / f"out{number}"
+        folder.mkdir()
+        with closing(GitHistory(objects, names[3])) as history:
+            try:
+                for item in history.commits(10):
+                    WrittenTree(history, folder).write(item.id)
+            except SourceError:
+                refused += 1
+        path.write_bytes(originals[path])
+    assert refused > 0
 
 
 def test_a_subject_in_another_encoding_is_read(origin: Path, read: Read) -> None:
