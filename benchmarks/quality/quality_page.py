@@ -11,10 +11,11 @@ _HEAD = """\
 # Search quality
 
 Written by `benchmarks/quality/run.py`; `benchmarks/README.md` says what is asked of what, and what these figures do not
-tell. Every figure is the mean over repositories of the mean over a repository's questions. NDCG, MRR and recall are of
-the first ten results; *within 500* is the share of the right answers met by who reads the results in order, up to 500
-tokens (4 bytes each) of text. *One a file* drops the further results of a file and forgets which lines answer, which by
-itself scores higher: compare like with like. Scores of single questions are in `quality.tsv`.
+tell. semble runs with the vectors of our model in the place of its own; what its authors published with theirs is
+given beside it. Every figure is the mean over repositories of the mean over a repository's questions. NDCG, MRR and
+recall are of the first ten results; *within 500* is the share of the right answers met by who reads the results in
+order, up to 500 tokens (4 bytes each) of text. *One a file* drops the further results of a file and forgets which lines
+answer, which by itself scores higher: compare like with like. Scores of single questions are in `quality.tsv`.
 """
 _ABOUT = {
     "source": "semble's questions, asked of the folder of each repository that its benchmark indexes.",
@@ -80,7 +81,8 @@ def _set(name: str, rows: Rows, published: Mapping[str, Mapping[str, float]]) ->
     if name == "source" and (others := _published(published, names)):
         parts += ["Published by semble's authors, averaged over the same repositories, not measured here:\n", others]
     parts += _against_semble(name, rows)
-    parts += ["NDCG@10 by kind of question:\n", _by(name, rows, systems, lambda row: row.kind)]
+    if len({row.kind for row in rows}) > 1:
+        parts += ["NDCG@10 by kind of question:\n", _by(name, rows, systems, lambda row: row.kind)]
     parts += ["NDCG@10 by language:\n", _by(name, rows, _shown(systems), lambda row: row.language)]
     parts += ["NDCG@10 by repository:\n", _by(name, rows, _shown(systems), lambda row: row.repository)]
     return parts

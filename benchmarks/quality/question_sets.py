@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,13 @@ from typing import Final
 from prepare import Library, Prepared
 from repositories import questions, without_file_names
 
+from conexus import trials
+from conexus.adapters.git_history import GitHistory
+from conexus.errors import SourceError
 from conexus.evaluation.questions import Question
+
+_QUESTIONS: Final = 20
+"""Most questions that documentation or history asks of one repository: as many as the public set has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,34 @@ def whole_without_names(library: Library, repository: Prepared, _: Path) -> Iter
     yield Case("whole-nostem", repository.name, repository.language, tree, "", asked)
 
 
+def documentation(library: Library, repository: Prepared, folder: Path) -> Iterator[Case]:
+    """Yield what the documentation of the code asks, of the whole repository without that documentation."""
+    made = trials.documentation_set(library.tree("whole", repository.name), _QUESTIONS)
+    yield from _staged("docs", repository, folder, made)
+
+
+def history(_: Library, repository: Prepared, folder: Path) -> Iterator[Case]:
+    """Yield what the newest commits are about, each asked of the whole repository before it."""
+    past = GitHistory(Path(repository.git_dir) / "objects", repository.commit)
+    yield from _staged("history", repository, folder, trials.history_set(past, _QUESTIONS))
+
+
+def _staged(name: str, repository: Prepared, folder: Path, made: trials.QuestionSet) -> Iterator[Case]:
+    folder.mkdir(parents=True)
+    for stage in made.stages:
+        try:
+            stage.write(folder)
+        except SourceError as exc:  # a copy of a repository may lack what is large
+            print(f"  {repository.name}, {name}: a tree was left out: {exc}", file=sys.stderr)
+            continue
+        yield Case(name, repository.name, repository.language, folder, "", stage.questions)
+
+
 SETS: Final[Mapping[str, Callable[[Library, Prepared, Path], Iterator[Case]]]] = {
     "source": source,
     "whole": whole,
     "whole-nostem": whole_without_names,
+    "docs": documentation,
+    "history": history,
 }
 """By name: what makes the cases of a repository. The last argument is a folder for trees that a set has to make."""

@@ -40,7 +40,7 @@ class Run:
 
     library: Library
     scratch: Path
-    """For indexes and trees that a set makes; deleted at the end."""
+    """For indexes and trees that a set makes; emptied after each repository."""
     systems: dict[str, System]
     sets: Sequence[str]
 
@@ -64,6 +64,8 @@ class Run:
                 f"  {repository.name}, {set_name}: {count} questions, {time.perf_counter() - started:.1f} s",
                 file=sys.stderr,
             )
+        for leftover in self.scratch.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         return rows
 
     def _keep(
