@@ -362,8 +362,10 @@ class _PastTrees:
         """Return what brings a folder to the tree of a commit."""
 
         def write(folder: Path) -> None:
+            if folder not in self.written or not any(folder.iterdir()):
+                self.written[folder] = WrittenTree(self.past, folder, self.limits)
             with closing(self.past):
-                self.written.setdefault(folder, WrittenTree(self.past, folder, self.limits)).write(commit)
+                self.written[folder].write(commit)
 
         return write
 

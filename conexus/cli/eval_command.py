@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from conexus import bootstrap
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.progress import cancel_on_interrupt
-from conexus.cli.session import checkout_at, given_path, keep_model, open_session, view_for
+from conexus.cli.session import Session, checkout_at, given_path, keep_model, view_for
 from conexus.config import Config
 from conexus.errors import ConfigError, EmbeddingError, SourceError
 from conexus.types import Checkout
@@ -107,10 +108,12 @@ def evaluate(
 
 def _in_force(checkout: Checkout) -> Config:
     """Return the settings of a tree, with the model that its index has, if there is one."""
-    config = config_files.load(config_files.current_environ(), checkout.root, {}).config
+    loaded = config_files.load(config_files.current_environ(), checkout.root, {})
+    config = loaded.config
     if config.store.path == bootstrap.MEMORY or not config_files.data_dir(config).is_dir():
         return config
-    session = open_session(checkout.root)
+    local = replace(config, store=replace(config.store, url=""))  # the catalog knows; a server need not be asked
+    session = Session(replace(loaded, config=local), bootstrap.build(local))
     with keep_model(session, view_for(session.service, checkout)) as kept:
         return kept.app.config
 

@@ -82,6 +82,14 @@ def test_nothing_is_made_where_nothing_was_indexed(program: Program, repository:
     assert not program.data.exists()
 
 
+def test_a_server_that_is_down_does_not_matter(program: Program, repository: Path) -> None:
+    """Nothing of an evaluation goes to the Qdrant server of the settings."""
+    program.ok("index", repository)
+    program.settings["CONEXUS_STORE_URL"] = "http://127.0.0.1:9"
+    found = program.ok("eval", repository, "--set", "docs", "--json").json
+    assert found["sets"][0]["questions"] == 3
+
+
 def test_the_same_seed_asks_the_same(program: Program, repository: Path) -> None:
     """Two runs print the same, to the last digit."""
     first, second = (program.ok("eval", repository, "--json", "-n", "2", "--seed", "3").out for _ in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -124,6 +125,10 @@ def test_history_is_asked_of_the_tree_before_each_commit(repository: Path, tmp_p
         stage.write(copy)
         texts = "".join(path.read_text(encoding="utf-8") for path in copy.rglob("*.py"))
         assert [f"NEW_{other}" in texts for other in (1, 2, 3)] == [other < number for other in (1, 2, 3)]
+    shutil.rmtree(copy)
+    copy.mkdir()
+    made.stages[0].write(copy)
+    assert set(TREE) == {path.relative_to(copy).as_posix() for path in copy.rglob("*.py")}
     trial = trials.run(made, [CONFIG])
     assert [item.recall for item in trial.runs[0].scores] == [1.0, 1.0, 1.0]
     assert (trial.dropped, trial.problem) == (0, "")
