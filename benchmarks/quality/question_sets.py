@@ -70,13 +70,16 @@ def history(_: Library, repository: Prepared, folder: Path) -> Iterator[Case]:
 
 def _staged(name: str, repository: Prepared, folder: Path, made: trials.QuestionSet) -> Iterator[Case]:
     folder.mkdir(parents=True)
+    left_out: list[SourceError] = []
     for stage in made.stages:
         try:
             stage.write(folder)
         except SourceError as exc:  # a copy of a repository may lack what is large
-            print(f"  {repository.name}, {name}: a tree was left out: {exc}", file=sys.stderr)
+            left_out.append(exc)
             continue
         yield Case(name, repository.name, repository.language, folder, "", stage.questions)
+    if left_out:
+        print(f"  {repository.name}, {name}: {len(left_out)} trees left out: {left_out[0]}", file=sys.stderr)
 
 
 SETS: Final[Mapping[str, Callable[[Library, Prepared, Path], Iterator[Case]]]] = {
