@@ -39,6 +39,24 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
 _stemmer = Stemmer.Stemmer("english")
 
+_BRITISH: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<=[a-z]{4})is(e[ds]?|ers?|ing|ations?)$"), r"iz\1"),
+    (re.compile(r"(?<=l)ys(e[ds]?|ers?|ing)$"), r"yz\1"),
+    (re.compile(r"(?<=[a-z]{3})our(s|ed|ing|ful|able|ites?|less)?$"), r"or\1"),
+    (re.compile(r"(?<=[a-z]{2})([bt])re(s?)$"), r"\1er\2"),
+    (re.compile(r"(?<=[a-z]{2})([bt])red$"), r"\1ered"),
+    (re.compile(r"(?<=[a-z]{2})ogue([sd])?$"), r"og\1"),
+    (re.compile(r"^(canc|chann|lab|mod|trav|tunn)ell(ed|ing|ers?)$"), r"\1el\2"),
+    (re.compile(r"^(def|lic|off|pret)ence([sd])?$"), r"\1ense\2"),
+    (re.compile(r"^artefact(s?)$"), r"artifact\1"),
+    (re.compile(r"^grey(s|ed|scale)?$"), r"gray\1"),
+)
+_BRITISH_ENDINGS = tuple(
+    "ise ised ises iser isers ising isation isations yse ysed yses yser ysers ysing our ours oured ouring ourful "
+    "ourable ourite ourites ourless bre bres bred tre tres tred ogue ogues ogued elled elling eller ellers "
+    "ence ences enced artefact artefacts grey greys greyed greyscale".split()
+)
+
 QUESTION_WORDS = frozenset(
     "a an and are as at be by can do does did for from has have how i if in is it its me my of on or our should so "
     "that the their them then there these they this to us was we were what when where which who why will with would "
@@ -49,8 +67,24 @@ QUESTION_WORDS = frozenset(
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """Return the stem of a lower-case English word (Snowball)."""
-    return str(_stemmer.stemWord(word[:_MAX_WORD_CHARS])) if word.isascii() and len(word) >= _MIN_STEM_CHARS else word
+    """Return the stem of a lower-case English word (Snowball), the same for British and American spelling."""
+    if not word.isascii() or len(word) < _MIN_STEM_CHARS:
+        return word
+    return str(_stemmer.stemWord(american(word[:_MAX_WORD_CHARS])))
+
+
+def american(word: str) -> str:
+    """Return a lower-case word as it is spelled in American English: ``serialise`` -> ``serialize``.
+
+    Words that only look British change too (``otherwise``). That does no harm: all text is treated alike.
+    """
+    if not word.endswith(_BRITISH_ENDINGS):
+        return word
+    for pattern, replacement in _BRITISH:
+        changed, count = pattern.subn(replacement, word)
+        if count:
+            return changed
+    return word
 
 
 def split_identifier(word: str) -> list[str]:

@@ -296,6 +296,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def count_uses(self, index: IndexId) -> None:
+        """Count for every file how often other files use what it defines, for :class:`ChunkHead`."""
+        ...
+
     def unfinished(self, index: IndexId) -> list[FileId]:
         """Return the files that a crash left in flight."""
         ...

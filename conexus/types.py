@@ -502,6 +502,8 @@ class ChunkHead(NamedTuple):
     tags: frozenset[FileTag]
     file_chunks: int
     """Number of chunks of its file."""
+    file_uses: int
+    """How often other files use what its file alone defines; of the last large run."""
 
 
 @dataclass(frozen=True, slots=True)

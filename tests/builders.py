@@ -92,6 +92,8 @@ class SourceFile:
     pieces: tuple[Piece, ...]
     language: str | None = "python"
     tags: frozenset[FileTag] = frozenset()
+    uses: tuple[str, ...] = ()
+    """Names that it refers to."""
 
     @property
     def data(self) -> bytes:
@@ -151,7 +153,7 @@ def commit_of(
     stat: FileStat | None = None,
 ) -> FileCommit:
     """A parsed file on its way into the catalog, with vectors; its dense ones are zeros without an embedder."""
-    parsed = parsed_of(file)
+    parsed = parsed_of(file, [Reference(name, (1,)) for name in file.uses])
     texts = [f"{path}\n{chunk.text}" for chunk in parsed.chunks]
     dense = embedder.embed_documents(texts) if embedder else np.zeros((len(texts), 4), dtype=np.float32)
     encoded = tuple(
@@ -238,7 +240,7 @@ class SmallIndex:
 def head_of(path: str = "src/app.py", *, file: int = 1, line: int = 1, **fields: Any) -> ChunkHead:
     """What ranking sees of a chunk as :func:`stored_of` makes it."""
     chunk = stored_of(path, line=line).chunk
-    head = ChunkHead(chunk.id, FileId(file), path, chunk.span.start_byte, chunk.kind, "", frozenset(), 1)
+    head = ChunkHead(chunk.id, FileId(file), path, chunk.span.start_byte, chunk.kind, "", frozenset(), 1, 0)
     return head._replace(**fields)
 
 

@@ -30,7 +30,7 @@ from conexus.types import (
     StoredChunk,
 )
 
-FILE_COLUMNS = 18
+FILE_COLUMNS = 19
 _INT64 = 1 << 63
 
 # Files whose own name says nothing: their folder's name counts as well.
@@ -46,8 +46,8 @@ def _inode_in(stored: int) -> int:
     return stored + 2 * _INT64 if stored < 0 else stored
 
 
-def file_row(index: IndexId, commit: FileCommit) -> tuple[object, ...]:
-    """Return a row of ``files``."""
+def file_row(index: IndexId, commit: FileCommit, uses: int) -> tuple[object, ...]:
+    """Return a row of ``files``; ``uses`` is what was counted of the file before it changed."""
     result, stat, parsed = commit.result, commit.result.stat, commit.result.parsed
     return (
         commit.id,
@@ -68,6 +68,7 @@ def file_row(index: IndexId, commit: FileCommit) -> tuple[object, ...]:
         " ".join(sorted(parsed.tags)) if parsed else "",
         parsed.redactions if parsed else 0,
         len(result.encoded),
+        uses,
     )
 
 

@@ -58,6 +58,7 @@ CREATE TABLE files (
     tags TEXT NOT NULL,
     redactions INTEGER NOT NULL,
     chunks INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
     UNIQUE (index_id, path)
 );
 CREATE TABLE chunks (

@@ -66,6 +66,7 @@ from conexus.types import (
 
 _T = TypeVar("_T")
 _BUSY_S = 10.0
+_DEFINING_FILES = 2  # a name that more files define says little of any of them
 _POLL_S = 0.005
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
@@ -238,10 +239,11 @@ class SqliteCatalog:
     ) -> None:
         """Replace files and end the batch."""
         with self._transaction() as db:
+            uses = dict(_each(db, "SELECT path, uses FROM files WHERE id IN", removed))
             db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
             db.executemany(
                 f"INSERT INTO files VALUES ({', '.join('?' * FILE_COLUMNS)})",  # noqa: S608 -- question marks only
-                [file_row(index, commit) for commit in files],
+                [file_row(index, commit, uses.get(os.fsencode(commit.result.stat.path), 0)) for commit in files],
             )
             _insert(db, "chunks", 11, (row for commit in files for row in chunk_rows(commit)))
             _insert(db, "texts", 3, (row for commit in files for row in text_rows(commit)))
@@ -257,6 +259,20 @@ class SqliteCatalog:
                 ],
             )
             db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
+
+    def count_uses(self, index: IndexId) -> None:
+        """Count for every file how often other files use what it defines, where at most two files define the name."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "
+                "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
+                "SELECT count(*), d.file FROM own JOIN defined d ON d.name = own.name "
+                "JOIN refs r ON r.name = own.name AND r.file <> d.file "
+                "JOIN files f ON f.id = r.file AND f.index_id = ?1 GROUP BY d.file",
+                (index, _DEFINING_FILES),
+            ).fetchall()
+            db.execute("UPDATE files SET uses = 0 WHERE index_id = ? AND uses > 0", (index,))
+            db.executemany("UPDATE files SET uses = ? WHERE id = ?", rows)
 
     def unfinished(self, index: IndexId) -> list[FileId]:
         """Return the files that a crash left in flight."""
@@ -303,13 +319,15 @@ class SqliteCatalog:
         found: dict[ChunkId, ChunkHead] = {}
         for part in _parts(list(asked)):
             rows = self._rows(
-                "SELECT c.id, c.file, c.start_byte, c.kind, c.symbol, f.path, f.tags, f.chunks "  # noqa: S608 -- question marks only
+                "SELECT c.id, c.file, c.start_byte, c.kind, c.symbol, f.path, f.tags, f.chunks, f.uses "  # noqa: S608 -- question marks only
                 f"FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?",
                 (*part, index),
             )
-            for key, file, start, kind, symbol, path, tags, chunks in cast("list[tuple[Any, ...]]", rows):
+            for key, file, start, kind, symbol, path, tags, chunks, uses in cast("list[tuple[Any, ...]]", rows):
                 chunk = asked[key]
-                found[chunk] = ChunkHead(chunk, file, os.fsdecode(path), start, kind, symbol, file_tags(tags), chunks)
+                found[chunk] = ChunkHead(
+                    chunk, file, os.fsdecode(path), start, kind, symbol, file_tags(tags), chunks, uses
+                )
         return found
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
@@ -600,6 +618,11 @@ def _index_info(row: Sequence[object]) -> IndexInfo:
 
 def _text_hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _each(db: sqlite3.Connection, sql: str, keys: Sequence[_T]) -> Iterator[Any]:
+    for part in _parts(keys):
+        yield from db.execute(f"{sql} ({_marks(part)})", part)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

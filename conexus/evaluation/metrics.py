@@ -119,4 +119,4 @@ def paired_difference(
     return Difference(float(np.mean([gap.mean() for gap in gaps])), float(low), float(high))
 
 
-__all__ = ["DEPTH", "TOKEN_BUDGETS", "Difference", "Score", "paired_difference", "rank_of", "score"]
+__all__ = ["DEPTH", "TOKEN_BUDGETS", "Difference", "Score", "ndcg", "paired_difference", "rank_of", "score"]

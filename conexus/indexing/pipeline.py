@@ -31,7 +31,7 @@ _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
-_OPTIMIZE_SHARE = 0.1  # a run that wrote less leaves the shard nearly as it was
+_LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what, nearly as they were
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0
 _INDEX_BYTES_A_SOURCE_BYTE = 3.0
@@ -279,9 +279,11 @@ class Indexer:
                 self._catalog.finish_index(index.id, complete=False)
             return
         total = shard.count()
-        if total >= _OPTIMIZE_CHUNKS and writer.chunks_written >= total * _OPTIMIZE_SHARE:
-            run.report_progress(IndexStage.OPTIMIZE, total)
-            shard.optimize()
+        if writer.chunks_written >= total * _LARGE_SHARE:
+            self._catalog.count_uses(index.id)
+            if total >= _OPTIMIZE_CHUNKS:
+                run.report_progress(IndexStage.OPTIMIZE, total)
+                shard.optimize()
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
             for old in self._catalog.activate(index.id):

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from conexus.lexical import encode_query
 from conexus.ports import Catalog, Embedder, VectorShard
+from conexus.search.candidates import Candidate
 from conexus.search.globs import matcher
 from conexus.search.query import Query, analyse
-from conexus.search.ranking import Candidate, rank
+from conexus.search.ranking import Ranked, rank
 from conexus.search.snippets import focus_of
 from conexus.types import (
     ChunkId,
@@ -77,6 +78,22 @@ class SearchEngine:
         """
         started = time.perf_counter()
         query = analyse(request.text)
+        candidates, floor = self.candidates(query, request, views)
+        chosen, copies = self._distinct(rank(query, candidates, floor), max(0, request.limit), views)
+        hits = tuple(
+            self._hit(item, stored, views[item.candidate.view].view, query, request.explain) for item, stored in chosen
+        )
+        return SearchResponse(
+            hits=hits,
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            complete=all(view.index.complete for view in views),
+            notices=tuple(_notices(query, hits, copies, views)),
+        )
+
+    def candidates(
+        self, query: Query, request: SearchRequest, views: Sequence[SearchableView]
+    ) -> tuple[list[Candidate], float]:
+        """Return what is to be ranked, and the similarity below which the dense search says nothing."""
         candidates: list[Candidate] = []
         floor = 1.0
         for number, view in enumerate(views):
@@ -84,19 +101,7 @@ class SearchEngine:
             found, lowest = self._retrieve(query, view, number, where, max(_CANDIDATES, request.limit))
             candidates += found
             floor = min(floor, lowest)
-        ranked = rank(query, candidates, floor)[: max(0, request.limit)]
-        chunks = self._chunks(ranked, views)
-        hits = tuple(
-            self._hit(candidate, stored, views[candidate.view].view, query, request.explain)
-            for candidate in ranked
-            if (stored := chunks.get((candidate.view, candidate.head.id))) is not None  # else gone just now
-        )
-        return SearchResponse(
-            hits=hits,
-            elapsed_ms=(time.perf_counter() - started) * 1000,
-            complete=all(view.index.complete for view in views),
-            notices=tuple(_notices(query, hits, views)),
-        )
+        return candidates, floor
 
     def _point_filter(self, index: IndexId, where: SearchFilter) -> PointFilter:
         files: frozenset[FileId] | None = None
@@ -142,28 +147,52 @@ class SearchEngine:
         narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
         return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
 
+    def _distinct(
+        self, ranked: Sequence[Ranked], limit: int, views: Sequence[SearchableView]
+    ) -> tuple[list[tuple[Ranked, StoredChunk]], list[str]]:
+        """Return the best with their texts, each text of a view once, and where the copies are that were left out."""
+        chosen: list[tuple[Ranked, StoredChunk]] = []
+        copies: list[str] = []
+        seen: set[tuple[int, tuple[str, ...]]] = set()
+        position = 0
+        while block := ranked[position : position + limit - len(chosen)]:
+            position += len(block)
+            chunks = self._chunks([item.candidate for item in block], views)
+            for item in block:
+                stored = chunks.get((item.candidate.view, item.candidate.head.id))
+                if stored is None:  # gone just now
+                    continue
+                text = (item.candidate.view, tuple(stored.chunk.text.split()))
+                if text in seen:
+                    copies.append(stored.chunk.location)
+                else:
+                    seen.add(text)
+                    chosen.append((item, stored))
+        return chosen, copies
+
     def _chunks(
-        self, ranked: Sequence[Candidate], views: Sequence[SearchableView]
+        self, candidates: Sequence[Candidate], views: Sequence[SearchableView]
     ) -> dict[tuple[int, ChunkId], StoredChunk]:
         """Return the chunks of candidates by view and id."""
         found: dict[tuple[int, ChunkId], StoredChunk] = {}
-        for number in {candidate.view for candidate in ranked}:
-            ids = [candidate.head.id for candidate in ranked if candidate.view == number]
+        for number in {candidate.view for candidate in candidates}:
+            ids = [candidate.head.id for candidate in candidates if candidate.view == number]
             chunks = self._catalog.chunks_by_id(views[number].index.id, ids)
             found.update(((number, chunk), stored) for chunk, stored in chunks.items())
         return found
 
-    def _hit(self, candidate: Candidate, stored: StoredChunk, view: IndexedView, query: Query, explain: bool) -> Hit:
+    def _hit(self, item: Ranked, stored: StoredChunk, view: IndexedView, query: Query, explain: bool) -> Hit:
         span = stored.chunk.span
+        candidate = item.candidate
         lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
         return Hit(
             chunk=stored.chunk,
-            score=candidate.score,
+            score=item.score,
             found_by=frozenset(candidate.found_by),
             freshness=self._freshness(view, stored),
             root=str(view.root),
             focus_line=min(lines) if lines else focus_of(stored.chunk, query),
-            factors=candidate.factors if explain else (),
+            factors=item.factors if explain else (),
         )
 
 
@@ -182,9 +211,14 @@ def _overlap(asked: int, matched: int, total: int) -> float:
     return 2.0 * matched / (asked + total)
 
 
-def _notices(query: Query, hits: Sequence[Hit], views: Sequence[SearchableView]) -> Iterable[str]:
+def _notices(
+    query: Query, hits: Sequence[Hit], copies: Sequence[str], views: Sequence[SearchableView]
+) -> Iterable[str]:
     if query.notice:
         yield query.notice
+    if copies:
+        what = "1 result is a copy" if len(copies) == 1 else f"{len(copies)} results are copies"
+        yield f"{what} of another and left out: {copies[0]}{', …' if len(copies) > 1 else ''}"
     stale = sum(hit.freshness is not Freshness.FRESH for hit in hits)
     if stale:
         yield f"{stale} of {len(hits)} results changed on disk since they were indexed; run `conexus index`"

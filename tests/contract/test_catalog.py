@@ -461,6 +461,35 @@ def test_what_ranking_needs_is_what_the_chunks_say(catalog: Catalog) -> None:
             assert head.file_chunks == sum(one.file == stored.file for one in chunks.values())
 
 
+def test_it_is_counted_who_uses_what_a_file_defines(catalog: Catalog) -> None:
+    """Other files of the index count once a name; names of many files and one's own uses say nothing."""
+
+    def defining(name: str, *uses: str) -> SourceFile:
+        return replace(source(f"def {name}(): pass\n", name), uses=uses)
+
+    files = {
+        "a.py": defining("alpha", "alpha"),
+        "b.py": defining("beta", "alpha", "common"),
+        "c.py": defining("common", "alpha", "beta"),
+        "d.py": defining("common"),
+        "e.py": defining("common"),
+    }
+    index, other = filled(catalog, files), filled(catalog, {"a.py": defining("alpha")}, "/home/b/app")
+
+    def uses(index: IndexId) -> dict[str, int]:
+        heads = catalog.chunk_heads(index, list(catalog.chunk_checksums(index)))
+        return {head.path: head.file_uses for head in heads.values()}
+
+    assert uses(index) == dict.fromkeys(files, 0)
+    for each in (index, other):
+        catalog.count_uses(each)
+    assert uses(index) == {"a.py": 2, "b.py": 1, "c.py": 0, "d.py": 0, "e.py": 0}
+    assert uses(other) == {"a.py": 0}
+    [number] = catalog.open_batch(index, [id_of(catalog, index, "a.py")], 1)
+    catalog.commit_batch(index, [commit_of(number, "a.py", defining("alpha"))], [id_of(catalog, index, "a.py")])
+    assert uses(index)["a.py"] == 2  # a file that changes keeps its count until the next one
+
+
 def test_tags_come_back(catalog: Catalog) -> None:
     """A file's roles are those of its chunks."""
     index = filled(catalog, APP)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from conexus.lexical import (
     QUESTION_WORDS,
+    american,
     count_words,
     encode_document,
     encode_query,
@@ -132,6 +133,42 @@ def test_the_encoding_does_not_depend_on_the_process() -> None:
     ]
     here = vector_checksum(np.zeros(4, np.float16), encode_document(count_words(text), path, ["getURL"]))
     assert [int(run) for run in runs] == [here, here]
+
+
+@pytest.mark.parametrize(
+    ("british", "other"),
+    [
+        ("serialise", "serialize"),
+        ("initialisation", "initialization"),
+        ("normaliser", "normalizer"),
+        ("analysed", "analyzed"),
+        ("colour", "color"),
+        ("behaviours", "behaviors"),
+        ("favourites", "favorites"),
+        ("neighbouring", "neighboring"),
+        ("centre", "center"),
+        ("centred", "centered"),
+        ("fibres", "fibers"),
+        ("catalogue", "catalog"),
+        ("cancelled", "canceled"),
+        ("labelling", "labeling"),
+        ("licence", "license"),
+        ("artefacts", "artifacts"),
+        ("greyscale", "grayscale"),
+    ],
+)
+def test_british_and_american_spelling_are_one(british: str, other: str) -> None:
+    """Whichever of the two the code and the question use."""
+    assert stem(british) == stem(other)
+    assert set(terms(encode_query(british))) <= set(terms(encode_document(count_words(f"{other}Value"), "", [])))
+
+
+@pytest.mark.parametrize(
+    "word", ["store", "source", "core", "four", "hour", "parse", "raise", "noise", "sequence", "call"]
+)
+def test_words_that_are_spelled_alike_everywhere_stay(word: str) -> None:
+    """An ending alone does not make a word British."""
+    assert american(word) == word
 
 
 def test_a_word_weighs_more_the_more_often_it_stands() -> None:

@@ -139,6 +139,21 @@ def test_hits_are_ordered_and_limited(engine: SearchEngine, view: SearchableView
     assert ask(engine, view, "session request", 100).hits == every.hits
 
 
+def test_copies_of_a_result_are_left_out(disk: Disk) -> None:
+    """Each text comes once, the best of its places; the rest moves up, and what was left out is said."""
+    index = SmallIndex()
+    handler = "def handle_order(order):\n    return order.pay()\n"
+    copy = "def handle_order(order):\n        return   order.pay()\n"
+    other = "def handle_refund(order):\n    return order.refund()\n"
+    files = {f"vendor/{name}/shop.py": source(copy, "handle_order") for name in "abcd"}
+    files |= {"src/shop.py": source(handler, "handle_order"), "src/refund.py": source(other, "handle_refund")}
+    view = index.add("/copies", files)
+    response = ask(SearchEngine(index.catalog, lambda info: index.embedder, disk), view, "handle order", 2)
+    assert paths(response) == ["src/shop.py", "src/refund.py"]
+    [notice] = response.notices
+    assert notice.startswith("4 results are copies of another and left out: vendor/")
+
+
 def test_more_hits_than_usual_can_be_asked_for(disk: Disk) -> None:
     """The limit is not silently cut to what a search usually looks at."""
     index = SmallIndex()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from conexus.search.query import analyse
 from conexus.search.ranking import Candidate, rank
+from conexus.search.weights import SAME_FILE
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
 
@@ -33,7 +34,7 @@ def defining(candidate: Candidate, symbol: str, kind: SymbolKind, *, exact: bool
 
 
 def order(query: str, *candidates: Candidate, floor: float = 0.0) -> list[str]:
-    return [candidate.head.path for candidate in rank(analyse(query), candidates, floor)]
+    return [item.candidate.head.path for item in rank(analyse(query), candidates, floor)]
 
 
 def test_nothing_ranks_as_nothing() -> None:
@@ -90,7 +91,7 @@ def test_tests_examples_documents_and_settings_are_penalised(tag: FileTag) -> No
     tagged = found("src/a.py", bm25=5.0, dense=0.5, tags=frozenset({tag}))
     plain = found("src/b.py", bm25=5.0, dense=0.5)
     ranked = rank(analyse("anything else"), [tagged, plain], 0.0)
-    assert [c.head.path for c in ranked] == ["src/b.py", "src/a.py"]
+    assert [c.candidate.head.path for c in ranked] == ["src/b.py", "src/a.py"]
     assert any(factor.name == tag.value and factor.value < 0 for factor in ranked[1].factors)
 
 
@@ -115,13 +116,23 @@ def test_a_second_chunk_of_a_file_stands_back() -> None:
     first, second = found("a.py", bm25=5.0, line=1), found("a.py", bm25=4.9, line=50)
     other = found("b.py", bm25=4.8)
     ranked = rank(analyse("anything else"), [second, other, first], 0.0)
-    shares = {c.head.start_byte: [f.detail for f in c.factors if f.name == "same file"] for c in ranked}
-    assert shares[second.head.start_byte] == ["x0.80"]
-    assert not any(f.name == "same file" for c in ranked for f in c.factors if c is not second)
+    lost = {(c.candidate.head.path, c.candidate.head.start_byte): c.same_file for c in ranked}
+    assert lost == {("a.py", 0): 0.0, ("a.py", second.head.start_byte): -SAME_FILE, ("b.py", 0): 0.0}
     third = found("a.py", bm25=4.0, line=90)
     ranked = rank(analyse("anything else"), [found("a.py", bm25=5.0), found("a.py", bm25=4.9, line=50), third], 0.0)
-    assert [f.detail for f in third.factors if f.name == "same file"] == ["x0.64"]
-    assert ranked[0].head.start_byte == 0
+    assert [c.same_file for c in ranked] == [0.0, -SAME_FILE, -2 * SAME_FILE]
+    assert ranked[0].candidate.head.start_byte == 0
+    assert [f.value for f in ranked[1].factors if f.name == "same file"] == [-SAME_FILE]
+
+
+def test_a_large_file_may_be_found_more_often() -> None:
+    """It has more subjects than one, so its further chunks lose less."""
+    ranked = rank(
+        analyse("x"),
+        [found("a.py", bm25=5.0, file_chunks=1024), found("a.py", bm25=4.0, line=50, file_chunks=1024)],
+        0.0,
+    )
+    assert ranked[1].same_file == pytest.approx(-SAME_FILE / 6)
 
 
 def test_files_of_two_views_are_apart() -> None:
@@ -143,7 +154,7 @@ def test_ties_are_broken_by_place() -> None:
     for seed in range(6):
         mixed = [found(path, bm25=3.0, line=line) for path, line in candidates]
         random.Random(seed).shuffle(mixed)  # noqa: S311 -- no secret
-        places = [(c.head.path, c.head.start_byte) for c in rank(analyse("x"), mixed, 0.0)]
+        places = [(c.candidate.head.path, c.candidate.head.start_byte) for c in rank(analyse("x"), mixed, 0.0)]
         expected = expected or places
         assert places == expected
     assert order("x", found("b.py", bm25=1.0), found("a.py", bm25=1.0)) == ["a.py", "b.py"]
@@ -154,7 +165,7 @@ def test_meaning_counts_above_the_floor() -> None:
     low, high = found("a.py", dense=0.30), found("b.py", dense=0.50)
     silent = found("c.py", bm25=0.1)
     ranked = rank(analyse("anything else"), [low, high, silent], 0.30)
-    values = {c.head.path: {f.name: f.value for f in c.factors} for c in ranked}
+    values = {c.candidate.head.path: {f.name: f.value for f in c.factors} for c in ranked}
     assert values["b.py"]["meaning"] > 0
     assert "meaning" not in values["a.py"]
     assert "meaning" not in values["c.py"]
@@ -188,7 +199,7 @@ def test_the_factors_are_the_score(candidates: list[Candidate], query: str) -> N
     """They sum up to it, none is empty, every candidate comes out once, best first."""
     floor = min((c.dense for c in candidates if Retriever.DENSE in c.found_by), default=0.0)
     ranked = rank(analyse(query), candidates, floor)
-    assert {id(c) for c in ranked} == {id(c) for c in candidates}
+    assert {id(c.candidate) for c in ranked} == {id(c) for c in candidates}
     assert [c.score for c in ranked] == sorted((c.score for c in ranked), reverse=True)
     for candidate in ranked:
         assert candidate.score == pytest.approx(sum(f.value for f in candidate.factors), abs=1e-6)
