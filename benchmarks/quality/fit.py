@@ -210,9 +210,9 @@ _PAGE: Final = """# What the ranking's weights are learnt from, and what each fe
 
 Written by `benchmarks/quality/fit.py`. NDCG@10, mean over the 25 development repositories; five folds of whole
 repositories, so that no repository is asked with weights that saw it. `source` and `whole`: the public questions, one
-result a file. `docs`: documentation taken out of the code, the answer is the lines of the definition. Weights are the mean
-of three runs, in the rows *without* of one. Differences below 0.004 are chance: so much another order of the questions
-moves them.
+result a file. `docs`: documentation taken out of the code, the answer is the lines of the definition. Weights are the
+mean of three runs, in the rows *without* of one. Differences below 0.004 are chance: so much another order of the
+questions moves them.
 
 | | source | whole | docs |
 |---|---|---|---|
