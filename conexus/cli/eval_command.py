@@ -88,6 +88,8 @@ def evaluate(
         control = trials.Control(display, lambda: bool(asked))
         try:
             sets, notices = _sets(checkout, chosen, config, (questions, seed), control)
+            if checkout.root != path.expanduser().resolve():
+                notices.insert(0, f"the whole repository {checkout.root} was measured")
             done = [trials.run(one, configs, xdg=_xdg(), control=control) for one in sets]
         finally:
             display.close()

@@ -305,7 +305,7 @@ _DOCS_NAME = re.compile(
     r"LICEN[CS]E|COPYING|NOTICE|INSTALL|UPGRADING|FAQ|ROADMAP)(?:[._-][\w.-]*)?$"
 )
 _EXAMPLE_FOLDER = re.compile(
-    r"(?:^|/)(?:_?examples?|samples?|demos?|tutorials?|cookbook|quickstarts?|playground|showcase"
+    r"(?:^|/)(?:_?examples?|samples?|demos?|tutorials?|cookbook|quickstarts?|playground|showcase|bench(?:es|marks?)?"
     r"|[\w.-]+[_.-](?:examples?|samples?|demos?)|(?:examples?|samples?|demos?)[_.-][\w.-]+)/",
     re.IGNORECASE,
 )

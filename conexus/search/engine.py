@@ -34,6 +34,7 @@ from conexus.types import (
 _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
 _FILES_BY_NAME = 40
 _CHUNKS_BY_NAME = 30
+_PLACES = 20  # of a question: a stack trace has more, the innermost frames of which are anywhere in it
 
 
 class FreshnessCheck(Protocol):
@@ -124,14 +125,28 @@ class SearchEngine:
         dense, bm25 = view.shard.search(known, encode_query(query.text), depth, where)
         named = self._catalog.symbols_named(view.index.id, query.names, where)
         by_name = self._by_file_name(query, view, where)
+        placed = [
+            chunk
+            for path, line in query.places[:_PLACES]
+            for chunk in self._catalog.chunks_at(view.index.id, path, line, where)
+        ]
         ids = dict.fromkeys(
-            [*(p.id for p in dense), *(p.id for p in bm25), *(m.chunk for m in named), *(p.id for p in by_name)]
+            [
+                *(p.id for p in dense),
+                *(p.id for p in bm25),
+                *(m.chunk for m in named),
+                *(p.id for p in by_name),
+                *placed,
+            ]
         )
         heads = self._catalog.chunk_heads(view.index.id, list(ids))
         candidates = {key: Candidate(heads[key], number) for key in ids if key in heads}
         _note(candidates, dense, Retriever.DENSE)
         _note(candidates, bm25, Retriever.BM25)
         _note(candidates, by_name, Retriever.PATH)
+        for chunk in placed:
+            if (candidate := candidates.get(chunk)) is not None:
+                candidate.found_by.add(Retriever.PATH)
         for match in named:
             if (candidate := candidates.get(match.chunk)) is not None:
                 candidate.matches.append(match)

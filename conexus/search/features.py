@@ -21,7 +21,7 @@ import numpy.typing as npt
 from conexus.lexical import split_identifier, stem
 from conexus.search.candidates import Candidate
 from conexus.search.query import Query
-from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
+from conexus.types import ChunkHead, FileTag, Retriever, SymbolKind, SymbolMatch
 
 Row = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -91,6 +91,8 @@ _OF_CHUNK: Final = (
     Feature("definition", "definition", 1),
     Feature("exact_definition", "definition", 1),
     Feature("type_definition", "definition", 1),
+    Feature("qualified_definition", "definition", 1),
+    Feature("line_asked", "line asked for", 1),
     Feature("block", "no definition", -1),
 )
 FEATURES: Final = (*_RETRIEVAL, *_OF_FILE, *_OF_CHUNK)
@@ -133,6 +135,9 @@ _TYPES = frozenset({SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, S
 _OTHER_STYLE = 0.9  # the name is found, but written in another style
 _QUALIFIED, _HALF_QUALIFIED = 1.3, 0.4
 _SPELLED_OUT = 1.5
+_BY_FOLDER = 0.5  # `tokens::issue` is in a folder or file of that name, where it is no type
+# Beyond these, in repositories far larger than those that the weights are learnt on, nothing more is said.
+_MOST_USES, _MOST_CHUNKS, _MOST_FOLDERS = 30, 200, 6
 
 
 def kind_of(query: Query) -> QuestionKind:
@@ -245,7 +250,7 @@ class _Asked:
         path = head.path
         name, folders, last_folder = path_stems(path)
         stem_of_file = self._overlap(name)
-        wanted = any(path == asked or path.endswith("/" + asked) for asked in self._query.paths)
+        wanted = any(_same_path(path, asked) for asked in self._query.paths)
         return (
             stem_of_file.recall,
             stem_of_file.precision,
@@ -254,9 +259,9 @@ class _Asked:
             self._overlap(last_folder).f1,
             self._overlap(name | folders).recall,
             float(wanted),
-            math.log1p(head.file_uses),
-            math.log1p(head.file_chunks),
-            float(path.count("/")),
+            math.log1p(min(head.file_uses, _MOST_USES)),
+            math.log1p(min(head.file_chunks, _MOST_CHUNKS)),
+            float(min(path.count("/"), _MOST_FOLDERS)),
             *_file_kind(path),
             *(float(tag in head.tags and not _TAG_WORDS[tag] & self._stems) for tag in _TAGS),
         )
@@ -265,16 +270,43 @@ class _Asked:
         """Return :data:`_OF_CHUNK` of a candidate."""
         head = candidate.head
         named = self._name_row(head.symbol) if head.symbol else _NO_NAME
+        line = float(any(_holds(head, *place) for place in self._query.places))
         block = float(head.kind == "block")
         if not candidate.matches:
-            return (*named, 0.0, 0.0, 0.0, block)
+            return (*named, 0.0, 0.0, 0.0, 0.0, line, block)
+        # `Session.send` names the method and not the class, nor another's `send`.
+        fitting = [match for match in candidate.matches if not self._is_of_another(match)]
         return (
             *named,
             max(map(self._definition, candidate.matches)),
-            float(any(match.exact and _last(match.symbol) in self._query.identifiers for match in candidate.matches)),
-            float(any(match.kind in _TYPES for match in candidate.matches)),
+            float(any(match.exact and _last(match.symbol) in self._query.identifiers for match in fitting)),
+            float(any(match.kind in _TYPES for match in fitting)),
+            max((self._qualified(head.path, match) for match in fitting), default=0.0),
+            line,
             block,
         )
+
+    def _is_of_another(self, match: SymbolMatch) -> bool:
+        """Whether the question names a member, and this is something else."""
+        return (
+            self._query.is_symbol
+            and bool(self._query.qualified)
+            and not any(
+                _agree(match.symbol.lower(), asked) or asked.endswith("." + match.symbol.lower())
+                for asked in self._query.qualified
+            )
+        )
+
+    def _qualified(self, path: str, match: SymbolMatch) -> float:
+        """How far a definition is the member that is asked for: of a type, or in a folder or file of that name."""
+        symbol = match.symbol.lower()
+        for asked in self._query.qualified:
+            if _agree(symbol, asked):
+                return 1.0
+            scope, _, name = asked.rpartition(".")
+            if symbol == name and _last(scope) in re.split(r"[/.]", path.lower()):
+                return _BY_FOLDER
+        return 0.0
 
     def _name_row(self, symbol: str) -> tuple[float, float, float]:
         """How the name that a chunk defines fits: by itself, and with what encloses it."""
@@ -329,6 +361,20 @@ class _Asked:
             return _NO_OVERLAP
         recall, precision = len(covered) / len(self._stems), fitting / len(found)
         return _Overlap(recall, precision, 2.0 * recall * precision / (recall + precision))
+
+
+def _agree(symbol: str, asked: str) -> bool:
+    """Whether two qualified names are one, the one with more of what encloses it than the other."""
+    return "." in symbol and (symbol == asked or symbol.endswith("." + asked) or asked.endswith("." + symbol))
+
+
+def _same_path(path: str, asked: str) -> bool:
+    """Whether a path is the one asked for, the one with more of its folders than the other."""
+    return path == asked or path.endswith("/" + asked) or asked.endswith("/" + path)
+
+
+def _holds(head: ChunkHead, path: str, line: int) -> bool:
+    return head.start_line <= line <= head.end_line and _same_path(head.path, path)
 
 
 def _last(symbol: str) -> str:

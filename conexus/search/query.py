@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conexus.errors import QueryError
@@ -18,7 +19,11 @@ _CODE_LIKE = re.compile(r"[a-z0-9][A-Z]|_|^[A-Z][a-z0-9]+[A-Z]|^[A-Z]{2,}|\$")
 _CALLED = re.compile(r"(?<![\w$])([^\W\d][\w$]*+)\s*+\(")
 _DOTTED = re.compile(r"(?<![\w$])[^\W\d][\w$]*+(?:(?:\.|::|->|#)[^\W\d][\w$]*+)++")
 _QUOTED = re.compile(r"[`'\"]([^\W\d][\w$]*)[`'\"]")
-_PATH = re.compile(r"(?<![\w.@+-])[\w.@+-]++(?:/[\w.@+-]++)++|(?<![\w-])[\w-]++\.[a-z][a-z0-9]{0,4}\b", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w.@+-])[\w.@+-]++(?:/[\w.@+-]++)++|(?<![\w.-])\.?[\w-]++(?:\.[\w-]++)++")
+_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
+_LINE = re.compile(
+    r':(\d{1,7})\b|", line (\d{1,7})\b|\((\d{1,7})\b'
+)  # as compilers, Python and other programs write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Query:
     """Names that a definition could have: the identifiers, each word, and neighbouring words joined."""
     paths: tuple[str, ...]
     """Words that look like a file's path or name."""
+    places: tuple[tuple[str, int], ...]
+    """Those of the paths that a line is given with, as in a stack trace."""
+    qualified: tuple[str, ...]
+    """Names with what they belong to, lower-case: ``session.send``, whichever way it is written."""
     is_symbol: bool
     """Whether the whole query is one name."""
     notice: str = ""
@@ -65,16 +74,28 @@ def analyse(text: str) -> Query:
         for start in range(len(found) - length + 1)
     ]
     names = [*identifiers, *plain, *joined]
+    places = list(_places(clean))
     stems = (stem(part) for word in found for part in split_identifier(word))
     return Query(
         text=clean,
         stems=tuple(dict.fromkeys(s for s in stems if len(s) > 1)) or tuple(dict.fromkeys(map(str.lower, found))),
         identifiers=identifiers,
         names=tuple(dict.fromkeys(names))[:_MAX_NAMES],
-        paths=tuple(dict.fromkeys(path.rstrip(".") for path in _PATH.findall(clean))),
+        paths=tuple(dict.fromkeys(path for path, _ in places)),
+        places=tuple(dict.fromkeys((path, line) for path, line in places if line)),
+        qualified=tuple(dict.fromkeys(re.sub(r"::|->|#", ".", name).lower() for name in _DOTTED.findall(clean))),
         is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean.removesuffix("()"))),
         notice=notice,
     )
+
+
+def _places(text: str) -> Iterator[tuple[str, int]]:
+    """Yield what looks like a path, with the line that follows it, or 0."""
+    for match in _PATH.finditer(text):
+        path = match[0].rstrip(".").removeprefix("./")
+        if "/" in path or _EXTENSION.search(path):
+            line = _LINE.match(text, match.end())
+            yield path, int(next(filter(None, line.groups()))) if line else 0
 
 
 def _identifiers(text: str, found: list[str]) -> tuple[str, ...]:

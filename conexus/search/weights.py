@@ -48,6 +48,8 @@ _BY_NAME: Final[dict[str, tuple[float, float, float]]] = {
     "definition": (1.8478, 0.5212, 0.4244),
     "exact_definition": (1.2979, 0.2619, 0.2119),
     "type_definition": (2.4741, 0.6544, 0.4962),
+    "qualified_definition": (4.0, 4.0, 4.0),
+    "line_asked": (6.0, 6.0, 6.0),
     "block": (-0.0174, -0.0698, -0.0427),
 }
 """For a name, for an explanation, for all else."""

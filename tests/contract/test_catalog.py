@@ -457,8 +457,24 @@ def test_what_ranking_needs_is_what_the_chunks_say(catalog: Catalog) -> None:
         for key, head in heads.items():
             stored, chunk = chunks[key], chunks[key].chunk
             assert (head.id, head.file) == (key, stored.file)
-            assert head[2:7] == (chunk.path, chunk.span.start_byte, chunk.kind, chunk.symbol, chunk.tags)
+            assert head[2:6] == (chunk.path, chunk.span.start_byte, chunk.span.start_line, chunk.span.end_line)
+            assert head[6:9] == (chunk.kind, chunk.symbol, chunk.tags)
             assert head.file_chunks == sum(one.file == stored.file for one in chunks.values())
+
+
+@pytest.mark.parametrize(
+    "path", ["src/http/session.py", "session.py", "/usr/lib/app/src/http/session.py", "http/session.py"]
+)
+def test_chunks_are_found_by_a_line(catalog: Catalog, path: str) -> None:
+    """Of the file with that path, with more folders or fewer, and of no other."""
+    index = filled(catalog, {**APP, "src/other/websession.py": APP["src/http/session.py"]})
+    found = catalog.chunks_by_id(index, catalog.chunks_at(index, path, 5, EVERYWHERE))
+    assert [(stored.chunk.path, stored.chunk.symbol) for stored in found.values()] == [
+        ("src/http/session.py", "Session.send_request")
+    ]
+    assert catalog.chunks_at(index, path, 999, EVERYWHERE) == []
+    assert catalog.chunks_at(index, "nowhere.py", 5, EVERYWHERE) == []
+    assert catalog.chunks_at(index, path, 5, replace(EVERYWHERE, languages=frozenset({"go"}))) == []
 
 
 def test_it_is_counted_who_uses_what_a_file_defines(catalog: Catalog) -> None:

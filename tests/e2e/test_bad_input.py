@@ -199,7 +199,7 @@ def without_root(program: Program) -> Program:
 
 def test_files_without_permission_are_named_and_the_rest_is_indexed(program: Program, tree: Path) -> None:
     """A file and a folder that cannot be read are skipped and reported; once they can be read they come in."""
-    write(tree, {"a.py": GOOD, "locked.py": GOOD, "closed/b.py": GOOD})
+    write(tree, {name: GOOD + f"\n# {name}\n" for name in ("a.py", "locked.py", "closed/b.py")})
     (tree / "locked.py").chmod(0)
     (tree / "closed").chmod(0)
     without_root(program)

@@ -126,3 +126,52 @@ def test_a_definition_counts_by_its_kind_and_how_it_is_asked_for() -> None:
     [in_words] = measured("where is the session kept", candidate)
     assert 0.0 < in_words["definition"] < 1.0
     assert in_words["exact_definition"] == 0.0
+
+
+def test_a_member_is_asked_for_with_what_it_belongs_to() -> None:
+    """`Session.send` is that method: neither the class, nor another's `send`, nor one whose class merely ends alike."""
+
+    def defined(symbol: str, kind: SymbolKind, path: str = "src/a.py") -> Candidate:
+        candidate = found(path, symbol=symbol)
+        match = SymbolMatch(symbol, kind, 1, candidate.head.id, candidate.head.file, True)
+        candidate.matches.append(match)
+        return candidate
+
+    method, owner, other, alike = measured(
+        "Session.send",
+        defined("http.Session.send", SymbolKind.METHOD),
+        defined("Session", SymbolKind.CLASS),
+        defined("Socket.send", SymbolKind.METHOD),
+        defined("BaseSession.send", SymbolKind.METHOD),
+    )
+    assert (method["qualified_definition"], method["exact_definition"]) == (1.0, 1.0)
+    for row in (other, alike):
+        assert (row["qualified_definition"], row["exact_definition"], row["type_definition"]) == (0.0, 0.0, 0.0)
+    assert (owner["qualified_definition"], owner["type_definition"]) == (0.0, 0.0)
+    [free, elsewhere] = measured(
+        "tokens::issue",
+        defined("issue", SymbolKind.FUNCTION, "src/tokens/new.rs"),
+        defined("issue", SymbolKind.FUNCTION, "src/bench.rs"),
+    )
+    assert free["qualified_definition"] > elsewhere["qualified_definition"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'File "/usr/lib/python3/dist-packages/app/utils/text.py", line 12, in slugify',
+        "./app/utils/text.py:12",
+        "app/utils/text.py(12): error: no such name",
+        "text.py:12:5",
+    ],
+)
+def test_a_place_that_is_named_is_found(query: str) -> None:
+    """With more folders than are indexed or fewer, and with the line as other programs write it."""
+    at, above, other = (
+        found("app/utils/text.py", start_line=10, end_line=20),
+        found("app/utils/text.py", start_line=1, end_line=9),
+        found("app/text_utils.py", start_line=10, end_line=20),
+    )
+    rows = measured(query, at, above, other)
+    assert [row["path_asked"] for row in rows] == [1.0, 1.0, 0.0]
+    assert [row["line_asked"] for row in rows] == [1.0, 0.0, 0.0]
