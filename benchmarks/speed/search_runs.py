@@ -76,7 +76,7 @@ def _imports(command: list[str], env: dict[str, str]) -> list[tuple[str, float]]
     return [*shown, ("all else", sum(ms for ms in spent.values() if ms < _SHOWN_MS))]
 
 
-def in_process(bench: Bench, names: Sequence[tuple[str, float]], large: bool) -> list[Section]:
+def in_process(bench: Bench, names: Sequence[tuple[str, float | None]], large: bool) -> list[Section]:
     """Search with the index open, and tell where the time goes."""
     rows: list[Row] = []
     memory: list[Row] = []
@@ -101,7 +101,7 @@ def in_process(bench: Bench, names: Sequence[tuple[str, float]], large: bool) ->
 
 
 def _measure_warm(
-    bench: Bench, data: Path, cache: Path | None, limit: float, into: tuple[list[Row], list[Row], list[str]]
+    bench: Bench, data: Path, cache: Path | None, limit: float | None, into: tuple[list[Row], list[Row], list[str]]
 ) -> None:
     rows, memory, notes = into
     questions = bench.questions(data)
