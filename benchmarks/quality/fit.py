@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from learning import Example, Weights, folds, learn, order_of
+from learning import RUNS, Example, Weights, folds, learn, order_of
 from prepare import OUT, Library, Prepared, prepare
 from question_sets import Case, documentation, source, whole
 from repositories import DEVELOPMENT
@@ -133,7 +133,7 @@ def _measured(case: Case, scratch: Path) -> list[Example]:
 
 
 def _by_folds(
-    learnt_on: Sequence[Sequence[Example]], asked: Sequence[Sequence[Example]], without: str = "", runs: int = 3
+    learnt_on: Sequence[Sequence[Example]], asked: Sequence[Sequence[Example]], without: str = "", runs: int = RUNS
 ) -> list[float]:
     """Mean NDCG@10 of each set: over repositories, of the mean, each asked with weights that never saw it."""
     values: list[defaultdict[str, list[float]]] = [defaultdict(list) for _ in asked]

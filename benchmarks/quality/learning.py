@@ -18,7 +18,7 @@ import numpy.typing as npt
 from conexus.search.features import FEATURES, QuestionKind
 
 _ROUNDS: Final = 20
-_RUNS: Final = 3
+RUNS: Final = 3
 _AVERAGED: Final = 0.25  # of the rounds, at the end
 _DECAY: Final = 1e-2
 _STEP: Final = 3e-3
@@ -62,7 +62,7 @@ def folds(repositories: Sequence[str]) -> list[frozenset[str]]:
     return [frozenset(shuffled[start::FOLDS]) for start in range(FOLDS)]
 
 
-def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(), runs: int = _RUNS) -> Weights:
+def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(), runs: int = RUNS) -> Weights:
     """Learn weights, as the mean of several runs, leaving out features by label.
 
     Raises:

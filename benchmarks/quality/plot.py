@@ -5,7 +5,6 @@ python benchmarks/quality/plot.py
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from scores import Rows, read
+from scores import Rows, mean, read, selected
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _TABLE: Final = _ROOT / "benchmarks" / "results" / "quality.tsv"
@@ -35,11 +34,12 @@ _WIDTH: Final = 0.2
 
 
 def means(rows: Rows) -> Mapping[tuple[str, str], float]:
-    """Return NDCG@10 by set and system: the mean over repositories of the mean over questions."""
-    values: defaultdict[tuple[str, str], defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        values[row.set_name, row.system][row.repository].append(row.ndcg)
-    return {key: float(np.mean([np.mean(found) for found in by.values()])) for key, by in values.items()}
+    """Return NDCG@10 by set and system; 0 for what was not measured."""
+    return {
+        (name, system): mean(selected(rows, name, system), lambda row: row.ndcg) or 0.0
+        for name in _SETS
+        for system in _SYSTEMS
+    }
 
 
 def draw(found: Mapping[tuple[str, str], float], image: Path) -> None:
@@ -48,7 +48,7 @@ def draw(found: Mapping[tuple[str, str], float], image: Path) -> None:
     figure, axes = plt.subplots(figsize=(10, 4.2), dpi=150)
     places = np.arange(len(_SETS))
     for number, (system, (label, colour)) in enumerate(_SYSTEMS.items()):
-        heights = [found.get((name, system), 0.0) for name in _SETS]
+        heights = [found[name, system] for name in _SETS]
         bars = axes.bar(places + (number - 1.5) * _WIDTH, heights, _WIDTH, label=label, color=colour)
         axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
     axes.set_xticks(places, list(_SETS.values()), fontsize=8)

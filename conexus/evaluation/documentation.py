@@ -113,6 +113,8 @@ def question_of(symbol: Symbol) -> str:
 
 def _without_name(text: str, symbol: Symbol) -> str:
     """Take off the name that some languages begin documentation with: ``Serve accepts …``, ``uv_run - runs …``."""
+    if symbol.name not in text:
+        return text  # without making a pattern, which takes longer than all else that is done to a sentence
     name = rf"(?:{re.escape(symbol.parent.rpartition('.')[2])}(?:\.|::|#))?{re.escape(symbol.name)}"
     return re.sub(rf"^(?:(?:The|A|An) )?`?{name}(?:\(\))?`?(?:\s*[:{_DASHES}]|\s+(?:is|are)\b)?\s+", "", text)
 
