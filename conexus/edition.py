@@ -1,31 +1,35 @@
 """The one seam between the core and an edition package such as conexus_ee.
 
 The core always calls these protocols and never asks which edition runs. The
-community edition is the null object: it lets everyone read and records nothing.
+community edition knows three roles and records nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint
 from typing import Protocol
 
 from conexus.config import Config
-from conexus.errors import EditionError
-from conexus.types import Principal, RepoId, SearchFilter
+from conexus.errors import AccessDenied, EditionError, Unauthenticated
+from conexus.types import Principal, RepoId, Role, SearchFilter
 
 ENTRY_POINT_GROUP = "conexus.edition"
 
 
 class Authenticator(Protocol):
-    """Finds out who is calling the daemon."""
+    """Finds out who is calling the daemon with credentials that are neither its own token nor an API key."""
 
     def authenticate(self, metadata: Mapping[str, str]) -> Principal:
         """Return the caller.
 
+        Args:
+            metadata: Headers of the request, names in lower case.
+
         Raises:
-            AccessDenied: The credentials are missing or wrong.
+            Unauthenticated: The credentials are missing or wrong.
         """
         ...
 
@@ -35,6 +39,10 @@ class AccessPolicy(Protocol):
 
     def narrow(self, who: Principal, where: SearchFilter) -> SearchFilter:
         """Return ``where`` cut down to what ``who`` may read, before the search runs."""
+        ...
+
+    def may_read(self, who: Principal, repo: RepoId) -> bool:
+        """Whether ``who`` may read anything of ``repo``."""
         ...
 
     def require_write(self, who: Principal, repo: RepoId) -> None:
@@ -58,23 +66,45 @@ class AuditSink(Protocol):
         ...
 
 
-class LocalUser:
-    """Community authenticator: every caller is the local user."""
+class NoSingleSignOn:
+    """Community authenticator: there is the daemon's token and there are API keys, and nothing else."""
 
     def authenticate(self, metadata: Mapping[str, str]) -> Principal:
-        """Return the local user, whatever the metadata."""
-        return Principal("local")
+        """Refuse.
+
+        Raises:
+            Unauthenticated: Always.
+        """
+        raise Unauthenticated(
+            "the credentials are not valid",
+            hint="send the daemon's token or an API key (conexus keys create) as Authorization: Bearer …",
+        )
 
 
-class OpenAccess:
-    """Community policy: everyone may read everything."""
+class RoleAccess:
+    """Community policy: three roles, each limited to the repositories that the caller's patterns fit."""
 
     def narrow(self, who: Principal, where: SearchFilter) -> SearchFilter:
-        """Return ``where`` as it is."""
+        """Return ``where`` as it is; :meth:`may_read` leaves repositories out one by one."""
         return where
 
+    def may_read(self, who: Principal, repo: RepoId) -> bool:
+        """Whether a pattern of the caller fits; without patterns, always."""
+        return who.repos is None or any(fnmatchcase(repo, pattern) for pattern in who.repos)
+
     def require_write(self, who: Principal, repo: RepoId) -> None:
-        """Allow every write."""
+        """Allow writers.
+
+        Raises:
+            AccessDenied: The caller only reads, or not this repository.
+        """
+        if not self.may_read(who, repo):
+            raise AccessDenied(f"{who.subject} may not use the repository {repo}")
+        if who.role.rank < Role.WRITER.rank:
+            raise AccessDenied(
+                f"{who.subject} may not change the index of {repo}",
+                hint="use a key with the role writer: conexus keys create --role writer",
+            )
 
 
 class NoAudit:
@@ -99,7 +129,7 @@ EditionFactory = Callable[[Config], Edition]
 
 def community() -> Edition:
     """Return the edition that needs nothing but the core."""
-    return Edition("community", LocalUser(), OpenAccess(), NoAudit())
+    return Edition("community", NoSingleSignOn(), RoleAccess(), NoAudit())
 
 
 def load_edition(config: Config, found: Sequence[EntryPoint]) -> Edition:

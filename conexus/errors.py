@@ -13,14 +13,24 @@ ConexusError
 │   └── DiskFull            DISK_FULL        too little space to go on safely
 ├── Cancelled               CANCELLED        the caller asked to stop
 ├── AccessDenied            ACCESS_DENIED    the caller may not do this
+├── Unauthenticated         UNAUTHENTICATED  the caller does not say who they are, or cannot prove it
+├── InvalidRequest          INVALID_REQUEST  an argument is unknown, missing or out of range
+├── NotFound                NOT_FOUND        a job, key, file or chunk that is not there
+├── RequestTooLarge         TOO_LARGE        the request holds more than one may
+├── RateLimited             RATE_LIMITED     too many requests in too short a time
+├── DeadlineExceeded        DEADLINE         the work took longer than the caller or the daemon allows
+├── DaemonUnavailable       UNAVAILABLE      the daemon is not there, is stopping or is full
+├── InternalError           INTERNAL         the daemon failed by a fault of its own
 └── EditionError            EDITION          the installed edition cannot start
 
 Bugs are not in the tree: they stay ``TypeError``, ``AssertionError`` and so on,
-and reach the user as a crash report.
+and reach the user as a crash report, or as ``INTERNAL`` from the daemon
+(:class:`InternalError` on the client's side).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
 from typing import ClassVar
 
@@ -41,6 +51,14 @@ class ErrorCode(StrEnum):
     DISK_FULL = "disk_full"
     CANCELLED = "cancelled"
     ACCESS_DENIED = "access_denied"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    DEADLINE = "deadline_exceeded"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
     EDITION = "edition"
 
 
@@ -50,14 +68,16 @@ class ConexusError(Exception):
     Args:
         message: What went wrong, in one sentence, naming the thing at fault.
         hint: What the user can do next, or ``None``.
+        details: Facts for programs, as the name of the argument that is wrong.
     """
 
     code: ClassVar[ErrorCode]
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, details: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details: Mapping[str, str] = dict(details or {})
 
 
 class ConfigError(ConexusError):
@@ -132,7 +152,72 @@ class AccessDenied(ConexusError):
     code = ErrorCode.ACCESS_DENIED
 
 
+class Unauthenticated(ConexusError):
+    """The caller gave no credentials, or wrong or expired ones."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class InvalidRequest(ConexusError):
+    """An argument is unknown, missing or out of range; ``details`` names it."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
+class NotFound(ConexusError):
+    """A job, key, file or chunk of that name is not there, or not for this caller."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class RequestTooLarge(ConexusError):
+    """The request is larger than the daemon takes."""
+
+    code = ErrorCode.TOO_LARGE
+
+
+class RateLimited(ConexusError):
+    """Too many requests in too short a time; ``details`` says how many seconds to wait."""
+
+    code = ErrorCode.RATE_LIMITED
+
+
+class DeadlineExceeded(ConexusError):
+    """The work took longer than the caller or the daemon allows. It was stopped."""
+
+    code = ErrorCode.DEADLINE
+
+
+class DaemonUnavailable(ConexusError):
+    """The daemon is not there, is about to stop, or has too much to do."""
+
+    code = ErrorCode.UNAVAILABLE
+
+
+class InternalError(ConexusError):
+    """The daemon failed by a fault of its own; its log has the details under the request id."""
+
+    code = ErrorCode.INTERNAL
+
+
 class EditionError(ConexusError):
     """An installed edition package cannot be used."""
 
     code = ErrorCode.EDITION
+
+
+def error_of(
+    code: str, message: str, *, hint: str | None = None, details: Mapping[str, str] | None = None
+) -> ConexusError:
+    """Return the error that a code stands for, as a client does with what came over the wire.
+
+    A code that is not known, as that of a later version, gives :class:`InternalError`.
+    """
+    return _BY_CODE.get(code, InternalError)(message, hint=hint, details=details)
+
+
+def _leaves(base: type[ConexusError]) -> list[type[ConexusError]]:
+    return [found for child in base.__subclasses__() for found in (child, *_leaves(child))]
+
+
+_BY_CODE: Mapping[str, type[ConexusError]] = {found.code.value: found for found in _leaves(ConexusError)}

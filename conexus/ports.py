@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from conexus.types import (
+    ApiKey,
     Checkout,
     ChunkHead,
     ChunkId,
@@ -27,6 +28,7 @@ from conexus.types import (
     IndexedView,
     IndexId,
     IndexInfo,
+    IndexJob,
     ParseJob,
     PointFilter,
     RepoId,
@@ -36,9 +38,12 @@ from conexus.types import (
     StoredChunk,
     StoredPoint,
     SymbolMatch,
+    UsageEntry,
+    UsageStats,
     VectorPoint,
     Verdict,
     ViewStatus,
+    Webhook,
 )
 
 
@@ -398,4 +403,104 @@ class Locks(Protocol):
         Raises:
             StoreBusy: Another process held it all that time; the message names it.
         """
+        ...
+
+
+class KeyStore(Protocol):
+    """Keeps API keys. Of a secret it sees only the hash."""
+
+    def add_key(self, key: ApiKey, secret_hash: str) -> None:
+        """Keep a new key; durable once it returns."""
+        ...
+
+    def key_by_hash(self, secret_hash: str) -> ApiKey | None:
+        """Return the key, valid or not, whose secret has this hash."""
+        ...
+
+    def keys(self) -> list[ApiKey]:
+        """Return all keys, also revoked ones, oldest first."""
+        ...
+
+    def revoke_key(self, key: str, at: float) -> ApiKey:
+        """Make a key invalid from a time on; one that is already revoked stays as it is.
+
+        Args:
+            key: Its id.
+            at: Seconds since the epoch.
+
+        Raises:
+            NotFound: There is no such key.
+        """
+        ...
+
+    def note_key_use(self, used: Mapping[str, float]) -> None:
+        """Note when keys were last used, by id."""
+        ...
+
+
+class JobStore(Protocol):
+    """Keeps index jobs, so that they outlive the daemon."""
+
+    def save_job(self, job: IndexJob) -> None:
+        """Keep a job, over what was kept under its id; durable once it returns."""
+        ...
+
+    def job(self, job: str) -> IndexJob | None:
+        """Return one job."""
+        ...
+
+    def jobs(self, limit: int, before: str = "") -> list[IndexJob]:
+        """Return jobs, newest first, those older than the one with the id ``before`` where one is given."""
+        ...
+
+    def unfinished_jobs(self) -> list[IndexJob]:
+        """Return the jobs that are queued or running, oldest first."""
+        ...
+
+    def forget_jobs(self, before: float) -> int:
+        """Delete jobs that were over before a time; returns how many."""
+        ...
+
+
+class WebhookStore(Protocol):
+    """Keeps the addresses that are told of index jobs."""
+
+    def add_webhook(self, hook: Webhook) -> None:
+        """Keep an address."""
+        ...
+
+    def webhooks(self) -> list[Webhook]:
+        """Return all, oldest first."""
+        ...
+
+    def remove_webhook(self, hook: str) -> None:
+        """Forget one.
+
+        Raises:
+            NotFound: There is none of this id.
+        """
+        ...
+
+
+class UsageLog(Protocol):
+    """The query log."""
+
+    def add(self, entries: Sequence[UsageEntry]) -> None:
+        """Keep entries. A power cut may cost the last seconds of them."""
+        ...
+
+    def entries(self, limit: int, *, since: float = 0.0, only_empty: bool = False) -> list[UsageEntry]:
+        """Return the newest entries, newest first."""
+        ...
+
+    def stats(self, since: float, top: int) -> UsageStats:
+        """Return figures of all entries since a time, lists cut to ``top``."""
+        ...
+
+    def forget(self, before: float) -> int:
+        """Delete entries older than a time; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """Release the log. Idempotent."""
         ...

@@ -27,13 +27,13 @@ from conexus.evaluation.questions import Place, Question
 from conexus.parsing.languages import detect
 from conexus.parsing.secrets import redact
 from conexus.parsing.text import decode
-from conexus.types import Checkout, IndexProgress, Principal, RepoId, SearchFilter, SearchRequest
+from conexus.types import LOCAL_USER, Checkout, IndexProgress, RepoId, SearchFilter, SearchRequest
 
 DEFAULT_QUESTIONS = 100
 FEW_QUESTIONS = 20
 """Below this many, chance moves the figures by more than most changes do."""
 
-_USER = Principal("local")
+_USER = LOCAL_USER
 _REPO = RepoId("local/evaluation")  # the same everywhere, so that nothing depends on where a copy lies
 _MAX_COMMITS = 5_000
 _DEPTH = 50  # results a question: more than 4,000 tokens of them but for very short ones

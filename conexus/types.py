@@ -659,9 +659,277 @@ class VerifyReport:
     repaired: int = 0
 
 
+# ----------------------------------------------------- reading code around a hit
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of an indexed file."""
+
+    root: str
+    """Absolute path of the working tree."""
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A symbol as the index knows it, for people and agents."""
+
+    repo: RepoId
+    root: str
+    path: str
+    symbol: str
+    """Qualified name."""
+    kind: SymbolKind
+    line: int
+    end_line: int
+    signature: str
+    doc: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A line where a file uses a name. Found by name alone: it may mean another thing of that name."""
+
+    repo: RepoId
+    root: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolAnswer:
+    """Where a name is defined and used."""
+
+    definitions: tuple[Definition, ...]
+    uses: tuple[Use, ...] = ()
+    complete: bool = True
+    """False where there are more definitions or uses than were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedFile:
+    """A file that has to do with another one."""
+
+    repo: RepoId
+    root: str
+    path: str
+    score: float
+    reasons: tuple[str, ...]
+    """For people, as ``uses Session, get``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """Lines of an indexed file, as indexed: with secrets redacted."""
+
+    repo: RepoId
+    root: str
+    path: str
+    language: str | None
+    start_line: int
+    end_line: int
+    lines_total: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapFile:
+    """A file of a repository map."""
+
+    path: str
+    uses: int
+    """How often other files use what it defines."""
+    symbols: tuple[Definition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryMap:
+    """The most used files of a working tree and what they define."""
+
+    repo: RepoId
+    root: str
+    files: tuple[MapFile, ...]
+    files_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRequest:
+    """A question, and how much of a model's window its answer may take."""
+
+    search: SearchRequest
+    max_tokens: int = 4000
+    max_bytes: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBlock:
+    """One piece of a packed answer: neighbouring chunks of one file."""
+
+    repo: RepoId
+    root: str
+    path: str
+    start_line: int
+    end_line: int
+    text: str
+    chunks: tuple[ChunkId, ...]
+    neutralised: bool = False
+    """Whether control, bidi or invisible characters of the text were made visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextResponse:
+    """The best chunks for a question, within a budget."""
+
+    text: str
+    """All blocks, each with its place as a heading; what is to be given to a model."""
+    blocks: tuple[ContextBlock, ...]
+    tokens: int
+    """Upper estimate, see :func:`conexus.search.packing.estimate_tokens`."""
+    left_out: int
+    """Hits that there was no room for."""
+    complete: bool = True
+    notices: tuple[str, ...] = ()
+
+
+# ------------------------------------------------------------- who, and what they did
+
+
+class Role(StrEnum):
+    """What a caller may do; each may do what those before it may."""
+
+    READER = "reader"  # search and read
+    WRITER = "writer"  # index and remove as well
+    ADMIN = "admin"  # keys, logs and the daemon itself as well
+
+    @property
+    def rank(self) -> int:
+        """Higher may do more."""
+        return (Role.READER, Role.WRITER, Role.ADMIN).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking."""
+    """Who is asking. What is not said is not allowed."""
 
     subject: str
     groups: frozenset[str] = frozenset()
+    role: Role = Role.READER
+    repos: tuple[str, ...] | None = None
+    """Patterns of repository ids, as ``github.com/acme/*``; ``None`` means all."""
+    local: bool = False
+    """Whether it is the user of this machine, who sees absolute paths."""
+
+
+LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)
+"""The user at the terminal, and who holds the daemon's own token."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is listed: without the secret, of which only a hash is kept."""
+
+    id: str
+    name: str
+    role: Role
+    repos: tuple[str, ...] | None
+    created_at: float
+    """Seconds since the epoch, as all times here."""
+    expires_at: float | None = None
+    last_used_at: float | None = None
+    revoked_at: float | None = None
+
+    def is_valid(self, now: float) -> bool:
+        """Whether the key may be used at a time."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    """One request as the query log keeps it."""
+
+    at: float
+    surface: str
+    """``cli``, ``rest``, ``grpc`` or ``mcp``."""
+    operation: str
+    """``search``, ``context``, …"""
+    subject: str
+    text: str
+    """The query, or empty where the settings say that it is not kept."""
+    repos: tuple[str, ...]
+    """Short names of the repositories of the results, best first, each once."""
+    results: int
+    elapsed_ms: float
+    error: str = ""
+    """An :class:`~conexus.errors.ErrorCode`, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageStats:
+    """What the query log says of a span of time."""
+
+    since: float
+    requests: int
+    errors: int
+    empty: int
+    """Requests without a result."""
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    by_surface: tuple[tuple[str, int], ...]
+    by_operation: tuple[tuple[str, int], ...]
+    by_day: tuple[tuple[str, int], ...]
+    """Requests a day, as ``2026-01-31``, oldest first."""
+    top_repositories: tuple[tuple[str, int], ...]
+    top_queries: tuple[tuple[str, int], ...]
+    empty_queries: tuple[tuple[str, int], ...]
+    """The most frequent queries that found nothing."""
+
+
+class JobState(StrEnum):
+    """How far an index job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will not change any more."""
+        return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexJob:
+    """A request to index a working tree, as the catalog keeps it."""
+
+    id: str
+    root: str
+    repo: RepoId
+    name: str
+    state: JobState
+    subject: str
+    created_at: float
+    model: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: IndexProgress | None = None
+    report: IndexReport | None = None
+    error_code: str = ""
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that is told of finished and failed index jobs."""
+
+    id: str
+    url: str
+    created_at: float
+    secret: str = field(default="", repr=False)
+    """Key of the signature, or empty."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from conexus.config import Config
-from conexus.edition import Edition, LocalUser, NoAudit
+from conexus.edition import Edition, NoAudit, NoSingleSignOn
 from conexus.errors import ConfigError
 from conexus.types import RepoId
 from conexus_ee.access import GroupPolicy
@@ -33,7 +33,7 @@ def build(config: Config) -> Edition:
         raise ConfigError(
             f"unknown setting {', '.join(f'edition.{name}' for name in unknown)}", hint="known is edition.grants"
         )
-    return Edition("enterprise", LocalUser(), GroupPolicy(_grants(config.edition.get("grants", {}))), NoAudit())
+    return Edition("enterprise", NoSingleSignOn(), GroupPolicy(_grants(config.edition.get("grants", {}))), NoAudit())
 
 
 def _grants(table: object) -> dict[str, frozenset[RepoId]]:

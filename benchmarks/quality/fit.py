@@ -30,12 +30,12 @@ from conexus.search.engine import SearchableView
 from conexus.search.features import FEATURES, QuestionKind, kind_of, measure
 from conexus.search.query import analyse
 from conexus.search.weights import SAME_FILE
-from conexus.types import Checkout, Principal, RepoId, SearchRequest
+from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _WEIGHTS: Final = _ROOT / "conexus" / "search" / "weights.py"
 _REPORT: Final = _ROOT / "benchmarks" / "results" / "ranking.md"
-_WHO: Final = Principal("benchmark")
+_WHO: Final = LOCAL_USER
 _ALSO: Final = 60  # questions of another tree
 _DIGITS: Final = 4
 

@@ -23,7 +23,7 @@ from conexus.errors import QueryError
 from conexus.evaluation.questions import Place
 from conexus.lexical import split_identifier, words
 from conexus.service import LocalService
-from conexus.types import Checkout, Chunk, Principal, RepoId, SearchRequest
+from conexus.types import LOCAL_USER, Checkout, Chunk, RepoId, SearchRequest
 
 _HERE: Final = Path(__file__).resolve().parent
 sys.path.append(str(_HERE.parent / "speed"))  # which runs the same semble
@@ -33,7 +33,7 @@ from processes import timed  # noqa: E402
 
 DEPTH: Final = 40
 """Places asked for: enough to count ten files and 4,000 tokens."""
-_WHO: Final = Principal("benchmark")
+_WHO: Final = LOCAL_USER
 _WINDOW_LINES: Final = 50
 _K1, _B = 1.5, 0.75
 _MAX_FILE_BYTES: Final = 1_000_000

@@ -21,12 +21,12 @@ from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.config import Config, StoreOptions
 from conexus.ports import Catalog, Embedder, VectorShard
 from conexus.search import engine as search_engine
-from conexus.types import Checkout, Freshness, IndexedView, Principal, SearchFilter, SearchRequest, StoredChunk
+from conexus.types import LOCAL_USER, Checkout, Freshness, IndexedView, SearchFilter, SearchRequest, StoredChunk
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _WARM_UP = 10
-_WHO = Principal("benchmark")
+_WHO = LOCAL_USER
 _FILTERS = {
     "language": SearchFilter(languages=frozenset({"python"})),
     "no tests": SearchFilter(tests=False),

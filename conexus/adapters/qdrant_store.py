@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -271,7 +271,7 @@ class QdrantVectorShard:
         from qdrant_client import models  # noqa: PLC0415
 
         only = models.Filter(must=[self._tenant.own()])
-        offset: models.ExtendedPointId | None = None
+        offset: Any = None  # what the client gave, to be given back
         while True:
             self._check_open()
             with _translated(self._address):
@@ -450,12 +450,14 @@ def _server_filter(tenant: _Tenant, where: PointFilter) -> models.Filter:
 @contextmanager
 def _translated(address: str) -> Iterator[None]:
     """Turn what the client raises into the errors of Conexus."""
-    import grpc  # type: ignore[import-untyped]  # noqa: PLC0415
+    import grpc  # noqa: PLC0415
     from qdrant_client.common.client_exceptions import QdrantException  # noqa: PLC0415
 
     try:
         yield
     except grpc.RpcError as exc:
+        if not isinstance(exc, grpc.Call):
+            raise StoreError(f"the Qdrant server {address} failed: {exc}") from exc
         raise _failure(address, exc.code().name, (exc.details() or "").splitlines()) from exc
     except QdrantException as exc:
         raise StoreError(f"the Qdrant server {address} is overloaded: {exc}", hint="Try again later.") from exc

@@ -18,7 +18,7 @@ from conexus.config import Config
 from conexus.errors import ConexusError
 from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import BY_NAME
-from conexus.types import Checkout, Principal, RepoId, SearchRequest
+from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
 
 _LOW_SPACE = 1_000_000_000
 
@@ -110,8 +110,8 @@ def _main_job() -> str:
         service = bootstrap.build(config).service
         try:
             checkout = Checkout(tree, RepoId("local/doctor"), "doctor")
-            report = service.index(checkout, Principal("local"))
-            response = service.search(SearchRequest("say hello", limit=1), Principal("local"))
+            report = service.index(checkout, LOCAL_USER)
+            response = service.search(SearchRequest("say hello", limit=1), LOCAL_USER)
         finally:
             service.close()
     if not response.hits:

@@ -15,9 +15,9 @@ from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
 from conexus.config import Config
 from conexus.errors import RepositoryNotIndexed, SourceError
 from conexus.service import LocalService
-from conexus.types import Checkout, IndexedView, Principal
+from conexus.types import LOCAL_USER, Checkout, IndexedView
 
-USER = Principal("local")
+USER = LOCAL_USER
 
 
 @dataclass

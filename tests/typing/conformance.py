@@ -16,9 +16,9 @@ from conexus.edition import (
     AuditSink,
     Authenticator,
     EditionFactory,
-    LocalUser,
     NoAudit,
-    OpenAccess,
+    NoSingleSignOn,
+    RoleAccess,
 )
 from conexus.ports import Catalog, Embedder, Locks, ParsePool, SourceTree, VectorShard, VectorStore
 from conexus_ee.access import GroupPolicy
@@ -60,12 +60,12 @@ def locks(a: FileLocks, b: NoLocks) -> list[Locks]:
     return [a, b]
 
 
-def policies(a: OpenAccess, b: GroupPolicy) -> list[AccessPolicy]:
+def policies(a: RoleAccess, b: GroupPolicy) -> list[AccessPolicy]:
     """Both editions' policies are an AccessPolicy."""
     return [a, b]
 
 
-def authenticators(a: LocalUser) -> list[Authenticator]:
+def authenticators(a: NoSingleSignOn) -> list[Authenticator]:
     """The community authenticator is an Authenticator."""
     return [a]
 
