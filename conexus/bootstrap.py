@@ -17,16 +17,18 @@ from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
-from conexus.config import Config
+from conexus.config import Config, IndexOptions
 from conexus.edition import ENTRY_POINT_GROUP, load_edition
 from conexus.errors import IndexIncompatible, StoreError
 from conexus.indexing.pipeline import Indexer
 from conexus.parsing.classify import skip_by_name
 from conexus.ports import Embedder, Locks, ParsePool, SourceTree, VectorStore
 from conexus.search.engine import SearchEngine
+from conexus.search.reading import CodeReader
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
 
@@ -57,6 +59,7 @@ def build(
     xdg: Path | None = None,
     worker_command: Sequence[str] | None = None,
     models: Callable[[str], Embedder] | None = None,
+    project: Callable[[Path], config_files.Loaded] | None = None,
 ) -> Application:
     """Put a service together.
 
@@ -65,6 +68,8 @@ def build(
         keep_open: Whether indexes stay open between calls.
         xdg: The user's ``XDG_CONFIG_HOME``, where it is set: git's own ignore file is there.
         worker_command: Program of a parsing process; for tests.
+        project: Gives the settings for a working tree, where one process serves several; ``config`` for all where
+            ``None``.
         models: Loads an embedding model by name; :func:`embedder` where ``None``.
 
     Raises:
@@ -84,35 +89,51 @@ def build(
     def model(name: str) -> Embedder:
         return (models or embedder)(name)
 
-    def tree_of(checkout: Checkout) -> SourceTree:
-        return FilesystemTree(checkout, config.index, home=home, xdg=xdg, classify_path=skip_by_name)
+    def settings(checkout: Checkout, name: str = "") -> Config:
+        found = config if project is None else _of_project(project(checkout.root), checkout, catalog)
+        return with_model(found, name) if name else found
+
+    def tree(checkout: Checkout, options: IndexOptions) -> SourceTree:
+        return FilesystemTree(checkout, options, home=home, xdg=xdg, classify_path=skip_by_name)
 
     def tree_of_view(view: IndexedView) -> SourceTree:
-        return tree_of(Checkout(view.root, view.repo, view.name))
+        return tree(Checkout(view.root, view.repo, view.name), config.index)
 
     def embedder_of(index: IndexInfo) -> Embedder:
         return _same_model(index, config.index.model, model)
 
-    indexer = Indexer(
-        catalog=catalog,
-        store=store,
-        embedder=lambda: model(config.index.model),
-        pools=_pools(config, lambda: model(config.index.model), worker_command),
-        options=config.index,
-        store_options=config.store,
-    )
+    def indexer(checkout: Checkout, name: str) -> Indexer:
+        used = settings(checkout, name)
+        return Indexer(
+            catalog=catalog,
+            store=store,
+            embedder=lambda: model(used.index.model),
+            pools=_pools(used, lambda: model(used.index.model), worker_command),
+            options=used.index,
+            store_options=used.store,
+        )
+
     service = LocalService(
         catalog=catalog,
         store=store,
         locks=_locks(data_dir),
-        trees=tree_of,
-        indexer=indexer,
+        trees=lambda checkout: tree(checkout, settings(checkout).index),
+        indexers=indexer,
         engine=SearchEngine(catalog, embedder_of, DiskFreshness(tree_of_view)),
+        reader=CodeReader(catalog, SqliteCodebase(catalog.rows)),
         edition=load_edition(config, tuple(entry_points(group=ENTRY_POINT_GROUP))),
         options=config.store,
         keep_open=keep_open,
     )
     return Application(config, data_dir, service)
+
+
+def _of_project(loaded: config_files.Loaded, checkout: Checkout, catalog: SqliteCatalog) -> Config:
+    """Return a tree's settings, with the model that its index has where they name none."""
+    live = next((view.live for view in catalog.views() if view.root == checkout.root), None)
+    if live is None or loaded.origins.get("index.model") != DEFAULT_MODEL or not Path(live.model).is_dir():
+        return loaded.config
+    return with_model(loaded.config, live.model)
 
 
 def discard_catalog(config: Config) -> Path:

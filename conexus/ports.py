@@ -20,6 +20,7 @@ from conexus.types import (
     DenseVector,
     FileCommit,
     FileId,
+    FileOutline,
     FileProblem,
     FileRecord,
     FileResult,
@@ -29,6 +30,7 @@ from conexus.types import (
     IndexId,
     IndexInfo,
     IndexJob,
+    Neighbour,
     ParseJob,
     PointFilter,
     RepoId,
@@ -37,6 +39,7 @@ from conexus.types import (
     SparseVector,
     StoredChunk,
     StoredPoint,
+    Symbol,
     SymbolMatch,
     UsageEntry,
     UsageStats,
@@ -386,6 +389,46 @@ class Catalog(Protocol):
 
     def close(self) -> None:
         """Release the catalog. Idempotent."""
+        ...
+
+
+class Codebase(Protocol):
+    """What an index knows of definitions and uses, for questions that are no search."""
+
+    def definitions(self, index: IndexId, keys: Sequence[str], limit: int) -> list[tuple[FileId, Symbol]]:
+        """Return definitions whose name has one of the keys (:func:`conexus.lexical.name_key`), the largest first."""
+        ...
+
+    def defined_in(self, files: Sequence[FileId], limit: int) -> dict[FileId, list[Symbol]]:
+        """Return what files define, in their order, at most ``limit`` for each, outer ones before inner ones."""
+        ...
+
+    def uses(self, index: IndexId, names: Sequence[str], limit: int) -> list[tuple[FileId, int]]:
+        """Return files and lines that use one of the names, by path and line."""
+        ...
+
+    def neighbours(self, index: IndexId, file: FileId) -> list[Neighbour]:
+        """Return files that use what a file defines, and files that define what it uses, name by name."""
+        ...
+
+    def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
+        """Return the files that others use most, the ones without a use last, tests and examples left out."""
+        ...
+
+    def outlines(self, files: Sequence[FileId]) -> dict[FileId, FileOutline]:
+        """Return path, language and number of uses of files."""
+        ...
+
+    def file_at(self, index: IndexId, path: str) -> FileOutline | None:
+        """Return an indexed file by its path."""
+        ...
+
+    def chunks_of(self, file: FileId, first_line: int, last_line: int) -> list[ChunkId]:
+        """Return the chunks with a line of the range, in their order."""
+        ...
+
+    def line_count(self, file: FileId) -> int:
+        """Return the number of the last line of a file."""
         ...
 
 

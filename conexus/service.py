@@ -11,30 +11,45 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conexus.config import StoreOptions
+from conexus.context_service import ProgressListener
 from conexus.edition import Edition
-from conexus.errors import RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
-from conexus.indexing.pipeline import Indexer, ProgressListener, repair_unfinished
+from conexus.errors import NotFound, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
+from conexus.indexing.pipeline import Indexer, repair_unfinished
 from conexus.indexing.verify import check_view
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
 from conexus.search.engine import SearchableView, SearchEngine
+from conexus.search.packing import pack
+from conexus.search.reading import CodeReader
 from conexus.types import (
     Checkout,
+    ContextRequest,
+    ContextResponse,
+    FileText,
     IndexedView,
     IndexEstimate,
     IndexId,
     IndexInfo,
     IndexReport,
+    Place,
     Principal,
+    RelatedFile,
     RepoId,
+    RepositoryMap,
+    SearchFilter,
     SearchRequest,
     SearchResponse,
+    SymbolAnswer,
     Verdict,
     VerifyFinding,
     VerifyReport,
     ViewStatus,
 )
 
+IndexerFactory = Callable[[Checkout, str], Indexer]
+"""Gives the indexer for a tree and a model, see :meth:`LocalService.index`."""
+
 TreeFactory = Callable[[Checkout], SourceTree]
+_Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _NAME = re.compile(r"[\w.+/-]{1,100}")
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
@@ -91,8 +106,9 @@ class LocalService:
     store: VectorStore
     locks: Locks
     trees: TreeFactory
-    indexer: Indexer
+    indexers: IndexerFactory
     engine: SearchEngine
+    reader: CodeReader
     edition: Edition
     options: StoreOptions
     keep_open: bool = False
@@ -108,8 +124,16 @@ class LocalService:
         who: Principal,
         listener: ProgressListener = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
+        model: str = "",
     ) -> IndexReport:
         """Bring the index of a working tree in line with it.
+
+        Args:
+            checkout: The tree.
+            who: Who asks.
+            listener: Told of the progress.
+            is_cancelled: Asked between files.
+            model: Embedding model, as the setting ``index.model``; empty for what the settings say.
 
         Raises:
             StoreBusy: Another process, or another thread of this one, works on it.
@@ -119,13 +143,13 @@ class LocalService:
         self.edition.access.require_write(who, checkout.repo)
         self._release_idle(checkout.root)
         with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
-            report = self.indexer.run(self.trees(checkout), listener, is_cancelled)
+            report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled)
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
         return report
 
-    def estimate(self, checkout: Checkout) -> IndexEstimate:
+    def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
         """Say what :meth:`index` would do. Changes nothing."""
-        return self.indexer.estimate(self.trees(checkout))
+        return self.indexers(checkout, model).estimate(self.trees(checkout))
 
     # ------------------------------------------------------------------- searching
 
@@ -138,8 +162,42 @@ class LocalService:
             StoreDamaged: An index cannot be read.
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
+        response = self._searched(request, who, self.engine.run)
+        self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
+        return response
+
+    def similar(self, place: Place, request: SearchRequest, who: Principal) -> SearchResponse:
+        """Return the chunks most like the one at a place; the text of the request plays no part.
+
+        Raises:
+            RepositoryNotIndexed: The place's tree is not indexed, or none of what the request is limited to is.
+            NotFound: The index has nothing at the place.
+        """
+        view, index = self._readable(place.root, who)
+        ids = self.reader.chunks_at(index, place.path, place.line)
+        origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
+        if origin is None:
+            raise NotFound(f"the index of {view.name} has nothing at {place.path}:{place.line}")
+        response = self._searched(request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views))
+        self.edition.audit.record(who, "similar", {"hits": str(len(response.hits))})
+        return response
+
+    def context(self, request: ContextRequest, who: Principal) -> ContextResponse:
+        """Return the best chunks for a question as one text, within a budget.
+
+        Raises:
+            RepositoryNotIndexed: As :meth:`search`.
+            QueryError: As :meth:`search`.
+        """
+        found = self.search(request.search, who)
+        packed = pack(found.hits, request.max_tokens, request.max_bytes)
+        return ContextResponse(
+            packed.text, packed.blocks, packed.tokens, packed.left_out, found.complete, found.notices
+        )
+
+    def _searched(self, request: SearchRequest, who: Principal, run: _Run) -> SearchResponse:
         narrowed = replace(request, where=self.edition.access.narrow(who, request.where))
-        views = self._views_for(narrowed)
+        views = self._views_for(narrowed, who)
         with ExitStack() as stack:
             held: dict[int, _Held] = {}
             busy: list[str] = []
@@ -150,20 +208,23 @@ class LocalService:
                     if not held and view is views[-1]:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
-            response = self._answer(narrowed, held)
-        if busy:
-            response = replace(response, complete=False, notices=(*response.notices, *busy))
-        self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
+            response = self._answer(narrowed, held, run)
+        # Decided before the search and looked at again after it: nothing leaves that may not be read.
+        hits = tuple(hit for hit in response.hits if self.edition.access.may_read(who, hit.chunk.repo))
+        if busy or len(hits) != len(response.hits):
+            response = replace(
+                response, hits=hits, complete=response.complete and not busy, notices=(*response.notices, *busy)
+            )
         return response
 
-    def _answer(self, request: SearchRequest, held: Mapping[int, _Held]) -> SearchResponse:
+    def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
         while True:
             writes = sum(one.writes for one in held.values())
             asked = self._live_now(held)
             try:
                 found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
-                response = self.engine.run(request, found)
+                response = run(request, found)
             except StoreError:
                 if self._still_live(asked, held):
                     raise
@@ -184,11 +245,11 @@ class LocalService:
             raise RepositoryNotIndexed("the index was removed", hint="index it again: conexus index PATH")
         return found
 
-    def _views_for(self, request: SearchRequest) -> list[IndexedView]:
+    def _views_for(self, request: SearchRequest, who: Principal) -> list[IndexedView]:
         where = request.where
         views = [
             view
-            for view in self.catalog.views()
+            for view in self.views(who)
             if view.live is not None
             and (where.repos is None or view.repo in where.repos)
             and (where.roots is None or str(view.root) in where.roots)
@@ -202,34 +263,71 @@ class LocalService:
 
     # ------------------------------------------------------------------- repositories
 
-    def view_at(self, path: Path) -> IndexedView | None:
-        """Return the indexed working tree that holds a path, the innermost if several do."""
-        holding = [view for view in self.catalog.views() if view.live and path.is_relative_to(view.root)]
-        return max(holding, key=lambda view: len(view.root.parts), default=None)
+    def views(self, who: Principal) -> list[IndexedView]:
+        """Return the working trees that a caller may read, by name."""
+        return [view for view in self.catalog.views() if self.edition.access.may_read(who, view.repo)]
 
-    def named(self, name: str) -> list[IndexedView]:
-        """Return the views of the repository that a person means by a name: its short name, id, or folder.
+    def status(self, who: Principal) -> list[ViewStatus]:
+        """Return figures of every indexed working tree that a caller may read."""
+        return [
+            replace(status, size_bytes=self.store.size_bytes(status.index))
+            for status in self.catalog.status()
+            if self.edition.access.may_read(who, status.repo)
+        ]
+
+    # ------------------------------------------------------------------- reading
+
+    def symbols(
+        self, name: str, where: SearchFilter, limit: int, who: Principal, *, uses: bool = False
+    ) -> SymbolAnswer:
+        """Find where a name is defined and, if asked for, used; see :meth:`conexus.search.reading.CodeReader.symbols`.
 
         Raises:
-            RepositoryNotIndexed: There is none, or the name fits several repositories.
+            RepositoryNotIndexed: None of what the filter names is indexed.
+            InvalidRequest: The name holds no letter or digit.
         """
-        views = self.catalog.views()
-        for fits in (
-            [view for view in views if name in {view.name, view.repo}],
-            [view for view in views if str(view.root) == name.rstrip("/")],
-            [view for view in views if view.repo.endswith("/" + name)],
-        ):
-            if len({view.repo for view in fits}) > 1:
-                found = ", ".join(sorted({view.repo for view in fits}))
-                raise RepositoryNotIndexed(f"{name!r} fits several repositories: {found}", hint="use the whole id")
-            if fits:
-                return fits
-        known = ", ".join(sorted({view.name for view in views})) or "none"
-        raise RepositoryNotIndexed(f"no indexed repository is called {name!r}", hint=f"indexed are: {known}")
+        narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
+        views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
+        return self.reader.symbols(name, views, limit, uses=uses)
 
-    def status(self) -> list[ViewStatus]:
-        """Return figures of every indexed working tree."""
-        return [replace(status, size_bytes=self.store.size_bytes(status.index)) for status in self.catalog.status()]
+    def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
+        """Return the files most tied to one by what they define and use.
+
+        Raises:
+            RepositoryNotIndexed: The tree is not indexed.
+            NotFound: The file is not in the index.
+        """
+        return self.reader.related(*self._readable(root, who), path, limit)
+
+    def read(self, root: str, path: str, lines: tuple[int, int | None], who: Principal) -> FileText:
+        """Return lines of an indexed file, as indexed: with secrets redacted.
+
+        Raises:
+            RepositoryNotIndexed: The tree is not indexed.
+            NotFound: The file is not in the index.
+            InvalidRequest: There are no such lines.
+        """
+        text = self.reader.text(*self._readable(root, who), path, lines)
+        self.edition.audit.record(who, "read", {"repo": text.repo, "path": path})
+        return text
+
+    def map(self, root: str, limit: int, who: Principal) -> RepositoryMap:
+        """Return the most used files of a tree and what they define.
+
+        Raises:
+            RepositoryNotIndexed: The tree is not indexed.
+        """
+        return self.reader.map(*self._readable(root, who), limit)
+
+    def _readable(self, root: str, who: Principal) -> tuple[IndexedView, IndexInfo]:
+        for view in self.views(who):
+            if str(view.root) == root and view.live is not None:
+                allowed = self.edition.access.narrow(who, SearchFilter(repos=frozenset({view.repo}))).repos
+                if allowed is None or view.repo in allowed:
+                    return view, view.live
+        raise RepositoryNotIndexed(f"{root} is not indexed", hint="index it first: conexus index PATH")
+
+    # ------------------------------------------------------------------- changing
 
     def remove(self, view: IndexedView, who: Principal) -> None:
         """Delete the index of a working tree; the tree itself is not touched."""

@@ -534,6 +534,27 @@ class SymbolMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class FileOutline:
+    """What lists show of an indexed file."""
+
+    id: FileId
+    path: str
+    language: str | None
+    uses: int
+    """How often other files use what it defines; of the last large run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A name that ties a file to another one."""
+
+    file: FileId
+    name: str
+    uses: bool
+    """Whether that file uses the name; else it defines it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileProblem:
     """A file that is in the index in a lesser form, or not at all because of a failure."""
 

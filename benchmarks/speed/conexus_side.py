@@ -58,7 +58,7 @@ def measure(data: Path, questions: Sequence[str]) -> dict[str, Any]:
     used = time.process_time() - used
     memory = memory_of([os.getpid()]) if HAS_PROC else None
     filtered = {name: times(where, questions[: len(questions) // 4]) for name, where in _FILTERS.items()}
-    status = service.status()[0]
+    status = service.status(_WHO)[0]
     service.close()
     return {
         "open_s": opened,

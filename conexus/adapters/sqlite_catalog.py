@@ -119,6 +119,10 @@ class SqliteCatalog:
         with self._lock, _translated(self._path):
             return self._db.execute(sql, parameters).fetchall()
 
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[object, ...]]:
+        """Run a statement that reads, for adapters on the same tables."""
+        return self._rows(sql, parameters)
+
     # ------------------------------------------------------------ views and generations
 
     def views(self) -> list[IndexedView]:

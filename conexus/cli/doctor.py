@@ -93,7 +93,7 @@ def _data_folder(config: Config) -> str:
 def _indexes(config: Config) -> str:
     service = bootstrap.build(config).service
     try:
-        found = service.status()
+        found = service.status(LOCAL_USER)
     finally:
         service.close()
     unfinished = [status.name for status in found if not status.complete]

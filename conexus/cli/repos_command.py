@@ -28,7 +28,7 @@ def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
         conexus repos list --json
     """
     with open_session() as session:
-        found = session.service.status()
+        found = session.service.status(USER)
     if as_json:
         console.out(
             json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
@@ -58,7 +58,7 @@ def show(
     """
     with open_session() as session:
         roots = {str(view.root) for view in named(session.service, name)}
-        found = [status for status in session.service.status() if status.root in roots]
+        found = [status for status in session.service.status(USER) if status.root in roots]
     if as_json:
         console.out(
             json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from conexus import bootstrap
+from conexus import bootstrap, context_service
 from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
@@ -87,13 +87,13 @@ def named(service: LocalService, name: str) -> list[IndexedView]:
         RepositoryNotIndexed: There is none, or the name fits several repositories.
     """
     try:
-        return service.named(name)
+        return context_service.named(service.views(USER), name)
     except RepositoryNotIndexed:
         # A name comes first: a folder that happens to be called like a repository is typed as `./name`.
         folder = _existing_folder(name)
         if folder is None:
             raise
-        return service.named(folder)
+        return context_service.named(service.views(USER), folder)
 
 
 def _existing_folder(text: str) -> str | None:
@@ -140,7 +140,7 @@ def view_for(service: LocalService, checkout: Checkout) -> IndexedView | None:
 
     A repository inside another is never part of that one's index.
     """
-    view = service.view_at(checkout.root)
+    view = context_service.view_at(service.views(USER), checkout.root)
     if view is not None and view.root != checkout.root and is_nested_checkout(str(checkout.root)):
         return None
     return view

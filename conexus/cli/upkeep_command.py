@@ -36,7 +36,7 @@ def status(
     checkout = checkout_at(path, force=True)
     with prepared(checkout) as session:
         view = view_for(session.service, checkout)
-        found = next((s for s in session.service.status() if view is not None and s.root == str(view.root)), None)
+        found = next((s for s in session.service.status(USER) if view is not None and s.root == str(view.root)), None)
         if view is None or found is None:
             _not_indexed(checkout.root, as_json=as_json)
             return

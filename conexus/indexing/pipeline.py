@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from conexus.config import IndexOptions, StoreOptions
+from conexus.context_service import ProgressListener
 from conexus.errors import StoreDamaged
 from conexus.indexing.plan import plan_index
 from conexus.indexing.writer import IndexWriter, require_space
@@ -36,7 +37,6 @@ _LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what,
 _BYTES_A_SECOND = 3_000_000.0
 _INDEX_BYTES_A_SOURCE_BYTE = 3.0
 
-ProgressListener = Callable[[IndexProgress], None]
 PoolFactory = Callable[[SourceTree, int], ParsePool]
 """Makes a pool for a tree; the number is how many bytes there are to parse."""
 
@@ -338,4 +338,4 @@ def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) ->
     return len(files)
 
 
-__all__ = ["Indexer", "PoolFactory", "ProgressListener", "repair_unfinished"]
+__all__ = ["Indexer", "PoolFactory", "repair_unfinished"]

@@ -91,6 +91,71 @@ class SearchEngine:
             notices=tuple(_notices(query, hits, copies, views)),
         )
 
+    def similar(self, origin: StoredChunk, request: SearchRequest, views: Sequence[SearchableView]) -> SearchResponse:
+        """Find the chunks most like one, without itself and its copies.
+
+        A hit's score is the mean of the cosine similarity and of the share of the BM25 score that the chunk has with
+        itself: 1 is the same text.
+
+        Args:
+            origin: The chunk.
+            request: Limits; its text plays no part.
+            views: Where to look.
+
+        Raises:
+            QueryError: A path pattern is malformed.
+        """
+        started = time.perf_counter()
+        sparse = encode_query(origin.chunk.text)
+        found: dict[tuple[int, ChunkId], tuple[float, float]] = {}
+        best_bm25 = 0.0
+        for number, view in enumerate(views):
+            where = self._point_filter(view.index.id, request.where)
+            vector = self._embedder_of(view.index).embed_documents([origin.chunk.text])[0]
+            dense, bm25 = view.shard.search(vector if vector.any() else None, sparse, _CANDIDATES, where)
+            best_bm25 = max([best_bm25, *(point.score for point in bm25)])
+            cosine = {point.id: point.score for point in dense}
+            words = {point.id: point.score for point in bm25}
+            for chunk in cosine | words:
+                found[number, chunk] = (cosine.get(chunk, 0.0), words.get(chunk, 0.0))
+        scores = {key: (max(0.0, cosine) + words / (best_bm25 or 1.0)) / 2 for key, (cosine, words) in found.items()}
+        hits = self._most_alike(origin, scores, request.limit, views)
+        return SearchResponse(
+            hits=hits,
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            complete=all(view.index.complete for view in views),
+            notices=tuple(_notices(None, hits, (), views)),
+        )
+
+    def _most_alike(
+        self,
+        origin: StoredChunk,
+        scores: Mapping[tuple[int, ChunkId], float],
+        limit: int,
+        views: Sequence[SearchableView],
+    ) -> tuple[Hit, ...]:
+        hits: list[Hit] = []
+        seen = {tuple(origin.chunk.text.split())}
+        for number, chunk in sorted(scores, key=lambda key: (-scores[key], key)):
+            if len(hits) >= limit:
+                break
+            stored = self._catalog.chunks_by_id(views[number].index.id, [chunk]).get(chunk)
+            if stored is None or (text := tuple(stored.chunk.text.split())) in seen:
+                continue
+            seen.add(text)
+            view = views[number].view
+            hits.append(
+                Hit(
+                    chunk=stored.chunk,
+                    score=scores[number, chunk],
+                    found_by=frozenset({Retriever.DENSE, Retriever.BM25}),
+                    freshness=self._freshness(view, stored),
+                    root=str(view.root),
+                    focus_line=stored.chunk.span.start_line,
+                )
+            )
+        return tuple(hits)
+
     def candidates(
         self, query: Query, request: SearchRequest, views: Sequence[SearchableView]
     ) -> tuple[list[Candidate], float]:
@@ -227,9 +292,9 @@ def _overlap(asked: int, matched: int, total: int) -> float:
 
 
 def _notices(
-    query: Query, hits: Sequence[Hit], copies: Sequence[str], views: Sequence[SearchableView]
+    query: Query | None, hits: Sequence[Hit], copies: Sequence[str], views: Sequence[SearchableView]
 ) -> Iterable[str]:
-    if query.notice:
+    if query is not None and query.notice:
         yield query.notice
     if copies:
         what = "1 result is a copy" if len(copies) == 1 else f"{len(copies)} results are copies"

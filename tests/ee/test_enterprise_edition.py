@@ -6,8 +6,8 @@ import pytest
 
 from conexus.config import Config
 from conexus.edition import ENTRY_POINT_GROUP, community, load_edition
-from conexus.errors import AccessDenied, ConfigError, EditionError
-from conexus.types import Principal, RepoId, SearchFilter
+from conexus.errors import AccessDenied, ConfigError, EditionError, Unauthenticated
+from conexus.types import LOCAL_USER, Principal, RepoId, Role, SearchFilter
 from conexus_ee.access import GroupPolicy
 from conexus_ee.edition import build
 
@@ -25,14 +25,28 @@ def test_no_package_means_community() -> None:
     assert load_edition(Config(), ()).name == "community"
 
 
-def test_the_community_lets_everyone_read_and_write() -> None:
-    """Its parts are real objects that limit and record nothing."""
-    edition = community()
-    who = edition.authenticator.authenticate({})
+def test_the_community_knows_no_other_credentials() -> None:
+    """There is the daemon's token and there are API keys; nobody else is let in."""
+    with pytest.raises(Unauthenticated):
+        community().authenticator.authenticate({"authorization": "Bearer x"})
+
+
+def test_the_community_limits_by_role_and_pattern() -> None:
+    """Readers read, writers write, and neither what no pattern of theirs fits."""
+    access = community().access
     where = SearchFilter(repos=frozenset({FLASK}))
-    edition.access.require_write(who, FLASK)
-    edition.audit.record(who, "search", {})
-    assert (who.subject, edition.access.narrow(who, where)) == ("local", where)
+    reader = Principal("reader", repos=("github.com/pallets/*",))
+    writer = Principal("writer", role=Role.WRITER, repos=("github.com/pallets/f*",))
+    community().audit.record(reader, "search", {})
+    assert access.narrow(reader, where) == where
+    assert access.may_read(reader, FLASK)
+    assert not access.may_read(reader, RepoId("github.com/other/flask"))
+    assert not access.may_read(Principal("nothing", repos=()), FLASK)
+    access.require_write(writer, FLASK)
+    access.require_write(LOCAL_USER, CLICK)
+    for who, repo in ((reader, FLASK), (writer, CLICK)):
+        with pytest.raises(AccessDenied):
+            access.require_write(who, repo)
 
 
 def test_the_enterprise_package_is_loaded() -> None:

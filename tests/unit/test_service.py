@@ -19,11 +19,14 @@ from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.git_metadata import find_checkout
 from conexus.bootstrap import Application, build
 from conexus.config import Config, IndexOptions, StoreOptions
+from conexus.context_service import named
 from conexus.errors import DiskFull, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
+from conexus.indexing.pipeline import Indexer
 from conexus.ports import Embedder, Locks, VectorShard, VectorStore
 from conexus.search.query import analyse
-from conexus.service import LocalService
+from conexus.service import IndexerFactory, LocalService
 from conexus.types import (
+    LOCAL_USER,
     Checkout,
     DenseMatrix,
     DenseVector,
@@ -35,7 +38,6 @@ from conexus.types import (
     IndexProgress,
     IndexReport,
     IndexStage,
-    Principal,
     Retriever,
     SearchFilter,
     SearchRequest,
@@ -44,7 +46,7 @@ from conexus.types import (
     VectorPoint,
 )
 
-USER = Principal("tester")
+USER = LOCAL_USER
 PATIENCE_S = 60.0
 
 
@@ -289,18 +291,18 @@ def test_renaming(bench: Bench) -> None:
     service = bench.app()
     service.index(bench.checkout(), USER)
     service.index(bench.checkout(other), USER)
-    [view] = service.named("tree")
+    [view] = named(service.views(USER), "tree")
     service.rename(view.repo, "bank", USER)
-    assert [found.root for found in service.named("bank")] == [bench.root]
+    assert [found.root for found in named(service.views(USER), "bank")] == [bench.root]
     with pytest.raises(RepositoryNotIndexed) as caught:
-        service.named("tree")
+        named(service.views(USER), "tree")
     assert caught.value.hint == "indexed are: bank, other"
     for name in ("", " bank", "a\nb", "a b", "/bank", "../bank", "./bank", "bank/", "b" * 101, str(bench.root)):
         with pytest.raises(SourceError):
             service.rename(view.repo, name, USER)
     with pytest.raises(StoreError, match="another repository"):
         service.rename(view.repo, "other", USER)
-    [second] = service.named("other")
+    [second] = named(service.views(USER), "other")
     with pytest.raises(StoreError, match="another repository"):
         service.rename(view.repo, second.repo, USER)
 
@@ -617,8 +619,19 @@ class WatchedStore:
 def watched(service: LocalService) -> WatchedStore:
     """Put a watched store under the indexer."""
     store = WatchedStore(service.store)
-    service.indexer._store = store
+    index_into(service, service.indexers, store)
     return store
+
+
+def index_into(service: LocalService, made: IndexerFactory, store: Any) -> None:
+    """Let a service index with what a factory makes, into a store and its own catalog."""
+
+    def indexers(checkout: Checkout, model: str) -> Indexer:
+        indexer = made(checkout, model)
+        indexer._store, indexer._catalog = store, service.catalog
+        return indexer
+
+    service.indexers = indexers
 
 
 def test_too_little_space_is_told_before_anything_is_done(bench: Bench) -> None:
@@ -740,8 +753,7 @@ def test_threads_search_while_another_one_indexes(bench: Bench, keep_open: bool)
         for number in range(2):
             bench.write({"part_1.py": functions(f"other_{number}")})
             service.index(bench.checkout(), USER)
-        service.indexer = rebuilt.indexer  # as if the settings had changed
-        service.indexer._store, service.indexer._catalog = service.store, service.catalog
+        index_into(service, rebuilt.indexers, service.store)  # as if the settings had changed
         assert service.index(bench.checkout(), USER).rebuilt
         assert first(service, "step_3_of_other_1").chunk.path == "part_1.py"
     finally:

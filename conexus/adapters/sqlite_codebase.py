@@ -1,0 +1,166 @@
+"""Implements Codebase on the tables of the SQLite catalog."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from conexus.adapters.chunk_ids import chunk_id_of
+from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
+
+_T = TypeVar("_T")
+_Rows = Callable[[str, Sequence[object]], list[tuple[object, ...]]]
+_DEFINING_FILES = 4  # a name that more files define ties no two of them together
+_MAX_PARAMETERS = 500
+_SYMBOL = (
+    "s.name, s.kind, s.start_byte, s.end_byte, s.start_line, s.end_line, s.name_line, s.parent, s.signature, s.doc"
+)
+
+
+class SqliteCodebase:
+    """Reads definitions and uses.
+
+    Args:
+        rows: Runs a statement with its parameters and returns all rows.
+    """
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    def definitions(self, index: IndexId, keys: Sequence[str], limit: int) -> list[tuple[FileId, Symbol]]:
+        """Return definitions whose name has one of the keys, the largest first."""
+        found: list[tuple[FileId, Symbol]] = []
+        for part in _parts(keys):
+            rows = self._rows(
+                f"SELECT s.file, {_SYMBOL} FROM symbols s WHERE s.index_id = ? AND s.key IN ({_marks(part)}) "  # noqa: S608 -- question marks only
+                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte LIMIT ?",
+                (index, *part, limit),
+            )
+            found += [(FileId(_int(row[0])), _symbol(row[1:])) for row in rows]
+        return found
+
+    def defined_in(self, files: Sequence[FileId], limit: int) -> dict[FileId, list[Symbol]]:
+        """Return what files define, in their order, at most ``limit`` for each, outer ones before inner ones."""
+        found: dict[FileId, list[Symbol]] = {file: [] for file in files}
+        for part in _parts(files):
+            rows = self._rows(
+                f"WITH ranked AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.file "  # noqa: S608 -- question marks only
+                "ORDER BY length(s.parent) - length(replace(s.parent, '.', '')) + (s.parent <> ''), s.start_byte"
+                ") AS place "
+                f"FROM symbols s WHERE s.file IN ({_marks(part)})) "
+                f"SELECT s.file, {_SYMBOL} FROM ranked r JOIN symbols s ON s.rowid = r.number WHERE r.place <= ? "
+                "ORDER BY s.file, s.start_byte",
+                (*part, limit),
+            )
+            for row in rows:
+                found[FileId(_int(row[0]))].append(_symbol(row[1:]))
+        return found
+
+    def uses(self, index: IndexId, names: Sequence[str], limit: int) -> list[tuple[FileId, int]]:
+        """Return files and lines that use one of the names, by path and line."""
+        found: list[tuple[FileId, int]] = []
+        for part in _parts(names):
+            rows = self._rows(
+                "SELECT r.file, r.lines FROM refs r JOIN files f ON f.id = r.file "  # noqa: S608 -- question marks only
+                f"WHERE r.name IN ({_marks(part)}) AND f.index_id = ? ORDER BY f.path LIMIT ?",
+                (*part, index, limit),
+            )
+            found += [(FileId(_int(file)), int(line)) for file, lines in rows for line in str(lines).split()]
+        return found[:limit]
+
+    def neighbours(self, index: IndexId, file: FileId) -> list[Neighbour]:
+        """Return files that use what a file defines, and files that define what it uses, name by name."""
+        own = (
+            "WITH own AS (SELECT DISTINCT name FROM symbols WHERE file = ?1), "
+            "few AS (SELECT s.name FROM symbols s JOIN own USING (name) WHERE s.index_id = ?2 "
+            "GROUP BY s.name HAVING count(DISTINCT s.file) <= ?3) "
+            "SELECT r.file, r.name FROM few JOIN refs r ON r.name = few.name "
+            "JOIN files f ON f.id = r.file AND f.index_id = ?2 WHERE r.file <> ?1"
+        )
+        used = (
+            "WITH used AS (SELECT DISTINCT name FROM refs WHERE file = ?1), "
+            "found AS (SELECT DISTINCT s.name, s.file FROM symbols s JOIN used USING (name) WHERE s.index_id = ?2), "
+            "few AS (SELECT name FROM found GROUP BY name HAVING count(*) <= ?3) "
+            "SELECT f.file, f.name FROM few JOIN found f ON f.name = few.name WHERE f.file <> ?1"
+        )
+        return [
+            Neighbour(FileId(_int(other)), str(name), uses=uses)
+            for sql, uses in ((own, True), (used, False))
+            for other, name in self._rows(sql, (file, index, _DEFINING_FILES))
+        ]
+
+    def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
+        """Return the files that others use most, the ones without a use last, tests and examples left out."""
+        rows = self._rows(
+            "SELECT f.id, f.path, f.language, f.uses FROM files f WHERE f.index_id = ? AND f.skipped IS NULL "
+            "AND instr(' ' || f.tags || ' ', ' test ') = 0 AND instr(' ' || f.tags || ' ', ' example ') = 0 "
+            "ORDER BY f.uses DESC, length(f.path), f.path LIMIT ?",
+            (index, limit),
+        )
+        return [_outline(row) for row in rows]
+
+    def outlines(self, files: Sequence[FileId]) -> dict[FileId, FileOutline]:
+        """Return path, language and number of uses of files."""
+        found: dict[FileId, FileOutline] = {}
+        for part in _parts(files):
+            rows = self._rows(
+                f"SELECT id, path, language, uses FROM files WHERE id IN ({_marks(part)})",  # noqa: S608 -- question marks only
+                part,
+            )
+            found.update((FileId(_int(row[0])), _outline(row)) for row in rows)
+        return found
+
+    def file_at(self, index: IndexId, path: str) -> FileOutline | None:
+        """Return an indexed file by its path."""
+        rows = self._rows(
+            "SELECT id, path, language, uses FROM files WHERE index_id = ? AND path = ? AND skipped IS NULL",
+            (index, os.fsencode(path)),
+        )
+        return _outline(rows[0]) if rows else None
+
+    def chunks_of(self, file: FileId, first_line: int, last_line: int) -> list[ChunkId]:
+        """Return the chunks with a line of the range, in their order."""
+        rows = self._rows(
+            "SELECT id FROM chunks WHERE file = ? AND end_line >= ? AND start_line <= ? ORDER BY ordinal",
+            (file, first_line, last_line),
+        )
+        return [chunk_id_of(row[0]) for row in rows if isinstance(row[0], bytes)]
+
+    def line_count(self, file: FileId) -> int:
+        """Return the number of the last line of a file."""
+        rows = self._rows("SELECT coalesce(max(end_line), 0) FROM chunks WHERE file = ?", (file,))
+        return _int(rows[0][0])
+
+
+def _symbol(row: Sequence[object]) -> Symbol:
+    name, kind, start_byte, end_byte, start_line, end_line, name_line, parent, signature, doc = row
+    return Symbol(
+        name=str(name),
+        kind=SymbolKind(str(kind)),
+        span=Span(_int(start_byte), _int(end_byte), _int(start_line), _int(end_line)),
+        name_line=_int(name_line),
+        parent=str(parent),
+        signature=str(signature),
+        doc=str(doc),
+    )
+
+
+def _outline(row: Sequence[object]) -> FileOutline:
+    file, path, language, uses = row
+    text = os.fsdecode(path) if isinstance(path, bytes) else str(path)
+    return FileOutline(FileId(_int(file)), text, None if language is None else str(language), _int(uses))
+
+
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + _MAX_PARAMETERS] for start in range(0, len(items), _MAX_PARAMETERS))
+
+
+def _marks(items: Sequence[object]) -> str:
+    return ", ".join("?" * len(items))
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value

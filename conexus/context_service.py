@@ -1,0 +1,145 @@
+"""What every door of Conexus calls, and how names and folders lead to what is indexed.
+
+``LocalService`` runs the use cases in this process, ``conexus.daemon.client`` asks a daemon to. The command line,
+REST, gRPC, MCP and the Python client have no logic of their own beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from conexus.errors import RepositoryNotIndexed
+from conexus.types import (
+    Checkout,
+    ContextRequest,
+    ContextResponse,
+    FileText,
+    IndexedView,
+    IndexEstimate,
+    IndexProgress,
+    IndexReport,
+    Place,
+    Principal,
+    RelatedFile,
+    RepoId,
+    RepositoryMap,
+    SearchFilter,
+    SearchRequest,
+    SearchResponse,
+    SymbolAnswer,
+    Verdict,
+    VerifyReport,
+    ViewStatus,
+)
+
+ProgressListener = Callable[[IndexProgress], None]
+"""Called at most every 0.1 s or so."""
+
+
+class ContextService(Protocol):
+    """The use cases. Every method says who asks, and raises the errors of :mod:`conexus.errors`."""
+
+    def index(
+        self,
+        checkout: Checkout,
+        who: Principal,
+        listener: ProgressListener = ...,
+        is_cancelled: Callable[[], bool] = ...,
+        model: str = "",
+    ) -> IndexReport:
+        """Bring the index of a working tree in line with it."""
+        ...
+
+    def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
+        """Say what :meth:`index` would do. Changes nothing."""
+        ...
+
+    def search(self, request: SearchRequest, who: Principal) -> SearchResponse:
+        """Return the chunks that fit a request."""
+        ...
+
+    def similar(self, place: Place, request: SearchRequest, who: Principal) -> SearchResponse:
+        """Return the chunks most like the one at a place."""
+        ...
+
+    def context(self, request: ContextRequest, who: Principal) -> ContextResponse:
+        """Return the best chunks for a question as one text, within a budget."""
+        ...
+
+    def symbols(
+        self, name: str, where: SearchFilter, limit: int, who: Principal, *, uses: bool = False
+    ) -> SymbolAnswer:
+        """Find where a name is defined and, if asked for, used."""
+        ...
+
+    def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
+        """Return the files most tied to one by what they define and use."""
+        ...
+
+    def read(self, root: str, path: str, lines: tuple[int, int | None], who: Principal) -> FileText:
+        """Return lines of an indexed file, as indexed."""
+        ...
+
+    def map(self, root: str, limit: int, who: Principal) -> RepositoryMap:
+        """Return the most used files of a tree and what they define."""
+        ...
+
+    def views(self, who: Principal) -> list[IndexedView]:
+        """Return the working trees that a caller may read, by name."""
+        ...
+
+    def status(self, who: Principal) -> list[ViewStatus]:
+        """Return figures of every indexed working tree that a caller may read."""
+        ...
+
+    def remove(self, view: IndexedView, who: Principal) -> None:
+        """Delete the index of a working tree; the tree itself is not touched."""
+        ...
+
+    def rename(self, repo: RepoId, name: str, who: Principal) -> None:
+        """Give a repository another short name."""
+        ...
+
+    def explain(self, checkout: Checkout, path: str) -> Verdict:
+        """Say whether a path of a working tree is indexed, and the rule that decides."""
+        ...
+
+    def has_read(self, checkout: Checkout, path: str) -> bool:
+        """Whether the index of a working tree knows a file, be it as one that is left out."""
+        ...
+
+    def verify(self, who: Principal, *, repair: bool, views: Sequence[IndexedView] | None = None) -> VerifyReport:
+        """Prove that catalog and vectors agree and are as they were written."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        ...
+
+
+def view_at(views: Sequence[IndexedView], path: Path) -> IndexedView | None:
+    """Return the indexed working tree that holds a path, the innermost if several do."""
+    holding = [view for view in views if view.live and path.is_relative_to(view.root)]
+    return max(holding, key=lambda view: len(view.root.parts), default=None)
+
+
+def named(views: Sequence[IndexedView], name: str) -> list[IndexedView]:
+    """Return the views of the repository that a person means by a name: its short name, id, or folder.
+
+    Raises:
+        RepositoryNotIndexed: There is none, or the name fits several repositories.
+    """
+    for fits in (
+        [view for view in views if name in {view.name, view.repo}],
+        [view for view in views if str(view.root) == name.rstrip("/")],
+        [view for view in views if view.repo.endswith("/" + name)],
+    ):
+        if len({view.repo for view in fits}) > 1:
+            found = ", ".join(sorted({view.repo for view in fits}))
+            raise RepositoryNotIndexed(f"{name!r} fits several repositories: {found}", hint="use the whole id")
+        if fits:
+            return fits
+    known = ", ".join(sorted({view.name for view in views})) or "none"
+    raise RepositoryNotIndexed(f"no indexed repository is called {name!r}", hint=f"indexed are: {known}")
