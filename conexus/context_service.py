@@ -37,6 +37,9 @@ from conexus.types import (
 ProgressListener = Callable[[IndexProgress], None]
 """Called at most every 0.1 s or so."""
 
+Check = Callable[[], None]
+"""Returns where the work is to go on, and raises Cancelled or DeadlineExceeded where nobody waits for it any more."""
+
 
 class ContextService(Protocol):
     """The use cases. Every method says who asks, and raises the errors of :mod:`conexus.errors`."""
@@ -56,15 +59,15 @@ class ContextService(Protocol):
         """Say what :meth:`index` would do. Changes nothing."""
         ...
 
-    def search(self, request: SearchRequest, who: Principal) -> SearchResponse:
+    def search(self, request: SearchRequest, who: Principal, check: Check = ...) -> SearchResponse:
         """Return the chunks that fit a request."""
         ...
 
-    def similar(self, place: Place, request: SearchRequest, who: Principal) -> SearchResponse:
+    def similar(self, place: Place, request: SearchRequest, who: Principal, check: Check = ...) -> SearchResponse:
         """Return the chunks most like the one at a place."""
         ...
 
-    def context(self, request: ContextRequest, who: Principal) -> ContextResponse:
+    def context(self, request: ContextRequest, who: Principal, check: Check = ...) -> ContextResponse:
         """Return the best chunks for a question as one text, within a budget."""
         ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conexus.config import StoreOptions
-from conexus.context_service import ProgressListener
+from conexus.context_service import Check, ProgressListener
 from conexus.edition import Edition
 from conexus.errors import NotFound, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, repair_unfinished
@@ -54,6 +54,10 @@ _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 _NAME = re.compile(r"[\w.+/-]{1,100}")
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+
+
+def _go_on() -> None:
+    """Never stop."""
 
 
 def check_name(name: str) -> None:
@@ -153,7 +157,7 @@ class LocalService:
 
     # ------------------------------------------------------------------- searching
 
-    def search(self, request: SearchRequest, who: Principal) -> SearchResponse:
+    def search(self, request: SearchRequest, who: Principal, check: Check = _go_on) -> SearchResponse:
         """Return the chunks that fit the request and that ``who`` may read.
 
         Raises:
@@ -162,11 +166,11 @@ class LocalService:
             StoreDamaged: An index cannot be read.
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
-        response = self._searched(request, who, self.engine.run)
+        response = self._searched(request, who, lambda narrowed, views: self.engine.run(narrowed, views, check))
         self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
         return response
 
-    def similar(self, place: Place, request: SearchRequest, who: Principal) -> SearchResponse:
+    def similar(self, place: Place, request: SearchRequest, who: Principal, check: Check = _go_on) -> SearchResponse:
         """Return the chunks most like the one at a place; the text of the request plays no part.
 
         Raises:
@@ -178,22 +182,26 @@ class LocalService:
         origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
         if origin is None:
             raise NotFound(f"the index of {view.name} has nothing at {place.path}:{place.line}")
-        response = self._searched(request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views))
+        response = self._searched(
+            request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
+        )
         self.edition.audit.record(who, "similar", {"hits": str(len(response.hits))})
         return response
 
-    def context(self, request: ContextRequest, who: Principal) -> ContextResponse:
+    def context(self, request: ContextRequest, who: Principal, check: Check = _go_on) -> ContextResponse:
         """Return the best chunks for a question as one text, within a budget.
 
         Raises:
             RepositoryNotIndexed: As :meth:`search`.
             QueryError: As :meth:`search`.
         """
-        found = self.search(request.search, who)
-        packed = pack(found.hits, request.max_tokens, request.max_bytes)
-        return ContextResponse(
-            packed.text, packed.blocks, packed.tokens, packed.left_out, found.complete, found.notices
-        )
+        found = self.search(request.search, who, check)
+        check()
+        positions = range(len(found.hits)) if request.only is None else request.only
+        chosen = [position for position in positions if position < len(found.hits)]
+        packed = pack([found.hits[position] for position in chosen], request.max_tokens, request.max_bytes)
+        left_out = tuple(chosen[position] for position in packed.left_out)
+        return ContextResponse(packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices)
 
     def _searched(self, request: SearchRequest, who: Principal, run: _Run) -> SearchResponse:
         narrowed = replace(request, where=self.edition.access.narrow(who, request.where))

@@ -783,6 +783,8 @@ class ContextRequest:
     search: SearchRequest
     max_tokens: int = 4000
     max_bytes: int = 200_000
+    only: tuple[int, ...] | None = None
+    """Positions of the hits to pack: what an earlier answer left out. ``None`` for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -809,8 +811,8 @@ class ContextResponse:
     blocks: tuple[ContextBlock, ...]
     tokens: int
     """Upper estimate, see :func:`conexus.search.packing.estimate_tokens`."""
-    left_out: int
-    """Hits that there was no room for."""
+    left_out: tuple[int, ...]
+    """Positions, among all hits of the question, of those that there was no room for."""
     complete: bool = True
     notices: tuple[str, ...] = ()
 

@@ -71,15 +71,23 @@ class SearchEngine:
         self._embedder_of = embedder_of
         self._freshness = freshness
 
-    def run(self, request: SearchRequest, views: Sequence[SearchableView]) -> SearchResponse:
+    def run(
+        self, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None] = lambda: None
+    ) -> SearchResponse:
         """Search views together.
+
+        Args:
+            request: The question.
+            views: Where to look.
+            check: Called between steps; raises where the work is to stop.
 
         Raises:
             QueryError: The query has no word, or a path pattern is malformed.
         """
         started = time.perf_counter()
         query = analyse(request.text)
-        candidates, floor = self.candidates(query, request, views)
+        candidates, floor = self.candidates(query, request, views, check)
+        check()
         chosen, copies = self._distinct(rank(query, candidates, floor), max(0, request.limit), views)
         hits = tuple(
             self._hit(item, stored, views[item.candidate.view].view, query, request.explain) for item, stored in chosen
@@ -91,7 +99,13 @@ class SearchEngine:
             notices=tuple(_notices(query, hits, copies, views)),
         )
 
-    def similar(self, origin: StoredChunk, request: SearchRequest, views: Sequence[SearchableView]) -> SearchResponse:
+    def similar(
+        self,
+        origin: StoredChunk,
+        request: SearchRequest,
+        views: Sequence[SearchableView],
+        check: Callable[[], None] = lambda: None,
+    ) -> SearchResponse:
         """Find the chunks most like one, without itself and its copies.
 
         A hit's score is the mean of the cosine similarity and of the share of the BM25 score that the chunk has with
@@ -101,6 +115,7 @@ class SearchEngine:
             origin: The chunk.
             request: Limits; its text plays no part.
             views: Where to look.
+            check: Called between steps; raises where the work is to stop.
 
         Raises:
             QueryError: A path pattern is malformed.
@@ -110,6 +125,7 @@ class SearchEngine:
         found: dict[tuple[int, ChunkId], tuple[float, float]] = {}
         best_bm25 = 0.0
         for number, view in enumerate(views):
+            check()
             where = self._point_filter(view.index.id, request.where)
             vector = self._embedder_of(view.index).embed_documents([origin.chunk.text])[0]
             dense, bm25 = view.shard.search(vector if vector.any() else None, sparse, _CANDIDATES, where)
@@ -157,12 +173,17 @@ class SearchEngine:
         return tuple(hits)
 
     def candidates(
-        self, query: Query, request: SearchRequest, views: Sequence[SearchableView]
+        self,
+        query: Query,
+        request: SearchRequest,
+        views: Sequence[SearchableView],
+        check: Callable[[], None] = lambda: None,
     ) -> tuple[list[Candidate], float]:
         """Return what is to be ranked, and the similarity below which the dense search says nothing."""
         candidates: list[Candidate] = []
         floor = 1.0
         for number, view in enumerate(views):
+            check()
             where = self._point_filter(view.index.id, request.where)
             found, lowest = self._retrieve(query, view, number, where, max(_CANDIDATES, request.limit))
             candidates += found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conexus.search.neutral import clean, one_line
 from conexus.types import Chunk, ContextBlock, Hit
@@ -61,7 +61,8 @@ class Packed:
     text: str
     blocks: tuple[ContextBlock, ...]
     tokens: int
-    left_out: int
+    left_out: tuple[int, ...]
+    """Positions of the hits that there was no room for."""
 
 
 def pack(hits: Sequence[Hit], max_tokens: int, max_bytes: int) -> Packed:
@@ -71,18 +72,44 @@ def pack(hits: Sequence[Hit], max_tokens: int, max_bytes: int) -> Packed:
         hits: Best first.
         max_tokens: Most tokens of the text, as :func:`estimate_tokens` counts.
         max_bytes: Most bytes of the text in UTF-8.
+
+    Returns:
+        The text. The first hit is cut where it is too long by itself, unless not even a line of it fits.
     """
     groups: list[_Group] = []
-    left_out = 0
-    for hit in hits:
+    left_out: list[int] = []
+    for position, hit in enumerate(hits):
         tried = _with(groups, hit)
         if _fits(_render([_block(group) for group in tried]), max_tokens, max_bytes):
             groups = tried
+        elif position or not (cut := _cut(hit, max_tokens, max_bytes)):
+            left_out.append(position)
         else:
-            left_out += 1
+            groups = cut  # so that each answer has something, and who asks on comes to an end
     blocks = tuple(_block(group) for group in groups)
     text = _render(blocks)
-    return Packed(text, blocks, estimate_tokens(text), left_out)
+    return Packed(text, blocks, estimate_tokens(text), tuple(left_out))
+
+
+def _cut(hit: Hit, max_tokens: int, max_bytes: int) -> list[_Group]:
+    """Return a group with as many first lines of a hit as fit; no group where not one does."""
+    lines = hit.chunk.text.splitlines(keepends=True)
+    low, high = 0, len(lines)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _fits(_render([_block(_first_lines(hit, lines[:middle]))]), max_tokens, max_bytes):
+            low = middle
+        else:
+            high = middle - 1
+    return [_first_lines(hit, lines[:low])] if low else []
+
+
+def _first_lines(hit: Hit, lines: Sequence[str]) -> _Group:
+    span = hit.chunk.span
+    text = "".join(lines)
+    size = len(text.encode("utf-8", "surrogatepass"))
+    shorter = replace(span, end_byte=span.start_byte + size, end_line=span.start_line + len(lines) - 1)
+    return _Group([replace(hit.chunk, text=text, span=shorter)], hit.root)
 
 
 def _with(groups: Sequence[_Group], hit: Hit) -> list[_Group]:

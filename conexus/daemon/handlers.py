@@ -1,0 +1,609 @@
+"""What the daemon does for each operation, whatever the surface: check, call the service, note, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from conexus import __version__
+from conexus.context_service import ContextService, named
+from conexus.daemon import messages, schema
+from conexus.daemon.call import Call, Surface
+from conexus.daemon.failures import failure_of, without_paths
+from conexus.errors import (
+    AccessDenied,
+    ConexusError,
+    InvalidRequest,
+    NotFound,
+    RepositoryNotIndexed,
+)
+from conexus.parsing.languages import BY_NAME, canonical
+from conexus.types import (
+    ApiKey,
+    Checkout,
+    ContextRequest,
+    IndexedView,
+    IndexJob,
+    Place,
+    Principal,
+    Role,
+    SearchFilter,
+    SearchRequest,
+    UsageEntry,
+    UsageStats,
+    Webhook,
+)
+
+_T = TypeVar("_T")
+
+
+class Jobs(Protocol):
+    """Runs index jobs."""
+
+    def submit(self, checkout: Checkout, who: Principal, *, model: str, name: str) -> IndexJob:
+        """Queue a job; the one that is queued or runs for the same tree with the same options is returned as it is."""
+        ...
+
+    def cancel(self, job: str) -> IndexJob:
+        """Ask a job to stop; one that is over stays as it is."""
+        ...
+
+    def get(self, job: str) -> IndexJob | None:
+        """Return a job as it is now."""
+        ...
+
+    def page(self, limit: int, before: str) -> list[IndexJob]:
+        """Return jobs, newest first."""
+        ...
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many jobs run, and how many wait."""
+        ...
+
+
+class Keys(Protocol):
+    """Makes, lists and revokes API keys."""
+
+    def create(
+        self, name: str, role: Role, repos: Sequence[str] | None, expires_at: float | None
+    ) -> tuple[ApiKey, str]:
+        """Return a new key and its secret."""
+        ...
+
+    def all(self) -> list[ApiKey]:
+        """Return all keys, oldest first."""
+        ...
+
+    def revoke(self, key: str) -> ApiKey:
+        """Make a key invalid at once."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Keeps the addresses that are told of jobs."""
+
+    def add(self, url: str, secret: str) -> Webhook:
+        """Keep an address."""
+        ...
+
+    def all(self) -> list[Webhook]:
+        """Return all, oldest first."""
+        ...
+
+    def remove(self, hook: str) -> None:
+        """Forget one."""
+        ...
+
+
+class Usage(Protocol):
+    """The query log, as handlers use it."""
+
+    def note(self, entry: UsageEntry) -> None:
+        """Keep an entry; returns at once."""
+        ...
+
+    def entries(self, limit: int, *, since: float, only_empty: bool) -> list[UsageEntry]:
+        """Return the newest entries, newest first."""
+        ...
+
+    def stats(self, since: float, top: int) -> UsageStats:
+        """Return figures of all entries since a time."""
+        ...
+
+
+class Folders(Protocol):
+    """Finds working trees on disk."""
+
+    def __call__(self, path: Path, *, force: bool) -> Checkout:
+        """Return the working tree that holds a folder.
+
+        Raises:
+            SourceError: There is no such folder, or it should not be indexed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What does not change while a daemon runs."""
+
+    edition: str
+    pid: int
+    started_at: float
+    data_dir: str
+    rest: str = ""
+    grpc: str = ""
+    mcp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What an operator can make the daemon do."""
+
+    reload: Callable[[], None]
+    stop: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers need."""
+
+    service: ContextService
+    jobs: Jobs
+    keys: Keys
+    webhooks: Webhooks
+    usage: Usage
+    folders: Folders
+    facts: Callable[[], Facts]
+    controls: Controls
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """What the query log is told of an answer."""
+
+    results: int
+    repos: tuple[str, ...]
+
+
+class Handlers:
+    """One method an operation: takes its request and the call, returns its response, raises errors of Conexus."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._service = parts.service
+
+    # --------------------------------------------------------------------------- search
+
+    def search(self, request: schema.SearchRequest, call: Call) -> schema.SearchResponse:
+        """Search."""
+        return self._noted(
+            call,
+            "search",
+            request.query,
+            lambda: self._search(request, call),
+            lambda answer: _Noted(len(answer.results), _repositories([one.repository for one in answer.results])),
+        )
+
+    def _search(self, request: schema.SearchRequest, call: Call) -> schema.SearchResponse:
+        [start] = messages.numbers_of(request.cursor, 1, schema.MAX_RESULTS) if request.cursor else [0]
+        end = min(schema.MAX_RESULTS, start + request.limit)
+        # One more than is shown tells whether there is a next page.
+        wanted = SearchRequest(
+            request.query, min(schema.MAX_RESULTS, end + 1), self._filter(request.filter, call.who), request.explain
+        )
+        answer = self._service.search(wanted, call.who, call.check)
+        more = messages.cursor_of([end]) if end < len(answer.hits) else ""
+        return messages.search_response(request.query, answer, answer.hits[start:end], more, call.who)
+
+    def batch_search(self, request: schema.BatchSearchRequest, call: Call) -> schema.BatchSearchResponse:
+        """Search for several things; an error of one is its answer and does not touch the others."""
+        items: list[schema.BatchSearchItem] = []
+        for search in request.searches:
+            call.check()
+            try:
+                items.append(schema.BatchSearchItem(response=self.search(search, call)))
+            except ConexusError as error:
+                call.check()
+                items.append(schema.BatchSearchItem(error=failure_of(error, call.who)))
+        return schema.BatchSearchResponse(items=items)
+
+    def context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
+        """Pack the best chunks for a question."""
+        return self._noted(
+            call,
+            "context",
+            request.query,
+            lambda: self._context(request, call),
+            lambda answer: _Noted(len(answer.blocks), _repositories([block.repository for block in answer.blocks])),
+        )
+
+    def _context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
+        only = tuple(messages.numbers_of(request.cursor, 100, 100)) if request.cursor else None
+        search = SearchRequest(request.query, request.limit, self._filter(request.filter, call.who))
+        answer = self._service.context(
+            ContextRequest(search, request.max_tokens, request.max_bytes, only), call.who, call.check
+        )
+        # Without a block not one line of the first chunk fits: to ask on would bring the same.
+        more = messages.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
+        return messages.context_response(answer, more, call.who)
+
+    def similar(self, request: schema.SimilarRequest, call: Call) -> schema.SearchResponse:
+        """Find look-alikes of a place."""
+        return self._noted(
+            call,
+            "similar",
+            f"{request.repository}:{request.path}:{request.line}",
+            lambda: self._similar(request, call),
+            lambda answer: _Noted(len(answer.results), _repositories([one.repository for one in answer.results])),
+        )
+
+    def _similar(self, request: schema.SimilarRequest, call: Call) -> schema.SearchResponse:
+        view = self._view(request.repository, call.who)
+        place = Place(str(view.root), _relative(request.path, view, call.who), request.line)
+        wanted = SearchRequest("", request.limit, self._filter(request.filter, call.who))
+        answer = self._service.similar(place, wanted, call.who, call.check)
+        query = f"like {place.path}:{place.line}"
+        return messages.search_response(query, answer, answer.hits, "", call.who)
+
+    # --------------------------------------------------------------------------- reading
+
+    def symbols(self, request: schema.SymbolsRequest, call: Call) -> schema.SymbolsResponse:
+        """Find definitions and uses of a name."""
+        return self._noted(
+            call,
+            "symbols",
+            request.name,
+            lambda: messages.symbols_response(
+                self._service.symbols(
+                    request.name, self._filter(request.filter, call.who), request.limit, call.who, uses=request.uses
+                ),
+                call.who,
+            ),
+            lambda answer: _Noted(
+                len(answer.definitions), _repositories([one.repository for one in answer.definitions])
+            ),
+        )
+
+    def related(self, request: schema.RelatedRequest, call: Call) -> schema.RelatedResponse:
+        """Find files tied to one."""
+        view = self._view(request.repository, call.who)
+        path = _relative(request.path, view, call.who)
+        found = self._service.related(str(view.root), path, request.limit, call.who)
+        return messages.related_response(found, call.who)
+
+    def file(self, request: schema.FileRequest, call: Call) -> schema.FileResponse:
+        """Return lines of a file as indexed."""
+        view = self._view(request.repository, call.who)
+        lines = (request.start_line, request.end_line)
+        path = _relative(request.path, view, call.who)
+        return messages.file_response(self._service.read(str(view.root), path, lines, call.who), call.who)
+
+    def map(self, request: schema.MapRequest, call: Call) -> schema.MapResponse:
+        """Return an overview of a repository."""
+        view = self._view(request.repository, call.who)
+        return messages.map_response(self._service.map(str(view.root), request.limit, call.who), call.who)
+
+    # --------------------------------------------------------------------------- repositories
+
+    def repositories(self, request: schema.Empty, call: Call) -> schema.RepositoriesResponse:
+        """List indexed working trees."""
+        found = self._service.status(call.who)
+        return schema.RepositoriesResponse(repositories=[messages.repository(one, call.who) for one in found])
+
+    def repository(self, request: schema.RepositoryRequest, call: Call) -> schema.RepositoriesResponse:
+        """Return the working trees of one repository."""
+        roots = {str(view.root) for view in self._views(request.repository, call.who)}
+        found = [one for one in self._service.status(call.who) if one.root in roots]
+        return schema.RepositoriesResponse(repositories=[messages.repository(one, call.who) for one in found])
+
+    def rename(self, request: schema.RenameRequest, call: Call) -> schema.RepositoriesResponse:
+        """Give a repository another short name."""
+        view = self._view(request.repository, call.who)
+        self._service.rename(view.repo, request.name, call.who)
+        return self.repository(schema.RepositoryRequest(repository=view.repo), call)
+
+    def remove(self, request: schema.RepositoryRequest, call: Call) -> schema.RemoveResponse:
+        """Delete the indexes of a repository."""
+        removed = []
+        for view in self._views(request.repository, call.who):
+            self._service.remove(view, call.who)
+            removed.append(messages.text(view.repo))
+        return schema.RemoveResponse(removed=removed)
+
+    def why(self, request: schema.WhyRequest, call: Call) -> schema.WhyResponse:
+        """Say whether a path is indexed, and why."""
+        checkout, path = self._asked_path(request, call.who)
+        verdict = self._service.explain(checkout, path)
+        return schema.WhyResponse(
+            path=messages.text(verdict.path),
+            included=verdict.included,
+            reason=verdict.reason,
+            rule=messages.notices([verdict.rule], call.who)[0],
+            known=self._service.has_read(checkout, path),
+        )
+
+    def _asked_path(self, request: schema.WhyRequest, who: Principal) -> tuple[Checkout, str]:
+        if request.repository:
+            view = self._view(request.repository, who)
+            return Checkout(view.root, view.repo, view.name), _relative(request.path, view, who)
+        _require_local(who, "path")
+        full = Path(request.path)
+        if not full.is_absolute():
+            raise InvalidRequest(
+                "the path is relative to nothing",
+                hint="name a repository too, or give an absolute path",
+                details={"field": "path"},
+            )
+        checkout = self._parts.folders(full if full.is_dir() else full.parent, force=True)
+        return checkout, full.resolve().relative_to(checkout.root).as_posix()
+
+    def verify(self, request: schema.VerifyRequest, call: Call) -> schema.VerifyResponse:
+        """Check what is stored."""
+        views = self._views(request.repository, call.who) if request.repository else self._service.views(call.who)
+        found = self._service.verify(call.who, repair=request.repair, views=views)
+        return schema.VerifyResponse(
+            views=found.views,
+            files=found.files,
+            chunks=found.chunks,
+            findings=[
+                schema.Finding(
+                    repository=messages.text(one.repo), path=messages.text(one.path), what=messages.text(one.what)
+                )
+                for one in found.findings
+            ],
+            repaired=found.repaired,
+        )
+
+    # --------------------------------------------------------------------------- index jobs
+
+    def index(self, request: schema.IndexRequest, call: Call) -> schema.Job:
+        """Queue an index job."""
+        checkout = self._checkout(request, call.who)
+        job = self._parts.jobs.submit(checkout, call.who, model=request.model, name=request.name)
+        return messages.job(job, call.who)
+
+    def estimate(self, request: schema.IndexRequest, call: Call) -> schema.EstimateResponse:
+        """Say what indexing would do."""
+        found = self._service.estimate(self._checkout(request, call.who), request.model)
+        return messages.estimate(found, call.who)
+
+    def _checkout(self, request: schema.IndexRequest, who: Principal) -> Checkout:
+        if request.model or request.force or request.path:
+            _require_local(who, "path")
+        if bool(request.path) == bool(request.repository):
+            raise InvalidRequest("give either a path or a repository", details={"field": "path"})
+        if request.repository:
+            return self._parts.folders(self._view(request.repository, who).root, force=True)
+        folder = Path(request.path)
+        if not folder.is_absolute():
+            raise InvalidRequest("the path must be absolute", details={"field": "path"})
+        view = next((view for view in self._service.views(who) if view.root == folder), None)
+        return self._parts.folders(folder, force=request.force or view is not None)
+
+    def job(self, request: schema.JobRequest, call: Call) -> schema.Job:
+        """Return a job as it is now."""
+        return messages.job(self._job(request.id, call.who), call.who)
+
+    def jobs(self, request: schema.JobsRequest, call: Call) -> schema.JobsResponse:
+        """List jobs, newest first."""
+        before = _job_of(request.cursor)
+        found = self._parts.jobs.page(request.limit + 1, before)
+        shown = found[: request.limit]
+        more = messages.cursor_of(list(shown[-1].id.encode())) if len(found) > request.limit else ""
+        visible = {view.repo for view in self._service.views(call.who)}
+        return schema.JobsResponse(
+            jobs=[messages.job(job, call.who) for job in shown if call.who.local or job.repo in visible],
+            next_cursor=more,
+        )
+
+    def cancel(self, request: schema.JobRequest, call: Call) -> schema.Job:
+        """Ask a job to stop."""
+        job = self._job(request.id, call.who)
+        if not call.who.local and call.who.role.rank < Role.ADMIN.rank and job.subject != call.who.subject:
+            raise AccessDenied("the job is another caller's")
+        return messages.job(self._parts.jobs.cancel(job.id), call.who)
+
+    def _job(self, job: str, who: Principal) -> IndexJob:
+        found = self._parts.jobs.get(job)
+        if found is None or not (who.local or found.repo in {view.repo for view in self._service.views(who)}):
+            raise NotFound(f"there is no job {job}", details={"field": "id"})
+        return found
+
+    # --------------------------------------------------------------------------- the daemon
+
+    def status(self, request: schema.Empty, call: Call) -> schema.StatusResponse:
+        """Say what runs and what it serves."""
+        facts = self._parts.facts()
+        views = [view for view in self._service.views(call.who) if view.live is not None]
+        running, queued = self._parts.jobs.counts()
+        return schema.StatusResponse(
+            version=__version__,
+            edition=facts.edition,
+            pid=facts.pid,
+            started_at=facts.started_at,
+            data_dir=messages.root_for(facts.data_dir, call.who),
+            rest=facts.rest,
+            grpc=facts.grpc,
+            mcp=facts.mcp,
+            repositories=len(views),
+            jobs_running=running,
+            jobs_queued=queued,
+            incomplete=[messages.text(view.name) for view in views if view.live is not None and not view.live.complete],
+        )
+
+    def reload(self, request: schema.Empty, call: Call) -> schema.Empty:
+        """Read the settings again."""
+        self._parts.controls.reload()
+        return schema.Empty()
+
+    def stop(self, request: schema.Empty, call: Call) -> schema.Empty:
+        """End the daemon once what runs is done or journalled."""
+        self._parts.controls.stop()
+        return schema.Empty()
+
+    # --------------------------------------------------------------------------- administration
+
+    def create_key(self, request: schema.KeyRequest, call: Call) -> schema.CreatedKey:
+        """Make an API key."""
+        if request.expires_at is not None and request.expires_at <= time.time():
+            raise InvalidRequest("the key would be expired from the start", details={"field": "expires_at"})
+        key, secret = self._parts.keys.create(request.name, request.role, request.repositories, request.expires_at)
+        return schema.CreatedKey(key=messages.key(key), secret=secret)
+
+    def keys(self, request: schema.Empty, call: Call) -> schema.KeysResponse:
+        """List API keys."""
+        return schema.KeysResponse(keys=[messages.key(key) for key in self._parts.keys.all()])
+
+    def revoke_key(self, request: schema.KeyId, call: Call) -> schema.Key:
+        """Make an API key invalid."""
+        return messages.key(self._parts.keys.revoke(request.id))
+
+    def log(self, request: schema.LogRequest, call: Call) -> schema.LogResponse:
+        """Look into the query log."""
+        found = self._parts.usage.entries(request.limit, since=request.since, only_empty=request.only_empty)
+        return schema.LogResponse(entries=[schema.LogEntry.model_validate(_loggable(entry)) for entry in found])
+
+    def stats(self, request: schema.StatsRequest, call: Call) -> schema.StatsResponse:
+        """Return figures of the query log."""
+        return messages.stats(self._parts.usage.stats(request.since, request.top))
+
+    def add_webhook(self, request: schema.WebhookRequest, call: Call) -> schema.Webhook:
+        """Keep an address that is told of jobs."""
+        return messages.webhook(self._parts.webhooks.add(request.url, request.secret))
+
+    def webhooks(self, request: schema.Empty, call: Call) -> schema.WebhooksResponse:
+        """List addresses."""
+        return schema.WebhooksResponse(webhooks=[messages.webhook(hook) for hook in self._parts.webhooks.all()])
+
+    def remove_webhook(self, request: schema.WebhookId, call: Call) -> schema.Empty:
+        """Forget an address."""
+        self._parts.webhooks.remove(request.id)
+        return schema.Empty()
+
+    # --------------------------------------------------------------------------- names and notes
+
+    def _filter(self, asked: schema.Filter, who: Principal) -> SearchFilter:
+        if asked.roots is not None:
+            _require_local(who, "filter.roots")
+        repos = None
+        if asked.repositories is not None:
+            repos = frozenset(view.repo for name in asked.repositories for view in self._views(name, who))
+        return SearchFilter(
+            repos=repos,
+            roots=None if asked.roots is None else frozenset(asked.roots),
+            languages=_languages(asked.languages),
+            path_globs=None if asked.paths is None else tuple(asked.paths),
+            kinds=None if asked.kinds is None else frozenset(kind.value for kind in asked.kinds),
+            tests=asked.tests,
+        )
+
+    def _views(self, name: str, who: Principal) -> list[IndexedView]:
+        views = self._service.views(who)
+        if not who.local and "/" in name and Path(name).is_absolute():
+            raise RepositoryNotIndexed(f"no indexed repository is called {name!r}")
+        return named(views, name)
+
+    def _view(self, name: str, who: Principal) -> IndexedView:
+        """Return the working tree that is meant; of several of one repository, the first by path."""
+        found = [view for view in self._views(name, who) if view.live is not None]
+        if not found:
+            raise RepositoryNotIndexed(f"{name!r} is not indexed yet", hint="wait for its index job to begin")
+        return min(found, key=lambda view: view.root)
+
+    def _noted(self, call: Call, operation: str, text: str, work: Callable[[], _T], told: Callable[[_T], _Noted]) -> _T:
+        """Do the work of a question and note it in the query log, be it answered or not."""
+        call.check()
+        started = time.perf_counter()
+        noted, error = _Noted(0, ()), ""
+        try:
+            answer = work()
+            noted = told(answer)
+        except ConexusError as exc:
+            error = exc.code.value
+            raise
+        except Exception:
+            error = "internal"
+            raise
+        else:
+            return answer
+        finally:
+            self._parts.usage.note(
+                UsageEntry(
+                    at=time.time(),
+                    surface=call.surface.value,
+                    operation=operation,
+                    subject=call.who.subject,
+                    text=text,
+                    repos=noted.repos,
+                    results=noted.results,
+                    elapsed_ms=(time.perf_counter() - started) * 1000,
+                    error=error,
+                )
+            )
+
+
+def _repositories(found: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))
+
+
+def _languages(names: Sequence[str] | None) -> frozenset[str] | None:
+    if names is None:
+        return None
+    found = {name: canonical(name) for name in names}
+    unknown = [name for name, language in found.items() if language is None]
+    if unknown:
+        raise InvalidRequest(
+            f"{unknown[0]!r} is no language that Conexus knows",
+            hint="known are: " + ", ".join(sorted(BY_NAME)),
+            details={"field": "filter.languages"},
+        )
+    return frozenset(language for language in found.values() if language)
+
+
+def _relative(path: str, view: IndexedView, who: Principal) -> str:
+    """Return a path as the index has it; the local user may give an absolute one below the tree.
+
+    Raises:
+        NotFound: The path leaves the tree.
+    """
+    full = Path(path)
+    if full.is_absolute() and who.local and full.is_relative_to(view.root):
+        return full.relative_to(view.root).as_posix()
+    parts = path.split("/")
+    if full.is_absolute() or ".." in parts:
+        raise NotFound(f"{without_paths(path)} is not in the index", details={"field": "path"})
+    return "/".join(part for part in parts if part not in {"", "."})
+
+
+def _require_local(who: Principal, field: str) -> None:
+    if not who.local:
+        raise AccessDenied(
+            f"{field} is for the local user alone", hint="name the repository instead", details={"field": field}
+        )
+
+
+def _job_of(cursor: str) -> str:
+    if not cursor:
+        return ""
+    return bytes(messages.numbers_of(cursor, 100, 128)).decode("ascii")
+
+
+def _loggable(entry: UsageEntry) -> dict[str, object]:
+    return {
+        "at": entry.at,
+        "surface": entry.surface,
+        "operation": entry.operation,
+        "subject": messages.text(entry.subject),
+        "text": messages.text(entry.text),
+        "repos": [messages.text(repo) for repo in entry.repos],
+        "results": entry.results,
+        "elapsed_ms": entry.elapsed_ms,
+        "error": entry.error,
+    }
+
+
+__all__ = ["Controls", "Facts", "Folders", "Handlers", "Jobs", "Keys", "Parts", "Surface", "Usage", "Webhooks"]

@@ -1,0 +1,299 @@
+"""The table of all operations: each surface is made from it, and none has one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conexus.daemon import schema
+from conexus.daemon.handlers import Handlers
+from conexus.types import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something the daemon can be asked."""
+
+    name: str
+    """As in the logs and metrics, and the name of the method of :class:`~conexus.daemon.handlers.Handlers`."""
+    request: type[schema.Message]
+    response: type[schema.Message]
+    role: Role
+    """The least that may ask."""
+    http: tuple[str, str]
+    """Method and path. Fields of the request that stand in the path are taken from it, those of a GET from the
+    query, all others from the body."""
+    grpc: tuple[str, str]
+    """Service and method of ``conexus.v1``."""
+    summary: str
+    quick: bool = True
+    """Whether it is limited to the usual time; else to the long one."""
+
+    def handler(self, handlers: Handlers) -> Callable[[Any, Any], Any]:
+        """Return the function that does it."""
+        found: Callable[[Any, Any], Any] = getattr(handlers, self.name)
+        return found
+
+
+_R, _W, _A = Role.READER, Role.WRITER, Role.ADMIN
+_S = schema
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "search",
+        _S.SearchRequest,
+        _S.SearchResponse,
+        _R,
+        ("POST", "/v1/search"),
+        ("SearchService", "Search"),
+        "Search code by meaning and by name",
+    ),
+    Operation(
+        "batch_search",
+        _S.BatchSearchRequest,
+        _S.BatchSearchResponse,
+        _R,
+        ("POST", "/v1/search/batch"),
+        ("SearchService", "BatchSearch"),
+        "Search for up to 50 things at once",
+        quick=False,
+    ),
+    Operation(
+        "context",
+        _S.ContextRequest,
+        _S.ContextResponse,
+        _R,
+        ("POST", "/v1/context"),
+        ("SearchService", "Context"),
+        "Pack the best code for a question into a token budget",
+    ),
+    Operation(
+        "similar",
+        _S.SimilarRequest,
+        _S.SearchResponse,
+        _R,
+        ("POST", "/v1/similar"),
+        ("SearchService", "Similar"),
+        "Find code like that at a place",
+    ),
+    Operation(
+        "symbols",
+        _S.SymbolsRequest,
+        _S.SymbolsResponse,
+        _R,
+        ("POST", "/v1/symbols"),
+        ("SearchService", "Symbols"),
+        "Find where a name is defined and used",
+    ),
+    Operation(
+        "related",
+        _S.RelatedRequest,
+        _S.RelatedResponse,
+        _R,
+        ("POST", "/v1/related"),
+        ("SearchService", "Related"),
+        "Find the files that use a file or are used by it",
+    ),
+    Operation(
+        "file",
+        _S.FileRequest,
+        _S.FileResponse,
+        _R,
+        ("POST", "/v1/file"),
+        ("SearchService", "File"),
+        "Read lines of an indexed file, secrets redacted",
+    ),
+    Operation(
+        "map",
+        _S.MapRequest,
+        _S.MapResponse,
+        _R,
+        ("POST", "/v1/map"),
+        ("SearchService", "Map"),
+        "Get an overview of a repository",
+    ),
+    Operation(
+        "repositories",
+        _S.Empty,
+        _S.RepositoriesResponse,
+        _R,
+        ("GET", "/v1/repositories"),
+        ("RepositoryService", "ListRepositories"),
+        "List indexed repositories",
+    ),
+    Operation(
+        "repository",
+        _S.RepositoryRequest,
+        _S.RepositoriesResponse,
+        _R,
+        ("GET", "/v1/repositories/{repository:path}"),
+        ("RepositoryService", "GetRepository"),
+        "Show the working trees of one repository",
+    ),
+    Operation(
+        "rename",
+        _S.RenameRequest,
+        _S.RepositoriesResponse,
+        _W,
+        ("PATCH", "/v1/repositories/{repository:path}"),
+        ("RepositoryService", "RenameRepository"),
+        "Give a repository another short name",
+    ),
+    Operation(
+        "remove",
+        _S.RepositoryRequest,
+        _S.RemoveResponse,
+        _W,
+        ("DELETE", "/v1/repositories/{repository:path}"),
+        ("RepositoryService", "RemoveRepository"),
+        "Delete the indexes of a repository",
+        quick=False,
+    ),
+    Operation(
+        "why",
+        _S.WhyRequest,
+        _S.WhyResponse,
+        _R,
+        ("POST", "/v1/why"),
+        ("RepositoryService", "Why"),
+        "Say whether a path is indexed, and which rule decides",
+    ),
+    Operation(
+        "verify",
+        _S.VerifyRequest,
+        _S.VerifyResponse,
+        _W,
+        ("POST", "/v1/verify"),
+        ("RepositoryService", "Verify"),
+        "Check what is stored",
+        quick=False,
+    ),
+    Operation(
+        "index",
+        _S.IndexRequest,
+        _S.Job,
+        _W,
+        ("POST", "/v1/index"),
+        ("IndexService", "StartIndex"),
+        "Index a repository, or bring its index up to date",
+    ),
+    Operation(
+        "estimate",
+        _S.IndexRequest,
+        _S.EstimateResponse,
+        _W,
+        ("POST", "/v1/index/estimate"),
+        ("IndexService", "EstimateIndex"),
+        "Say what indexing would do",
+        quick=False,
+    ),
+    Operation(
+        "jobs",
+        _S.JobsRequest,
+        _S.JobsResponse,
+        _R,
+        ("GET", "/v1/jobs"),
+        ("IndexService", "ListJobs"),
+        "List index jobs, newest first",
+    ),
+    Operation(
+        "job", _S.JobRequest, _S.Job, _R, ("GET", "/v1/jobs/{id}"), ("IndexService", "GetJob"), "Show one index job"
+    ),
+    Operation(
+        "cancel",
+        _S.JobRequest,
+        _S.Job,
+        _W,
+        ("POST", "/v1/jobs/{id}/cancel"),
+        ("IndexService", "CancelJob"),
+        "Stop an index job; what it has done is kept",
+    ),
+    Operation(
+        "status",
+        _S.Empty,
+        _S.StatusResponse,
+        _R,
+        ("GET", "/v1/status"),
+        ("DaemonService", "Status"),
+        "Show the daemon and what it serves",
+    ),
+    Operation(
+        "reload",
+        _S.Empty,
+        _S.Empty,
+        _A,
+        ("POST", "/v1/reload"),
+        ("DaemonService", "Reload"),
+        "Read the settings again",
+    ),
+    Operation("stop", _S.Empty, _S.Empty, _A, ("POST", "/v1/stop"), ("DaemonService", "Stop"), "End the daemon"),
+    Operation(
+        "create_key",
+        _S.KeyRequest,
+        _S.CreatedKey,
+        _A,
+        ("POST", "/v1/keys"),
+        ("AdminService", "CreateKey"),
+        "Make an API key",
+    ),
+    Operation(
+        "keys", _S.Empty, _S.KeysResponse, _A, ("GET", "/v1/keys"), ("AdminService", "ListKeys"), "List API keys"
+    ),
+    Operation(
+        "revoke_key",
+        _S.KeyId,
+        _S.Key,
+        _A,
+        ("DELETE", "/v1/keys/{id}"),
+        ("AdminService", "RevokeKey"),
+        "Make an API key invalid at once",
+    ),
+    Operation(
+        "log",
+        _S.LogRequest,
+        _S.LogResponse,
+        _A,
+        ("GET", "/v1/log"),
+        ("AdminService", "QueryLog"),
+        "Look into the query log",
+    ),
+    Operation(
+        "stats",
+        _S.StatsRequest,
+        _S.StatsResponse,
+        _A,
+        ("GET", "/v1/stats"),
+        ("AdminService", "Stats"),
+        "Show figures of the query log",
+    ),
+    Operation(
+        "add_webhook",
+        _S.WebhookRequest,
+        _S.Webhook,
+        _A,
+        ("POST", "/v1/webhooks"),
+        ("AdminService", "AddWebhook"),
+        "Have an address told of finished and failed index jobs",
+    ),
+    Operation(
+        "webhooks",
+        _S.Empty,
+        _S.WebhooksResponse,
+        _A,
+        ("GET", "/v1/webhooks"),
+        ("AdminService", "ListWebhooks"),
+        "List webhooks",
+    ),
+    Operation(
+        "remove_webhook",
+        _S.WebhookId,
+        _S.Empty,
+        _A,
+        ("DELETE", "/v1/webhooks/{id}"),
+        ("AdminService", "RemoveWebhook"),
+        "Remove a webhook",
+    ),
+)
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -1,0 +1,732 @@
+"""The messages of every network surface, as ``proto/conexus/v1`` declares them.
+
+REST and MCP carry them as JSON, gRPC as the generated messages; ``tests/unit/daemon/test_schema.py`` proves that
+the fields of both agree. Unknown fields are refused. Lists that limit (``languages`` of a filter) mean no limit
+where they are null or left out, and match nothing where they are empty. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from conexus.search.query import MAX_QUERY_CHARS
+from conexus.types import (
+    FileTag,
+    Freshness,
+    IndexStage,
+    JobState,
+    Retriever,
+    Role,
+    SkipReason,
+    SymbolKind,
+)
+
+MAX_BATCH = 50
+MAX_RESULTS = 1000
+MAX_LIST = 500
+_INT32 = 2**31 - 1
+_MAX_NAMES = 200
+
+Text: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_QUERY_CHARS, pattern=r"^[^\x00]*$")]
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+Cursor: TypeAlias = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
+Names: TypeAlias = Annotated[list[Name], Field(max_length=_MAX_NAMES)]
+Line: TypeAlias = Annotated[int, Field(ge=1, le=_INT32)]
+
+
+class Message(BaseModel):
+    """Base of all messages."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, from_attributes=True, use_enum_values=False
+    )
+
+
+# ------------------------------------------------------------------------------ search
+
+
+class Filter(Message):
+    """What a search is limited to."""
+
+    repositories: Names | None = None
+    """Short names or ids, as ``flask`` or ``github.com/pallets/flask``."""
+    roots: Annotated[list[FilePath], Field(max_length=_MAX_NAMES)] | None = None
+    """Working trees by absolute path: tells the clones of one repository apart. For the local user alone."""
+    languages: Names | None = None
+    """As ``python`` or ``c++``."""
+    paths: Annotated[list[FilePath], Field(max_length=_MAX_NAMES)] | None = None
+    """Patterns as in a gitignore file, as ``src/**`` or ``*.py``; a path has to fit one."""
+    kinds: Annotated[list[SymbolKind], Field(max_length=_MAX_NAMES)] | None = None
+    """Only chunks that define something of one of these kinds."""
+    tests: bool = True
+    """Whether tests may be found."""
+
+
+class SearchRequest(Message):
+    """A question to the index."""
+
+    query: Annotated[Text, StringConstraints(min_length=1)]
+    """A question in words, a name, a path or a stack trace."""
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10
+    """Most results."""
+    filter: Filter = Filter()
+    explain: bool = False
+    """Whether results say what their score is made of."""
+    cursor: Cursor = ""
+    """``next_cursor`` of an earlier answer to the same question, for the results after it."""
+
+
+class Factor(Message):
+    """One share of a score."""
+
+    name: str
+    value: float
+    detail: str = ""
+
+
+class Result(Message):
+    """A chunk that was found."""
+
+    id: str
+    repository: str
+    root: str = ""
+    """Absolute path of the working tree; empty for callers over the network."""
+    path: str
+    """Relative to the working tree."""
+    line: int
+    """The line to open."""
+    start_line: int
+    end_line: int
+    language: str | None = None
+    kind: str = "block"
+    """What the chunk defines, or ``block``."""
+    symbol: str | None = None
+    """Qualified name of what the chunk defines or lies in."""
+    signature: str | None = None
+    tags: list[FileTag] = []
+    score: float
+    """Higher is better; scores of two answers do not compare."""
+    freshness: Freshness = Freshness.FRESH
+    """The chunk against the file on disk."""
+    found_by: list[Retriever] = []
+    text: str
+    factors: list[Factor] = []
+
+
+class SearchResponse(Message):
+    """Results, best first."""
+
+    query: str
+    complete: bool = True
+    """False where an index that was asked is not finished."""
+    elapsed_ms: float = 0.0
+    notices: list[str] = []
+    results: list[Result] = []
+    next_cursor: str = ""
+    """For the results after these; empty where there are none."""
+
+
+class BatchSearchRequest(Message):
+    """Several questions at once."""
+
+    searches: Annotated[list[SearchRequest], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Failure(Message):
+    """An error, the same on every surface."""
+
+    code: str
+    """Stable name, as ``not_indexed``."""
+    message: str
+    hint: str | None = None
+    """What to do next."""
+    details: dict[str, str] = {}
+    """Facts for programs."""
+
+
+class BatchSearchItem(Message):
+    """The answer to one question of several: a response or an error."""
+
+    response: SearchResponse | None = None
+    error: Failure | None = None
+
+
+class BatchSearchResponse(Message):
+    """Answers in the order of the questions."""
+
+    items: list[BatchSearchItem]
+
+
+class ContextRequest(Message):
+    """A question, and how much of a model's window the answer may take."""
+
+    query: Annotated[Text, StringConstraints(min_length=1)]
+    filter: Filter = Filter()
+    max_tokens: Annotated[int, Field(ge=100, le=200_000)] = 4000
+    """Hard cap, by an estimate that counts rather too many tokens."""
+    max_bytes: Annotated[int, Field(ge=400, le=2_000_000)] = 200_000
+    """Hard cap of the text in UTF-8."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 30
+    """Most chunks that are considered."""
+    cursor: Cursor = ""
+    """``next_cursor`` of an earlier answer, for what it left out."""
+
+
+class ContextBlock(Message):
+    """Neighbouring chunks of one file."""
+
+    repository: str
+    root: str = ""
+    path: str
+    start_line: int
+    end_line: int
+    text: str
+    chunks: list[str]
+    neutralised: bool = False
+    """Whether control, bidi or invisible characters were made visible."""
+
+
+class ContextResponse(Message):
+    """The best chunks for a question as one text."""
+
+    text: str
+    """What is to be given to a model: each block under its place."""
+    blocks: list[ContextBlock]
+    tokens: int
+    """Estimate for ``text``."""
+    left_out: int
+    """Chunks that there was no room for."""
+    complete: bool = True
+    notices: list[str] = []
+    next_cursor: str = ""
+
+
+class SimilarRequest(Message):
+    """A place in the code, for which look-alikes are wanted."""
+
+    repository: Name
+    path: FilePath
+    line: Line = 1
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10
+    filter: Filter = Filter()
+
+
+# ------------------------------------------------------------------------------ reading
+
+
+class SymbolsRequest(Message):
+    """A name whose definitions are wanted."""
+
+    name: Name
+    """As ``send`` or ``Session.send``."""
+    filter: Filter = Filter()
+    """Of a filter only repositories and roots count."""
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 20
+    uses: bool = False
+    """Whether the lines that use the name are wanted too."""
+
+
+class Definition(Message):
+    """Where something is defined."""
+
+    repository: str
+    root: str = ""
+    path: str
+    symbol: str
+    kind: SymbolKind
+    line: int
+    end_line: int
+    signature: str = ""
+    doc: str = ""
+    language: str | None = None
+
+
+class Use(Message):
+    """A line that uses a name."""
+
+    repository: str
+    root: str = ""
+    path: str
+    line: int
+
+
+class SymbolsResponse(Message):
+    """Definitions and uses of a name."""
+
+    definitions: list[Definition]
+    uses: list[Use] = []
+    complete: bool = True
+    """False where there are more than were asked for."""
+
+
+class RelatedRequest(Message):
+    """A file whose neighbours are wanted."""
+
+    repository: Name
+    path: FilePath
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 20
+
+
+class RelatedFile(Message):
+    """A file that uses the other one or is used by it."""
+
+    repository: str
+    root: str = ""
+    path: str
+    score: float
+    reasons: list[str]
+
+
+class RelatedResponse(Message):
+    """Related files, the most tied first."""
+
+    files: list[RelatedFile]
+
+
+class FileRequest(Message):
+    """Lines of an indexed file."""
+
+    repository: Name
+    path: FilePath
+    start_line: Line = 1
+    end_line: Line | None = None
+    """The last line of the file where it is left out."""
+
+
+class FileResponse(Message):
+    """Text of a file as it is indexed: with secrets redacted."""
+
+    repository: str
+    root: str = ""
+    path: str
+    language: str | None = None
+    start_line: int
+    end_line: int
+    lines_total: int
+    text: str
+
+
+class MapRequest(Message):
+    """A repository of which an overview is wanted."""
+
+    repository: Name
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 30
+    """Most files."""
+
+
+class MapFile(Message):
+    """A file and what it defines."""
+
+    path: str
+    uses: int
+    """How often other files use what it defines."""
+    symbols: list[Definition]
+
+
+class MapResponse(Message):
+    """The files of a repository that others use most."""
+
+    repository: str
+    root: str = ""
+    files: list[MapFile]
+    files_total: int
+
+
+# ------------------------------------------------------------------------------ repositories
+
+
+class Empty(Message):
+    """No arguments, or nothing to say."""
+
+
+class LanguageCount(Message):
+    """Files of a language."""
+
+    language: str
+    files: int
+
+
+class Repository(Message):
+    """One indexed working tree."""
+
+    repository: str
+    """Id, as ``github.com/pallets/flask``."""
+    name: str
+    """Short name."""
+    root: str = ""
+    model: str
+    files: int
+    skipped: int
+    chunks: int
+    symbols: int
+    languages: list[LanguageCount]
+    size_bytes: int
+    """Disk space of its vectors."""
+    source_bytes: int
+    indexed_at: float | None = None
+    complete: bool
+    head: str | None = None
+    branch: str | None = None
+
+
+class RepositoriesResponse(Message):
+    """Indexed working trees, by name."""
+
+    repositories: list[Repository]
+
+
+class RepositoryRequest(Message):
+    """One repository, by short name, id or the absolute path of its tree."""
+
+    repository: Name
+
+
+class RenameRequest(Message):
+    """A new short name."""
+
+    repository: Name
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class RemoveResponse(Message):
+    """What was removed."""
+
+    removed: list[str]
+    """Ids of repositories, one for each working tree."""
+
+
+class WhyRequest(Message):
+    """A path whose place in the index is in question."""
+
+    path: FilePath
+    """Absolute, or relative to the tree of ``repository``."""
+    repository: str = ""
+
+
+class WhyResponse(Message):
+    """Whether a path is indexed, and the rule that decides."""
+
+    path: str
+    included: bool
+    reason: SkipReason | None = None
+    rule: str
+    known: bool
+    """Whether the index has read the file."""
+
+
+class VerifyRequest(Message):
+    """A check of what is stored."""
+
+    repository: str = ""
+    """All where it is empty."""
+    repair: bool = False
+    """Whether to take out what is damaged, so that the next run reads it again."""
+
+
+class Finding(Message):
+    """Something wrong with an index."""
+
+    repository: str
+    path: str
+    what: str
+
+
+class VerifyResponse(Message):
+    """What a check found."""
+
+    views: int
+    files: int
+    chunks: int
+    findings: list[Finding]
+    repaired: int = 0
+
+
+# ------------------------------------------------------------------------------ index jobs
+
+
+class IndexRequest(Message):
+    """A working tree to be indexed, or brought up to date."""
+
+    path: Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")] = ""
+    """Absolute path of a folder. Callers over the network name a repository instead."""
+    repository: str = ""
+    """One that is indexed already."""
+    name: Annotated[str, StringConstraints(max_length=100)] = ""
+    """Short name to give it."""
+    model: Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")] = ""
+    """Embedding model; empty for what the settings say. For the local user alone."""
+    force: bool = False
+    """Whether to index a home or root folder all the same."""
+
+
+class Progress(Message):
+    """How far an index job is."""
+
+    stage: IndexStage
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    chunks: int
+    skipped: int
+    elapsed_s: float
+    eta_s: float | None = None
+
+
+class SkippedFile(Message):
+    """A file or folder that is left out."""
+
+    path: str
+    reason: SkipReason
+    detail: str = ""
+
+
+class FileProblem(Message):
+    """A file that is in the index in a lesser form."""
+
+    path: str
+    reason: str
+
+
+class Report(Message):
+    """What an index job did."""
+
+    repository: str
+    name: str
+    root: str = ""
+    files_total: int
+    files_indexed: int
+    files_unchanged: int
+    files_deleted: int
+    chunks_written: int
+    chunks_total: int
+    symbols_total: int
+    redactions: int
+    languages: list[LanguageCount]
+    skipped: list[SkippedFile]
+    problems: list[FileProblem]
+    elapsed_ms: float
+    bytes_read: int
+    cancelled: bool = False
+    rebuilt: str = ""
+
+
+class Job(Message):
+    """A request to index a working tree."""
+
+    id: str
+    repository: str
+    name: str
+    root: str = ""
+    state: JobState
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: Progress | None = None
+    report: Report | None = None
+    error: Failure | None = None
+
+
+class JobRequest(Message):
+    """One index job."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+class JobsRequest(Message):
+    """A page of a list of jobs."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 50
+    cursor: Cursor = ""
+
+
+class JobsResponse(Message):
+    """Jobs, newest first."""
+
+    jobs: list[Job]
+    next_cursor: str = ""
+
+
+class EstimateResponse(Message):
+    """What indexing a tree would do."""
+
+    repository: str
+    name: str
+    root: str = ""
+    files_to_read: int
+    bytes_to_read: int
+    files_unchanged: int
+    files_to_delete: int
+    skipped: list[SkippedFile]
+    estimated_s: float
+    estimated_bytes: int
+    rebuild: str = ""
+
+
+# ------------------------------------------------------------------------------ the daemon
+
+
+class StatusResponse(Message):
+    """The daemon and what it serves."""
+
+    version: str
+    api: str = "v1"
+    edition: str
+    pid: int
+    started_at: float
+    data_dir: str = ""
+    """For the local user alone."""
+    rest: str = ""
+    """Address, as ``http://127.0.0.1:7520``."""
+    grpc: str = ""
+    mcp: str = ""
+    repositories: int
+    """Working trees that the caller may read."""
+    jobs_running: int
+    jobs_queued: int
+    incomplete: list[str] = []
+    """Names of those whose index is not finished."""
+
+
+class Event(Message):
+    """Something that happened."""
+
+    type: str
+    """``job``: an index job changed; ``stopping``: the daemon is about to end."""
+    at: float
+    job: Job | None = None
+
+
+class KeyRequest(Message):
+    """An API key to be made."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    role: Role = Role.READER
+    repositories: Names | None = None
+    """Patterns of repository ids, as ``github.com/acme/*``."""
+    expires_at: float | None = None
+
+
+class Key(Message):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    repositories: list[str] | None = None
+    created_at: float
+    expires_at: float | None = None
+    last_used_at: float | None = None
+    revoked_at: float | None = None
+
+
+class CreatedKey(Message):
+    """A new API key, with its secret: it is shown this once."""
+
+    key: Key
+    secret: str
+
+
+class KeysResponse(Message):
+    """API keys, oldest first."""
+
+    keys: list[Key]
+
+
+class KeyId(Message):
+    """One API key."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class LogRequest(Message):
+    """A look into the query log."""
+
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 100
+    since: Annotated[float, Field(ge=0, le=1e11)] = 0.0
+    only_empty: bool = False
+    """Only requests without a result."""
+
+
+class LogEntry(Message):
+    """One request."""
+
+    at: float
+    surface: str
+    operation: str
+    subject: str
+    text: str
+    repos: list[str]
+    results: int
+    elapsed_ms: float
+    error: str = ""
+
+
+class LogResponse(Message):
+    """Requests, newest first."""
+
+    entries: list[LogEntry]
+
+
+class StatsRequest(Message):
+    """Which figures are wanted."""
+
+    since: Annotated[float, Field(ge=0, le=1e11)] = 0.0
+    top: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class Count(Message):
+    """How often something was."""
+
+    name: str
+    count: int
+
+
+class StatsResponse(Message):
+    """Figures of the query log."""
+
+    since: float
+    requests: int
+    errors: int
+    empty: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    by_surface: list[Count]
+    by_operation: list[Count]
+    by_day: list[Count]
+    top_repositories: list[Count]
+    top_queries: list[Count]
+    empty_queries: list[Count]
+
+
+class WebhookRequest(Message):
+    """An address to be told of finished and failed index jobs."""
+
+    url: Annotated[str, StringConstraints(min_length=8, max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
+    secret: Annotated[str, StringConstraints(max_length=500)] = ""
+    """Key of the signature, as ``whsec_…``; empty for none."""
+
+
+class Webhook(Message):
+    """An address that is told."""
+
+    id: str
+    url: str
+    created_at: float
+    signed: bool
+
+
+class WebhooksResponse(Message):
+    """Addresses, oldest first."""
+
+    webhooks: list[Webhook]
+
+
+class WebhookId(Message):
+    """One address."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
