@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conexus.errors import ConfigError
@@ -19,6 +19,7 @@ INDEX_SCHEMA = 2
 """Raised whenever chunking, tokenising, redaction or the stored form changes, so that indexes are rebuilt."""
 
 _MIN_CHUNK_CHARS = 200  # below this a chunk rarely holds one whole statement
+_MAX_PORT = 65_535
 _MAX_CHUNK_CHARS = 20_000  # above this a chunk says too many things for one vector
 
 PROJECT_SETTINGS = frozenset(
@@ -118,11 +119,84 @@ class SearchOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """How the daemon listens, and its limits."""
+
+    use: bool = True
+    """Whether the terminal's commands go through the daemon where one runs."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Any but this machine's own asks for TLS and for API keys."""
+    port: int = 7520
+    """Port of REST and MCP; 0 for any free one."""
+    grpc_port: int = 7521
+    """Port of gRPC; 0 for any free one, -1 for none."""
+    hosts: str = ""
+    """Further names, separated by commas, under which clients may call: ``search.example.org``."""
+    origins: str = ""
+    """Web pages, separated by commas, that may call: ``https://tools.example.org``."""
+    tls_cert: str = ""
+    """PEM file with the certificate chain; together with ``tls_key``."""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    """PEM file: clients have to show a certificate that one of these has signed (mTLS)."""
+    allow_insecure: bool = False
+    """Whether to listen on other addresses without TLS: only behind a proxy that adds it."""
+    max_request_kb: int = 4096
+    timeout_s: float = 30.0
+    """Longest time for a request."""
+    long_timeout_s: float = 600.0
+    """The same for verification, removal, estimates and batches."""
+    threads: int = 4
+    """Requests that are worked on at a time."""
+    max_waiting: int = 256
+    """Requests that may wait for a thread; more are refused."""
+    requests_per_s: float = 500.0
+    """Most requests of one caller a second, on average over ten; 0 for no limit."""
+    index_jobs: int = 1
+    """Index jobs that run at a time."""
+    idle_exit_s: float = 1800.0
+    """A daemon that a client started ends after so long without a request; 0 for never."""
+    log_format: str = "text"
+    """``text`` or ``json``."""
+    log_level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``."""
+    grpc_reflection: bool = False
+    otlp_endpoint: str = ""
+    """Where traces go (OTLP over HTTP), as ``http://127.0.0.1:4318/v1/traces``; empty for nowhere."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("port", self.port), ("grpc_port", self.grpc_port)):
+            if not (0 <= value <= _MAX_PORT or (name == "grpc_port" and value == -1)):
+                raise ConfigError(f"daemon.{name} is {value}; it must be between 0 and {_MAX_PORT}")
+        for name in ("max_request_kb", "threads", "max_waiting", "index_jobs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"daemon.{name} is {getattr(self, name)}; it must be at least 1")
+        if self.timeout_s <= 0 or self.long_timeout_s <= 0:
+            raise ConfigError("daemon.timeout_s and daemon.long_timeout_s must be above 0")
+        if self.requests_per_s < 0 or self.idle_exit_s < 0:
+            raise ConfigError("daemon.requests_per_s and daemon.idle_exit_s must be 0 or more")
+        _require_one_of("daemon.log_format", self.log_format, ("text", "json"))
+        _require_one_of("daemon.log_level", self.log_level, ("debug", "info", "warning", "error"))
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ConfigError("daemon.tls_cert and daemon.tls_key belong together", hint="set both or neither")
+        if self.tls_client_ca and not self.tls_cert:
+            raise ConfigError(
+                "daemon.tls_client_ca asks for daemon.tls_cert too", hint="set daemon.tls_cert and tls_key"
+            )
+
+
+def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one process."""
 
     index: IndexOptions = field(default_factory=IndexOptions)
     store: StoreOptions = field(default_factory=StoreOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
+    daemon: DaemonOptions = field(default_factory=DaemonOptions)
     required_edition: str = ""
     edition: Mapping[str, object] = field(default_factory=dict[str, object])  # handed to the edition package unread

@@ -24,7 +24,7 @@ from conexus.config import PROJECT_SETTINGS, Config
 from conexus.errors import ConfigError
 
 PROJECT_FILE = ".conexus.toml"
-SECTIONS = ("index", "store", "search")
+SECTIONS = ("index", "store", "search", "daemon")
 SECRET_SETTINGS = frozenset({"store.api_key"})
 EDITION_TABLE = "edition"
 
@@ -33,7 +33,13 @@ Value = str | int | float | bool
 _MAX_FILE_BYTES = 64 * 1024  # a settings file has a few hundred bytes; the parser is quadratic in places
 _MAX_INTEGER = 2**63 - 1
 _PROJECT_CEILINGS = {"index.max_file_bytes": 100_000_000, "index.max_data_bytes": 100_000_000, "search.limit": 1_000}
-_PATH_SETTINGS = {"store.path": ("", ":memory:"), "index.model": ("default",)}  # and their values that are no path
+_PATH_SETTINGS = {  # and their values that are no path
+    "store.path": ("", ":memory:"),
+    "index.model": ("default",),
+    "daemon.tls_cert": ("",),
+    "daemon.tls_key": ("",),
+    "daemon.tls_client_ca": ("",),
+}
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _KIND_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _MAX_SHOWN_CHARS = 80

@@ -1,0 +1,178 @@
+"""Takes an operation from a surface to its handler: role, rates, threads, time limits, metrics, log.
+
+Every surface comes through here, so that none can forget a check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from conexus.daemon.call import Call
+from conexus.daemon.failures import internal
+from conexus.daemon.metrics import Metrics
+from conexus.daemon.operations import Operation
+from conexus.errors import (
+    AccessDenied,
+    Cancelled,
+    ConexusError,
+    DaemonUnavailable,
+    DeadlineExceeded,
+    RateLimited,
+)
+
+_log = logging.getLogger("conexus.daemon.requests")
+_T = TypeVar("_T")
+_MAX_CALLERS = 10_000
+_BURST_S = 10.0
+_GRACE_S = 2.0  # between the time at which work should have stopped by itself, and that at which nobody waits for it
+
+Tracer = Callable[[str, str], AbstractContextManager[None]]
+"""Opens a span for an operation and a request id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is done at a time, and how often one caller may ask."""
+
+    threads: int
+    max_waiting: int
+    requests_per_s: float
+    timeout_s: float
+    long_timeout_s: float
+
+
+class Dispatcher:
+    """Runs operations in threads.
+
+    Args:
+        limits: How much is allowed.
+        metrics: Counts.
+        trace: Opens spans.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics, trace: Tracer) -> None:
+        self._metrics = metrics
+        self._trace = trace
+        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="request")
+        self._busy = 0
+        self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._stopping = False
+        self.limits = limits
+        self.last_request_at = time.monotonic()
+
+    def time_limit_s(self, operation: Operation) -> float:
+        """Longest time for an operation."""
+        return self.limits.timeout_s if operation.quick else self.limits.long_timeout_s
+
+    async def run(self, operation: Operation, handler: Callable[[Any, Call], _T], request: object, call: Call) -> _T:
+        """Do an operation.
+
+        Raises:
+            ConexusError: It was refused, failed or took too long. A fault of Conexus comes as InternalError, with
+                the rest in the log.
+        """
+        started = time.perf_counter()
+        outcome = "ok"
+        self.last_request_at = time.monotonic()
+        self._metrics.busy(1)
+        try:
+            self._require_allowed(operation, call)
+            return await self._in_thread(operation, handler, request, call)
+        except ConexusError as error:
+            outcome = error.code.value
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        except Exception as exc:
+            outcome = "internal"
+            _log.exception("a request failed by a fault of Conexus", extra=_fields(operation, call))
+            raise internal(call.request_id) from exc
+        finally:
+            elapsed_s = time.perf_counter() - started
+            self._metrics.busy(-1)
+            self._metrics.answered(call.surface.value, operation.name, outcome, elapsed_s)
+            self.last_request_at = time.monotonic()
+            _log.info(
+                "answered",
+                extra={**_fields(operation, call), "outcome": outcome, "elapsed_ms": round(elapsed_s * 1000, 1)},
+            )
+
+    async def _in_thread(
+        self, operation: Operation, handler: Callable[[Any, Call], _T], request: object, call: Call
+    ) -> _T:
+        def work() -> _T:
+            call.check()  # the caller may have gone while the request waited
+            with self._trace(operation.name, call.request_id):
+                return handler(request, call)
+
+        self._busy += 1
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+            # A handler stops by itself at the deadline; what cannot, as a wait for a lock, is not waited for.
+            return await asyncio.wait_for(future, call.left_s + _GRACE_S)
+        except TimeoutError as exc:
+            call.cancel()
+            raise DeadlineExceeded("the request took too long and was given up", hint="ask for less") from exc
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        finally:
+            self._busy -= 1
+
+    def _require_allowed(self, operation: Operation, call: Call) -> None:
+        if self._stopping:
+            raise DaemonUnavailable("the daemon is about to stop", hint="try again in a moment")
+        self._require_rate(call.who.subject)
+        if self._busy >= self.limits.threads + self.limits.max_waiting:
+            raise DaemonUnavailable("the daemon has too much to do", hint="try again in a moment")
+        if call.who.role.rank < operation.role.rank:
+            raise AccessDenied(
+                f"{operation.name} needs the role {operation.role}, {call.who.subject} has {call.who.role}",
+                details={"required_role": operation.role.value},
+            )
+
+    def _require_rate(self, subject: str) -> None:
+        """Take a token from the caller's bucket, which holds what ten seconds bring."""
+        rate = self.limits.requests_per_s
+        if not rate:
+            return
+        now = time.monotonic()
+        tokens, at = self._rates.pop(subject, (rate * _BURST_S, now))
+        tokens = min(rate * _BURST_S, tokens + (now - at) * rate)
+        self._rates[subject] = (max(0.0, tokens - 1.0), now)
+        while len(self._rates) > _MAX_CALLERS:
+            self._rates.popitem(last=False)
+        if tokens < 1.0:
+            wait_s = max(1.0, (1.0 - tokens) / rate)
+            raise RateLimited(
+                "too many requests", hint=f"wait {wait_s:.0f} s", details={"retry_after_s": f"{wait_s:.0f}"}
+            )
+
+    def refuse_new(self) -> None:
+        """Answer what comes from now on with :class:`~conexus.errors.DaemonUnavailable`."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Wait for the threads; what has not begun is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _fields(operation: Operation, call: Call) -> dict[str, object]:
+    return {
+        "request": call.request_id,
+        "surface": call.surface.value,
+        "operation": operation.name,
+        "subject": call.who.subject,
+    }
+
+
+__all__ = ["Cancelled", "Dispatcher", "Limits", "Tracer"]

@@ -1,0 +1,112 @@
+"""Finds out who calls: the user of this machine by the daemon's token, others by API key or single sign-on."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Mapping
+
+from conexus.daemon.keys import hash_secret, looks_like_key
+from conexus.edition import Authenticator
+from conexus.errors import RateLimited, Unauthenticated
+from conexus.ports import KeyStore
+from conexus.types import LOCAL_USER, Principal
+
+_SCHEME = "bearer "
+_MAX_CREDENTIAL_CHARS = 10_000
+_NOTED_EVERY_S = 30.0
+_FAILURES = 20  # of one address in the time below; a person who mistypes is far from it
+_FAILURES_S = 10.0
+_MAX_ADDRESSES = 10_000
+
+
+class Gatekeeper:
+    """Turns credentials into a caller.
+
+    Args:
+        token: The daemon's own, a file of the user's holds it.
+        keys: Where API keys are.
+        others: Knows further credentials.
+    """
+
+    def __init__(self, token: str, keys: KeyStore, others: Authenticator) -> None:
+        self._token = token.encode()
+        self._keys = keys
+        self._others = others
+        self._mutex = threading.Lock()
+        self._used: dict[str, float] = {}
+        self._noted_at = time.monotonic()
+        self._failures: dict[str, list[float]] = {}
+
+    def admit(self, metadata: Mapping[str, str], address: str) -> Principal:
+        """Return the caller.
+
+        Args:
+            metadata: Headers, names in lower case.
+            address: Where the call comes from, to slow down who guesses.
+
+        Raises:
+            Unauthenticated: There are no credentials, or they are not valid (any more).
+            RateLimited: Too many wrong ones came from this address.
+        """
+        try:
+            return self._known(metadata)
+        except Unauthenticated:
+            # Only who fails is slowed down: on one machine, all callers have the same address.
+            self._require_few_failures(address)
+            raise
+
+    def _known(self, metadata: Mapping[str, str]) -> Principal:
+        given = metadata.get("authorization", "")
+        if not given:
+            raise Unauthenticated(
+                "credentials are missing",
+                hint="send the daemon's token or an API key (conexus keys create) as Authorization: Bearer …",
+            )
+        credential = given[len(_SCHEME) :].strip() if given[: len(_SCHEME)].lower() == _SCHEME else ""
+        if not credential or len(credential) > _MAX_CREDENTIAL_CHARS or not credential.isascii():
+            return self._others.authenticate(metadata)
+        if hmac.compare_digest(credential.encode(), self._token):
+            return LOCAL_USER
+        if looks_like_key(credential):
+            return self._by_key(credential)
+        return self._others.authenticate(metadata)
+
+    def _by_key(self, secret: str) -> Principal:
+        now = time.time()
+        key = self._keys.key_by_hash(hash_secret(secret))
+        if key is None or not key.is_valid(now):
+            raise Unauthenticated(
+                "the API key is not valid: unknown, expired or revoked", hint="make another: conexus keys create"
+            )
+        self._note(key.id, now)
+        return Principal(f"key:{key.name}", role=key.role, repos=key.repos)
+
+    def _note(self, key: str, now: float) -> None:
+        with self._mutex:
+            self._used[key] = now
+            if time.monotonic() - self._noted_at < _NOTED_EVERY_S:
+                return
+        self.flush()
+
+    def flush(self) -> None:
+        """Write down when keys were last used."""
+        with self._mutex:
+            used, self._used = self._used, {}
+            self._noted_at = time.monotonic()
+        if used:
+            self._keys.note_key_use(used)
+
+    def _require_few_failures(self, address: str) -> None:
+        now = time.monotonic()
+        with self._mutex:
+            if len(self._failures) >= _MAX_ADDRESSES:
+                self._failures.clear()
+            recent = [at for at in self._failures.get(address, ()) if now - at < _FAILURES_S]
+            self._failures[address] = [*recent[-_FAILURES:], now]
+        if len(recent) >= _FAILURES:
+            wait_s = _FAILURES_S - (now - recent[0])
+            raise RateLimited(
+                "too many wrong credentials", hint=f"wait {wait_s:.0f} s", details={"retry_after_s": f"{wait_s:.0f}"}
+            )

@@ -1,0 +1,167 @@
+"""The first thing an HTTP request meets: names it may call by, pages it may come from, and its size.
+
+A page in a browser can reach this machine's ports, and by DNS rebinding under a name of its own. So a request is
+let in only under a name that is ours, and from a web page only if that page is named in the settings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conexus.daemon.failures import HTTP_STATUS, failure_of
+from conexus.errors import AccessDenied, ConexusError, InvalidRequest, RequestTooLarge
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_MAX_TARGET_BYTES = 16_384
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who may call over HTTP."""
+
+    hosts: frozenset[str]
+    """Names without a port, lower-case."""
+    origins: frozenset[str]
+    max_bytes: int
+    """Most bytes of a request's body."""
+
+    @classmethod
+    def of(cls, own: str, hosts: str, origins: str, max_bytes: int) -> Doors:
+        """Return who may call a daemon that listens on ``own``; lists are separated by commas."""
+        named = {*_LOOPBACK, *(name.strip().lower() for name in hosts.split(",") if name.strip())}
+        if own not in {"", "0.0.0.0", "::"}:  # noqa: S104 -- is compared, not listened on
+            named.add(f"[{own}]" if ":" in own else own.lower())
+        pages = frozenset(page.strip().rstrip("/").lower() for page in origins.split(",") if page.strip())
+        return cls(frozenset(named), pages, max_bytes)
+
+    def refusal(self, headers: Iterable[tuple[bytes, bytes]], target_bytes: int) -> tuple[str, ConexusError] | None:
+        """Return why a request is not let in, as a word for the metrics and an error, or ``None``."""
+        found: dict[bytes, list[str]] = {}
+        for name, value in headers:
+            found.setdefault(name.lower(), []).append(value.decode("latin-1"))
+        hosts = found.get(b"host", [])
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+            return "host", AccessDenied(
+                "the request calls this daemon by a name that is not its own",
+                hint="use 127.0.0.1 or localhost, or add the name to daemon.hosts",
+            )
+        for origin in found.get(b"origin", []):
+            if origin.lower() not in self.origins:
+                return "origin", AccessDenied(
+                    "the request comes from a web page that may not call", hint="add its origin to daemon.origins"
+                )
+        if b"origin" not in found and "cross-site" in found.get(b"sec-fetch-site", []):
+            return "origin", AccessDenied("the request comes from another site's page")
+        if target_bytes > _MAX_TARGET_BYTES:
+            return "size", InvalidRequest("the address is too long")
+        return self._size_refusal(found)
+
+    def _size_refusal(self, found: dict[bytes, list[str]]) -> tuple[str, ConexusError] | None:
+        lengths = found.get(b"content-length", [])
+        if len(set(lengths)) > 1 or not all(length.isascii() and length.isdecimal() for length in lengths):
+            return "size", InvalidRequest("Content-Length is no number")
+        if lengths and (len(lengths[0]) > 18 or int(lengths[0]) > self.max_bytes):  # noqa: PLR2004 -- digits of an exabyte
+            return "size", too_large(self.max_bytes)
+        if found.get(b"content-encoding", ["identity"]) != ["identity"]:
+            return "size", InvalidRequest("compressed requests are not taken", hint="send the body as it is")
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        found = _HOST.fullmatch(host.lower())
+        return found is not None and found[1].rstrip(".") in self.hosts
+
+
+def too_large(max_bytes: int) -> RequestTooLarge:
+    """Return the error for a body that is too large."""
+    return RequestTooLarge(
+        f"the request has more than {max_bytes:,} bytes", hint="ask for less at a time, or raise daemon.max_request_kb"
+    )
+
+
+class Guard:
+    """ASGI middleware: lets in what :class:`Doors` allow, names each request, and adds security headers."""
+
+    def __init__(self, app: ASGIApp, doors: Doors, refused: Callable[[str], None]) -> None:
+        self._app = app
+        self._doors = doors
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # there is no WebSocket here
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+        refusal = self._doors.refusal(scope["headers"], target)
+        answered = _with_headers(send, request_id)
+        if refusal is not None:
+            reason, error = refusal
+            self._refused(reason)
+            await send_failure(answered, error)
+            return
+        await self._app(scope, _limited(receive, self._doors.max_bytes), answered)
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the caller's own name for the request where it is harmless, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return bytes(value).decode("ascii")
+    return secrets.token_hex(8)
+
+
+def _with_headers(send: Send, request_id: str) -> Send:
+    async def answered(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message.get("headers", ())}
+            added = [(name, value) for name, value in _SECURITY_HEADERS if name not in present]
+            headers = [*message.get("headers", ()), *added, (b"x-request-id", request_id.encode())]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return answered
+
+
+def _limited(receive: Receive, max_bytes: int) -> Receive:
+    """Count the bytes of a body whose length is not given."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        if message["type"] == "http.request":
+            read += len(message.get("body", b""))
+            if read > max_bytes:
+                raise too_large(max_bytes)
+        return message
+
+    return counted
+
+
+async def send_failure(send: Send, error: ConexusError) -> None:
+    """Answer with an error, without what is for the local user alone."""
+    body = json.dumps(failure_of(error, None).model_dump(mode="json")).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": HTTP_STATUS[error.code], "headers": headers})
+    await send({"type": "http.response.body", "body": body})
