@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conexus.adapters import config_files
 from conexus.adapters.disk_freshness import DiskFreshness
@@ -29,6 +30,9 @@ from conexus.ports import Embedder, Locks, ParsePool, SourceTree, VectorStore
 from conexus.search.engine import SearchEngine
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
+
+if TYPE_CHECKING:
+    from conexus.adapters.sqlite_registry import SqliteRegistry
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
@@ -135,6 +139,26 @@ def discard_catalog(config: Config) -> Path:
     except OSError as exc:
         raise StoreError(f"the data folder {data_dir} cannot be mended: {exc.strerror}") from exc
     return kept
+
+
+def registry(config: Config) -> SqliteRegistry:
+    """Open the store of API keys, index jobs and webhooks. The caller closes it.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+    """
+    from conexus.adapters.sqlite_registry import SqliteRegistry  # noqa: PLC0415 -- not for the usual case
+
+    return SqliteRegistry(_database(config, _CATALOG))
+
+
+def _database(config: Config, name: str) -> str:
+    """Return the path of a database in the data folder, which is made if it is not there."""
+    if config.store.path == MEMORY:
+        return MEMORY
+    data_dir = config_files.data_dir(config)
+    _make_private(data_dir)
+    return str(data_dir / name)
 
 
 def with_model(config: Config, model: str) -> Config:
@@ -244,4 +268,4 @@ def _make_private(folder: Path) -> None:
         ) from exc
 
 
-__all__ = ["Application", "build", "discard_catalog", "embedder", "with_model"]
+__all__ = ["Application", "build", "discard_catalog", "embedder", "registry", "with_model"]

@@ -1,0 +1,1 @@
+"""The daemon: one process that serves searches over REST, gRPC and MCP."""
