@@ -33,12 +33,14 @@ from conexus.types import Checkout, IndexedView, IndexInfo
 
 if TYPE_CHECKING:
     from conexus.adapters.sqlite_registry import SqliteRegistry
+    from conexus.adapters.sqlite_usage_log import SqliteUsageLog
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
 
 MEMORY = ":memory:"
 _CATALOG = "catalog.sqlite"
+_USAGE_LOG = "usage.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
 _BYTES_A_WORKER = 400_000  # a further process costs 0.15 s to start, in which the first parses about as much
@@ -150,6 +152,17 @@ def registry(config: Config) -> SqliteRegistry:
     from conexus.adapters.sqlite_registry import SqliteRegistry  # noqa: PLC0415 -- not for the usual case
 
     return SqliteRegistry(_database(config, _CATALOG))
+
+
+def usage_log(config: Config) -> SqliteUsageLog:
+    """Open the query log, which keeps of a query what the settings say. The caller closes it.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+    """
+    from conexus.adapters.sqlite_usage_log import SqliteUsageLog  # noqa: PLC0415 -- not for the usual case
+
+    return SqliteUsageLog(_database(config, _USAGE_LOG), config.log)
 
 
 def _database(config: Config, name: str) -> str:
@@ -268,4 +281,4 @@ def _make_private(folder: Path) -> None:
         ) from exc
 
 
-__all__ = ["Application", "build", "discard_catalog", "embedder", "registry", "with_model"]
+__all__ = ["Application", "build", "discard_catalog", "embedder", "registry", "usage_log", "with_model"]

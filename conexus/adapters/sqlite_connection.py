@@ -99,6 +99,17 @@ class SqliteConnection:
         with self.lock, self._translated():
             return self.raw.execute(sql, parameters).fetchall()
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold one state of the database, whatever others write meanwhile."""
+        with self.lock, self._translated():
+            self.raw.execute("BEGIN")
+            try:
+                yield self.raw
+            finally:
+                if self.raw.in_transaction:
+                    self.raw.execute("ROLLBACK")
+
     def close(self) -> None:
         """Release the database. Idempotent."""
         with self.lock:

@@ -9,6 +9,7 @@ from conexus.adapters.qdrant_store import QdrantStore, QdrantVectorShard
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_registry import SqliteRegistry
+from conexus.adapters.sqlite_usage_log import SqliteUsageLog
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.transformer_embedder import TransformerEmbedder
 from conexus.adapters.worker_pool import WorkerPool
@@ -29,6 +30,7 @@ from conexus.ports import (
     Locks,
     ParsePool,
     SourceTree,
+    UsageLog,
     VectorShard,
     VectorStore,
     WebhookStore,
@@ -65,6 +67,11 @@ def catalogs(a: SqliteCatalog) -> list[Catalog]:
 def registries(a: SqliteRegistry) -> tuple[KeyStore, JobStore, WebhookStore]:
     """SQLite keeps keys, jobs and webhooks."""
     return a, a, a
+
+
+def usage_logs(a: SqliteUsageLog) -> list[UsageLog]:
+    """SQLite keeps the query log."""
+    return [a]
 
 
 def pools(a: WorkerPool) -> list[ParsePool]:
