@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conexus.adapters import config_files
 from conexus.adapters.disk_freshness import DiskFreshness
@@ -32,11 +33,16 @@ from conexus.search.reading import CodeReader
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
 
+if TYPE_CHECKING:
+    from conexus.adapters.sqlite_registry import SqliteRegistry
+    from conexus.adapters.sqlite_usage_log import SqliteUsageLog
+
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
 
 MEMORY = ":memory:"
 _CATALOG = "catalog.sqlite"
+_USAGE_LOG = "usage.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
 _BYTES_A_WORKER = 400_000  # a further process costs 0.15 s to start, in which the first parses about as much
@@ -158,6 +164,37 @@ def discard_catalog(config: Config) -> Path:
     return kept
 
 
+def registry(config: Config) -> SqliteRegistry:
+    """Open the store of API keys, index jobs and webhooks. The caller closes it.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+    """
+    from conexus.adapters.sqlite_registry import SqliteRegistry  # noqa: PLC0415 -- not for the usual case
+
+    return SqliteRegistry(_database(config, _CATALOG))
+
+
+def usage_log(config: Config) -> SqliteUsageLog:
+    """Open the query log, which keeps of a query what the settings say. The caller closes it.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+    """
+    from conexus.adapters.sqlite_usage_log import SqliteUsageLog  # noqa: PLC0415 -- not for the usual case
+
+    return SqliteUsageLog(_database(config, _USAGE_LOG), config.log)
+
+
+def _database(config: Config, name: str) -> str:
+    """Return the path of a database in the data folder, which is made if it is not there."""
+    if config.store.path == MEMORY:
+        return MEMORY
+    data_dir = config_files.data_dir(config)
+    _make_private(data_dir)
+    return str(data_dir / name)
+
+
 def with_model(config: Config, model: str) -> Config:
     """Return the settings with another embedding model."""
     return replace(config, index=replace(config.index, model=model))
@@ -265,4 +302,4 @@ def _make_private(folder: Path) -> None:
         ) from exc
 
 
-__all__ = ["Application", "build", "discard_catalog", "embedder", "with_model"]
+__all__ = ["Application", "build", "discard_catalog", "embedder", "registry", "usage_log", "with_model"]

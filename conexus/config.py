@@ -22,6 +22,11 @@ _MIN_CHUNK_CHARS = 200  # below this a chunk rarely holds one whole statement
 _MAX_PORT = 65_535
 _MAX_CHUNK_CHARS = 20_000  # above this a chunk says too many things for one vector
 
+_MAX_KEEP_DAYS = 3_650
+
+LOG_QUERIES = ("text", "hash", "off")
+"""What ``log.queries`` may be."""
+
 PROJECT_SETTINGS = frozenset(
     {
         "index.max_chunk_chars",
@@ -191,6 +196,35 @@ def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class LogOptions:
+    """What the query log keeps. It never leaves this machine."""
+
+    queries: str = "text"
+    """``text`` keeps queries, ``hash`` only what tells whether two are the same, ``off`` neither."""
+    keep_days: int = 30
+    """How long."""
+
+    def __post_init__(self) -> None:
+        if self.queries not in LOG_QUERIES:
+            raise ConfigError(f"log.queries is {self.queries!r}; it must be one of {', '.join(LOG_QUERIES)}")
+        if not 1 <= self.keep_days <= _MAX_KEEP_DAYS:
+            raise ConfigError(f"log.keep_days is {self.keep_days}; it must be between 1 and {_MAX_KEEP_DAYS}")
+
+    @property
+    def keep_s(self) -> float:
+        """How long, in seconds."""
+        return self.keep_days * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookOptions:
+    """Who may be told of index jobs."""
+
+    allow_private: bool = False
+    """Whether a webhook may lead to an address of this machine or its own network."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one process."""
 
@@ -198,5 +232,7 @@ class Config:
     store: StoreOptions = field(default_factory=StoreOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
     daemon: DaemonOptions = field(default_factory=DaemonOptions)
+    log: LogOptions = field(default_factory=LogOptions)
+    webhooks: WebhookOptions = field(default_factory=WebhookOptions)
     required_edition: str = ""
     edition: Mapping[str, object] = field(default_factory=dict[str, object])  # handed to the edition package unread

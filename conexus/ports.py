@@ -485,7 +485,10 @@ class JobStore(Protocol):
     """Keeps index jobs, so that they outlive the daemon."""
 
     def save_job(self, job: IndexJob) -> None:
-        """Keep a job, over what was kept under its id; durable once it returns."""
+        """Keep a job, over what was kept under its id; durable once it returns.
+
+        Where only the progress is new a power cut may undo that, so that it can be kept often.
+        """
         ...
 
     def job(self, job: str) -> IndexJob | None:

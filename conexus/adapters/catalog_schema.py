@@ -5,10 +5,7 @@ A released migration is never edited: a change of the schema is a new entry at t
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-
-from conexus.errors import IndexIncompatible
+from conexus.adapters.sqlite_connection import Schema
 
 _V1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -136,43 +133,42 @@ CREATE TABLE vector_cache (
 # How often other files use what a file defines.
 _V2 = "ALTER TABLE files ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;"
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2)
+# API keys, index jobs and webhooks, all of the daemon. ``number`` is the order in which they were made.
+_V3 = """
+CREATE TABLE api_keys (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    secret_hash TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    repos TEXT,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    last_used_at REAL,
+    revoked_at REAL
+);
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    -- The rest of the job as JSON, since paths and messages may hold what is no valid text of SQLite's.
+    detail TEXT NOT NULL,
+    progress TEXT,
+    report TEXT
+);
+CREATE INDEX jobs_created ON jobs (created_at, number);
+CREATE INDEX jobs_unfinished ON jobs (created_at, number) WHERE state IN ('queued', 'running');
+CREATE TABLE webhooks (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    secret TEXT NOT NULL
+);
+"""
 
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the newest schema in one transaction. Idempotent; two processes may do it at once.
-
-    Raises:
-        IndexIncompatible: A later version of Conexus wrote it.
-    """
-    if _version(connection) == len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for number in range(_version(connection), len(MIGRATIONS)):  # asked again: another process may have been first
-            for statement in _statements(MIGRATIONS[number]):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
-        raise IndexIncompatible(
-            f"the catalog has schema {version}, but this Conexus knows only up to {len(MIGRATIONS)}",
-            hint="update Conexus: pip install --upgrade conexus",
-        )
-    return version
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Cut a script into statements, since ``executescript`` would end the transaction."""
-    start = 0
-    for end, char in enumerate(script, start=1):
-        if char == ";" and sqlite3.complete_statement(script[start:end]):
-            yield script[start:end]
-            start = end
+CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3))
+"""The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

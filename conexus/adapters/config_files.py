@@ -24,7 +24,7 @@ from conexus.config import PROJECT_SETTINGS, Config
 from conexus.errors import ConfigError
 
 PROJECT_FILE = ".conexus.toml"
-SECTIONS = ("index", "store", "search", "daemon")
+SECTIONS = ("index", "store", "search", "daemon", "log", "webhooks")
 SECRET_SETTINGS = frozenset({"store.api_key"})
 EDITION_TABLE = "edition"
 

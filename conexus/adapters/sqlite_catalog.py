@@ -10,11 +10,10 @@ import hashlib
 import json
 import os
 import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -36,9 +35,10 @@ from conexus.adapters.catalog_rows import (
     text_rows,
     word_rows,
 )
-from conexus.adapters.catalog_schema import migrate
+from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
-from conexus.errors import DiskFull, StoreBusy, StoreDamaged, StoreError
+from conexus.adapters.sqlite_connection import BUSY_S, SqliteConnection
+from conexus.errors import StoreDamaged, StoreError
 from conexus.lexical import name_key
 from conexus.ports import Embedder
 from conexus.types import (
@@ -65,9 +65,8 @@ from conexus.types import (
 )
 
 _T = TypeVar("_T")
-_BUSY_S = 10.0
+_BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
-_POLL_S = 0.005
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _MAX_FOLDERS = 50
@@ -89,35 +88,15 @@ class SqliteCatalog:
             IndexIncompatible: A later version of Conexus wrote it.
             StoreError: The file cannot be opened or written.
         """
-        self._path = path
-        self._lock = threading.RLock()
-        with _translated(path):
-            self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                _switch_to_wal(self._db)
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.execute("PRAGMA foreign_keys = ON")
-                self._db.execute("PRAGMA cache_size = -32000")
-                migrate(self._db)
-            except BaseException:
-                self._db.close()
-                raise
+        self._connection = SqliteConnection(path, CATALOG, busy_s=_BUSY_S)
+        self._db = self._connection.raw
+        self._db.execute("PRAGMA cache_size = -32000")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._connection.transaction()
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with self._lock, _translated(self._path):
-            return self._db.execute(sql, parameters).fetchall()
+        return self._connection.rows(sql, parameters)
 
     def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[object, ...]]:
         """Run a statement that reads, for adapters on the same tables."""
@@ -556,44 +535,7 @@ class SqliteCatalog:
 
     def close(self) -> None:
         """Release the catalog. Idempotent."""
-        with self._lock:
-            self._db.close()
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Have a database keep a write-ahead log.
-
-    Where several processes do it at once SQLite fails without waiting, since they could wait for each other.
-    """
-    until = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as exc:
-            if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
-                raise
-            time.sleep(_POLL_S)
-        else:
-            return
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Turn what SQLite raises into errors of ours."""
-    try:
-        yield
-    except sqlite3.DatabaseError as exc:
-        text = str(exc)
-        code = getattr(exc, "sqlite_errorname", "")
-        if code.startswith("SQLITE_FULL"):
-            raise DiskFull(f"the disk is full: {path}", hint="free some space and run the command again") from exc
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise StoreBusy(f"another process holds the catalog {path}", hint="try again in a moment") from exc
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
-            raise StoreDamaged(f"the catalog {path} is damaged: {text}", hint="run `conexus verify --repair`") from exc
-        raise StoreError(f"the catalog {path} failed: {text}", hint="check the folder's permissions") from exc
-    except UnicodeEncodeError as exc:
-        raise StoreError(f"the catalog cannot hold {exc.object!r}: it is not valid Unicode") from exc
+        self._connection.close()
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterator[tuple[object, ...]]) -> None:

@@ -232,6 +232,4 @@ class JobRunner:
 
 
 def _failed(job: IndexJob, error: ConexusError) -> IndexJob:
-    return replace(
-        job, state=JobState.FAILED, error_code=error.code.value, error=error.message, hint=error.hint or ""
-    )
+    return replace(job, state=JobState.FAILED, error_code=error.code.value, error=error.message, hint=error.hint or "")

@@ -29,10 +29,11 @@ from builders import (
     stat_of,
 )
 
-from conexus.adapters import catalog_schema, sqlite_catalog
+from conexus.adapters import sqlite_catalog
 from conexus.adapters.catalog_rows import name_stems
-from conexus.adapters.catalog_schema import MIGRATIONS, migrate
+from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.sqlite_connection import Schema, migrate
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.ports import Catalog
 from conexus.types import (
@@ -742,45 +743,48 @@ def test_a_catalog_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "catalog.db")
     SqliteCatalog(path).close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        db.execute(f"PRAGMA user_version = {len(CATALOG.migrations) + 1}")
     with pytest.raises(IndexIncompatible, match="knows only up to") as caught:
         SqliteCatalog(path)
     assert "pip install --upgrade" in str(caught.value.hint)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(CATALOG.migrations) + 1,)
 
 
 def test_migrating_makes_every_table_once() -> None:
     """From an empty database; a second time changes nothing."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        migrate(db)
+        migrate(db, CATALOG)
         schema = db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
         db.execute("UPDATE meta SET value = 7")
-        migrate(db)
+        migrate(db, CATALOG)
         assert db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall() == schema
         assert db.execute("SELECT DISTINCT value FROM meta").fetchall() == [(7,)]
-        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(CATALOG.migrations),)
     assert {name for name, _ in schema} >= {"files", "chunks", "symbols", "journal", "vector_cache"}
 
 
-def test_a_migration_goes_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_steps(*scripts: str) -> Schema:
+    """The catalog's schema with further migrations."""
+    return replace(CATALOG, migrations=(*CATALOG.migrations, *scripts))
+
+
+def test_a_migration_goes_in_whole() -> None:
     """One that fails leaves the version, the tables and the rows as they were; the next steps go on from there."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        migrate(db)
+        migrate(db, CATALOG)
         broken = "CREATE TABLE extra (a TEXT);\nUPDATE meta SET value = 9;\nINSERT INTO nowhere VALUES (1);\n"
-        monkeypatch.setattr(catalog_schema, "MIGRATIONS", (*MIGRATIONS, broken))
         with pytest.raises(sqlite3.OperationalError):
-            migrate(db)
-        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+            migrate(db, with_steps(broken))
+        assert db.execute("PRAGMA user_version").fetchone() == (len(CATALOG.migrations),)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'extra'").fetchone() == (0,)
         assert db.execute("SELECT DISTINCT value FROM meta").fetchall() == [(1,)]
         trigger = (
             "CREATE TABLE extra (a TEXT DEFAULT ';');\n"
             "CREATE TRIGGER t AFTER INSERT ON extra BEGIN UPDATE meta SET value = 3; SELECT 1; END;\n"
         )
-        monkeypatch.setattr(catalog_schema, "MIGRATIONS", (*MIGRATIONS, trigger, "INSERT INTO extra DEFAULT VALUES;"))
-        migrate(db)
-        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 2,)
+        migrate(db, with_steps(trigger, "INSERT INTO extra DEFAULT VALUES;"))
+        assert db.execute("PRAGMA user_version").fetchone() == (len(CATALOG.migrations) + 2,)
         assert db.execute("SELECT a, value FROM extra, meta").fetchall() == [(";", 3), (";", 3)]
 
 

@@ -8,6 +8,8 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.qdrant_store import QdrantStore, QdrantVectorShard
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.sqlite_registry import SqliteRegistry
+from conexus.adapters.sqlite_usage_log import SqliteUsageLog
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.transformer_embedder import TransformerEmbedder
 from conexus.adapters.worker_pool import WorkerPool
@@ -20,7 +22,19 @@ from conexus.edition import (
     NoSingleSignOn,
     RoleAccess,
 )
-from conexus.ports import Catalog, Embedder, Locks, ParsePool, SourceTree, VectorShard, VectorStore
+from conexus.ports import (
+    Catalog,
+    Embedder,
+    JobStore,
+    KeyStore,
+    Locks,
+    ParsePool,
+    SourceTree,
+    UsageLog,
+    VectorShard,
+    VectorStore,
+    WebhookStore,
+)
 from conexus_ee.access import GroupPolicy
 from conexus_ee.edition import build
 
@@ -47,6 +61,16 @@ def shards(a: EdgeVectorShard, b: MemoryVectorShard, c: QdrantVectorShard) -> li
 
 def catalogs(a: SqliteCatalog) -> list[Catalog]:
     """SQLite is a Catalog."""
+    return [a]
+
+
+def registries(a: SqliteRegistry) -> tuple[KeyStore, JobStore, WebhookStore]:
+    """SQLite keeps keys, jobs and webhooks."""
+    return a, a, a
+
+
+def usage_logs(a: SqliteUsageLog) -> list[UsageLog]:
+    """SQLite keeps the query log."""
     return [a]
 
 

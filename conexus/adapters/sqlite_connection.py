@@ -1,0 +1,203 @@
+"""One connection to a SQLite database: shared by threads, next to other processes, with errors of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
+
+MEMORY = ":memory:"
+BUSY_S = 10.0
+_POLL_S = 0.005
+_PRIVATE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database is for, and the steps that made its tables."""
+
+    name: str
+    """For messages, as ``catalog``."""
+    mend: str
+    """What to do where the database is damaged."""
+    migrations: tuple[str, ...]
+    """Scripts in their order. A released one is never edited: a change of the schema is a new entry at the end."""
+
+
+class SqliteConnection:
+    """A database in one file, or in memory for ``:memory:``, in WAL mode."""
+
+    def __init__(self, path: str, schema: Schema, *, synchronous: str = "FULL", busy_s: float = BUSY_S) -> None:
+        """Open or make the database, and bring it to the newest schema.
+
+        Args:
+            path: File, in a folder that is there, or ``:memory:``. A new one is its owner's alone.
+            schema: What it is to hold.
+            synchronous: ``FULL`` where a commit must survive a power cut, ``NORMAL`` where the last ones may go.
+            busy_s: How long to wait for another process that writes, in seconds.
+
+        Raises:
+            StoreDamaged: The file is no database.
+            IndexIncompatible: A later version of Conexus wrote it.
+            StoreError: The file cannot be opened or written.
+        """
+        self._path = path
+        self._schema = schema
+        self._synchronous = synchronous
+        self.lock = threading.RLock()
+        """Held while the connection is used."""
+        with self._translated():
+            _make_private(path)
+            self.raw = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            """The connection itself; whoever uses it holds the lock."""
+            try:
+                _switch_to_wal(self.raw, busy_s)
+                self.raw.execute(f"PRAGMA synchronous = {synchronous}")
+                self.raw.execute("PRAGMA foreign_keys = ON")
+                migrate(self.raw, schema)
+            except BaseException:
+                self.raw.close()
+                raise
+
+    @contextmanager
+    def transaction(self, *, quick: bool = False) -> Iterator[sqlite3.Connection]:
+        """Hold the right to write; all is rolled back where the block raises.
+
+        Args:
+            quick: Do not wait for the disk. A power cut may undo the transaction, and only that.
+        """
+        with self.lock, self._translated(), self._durability("NORMAL" if quick else self._synchronous):
+            self.raw.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.raw
+                self.raw.execute("COMMIT")
+            except BaseException:
+                if self.raw.in_transaction:
+                    self.raw.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _durability(self, synchronous: str) -> Iterator[None]:
+        if synchronous == self._synchronous:
+            yield
+            return
+        self.raw.execute(f"PRAGMA synchronous = {synchronous}")
+        try:
+            yield
+        finally:
+            self.raw.execute(f"PRAGMA synchronous = {self._synchronous}")
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Return what a statement finds."""
+        with self.lock, self._translated():
+            return self.raw.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold one state of the database, whatever others write meanwhile."""
+        with self.lock, self._translated():
+            self.raw.execute("BEGIN")
+            try:
+                yield self.raw
+            finally:
+                if self.raw.in_transaction:
+                    self.raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Release the database. Idempotent."""
+        with self.lock:
+            self.raw.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what SQLite raises into errors of ours."""
+        what = f"the {self._schema.name}"
+        try:
+            yield
+        except sqlite3.DatabaseError as exc:
+            text = str(exc)
+            code = getattr(exc, "sqlite_errorname", "")
+            if code.startswith("SQLITE_FULL"):
+                hint = "free some space and run the command again"
+                raise DiskFull(f"the disk is full: {self._path}", hint=hint) from exc
+            if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
+            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
+                raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
+            raise StoreError(f"{what} {self._path} failed: {text}", hint="check the folder's permissions") from exc
+        except UnicodeEncodeError as exc:
+            raise StoreError(f"{what} cannot hold {exc.object!r}: it is not valid Unicode") from exc
+
+
+def migrate(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Bring a database to the newest schema in one transaction. Idempotent; two processes may do it at once.
+
+    Raises:
+        IndexIncompatible: A later version of Conexus wrote it.
+    """
+    newest = len(schema.migrations)
+    if _version(connection, schema) == newest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection, schema), newest):  # asked again: another process may have been first
+            for statement in _statements(schema.migrations[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection, schema: Schema) -> int:
+    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), len(schema.migrations)
+    if version > newest:
+        raise IndexIncompatible(
+            f"the {schema.name} has schema {version}, but this Conexus knows only up to {newest}",
+            hint="update Conexus: pip install --upgrade conexus",
+        )
+    return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into statements, since ``executescript`` would end the transaction."""
+    start = 0
+    for end, char in enumerate(script, start=1):
+        if char == ";" and sqlite3.complete_statement(script[start:end]):
+            yield script[start:end]
+            start = end
+
+
+def _make_private(path: str) -> None:
+    """Make the file before SQLite does, which would let others read it; its log gets the same mode.
+
+    What goes wrong here goes wrong again when SQLite opens the file, and is told then.
+    """
+    if path != MEMORY:
+        with contextlib.suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE))
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_s: float) -> None:
+    """Have a database keep a write-ahead log.
+
+    Where several processes do it at once SQLite fails without waiting, since they could wait for each other.
+    """
+    until = time.monotonic() + busy_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
