@@ -29,6 +29,7 @@ from conexus.types import (
     IndexJob,
     Place,
     Principal,
+    RepoId,
     Role,
     SearchFilter,
     SearchRequest,
@@ -157,6 +158,8 @@ class Parts:
     webhooks: Webhooks
     usage: Usage
     folders: Folders
+    may_write: Callable[[Principal, RepoId], None]
+    """Raises AccessDenied where the caller may not index a repository."""
     facts: Callable[[], Facts]
     controls: Controls
 
@@ -363,6 +366,7 @@ class Handlers:
     def index(self, request: schema.IndexRequest, call: Call) -> schema.Job:
         """Queue an index job."""
         checkout = self._checkout(request, call.who)
+        self._parts.may_write(call.who, checkout.repo)
         job = self._parts.jobs.submit(checkout, call.who, model=request.model, name=request.name)
         return messages.job(job, call.who)
 
@@ -407,9 +411,13 @@ class Handlers:
             raise AccessDenied("the job is another caller's")
         return messages.job(self._parts.jobs.cancel(job.id), call.who)
 
+    def may_see(self, job: IndexJob, who: Principal) -> bool:
+        """Whether a caller may know of a job."""
+        return who.local or job.repo in {view.repo for view in self._service.views(who)}
+
     def _job(self, job: str, who: Principal) -> IndexJob:
         found = self._parts.jobs.get(job)
-        if found is None or not (who.local or found.repo in {view.repo for view in self._service.views(who)}):
+        if found is None or not self.may_see(found, who):
             raise NotFound(f"there is no job {job}", details={"field": "id"})
         return found
 

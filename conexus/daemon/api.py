@@ -1,0 +1,89 @@
+"""What every surface is built on: who calls, what may be asked, and what happens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from conexus.daemon import messages, schema
+from conexus.daemon.call import Call, Surface
+from conexus.daemon.dispatch import Dispatcher
+from conexus.daemon.events import Broker
+from conexus.daemon.gatekeeper import Gatekeeper
+from conexus.daemon.guard import Doors
+from conexus.daemon.handlers import Handlers
+from conexus.daemon.metrics import Metrics
+from conexus.daemon.operations import BY_NAME, Operation
+from conexus.types import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The parts of a daemon that its surfaces share."""
+
+    handlers: Handlers
+    dispatcher: Dispatcher
+    gatekeeper: Gatekeeper
+    broker: Broker
+    metrics: Metrics
+    doors: Doors
+
+    def new_call(
+        self,
+        operation: Operation,
+        who: Principal,
+        surface: Surface,
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> Call:
+        """Return a call that is over when the caller's time or the daemon's is, whichever is first.
+
+        Args:
+            operation: What is asked.
+            who: The caller.
+            surface: Where the request came in.
+            request_id: Its name; a new one where empty.
+            timeout_s: How long the caller waits.
+        """
+        limit_s = self.dispatcher.time_limit_s(operation)
+        if timeout_s is not None:
+            limit_s = min(limit_s, max(0.0, timeout_s))
+        return Call(who, surface, request_id or secrets.token_hex(8), time.monotonic() + limit_s)
+
+    async def answer(self, operation: Operation, request: schema.Message, call: Call) -> schema.Message:
+        """Do an operation.
+
+        Raises:
+            ConexusError: See :meth:`conexus.daemon.dispatch.Dispatcher.run`.
+        """
+        found: schema.Message = await self.dispatcher.run(operation, operation.handler(self.handlers), request, call)
+        return found
+
+    async def watch(self, job: str, call: Call) -> AsyncIterator[schema.Job]:
+        """Yield an index job as it is now and whenever it changes, until it is over or the daemon ends.
+
+        Raises:
+            NotFound: There is no such job for this caller.
+        """
+        with self.broker.listen() as happenings:
+            request = schema.JobRequest(id=job)
+            now = await self.dispatcher.run(BY_NAME["job"], self.handlers.job, request, call)
+            yield now
+            if now.state.is_over:
+                return
+            async for happening in happenings:
+                if happening.job is not None and happening.job.id == job:
+                    yield messages.job(happening.job, call.who)
+                    if happening.job.state.is_over:
+                        return
+
+    async def events(self, who: Principal) -> AsyncIterator[schema.Event]:
+        """Yield what happens from now on, as far as the caller may know, until the daemon ends."""
+        with self.broker.listen() as happenings:
+            async for happening in happenings:
+                if happening.job is None:
+                    yield schema.Event(type=happening.type, at=happening.at)
+                elif self.handlers.may_see(happening.job, who):
+                    yield schema.Event(type=happening.type, at=happening.at, job=messages.job(happening.job, who))
