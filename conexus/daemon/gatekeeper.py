@@ -57,6 +57,14 @@ class Gatekeeper:
             self._require_few_failures(address)
             raise
 
+    def local(self, metadata: Mapping[str, str]) -> Principal | None:
+        """Return the user of this machine where the credentials are the daemon's own token; asks no store."""
+        given = metadata.get("authorization", "")
+        scheme, credential = given[: len(_SCHEME)].lower(), given[len(_SCHEME) :]
+        if scheme == _SCHEME and credential.isascii() and hmac.compare_digest(credential.encode(), self._token):
+            return LOCAL_USER
+        return None
+
     def _known(self, metadata: Mapping[str, str]) -> Principal:
         given = metadata.get("authorization", "")
         if not given:

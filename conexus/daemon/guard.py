@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conexus.daemon.failures import HTTP_STATUS, failure_of
-from conexus.errors import AccessDenied, ConexusError, InvalidRequest, RequestTooLarge
+from conexus.errors import AccessDenied, ConexusError, ErrorCode, InvalidRequest, RequestTooLarge
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -120,7 +120,14 @@ class Guard:
             self._refused(reason)
             await send_failure(answered, error)
             return
-        await self._app(scope, _limited(receive, self._doors.max_bytes), answered)
+        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            try:
+                receive = await _read(receive, self._doors.max_bytes)
+            except ConexusError as error:
+                self._refused("size")
+                await send_failure(answered, error)
+                return
+        await self._app(scope, receive, answered)
 
 
 def _request_id(scope: Scope) -> str:
@@ -143,25 +150,41 @@ def _with_headers(send: Send, request_id: str) -> Send:
     return answered
 
 
-def _limited(receive: Receive, max_bytes: int) -> Receive:
-    """Count the bytes of a body whose length is not given."""
-    read = 0
+async def _read(receive: Receive, max_bytes: int) -> Receive:
+    """Read a body whose length is not given, to know it before anything is done; return what gives it again.
 
-    async def counted() -> Message:
-        nonlocal read
+    Raises:
+        RequestTooLarge: It has more bytes than are allowed.
+    """
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
-        if message["type"] == "http.request":
-            read += len(message.get("body", b""))
-            if read > max_bytes:
-                raise too_large(max_bytes)
-        return message
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+        if size > max_bytes:
+            raise too_large(max_bytes)
+    given = False
 
-    return counted
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": b"".join(parts), "more_body": False}
+
+    return again
 
 
 async def send_failure(send: Send, error: ConexusError) -> None:
     """Answer with an error, without what is for the local user alone."""
     body = json.dumps(failure_of(error, None).model_dump(mode="json")).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.code is ErrorCode.UNAUTHENTICATED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if "retry_after_s" in error.details:
+        headers.append((b"retry-after", error.details["retry_after_s"].encode()))
     await send({"type": "http.response.start", "status": HTTP_STATUS[error.code], "headers": headers})
     await send({"type": "http.response.body", "body": body})

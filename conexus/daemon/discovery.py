@@ -1,0 +1,168 @@
+"""How clients find the daemon of a data folder: a lock that dies with it, its token, and where it listens.
+
+Light on purpose: the terminal's commands and the MCP shim import it at their start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from conexus.errors import DaemonUnavailable, StoreError
+
+_LOCK = "daemon.lock"
+_STATE = "daemon.json"
+_TOKEN = "daemon.token"  # noqa: S105 -- the name of a file
+LOG = "daemon.log"
+"""Where a daemon in the background logs."""
+_TOKEN_BYTES = 32
+_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_MAX_STATE_BYTES = 10_000
+_PRIVATE = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a daemon listens."""
+
+    pid: int
+    version: str
+    http: str
+    """For clients on this machine, as ``http://127.0.0.1:7520``: without TLS, by loopback."""
+    grpc: str
+    """As ``127.0.0.1:7521``; empty where there is none."""
+    started_at: float
+    token: str = ""
+    """Kept in a file of its own, not with the rest."""
+
+
+@contextlib.contextmanager
+def claimed(data_dir: Path) -> Iterator[None]:
+    """Be the daemon of a data folder.
+
+    Raises:
+        DaemonUnavailable: Another one is.
+        StoreError: The lock cannot be made.
+    """
+    try:
+        handle = os.open(data_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise StoreError(f"cannot make the lock {data_dir / _LOCK}: {exc.strerror}") from exc
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            found = _state(data_dir)
+            who = f"process {found.pid}" if found else "another process"
+            raise DaemonUnavailable(
+                f"a daemon runs already for {data_dir}: {who}", hint="stop it with: conexus daemon stop"
+            ) from exc
+        (data_dir / _STATE).unlink(missing_ok=True)  # an earlier daemon's
+        yield
+    finally:
+        os.close(handle)
+
+
+def publish(data_dir: Path, address: Address) -> None:
+    """Write down where the daemon listens. The caller holds :func:`claimed`."""
+    entry = asdict(address)
+    del entry["token"]
+    _write_private(data_dir / _STATE, json.dumps(entry).encode())
+
+
+def withdraw(data_dir: Path) -> None:
+    """Take back what :func:`publish` wrote."""
+    (data_dir / _STATE).unlink(missing_ok=True)
+
+
+def token_of(data_dir: Path) -> str:
+    """Return the daemon's token, made if there is none.
+
+    Raises:
+        StoreError: The file cannot be read or made, or others may read it.
+    """
+    path = data_dir / _TOKEN
+    found = _token(path)
+    if found is None:
+        _write_private(path, secrets.token_urlsafe(_TOKEN_BYTES).encode())
+        found = _token(path)
+    if found is None:
+        raise StoreError(f"{path} holds no token", hint=f"delete it and try again: {path}")
+    return found
+
+
+def find(data_dir: Path) -> Address | None:
+    """Return where the daemon of a data folder listens, or ``None`` where none runs (or not yet)."""
+    if not is_running(data_dir):
+        return None
+    address = _state(data_dir)
+    token = _token(data_dir / _TOKEN)
+    if address is None or token is None:
+        return None
+    return Address(address.pid, address.version, address.http, address.grpc, address.started_at, token)
+
+
+def is_running(data_dir: Path) -> bool:
+    """Whether a process holds the lock: unlike a number in a file, a lock ends with its process."""
+    try:
+        handle = os.open(data_dir / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _state(data_dir: Path) -> Address | None:
+    try:
+        with (data_dir / _STATE).open("rb") as stream:
+            found = json.loads(stream.read(_MAX_STATE_BYTES))
+        return Address(
+            int(found["pid"]), str(found["version"]), str(found["http"]), str(found["grpc"]), float(found["started_at"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _token(path: Path) -> str | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise StoreError(f"cannot read {path}: {exc.strerror}") from exc
+    with os.fdopen(handle, "rb") as stream:
+        state = os.fstat(stream.fileno())
+        if state.st_mode & _PRIVATE or state.st_uid != os.geteuid():
+            raise StoreError(f"others can read {path}", hint=f"delete it, then start the daemon again: rm {path}")
+        text = stream.read(200).decode("ascii", "replace").strip()
+    return text if _TOKEN_FORM.fullmatch(text) else None
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # made with mode 0600
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        raise StoreError(f"cannot write {path}: {exc.strerror}") from exc

@@ -1,0 +1,376 @@
+"""The REST surface: FastAPI, made from the table of operations."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from fastapi import Body, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError, create_model
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from conexus import __version__
+from conexus.daemon import schema
+from conexus.daemon.api import Api
+from conexus.daemon.call import Surface
+from conexus.daemon.failures import HTTP_STATUS, failure_of, internal
+from conexus.daemon.guard import Guard, send_failure
+from conexus.daemon.metrics import CONTENT_TYPE
+from conexus.daemon.openapi_page import page_of
+from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
+from conexus.daemon.validation import invalid, invalid_fields
+from conexus.errors import AccessDenied, ConexusError, InvalidRequest, NotFound, Unauthenticated
+from conexus.types import Principal, Role
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs"})
+"""What needs no credentials: whether the daemon lives, and what it can be asked."""
+_IN_PATH = re.compile(r"\{(\w+)(?::path)?\}")
+_KEEP_ALIVE_S = 15.0
+_SURFACE_HEADER = b"x-conexus-client"
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schema.Failure, "description": "An error"} for status in sorted(set(HTTP_STATUS.values()))
+}
+_FROM_BODY = frozenset({"POST", "PATCH", "PUT"})
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
+    """Return the application, without the checks of :func:`guarded`."""
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        description="Semantic code search. Errors have one form everywhere: `code`, `message`, `hint`, `details`.",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+    )
+    for operation in OPERATIONS:
+        method, path = operation.http
+        app.add_api_route(
+            path,
+            _endpoint(api, operation),
+            methods=[method],
+            response_model=operation.response,
+            responses=_ERRORS,
+            name=operation.name,
+            operation_id=operation.name,
+            summary=operation.summary,
+            tags=[operation.grpc[0].removesuffix("Service").lower()],
+        )
+    _add_streams(app, api)
+    _add_pages(app, api)
+    _add_error_handlers(app)
+    _describe_security(app)
+    return app
+
+
+def guarded(app: ASGIApp, api: Api) -> ASGIApp:
+    """Put the checks in front of an application that every request has to pass."""
+    return Guard(
+        _Admission(GZipMiddleware(app, minimum_size=2048, compresslevel=4), api), api.doors, api.metrics.refused
+    )
+
+
+class _Admission:
+    """Lets in who has credentials, and notes who it is in the request's state."""
+
+    def __init__(self, app: ASGIApp, api: Api) -> None:
+        self._app = app
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            address = scope["client"][0] if scope.get("client") else ""
+            gatekeeper = self._api.gatekeeper
+            try:
+                # Only other credentials than the daemon's own have to be looked up.
+                who = gatekeeper.local(headers) or await asyncio.to_thread(gatekeeper.admit, headers, address)
+            except ConexusError as error:
+                self._api.metrics.refused("credentials")
+                await send_failure(send, error)
+                return
+            scope["state"]["who"] = who
+        await self._app(scope, receive, send)
+
+
+# ------------------------------------------------------------------------------ operations
+
+
+def _endpoint(api: Api, operation: Operation) -> Endpoint:
+    """Return the function that FastAPI calls for an operation."""
+    method, path = operation.http
+    in_path = _IN_PATH.findall(path)
+    rest = {name: field for name, field in operation.request.model_fields.items() if name not in in_path}
+    from_body = method in _FROM_BODY
+
+    async def endpoint(request: Request, **given: Any) -> Response:  # noqa: ANN401 -- as the table says
+        _refuse_unknown_query(request, set() if from_body else set(rest))
+        asked = _request_of(operation, {name: given[name] for name in in_path}, given.get("rest"))
+        answer = await _answered(api, operation, asked, request)
+        body = answer.model_dump_json().encode()
+        return _with_etag(request, body) if operation.name == "status" else _json(body)
+
+    parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
+    for name in in_path:
+        annotation = Annotated[operation.request.model_fields[name].annotation, Path()]
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
+    if rest:
+        model = operation.request if not in_path else _part(operation.request, in_path)
+        annotation = Annotated.__class_getitem__((model, Body() if from_body else Query()))
+        parameters.append(inspect.Parameter("rest", inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
+    endpoint.__signature__ = inspect.Signature(parameters, return_annotation=Response)  # type: ignore[attr-defined]
+    endpoint.__name__ = operation.name
+    return cast("Endpoint", endpoint)
+
+
+def _part(model: type[schema.Message], without: list[str]) -> type[schema.Message]:
+    """Return a model with those of the fields of another one that are not in the path."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in model.model_fields.items() if name not in without
+    }
+    return create_model(f"{model.__name__}Body", __base__=schema.Message, **fields)
+
+
+def _request_of(operation: Operation, in_path: Mapping[str, str], rest: schema.Message | None) -> schema.Message:
+    if not in_path and isinstance(rest, operation.request):
+        return rest
+    values = {} if rest is None else {name: getattr(rest, name) for name in rest.model_fields_set}
+    try:
+        return operation.request.model_validate({**values, **in_path})
+    except ValidationError as exc:
+        raise invalid(exc) from exc
+
+
+async def _answered(api: Api, operation: Operation, asked: schema.Message, request: Request) -> schema.Message:
+    """Do an operation; give it up where the client has gone."""
+    call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
+    answer = asyncio.ensure_future(api.answer(operation, asked, call))
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            call.cancel()
+        return await answer
+    finally:
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refuse_unknown_query(request: Request, known: set[str]) -> None:
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        shown = unknown[0].encode("utf-8", "backslashreplace").decode()[:100]
+        raise InvalidRequest(
+            f"there is no parameter {shown!r}",
+            hint="known are: " + ", ".join(sorted(known)) if known else "this takes no parameters",
+            details={"field": shown},
+        )
+
+
+def _who(request: Request) -> Principal:
+    who: Principal = request.state.who
+    return who
+
+
+def _surface(request: Request) -> Surface:
+    """Return where a request comes from: the terminal's commands come by REST too, and say so."""
+    return Surface.CLI if request.headers.get(_SURFACE_HEADER.decode()) == "cli" else Surface.REST
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+def _with_etag(request: Request, body: bytes) -> Response:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers={"etag": etag})
+    response = _json(body)
+    response.headers["etag"] = etag
+    response.headers["cache-control"] = "private, no-cache"
+    return response
+
+
+# ------------------------------------------------------------------------------ streams
+
+
+def _add_streams(app: FastAPI, api: Api) -> None:
+    stream: dict[int | str, dict[str, Any]] = {
+        **_ERRORS,
+        200: {"description": "Server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    }
+
+    async def job_events(request: Request, id: Annotated[str, Path()]) -> Response:  # noqa: A002 -- its name in the address
+        """Follow an index job: an event `job` whenever it changes, until it is over."""
+        _refuse_unknown_query(request, set())
+        asked = _request_of(BY_NAME["job"], {"id": id}, None)
+        call = api.new_call(BY_NAME["job"], _who(request), _surface(request), request.state.request_id)
+        jobs = api.watch(cast("schema.JobRequest", asked).id, call)
+        first = await anext(jobs)  # an error has to come before the answer begins
+        return _sse(_job_lines(first, jobs))
+
+    async def events(request: Request) -> Response:
+        """Follow what happens: an event `job` for every change of an index job, `stopping` at the end."""
+        _refuse_unknown_query(request, set())
+        return _sse(_event_lines(api, _who(request)))
+
+    for path, endpoint, name in (("/v1/jobs/{id}/events", job_events, "job_events"), ("/v1/events", events, "events")):
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            name=name,
+            operation_id=name,
+            responses=stream,
+            response_class=StreamingResponse,
+            tags=["index"],
+        )
+
+
+def _sse(lines: AsyncIterator[bytes]) -> Response:
+    return StreamingResponse(_kept_alive(lines), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _job_lines(first: schema.Job, jobs: AsyncIterator[schema.Job]) -> AsyncIterator[bytes]:
+    yield _event("job", first)
+    async for job in jobs:
+        yield _event("job", job)
+
+
+async def _event_lines(api: Api, who: Principal) -> AsyncIterator[bytes]:
+    async for event in api.events(who):
+        yield _event(event.type, event)
+
+
+def _event(name: str, data: schema.Message) -> bytes:
+    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()
+
+
+async def _kept_alive(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass lines on, with a comment where there was none for a while, so that proxies keep the connection."""
+    following = asyncio.ensure_future(anext(lines, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({following}, timeout=_KEEP_ALIVE_S)
+            if not done:
+                yield b": keep-alive\n\n"
+                continue
+            line = following.result()
+            if line is None:
+                return
+            yield line
+            following = asyncio.ensure_future(anext(lines, None))
+    finally:
+        following.cancel()
+
+
+# ------------------------------------------------------------------------------ pages
+
+
+def _add_pages(app: FastAPI, api: Api) -> None:
+    async def health() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(request: Request) -> Response:
+        if _who(request).role.rank < Role.ADMIN.rank:
+            raise AccessDenied("metrics need the role admin", details={"required_role": Role.ADMIN.value})
+        return Response(api.metrics.text(), media_type=CONTENT_TYPE)
+
+    async def docs() -> Response:
+        page, policy = page_of(app.openapi())
+        return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    app.add_api_route("/healthz", health, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+
+
+def _describe_security(app: FastAPI) -> None:
+    """Say in the OpenAPI document that every operation asks for a token."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = make()
+            found.setdefault("components", {})["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            found["security"] = [{"bearer": []}]
+            for path in found["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)  # what FastAPI would say of a request that is not valid
+            for name in ("HTTPValidationError", "ValidationError"):
+                found["components"].get("schemas", {}).pop(name, None)
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+# ------------------------------------------------------------------------------ errors
+
+
+def failure_response(error: ConexusError, who: Principal | None) -> Response:
+    """Return an error as a response."""
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    if "retry_after_s" in error.details:
+        headers["retry-after"] = error.details["retry_after_s"]
+    body = failure_of(error, who).model_dump(mode="json")
+    return JSONResponse(body, status_code=HTTP_STATUS[error.code], headers=headers)
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    def known(request: Request) -> Principal | None:
+        return getattr(request.state, "who", None)
+
+    async def conexus(request: Request, exc: Exception) -> Response:
+        return failure_response(cast("ConexusError", exc), known(request))
+
+    async def not_valid(request: Request, exc: Exception) -> Response:
+        errors = cast("RequestValidationError", exc).errors()
+        if any(error["type"] == "json_invalid" for error in errors):
+            return failure_response(InvalidRequest("the body is no valid JSON"), known(request))
+        return failure_response(invalid_fields(list(errors)), known(request))
+
+    async def http(request: Request, exc: Exception) -> Response:
+        status = cast("HTTPException", exc).status_code
+        headers = cast("HTTPException", exc).headers or {}
+        if status == 405:  # noqa: PLR2004 -- Method Not Allowed
+            body = failure_of(InvalidRequest("this address does not take that method"), None).model_dump(mode="json")
+            return JSONResponse(body, status_code=status, headers=dict(headers))
+        if status == 404:  # noqa: PLR2004 -- Not Found
+            error: ConexusError = NotFound("there is nothing at this address", hint="the list is at /docs")
+        else:
+            error = InvalidRequest("the body cannot be read as JSON")
+        return failure_response(error, known(request))
+
+    async def fault(request: Request, exc: Exception) -> Response:
+        return failure_response(internal(request.state.request_id), known(request))
+
+    app.add_exception_handler(ConexusError, conexus)
+    app.add_exception_handler(RequestValidationError, not_valid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, fault)
+
+
+__all__ = ["failure_response", "guarded", "rest_app"]
