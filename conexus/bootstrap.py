@@ -186,6 +186,18 @@ def usage_log(config: Config) -> SqliteUsageLog:
     return SqliteUsageLog(_database(config, _USAGE_LOG), config.log)
 
 
+def private_data_dir(config: Config) -> Path:
+    """Return the data folder, made if it is not there.
+
+    Raises:
+        ConfigError: The settings say that nothing is kept on disk.
+        StoreError: It cannot be made.
+    """
+    data_dir = config_files.data_dir(config)
+    _make_private(data_dir)
+    return data_dir
+
+
 def _database(config: Config, name: str) -> str:
     """Return the path of a database in the data folder, which is made if it is not there."""
     if config.store.path == MEMORY:
@@ -302,4 +314,13 @@ def _make_private(folder: Path) -> None:
         ) from exc
 
 
-__all__ = ["Application", "build", "discard_catalog", "embedder", "registry", "usage_log", "with_model"]
+__all__ = [
+    "Application",
+    "build",
+    "discard_catalog",
+    "embedder",
+    "private_data_dir",
+    "registry",
+    "usage_log",
+    "with_model",
+]

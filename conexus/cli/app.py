@@ -19,6 +19,7 @@ from conexus.cli import (
     index_command,
     repos_command,
     search_command,
+    serve_command,
     settings_command,
     upkeep_command,
 )
@@ -63,6 +64,8 @@ app.command("eval", cls=CommandWithExamples)(eval_command.evaluate)
 app.command("doctor", cls=CommandWithExamples)(upkeep_command.doctor)
 app.command("verify", cls=CommandWithExamples)(upkeep_command.verify)
 app.add_typer(settings_command.app, name="config")
+app.command("serve", cls=CommandWithExamples)(serve_command.serve)
+app.add_typer(serve_command.app, name="daemon")
 
 
 def run() -> NoReturn:

@@ -61,9 +61,11 @@ def index(
         check_name(name)  # before the work, not after it
     checkout = checkout_at(path, force=force)
     with prepared(checkout, model) as session:
+        if verbose:
+            session.say_who_works()
         root = indexed_root(session, checkout)
         if dry_run:
-            _show_estimate(session.service.estimate(root), as_json=as_json, verbose=verbose)
+            _show_estimate(session.service.estimate(root, session.model), as_json=as_json, verbose=verbose)
             return
         with cancel_on_interrupt() as asked:
             report = run_index(session, root, asked, quiet=quiet or as_json)
@@ -100,7 +102,7 @@ def run_index(session: Session, checkout: Checkout, asked: Sequence[bool], *, qu
     """Index with progress on stderr, until ``asked`` is not empty."""
     display = ProgressDisplay(quiet=quiet)
     try:
-        return session.service.index(checkout, USER, display, lambda: bool(asked))
+        return session.service.index(checkout, USER, display, lambda: bool(asked), session.model)
     finally:
         display.close()
 
@@ -113,12 +115,12 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
     from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
 
     announced = quiet
-    for _ in changes(checkout.root, lambda: bool(asked), session.app.data_dir):
+    for _ in changes(checkout.root, lambda: bool(asked), session.data_dir):
         if not announced:
             console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
             announced = True
         try:
-            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked))
+            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked), session.model)
         except StoreError as error:
             console.fail(error)
             continue

@@ -11,8 +11,8 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
-from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, view_for
-from conexus.errors import Cancelled, ConfigError
+from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, view_for, without_daemon
+from conexus.errors import Cancelled, ConfigError, DaemonUnavailable
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
 from conexus.types import SearchFilter, SearchRequest, SearchResponse, SymbolKind
@@ -61,6 +61,7 @@ def search(
         typer.Option("-C", "--context", help="Lines of code for each result.", show_default="by the format"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say whether a daemon answers.")] = False,
 ) -> None:
     """Search code by meaning and by name.
 
@@ -93,7 +94,15 @@ def search(
             ),
             explain=explain,
         )
-        response = session.service.search(request, USER)
+        if verbose:
+            session.say_who_works()
+        try:
+            response = session.service.search(request, USER)
+        except DaemonUnavailable:
+            if session.daemon is None:
+                raise
+            with without_daemon(session) as alone:  # it was stopped or killed just now
+                response = alone.service.search(request, USER)
     chosen = OutputFormat.JSON if as_json else output or _default_format()
     _show(request, response, chosen, context)
     if not response.complete:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from conexus import bootstrap, context_service
+from conexus import __version__, bootstrap, context_service
 from conexus.adapters import config_files
 from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
+from conexus.cli import console
 from conexus.config import Config
-from conexus.errors import RepositoryNotIndexed, SourceError
-from conexus.service import LocalService
+from conexus.context_service import ContextService
+from conexus.daemon import discovery
+from conexus.daemon.client import DaemonClient, is_same_version
+from conexus.daemon.discovery import Address
+from conexus.errors import DaemonUnavailable, RepositoryNotIndexed, SourceError
 from conexus.types import LOCAL_USER, Checkout, IndexedView
 
 USER = LOCAL_USER
@@ -25,12 +29,12 @@ class Session(AbstractContextManager["Session"]):
     """One run of a command."""
 
     loaded: config_files.Loaded
-    app: bootstrap.Application
-
-    @property
-    def service(self) -> LocalService:
-        """The use cases."""
-        return self.app.service
+    service: ContextService
+    data_dir: Path | None
+    model: str = ""
+    """Embedding model that is asked for; empty for what the settings say."""
+    daemon: Address | None = None
+    """The daemon that does the work, where one does."""
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -38,16 +42,53 @@ class Session(AbstractContextManager["Session"]):
         """Close the service."""
         self.service.close()
 
+    def say_who_works(self) -> None:
+        """Tell on stderr whether a daemon does the work."""
+        daemon = self.daemon
+        console.err(f"through the daemon, process {daemon.pid} at {daemon.http}" if daemon else "without a daemon")
 
-def open_session(project_root: Path | None = None, flags: Mapping[str, object] | None = None) -> Session:
-    """Read the settings and build the service.
+
+def open_session(
+    project_root: Path | None = None, flags: Mapping[str, object] | None = None, *, daemon: bool = True
+) -> Session:
+    """Read the settings and build the service, or find the daemon that has it.
+
+    Args:
+        project_root: The tree whose own settings count.
+        flags: Settings from the command line.
+        daemon: Whether a daemon may do the work.
 
     Raises:
         ConfigError: A setting is wrong.
         StoreError: The data folder cannot be used.
+        DaemonUnavailable: A daemon of another version of Conexus runs.
     """
     loaded = config_files.load(config_files.current_environ(), project_root, flags or {})
-    return Session(loaded, _application(loaded.config))
+    model = str((flags or {}).get("index.model") or "")
+    address = _daemon(loaded.config) if daemon else None
+    if address is None:
+        app = _application(loaded.config)
+        return Session(loaded, app.service, app.data_dir, model)
+    return Session(loaded, DaemonClient(address), config_files.data_dir(loaded.config), model, address)
+
+
+def _daemon(config: Config) -> Address | None:
+    if not config.daemon.use or config.store.path == bootstrap.MEMORY:
+        return None
+    address = discovery.find(config_files.data_dir(config))
+    if address is not None and not is_same_version(address):
+        raise DaemonUnavailable(
+            f"the daemon that runs is version {address.version} of Conexus, this is {__version__}",
+            hint="restart it: conexus daemon restart",
+        )
+    return address
+
+
+def without_daemon(session: Session) -> Session:
+    """Go on without a daemon: it went away."""
+    session.service.close()
+    app = _application(session.loaded.config)
+    return Session(session.loaded, app.service, app.data_dir, session.model)
 
 
 def _application(config: Config) -> bootstrap.Application:
@@ -59,14 +100,16 @@ def keep_model(session: Session, view: IndexedView | None) -> Session:
     """Go on with the model that a tree's index has, where the settings name none."""
     loaded = session.loaded
     if (
-        view is None
+        session.daemon is not None  # which does the same
+        or view is None
         or view.live is None
         or loaded.origins.get("index.model") != "default"
         or not Path(view.live.model).is_dir()
     ):
         return session
     session.service.close()
-    return Session(loaded, _application(bootstrap.with_model(loaded.config, view.live.model)))
+    app = _application(bootstrap.with_model(loaded.config, view.live.model))
+    return Session(loaded, app.service, app.data_dir, session.model)
 
 
 def given_path(text: str | Path) -> Path:
@@ -80,7 +123,7 @@ def given_path(text: str | Path) -> Path:
     return Path(text)
 
 
-def named(service: LocalService, name: str) -> list[IndexedView]:
+def named(service: ContextService, name: str) -> list[IndexedView]:
     """Return the views of the repository that is meant by a name, an id, or a folder however it is written.
 
     Raises:
@@ -135,7 +178,7 @@ def _require_no_way_out(folder: Path) -> None:
         raise SourceError(f"{folder} is a link that leads out of {root}", hint=f"name the folder itself: {real}")
 
 
-def view_for(service: LocalService, checkout: Checkout) -> IndexedView | None:
+def view_for(service: ContextService, checkout: Checkout) -> IndexedView | None:
     """Return the indexed tree that a folder belongs to: its own checkout, or an indexed folder around it.
 
     A repository inside another is never part of that one's index.

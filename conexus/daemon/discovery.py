@@ -99,6 +99,11 @@ def token_of(data_dir: Path) -> str:
     return found
 
 
+def token_file(data_dir: Path) -> Path:
+    """Return where the token is."""
+    return data_dir / _TOKEN
+
+
 def find(data_dir: Path) -> Address | None:
     """Return where the daemon of a data folder listens, or ``None`` where none runs (or not yet)."""
     if not is_running(data_dir):

@@ -246,7 +246,7 @@ class Handlers:
 
     def _similar(self, request: schema.SimilarRequest, call: Call) -> schema.SearchResponse:
         view = self._view(request.repository, call.who)
-        place = Place(str(view.root), _relative(request.path, view, call.who), request.line)
+        place = Place(str(view.root), _relative(request.path, view.root, call.who), request.line)
         wanted = SearchRequest("", request.limit, self._filter(request.filter, call.who))
         answer = self._service.similar(place, wanted, call.who, call.check)
         query = f"like {place.path}:{place.line}"
@@ -274,7 +274,7 @@ class Handlers:
     def related(self, request: schema.RelatedRequest, call: Call) -> schema.RelatedResponse:
         """Find files tied to one."""
         view = self._view(request.repository, call.who)
-        path = _relative(request.path, view, call.who)
+        path = _relative(request.path, view.root, call.who)
         found = self._service.related(str(view.root), path, request.limit, call.who)
         return messages.related_response(found, call.who)
 
@@ -282,7 +282,7 @@ class Handlers:
         """Return lines of a file as indexed."""
         view = self._view(request.repository, call.who)
         lines = (request.start_line, request.end_line)
-        path = _relative(request.path, view, call.who)
+        path = _relative(request.path, view.root, call.who)
         return messages.file_response(self._service.read(str(view.root), path, lines, call.who), call.who)
 
     def map(self, request: schema.MapRequest, call: Call) -> schema.MapResponse:
@@ -330,19 +330,18 @@ class Handlers:
         )
 
     def _asked_path(self, request: schema.WhyRequest, who: Principal) -> tuple[Checkout, str]:
+        if bool(request.root) == bool(request.repository):
+            raise InvalidRequest("give either a repository or a root", details={"field": "repository"})
         if request.repository:
             view = self._view(request.repository, who)
-            return Checkout(view.root, view.repo, view.name), _relative(request.path, view, who)
-        _require_local(who, "path")
-        full = Path(request.path)
-        if not full.is_absolute():
-            raise InvalidRequest(
-                "the path is relative to nothing",
-                hint="name a repository too, or give an absolute path",
-                details={"field": "path"},
-            )
-        checkout = self._parts.folders(full if full.is_dir() else full.parent, force=True)
-        return checkout, full.resolve().relative_to(checkout.root).as_posix()
+            return Checkout(view.root, view.repo, view.name), _relative(request.path, view.root, who)
+        _require_local(who, "root")
+        root = _absolute(request.root, "root")
+        indexed = next((view for view in self._service.views(who) if view.root == root), None)
+        if indexed is not None:
+            return Checkout(root, indexed.repo, indexed.name), _relative(request.path, root, who)
+        checkout = self._parts.folders(root, force=True)
+        return checkout, _relative(request.path, checkout.root, who)
 
     def verify(self, request: schema.VerifyRequest, call: Call) -> schema.VerifyResponse:
         """Check what is stored."""
@@ -382,9 +381,7 @@ class Handlers:
             raise InvalidRequest("give either a path or a repository", details={"field": "path"})
         if request.repository:
             return self._parts.folders(self._view(request.repository, who).root, force=True)
-        folder = Path(request.path)
-        if not folder.is_absolute():
-            raise InvalidRequest("the path must be absolute", details={"field": "path"})
+        folder = _absolute(request.path, "path")
         view = next((view for view in self._service.views(who) if view.root == folder), None)
         return self._parts.folders(folder, force=request.force or view is not None)
 
@@ -572,15 +569,22 @@ def _languages(names: Sequence[str] | None) -> frozenset[str] | None:
     return frozenset(language for language in found.values() if language)
 
 
-def _relative(path: str, view: IndexedView, who: Principal) -> str:
+def _absolute(path: str, field: str) -> Path:
+    found = Path(path)
+    if not found.is_absolute():
+        raise InvalidRequest(f"{field} must be an absolute path", details={"field": field})
+    return found
+
+
+def _relative(path: str, root: Path, who: Principal) -> str:
     """Return a path as the index has it; the local user may give an absolute one below the tree.
 
     Raises:
         NotFound: The path leaves the tree.
     """
     full = Path(path)
-    if full.is_absolute() and who.local and full.is_relative_to(view.root):
-        return full.relative_to(view.root).as_posix()
+    if full.is_absolute() and who.local and full.is_relative_to(root):
+        return full.relative_to(root).as_posix()
     parts = path.split("/")
     if full.is_absolute() or ".." in parts:
         raise NotFound(f"{without_paths(path)} is not in the index", details={"field": "path"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import operator
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -126,15 +127,21 @@ def _endpoint(api: Api, operation: Operation) -> Endpoint:
 
     parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
     for name in in_path:
-        annotation = Annotated[operation.request.model_fields[name].annotation, Path()]
+        annotation = _annotated(operation.request.model_fields[name].annotation, Path())
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
     if rest:
         model = operation.request if not in_path else _part(operation.request, in_path)
-        annotation = Annotated.__class_getitem__((model, Body() if from_body else Query()))
+        annotation = _annotated(model, Body() if from_body else Query())
         parameters.append(inspect.Parameter("rest", inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
     endpoint.__signature__ = inspect.Signature(parameters, return_annotation=Response)  # type: ignore[attr-defined]
     endpoint.__name__ = operation.name
     return cast("Endpoint", endpoint)
+
+
+def _annotated(kind: object, marker: object) -> object:
+    """Return ``Annotated[kind, marker]`` for a type that is known only when the program runs."""
+    annotated: object = operator.getitem(cast("Any", Annotated), (kind, marker))
+    return annotated
 
 
 def _part(model: type[schema.Message], without: list[str]) -> type[schema.Message]:

@@ -402,8 +402,11 @@ class WhyRequest(Message):
     """A path whose place in the index is in question."""
 
     path: FilePath
-    """Absolute, or relative to the tree of ``repository``."""
+    """Relative to the tree."""
     repository: str = ""
+    """One that is indexed."""
+    root: Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")] = ""
+    """Absolute path of a working tree, indexed or not. For the local user alone."""
 
 
 class WhyResponse(Message):

@@ -1,0 +1,464 @@
+"""Puts a daemon together and runs it: the store, the surfaces, and what happens at the start and the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conexus import __version__, bootstrap
+from conexus.adapters import config_files
+from conexus.adapters.filesystem import check_root
+from conexus.adapters.git_metadata import find_checkout
+from conexus.adapters.webhook_sender import WebhookSender
+from conexus.config import Config, DaemonOptions
+from conexus.daemon import discovery, logs
+from conexus.daemon.administration import KeyDesk, UsageRecorder, WebhookDesk
+from conexus.daemon.api import Api
+from conexus.daemon.discovery import Address
+from conexus.daemon.dispatch import Dispatcher, Limits
+from conexus.daemon.events import Broker
+from conexus.daemon.gatekeeper import Gatekeeper
+from conexus.daemon.guard import Doors
+from conexus.daemon.handlers import Controls, Facts, Handlers, Parts
+from conexus.daemon.jobs import JobRunner
+from conexus.daemon.metrics import Metrics
+from conexus.daemon.tracing import tracer_to
+from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
+from conexus.ports import KeyStore
+from conexus.types import Checkout, IndexJob
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+    from conexus.daemon.grpc_server import GrpcServer
+
+_log = logging.getLogger("conexus.daemon")
+_SWITCH_S = 0.0005  # the event loop waits so long for a thread that computes; Python's own 5 ms would be felt
+_LAST_WORDS_S = 10.0  # for requests and the file that is indexed, once the daemon is told to stop
+_LOOKED_EVERY_S = 1.0
+_MIN_IDLE_S = 5.0
+_BACKLOG = 512
+_KEEP_ALIVE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a daemon was started."""
+
+    automatic: bool = False
+    """Whether a client started it; then it ends by itself when nobody asks."""
+    ready: Callable[[Address], None] = lambda _: None
+    """Told once it listens."""
+
+
+def run(settings: Callable[[], config_files.Loaded], start: Start) -> None:
+    """Serve until a signal, an operator or, where it was started by a client, idleness ends it.
+
+    Args:
+        settings: Reads the settings; again on SIGHUP.
+        start: How it was started.
+
+    Raises:
+        ConfigError: The settings do not allow it to listen.
+        DaemonUnavailable: Another daemon has the data folder, or a port is taken.
+        StoreError: The data folder cannot be used.
+    """
+    loaded = settings()
+    options = loaded.config.daemon
+    logs.set_up(options.log_format, options.log_level)
+    data_dir = bootstrap.private_data_dir(loaded.config)
+    sys.setswitchinterval(_SWITCH_S)
+    with discovery.claimed(data_dir):
+        _Daemon(settings, loaded.config, data_dir, start).run()
+
+
+class _Daemon:
+    """One run of the daemon."""
+
+    def __init__(
+        self, settings: Callable[[], config_files.Loaded], config: Config, data_dir: Path, start: Start
+    ) -> None:
+        self._settings = settings
+        self._config = config
+        self._data_dir = data_dir
+        self._start = start
+        self._started_at = time.time()
+        self._addresses = Address(os.getpid(), __version__, "", "", self._started_at)
+        self._public = ""
+
+    def run(self) -> None:
+        """Build everything, serve, and take it down in the opposite order."""
+        with contextlib.ExitStack() as stack:
+            asyncio.run(self._serve(stack))
+
+    async def _serve(self, stack: contextlib.ExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        options = self._config.daemon
+        registry = bootstrap.registry(self._config)
+        stack.callback(registry.close)
+        _require_safe(options, _has_keys(registry))
+        listeners = stack.enter_context(_listeners(options, spare=self._start.automatic))
+        app = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project)
+        stack.callback(app.service.close)
+        usage_log = bootstrap.usage_log(self._config)
+        stack.callback(usage_log.close)
+        usage = UsageRecorder(usage_log, lambda: self._config.log.keep_s)
+        usage.start()
+        stack.callback(usage.stop)
+        sender = WebhookSender(allow_private=lambda: self._config.webhooks.allow_private)
+        stack.callback(sender.close)
+        metrics = Metrics()
+        trace, end_trace = tracer_to(options.otlp_endpoint)
+        stack.callback(end_trace)
+        broker = Broker(loop)
+        runner = JobRunner(
+            app.service, registry, _job_listener(broker, metrics, WebhookDesk(registry), sender), _found_again
+        )
+        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, app.service.edition.authenticator)
+        stack.callback(gatekeeper.flush)
+        parts = Parts(
+            service=app.service,
+            jobs=runner,
+            keys=KeyDesk(registry),
+            webhooks=WebhookDesk(registry),
+            usage=usage,
+            folders=_folder,
+            may_write=app.service.edition.access.require_write,
+            facts=lambda: self._facts(app.service.edition.name),
+            controls=Controls(
+                reload=_soon(loop, self._reload),
+                stop=_soon(loop, stopping.set),
+            ),
+        )
+        api = Api(
+            handlers=Handlers(parts),
+            dispatcher=Dispatcher(_limits(options), metrics, trace),
+            gatekeeper=gatekeeper,
+            broker=broker,
+            metrics=metrics,
+            doors=Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024),
+        )
+        stack.callback(api.dispatcher.close)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        async with self._surfaces(api, listeners, options):
+            runner.start(options.index_jobs)
+            discovery.publish(self._data_dir, self._addresses)
+            _log.info("listening", extra={"address": self._public})
+            self._start.ready(self._addresses)
+            await self._until(stopping, api, runner)
+            discovery.withdraw(self._data_dir)
+            _log.info("stopping")
+            broker.publish("stopping")
+            api.dispatcher.refuse_new()
+            await asyncio.to_thread(runner.stop, _LAST_WORDS_S)
+
+    @contextlib.asynccontextmanager
+    async def _surfaces(self, api: Api, listeners: _Listeners, options: DaemonOptions) -> AsyncIterator[None]:
+        """Serve REST, MCP and gRPC."""
+        from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
+        from conexus.daemon.mcp_server import McpApp  # noqa: PLC0415 -- only here
+        from conexus.daemon.rest import guarded, rest_app  # noqa: PLC0415 -- only here
+
+        rest = rest_app(api)
+        mcp = McpApp(api)
+        rest.mount("/mcp", mcp)
+        app = guarded(rest, api)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(mcp.running())
+            grpc_address = ""
+            if options.grpc_port >= 0:
+                grpc, grpc_port = await self._grpc(Server, api, options)
+                stack.push_async_callback(grpc.stop, _LAST_WORDS_S)
+                grpc_address = f"{_shown_host(options.host)}:{grpc_port}"
+            await stack.enter_async_context(_http(app, listeners, options))
+            scheme = "https" if options.tls_cert else "http"
+            self._public = f"{scheme}://{_shown_host(options.host)}:{listeners.public.getsockname()[1]}"
+            self._addresses = replace(
+                self._addresses, http=f"http://127.0.0.1:{listeners.local.getsockname()[1]}", grpc=grpc_address
+            )
+            yield
+
+    async def _grpc(
+        self, server: Callable[[Api, DaemonOptions], GrpcServer], api: Api, options: DaemonOptions
+    ) -> tuple[GrpcServer, int]:
+        grpc = server(api, options)
+        try:
+            return grpc, await grpc.start()
+        except DaemonUnavailable:
+            if not self._start.automatic:
+                raise
+            grpc = server(api, replace(options, grpc_port=0))
+            return grpc, await grpc.start()
+
+    async def _until(self, stopping: asyncio.Event, api: Api, runner: JobRunner) -> None:
+        """Return when the daemon is to end."""
+        idle_s = max(self._config.daemon.idle_exit_s, _MIN_IDLE_S)
+        while not stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _LOOKED_EVERY_S)
+            quiet = time.monotonic() - api.dispatcher.last_request_at > idle_s
+            if self._start.automatic and self._config.daemon.idle_exit_s and quiet and runner.counts() == (0, 0):
+                _log.info("nobody asks: ending")
+                return
+
+    def _reload(self) -> None:
+        """Take up changed settings: those of indexing and search at once, the log's too; ports need a restart."""
+        try:
+            config = self._settings().config
+        except ConfigError as error:
+            _log.warning("the settings cannot be read, the old ones stay", extra={"reason": error.message})
+            return
+        self._config = replace(self._config, log=config.log, webhooks=config.webhooks, daemon=self._config.daemon)
+        logs.set_up(config.daemon.log_format, config.daemon.log_level)
+        _log.info("the settings were read again")
+
+    def _project(self, root: Path) -> config_files.Loaded:
+        return config_files.load(config_files.current_environ(), root, {})
+
+    def _facts(self, edition: str) -> Facts:
+        return Facts(
+            edition=edition,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            data_dir=str(self._data_dir),
+            rest=self._public,
+            grpc=self._addresses.grpc,
+            mcp=f"{self._public}/mcp",
+        )
+
+
+# ------------------------------------------------------------------------------ listening
+
+
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """Sockets of the HTTP surfaces."""
+
+    public: socket.socket
+    local: socket.socket
+    """For clients on this machine: the same, but one of its own where the public one asks for TLS."""
+
+
+@contextlib.contextmanager
+def _listeners(options: DaemonOptions, *, spare: bool) -> Iterator[_Listeners]:
+    """Open the sockets.
+
+    Args:
+        options: Where to listen.
+        spare: Whether any free port will do where the one that is set is taken, as for a daemon that a client
+            started: the client finds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            public = stack.enter_context(_bound(options.host, options.port, "daemon.port"))
+        except DaemonUnavailable:
+            if not spare:
+                raise
+            public = stack.enter_context(_bound(options.host, 0, "daemon.port"))
+        needs_other = bool(options.tls_cert) or not _is_loopback(options.host)
+        local = stack.enter_context(_bound("127.0.0.1", 0, "daemon.port")) if needs_other else public
+        yield _Listeners(public, local)
+
+
+def _bound(host: str, port: int, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(_BACKLOG)
+    except OSError as exc:
+        found.close()
+        reason = "another program uses it" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        raise DaemonUnavailable(
+            f"cannot listen on {host}:{port}: {reason}", hint=f"choose another: conexus config set {setting} 0"
+        ) from exc
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown_host(host: str) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- is shown, not listened on
+    return f"[{shown}]" if ":" in shown else shown
+
+
+def _require_safe(options: DaemonOptions, has_keys: bool) -> None:
+    """Refuse to serve other machines without TLS or without keys.
+
+    Raises:
+        ConfigError: It would.
+    """
+    if _is_loopback(options.host):
+        return
+    if not options.tls_cert and not options.allow_insecure:
+        raise ConfigError(
+            f"daemon.host is {options.host}: other machines could read what is sent",
+            hint="set daemon.tls_cert and daemon.tls_key, or daemon.allow_insecure behind a proxy that adds TLS",
+        )
+    if not has_keys:
+        raise ConfigError(
+            f"daemon.host is {options.host}, but there is no API key that other machines could use",
+            hint="make one first: conexus keys create --name NAME",
+        )
+
+
+@contextlib.asynccontextmanager
+async def _http(app: ASGIApp, listeners: _Listeners, options: DaemonOptions) -> AsyncIterator[None]:
+    """Serve an application on the sockets until the end of the block."""
+    servers = [(_uvicorn(app, options, tls=bool(options.tls_cert)), listeners.public)]
+    if listeners.local is not listeners.public:
+        servers.append((_uvicorn(app, options, tls=False), listeners.local))
+    tasks = [asyncio.ensure_future(server.serve(sockets=[sock])) for server, sock in servers]
+    try:
+        while not all(server.started for server, _ in servers):
+            for task in tasks:
+                if task.done():
+                    task.result()
+                    raise DaemonUnavailable("the HTTP server ended before it began")
+            await asyncio.sleep(0.005)
+        yield
+    finally:
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _uvicorn(app: ASGIApp, options: DaemonOptions, *, tls: bool) -> uvicorn.Server:
+    import uvicorn  # noqa: PLC0415 -- only here
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Leave signals to the daemon."""
+            yield
+
+    with _clear_tls_errors(options):
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(_LAST_WORDS_S),
+            limit_concurrency=options.max_waiting * 4,
+            h11_max_incomplete_event_size=65_536,
+            ssl_certfile=options.tls_cert if tls else None,
+            ssl_keyfile=options.tls_key if tls else None,
+            ssl_ca_certs=options.tls_client_ca or None if tls else None,
+            ssl_cert_reqs=_CERT_REQUIRED if tls and options.tls_client_ca else 0,
+        )
+        config.load()
+    return Server(config)
+
+
+_CERT_REQUIRED = 2  # ssl.CERT_REQUIRED, without the import
+
+
+@contextlib.contextmanager
+def _clear_tls_errors(options: DaemonOptions) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise ConfigError(
+            f"the certificate or key cannot be used: {exc.strerror or exc}",
+            hint=f"check daemon.tls_cert ({options.tls_cert}) and daemon.tls_key",
+        ) from exc
+
+
+# ------------------------------------------------------------------------------ parts
+
+
+def _has_keys(keys: KeyStore) -> bool:
+    now = time.time()
+    return any(key.is_valid(now) for key in keys.keys())  # noqa: SIM118 -- it is no mapping
+
+
+def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> Callable[[], None]:
+    """Return a function for any thread that has the loop do something."""
+
+    def ask() -> None:
+        loop.call_soon_threadsafe(action)
+
+    return ask
+
+
+def _limits(options: DaemonOptions) -> Limits:
+    return Limits(
+        threads=options.threads,
+        max_waiting=options.max_waiting,
+        requests_per_s=options.requests_per_s,
+        timeout_s=options.timeout_s,
+        long_timeout_s=options.long_timeout_s,
+    )
+
+
+def _job_listener(
+    broker: Broker, metrics: Metrics, hooks: WebhookDesk, sender: WebhookSender
+) -> Callable[[IndexJob], None]:
+    def changed(job: IndexJob) -> None:
+        broker.publish("job", job)
+        if not job.state.is_over:
+            return
+        metrics.job_over(job.state, (job.finished_at or 0.0) - (job.started_at or job.finished_at or 0.0))
+        payload = {
+            "job": job.id,
+            "repository": job.repo,
+            "name": job.name,
+            "state": job.state.value,
+            "finished_at": job.finished_at,
+            "error": job.error_code or None,
+            "files": None if job.report is None else job.report.files_total,
+            "chunks": None if job.report is None else job.report.chunks_total,
+        }
+        _log.info("index job is over", extra={"job": job.id, "state": job.state.value})
+        try:
+            for hook in hooks.all():
+                sender.send(hook, f"index.{job.state.value}", payload)
+        except ConexusError as error:
+            _log.warning("webhooks cannot be read", extra={"reason": error.code.value})
+
+    return changed
+
+
+def _folder(path: Path, *, force: bool) -> Checkout:
+    home = Path.home()
+    check_root(path, home, force=force)
+    checkout = find_checkout(path.resolve(), home=home)
+    check_root(checkout.root, home, force=force)
+    return checkout
+
+
+def _found_again(root: Path) -> Checkout:
+    return _folder(root, force=True)
+
+
+def _xdg() -> Path | None:
+    found = config_files.current_environ().get("XDG_CONFIG_HOME", "")
+    return Path(found) if found else None
+
+
+__all__ = ["Start", "run"]
