@@ -6,11 +6,12 @@ REST, gRPC, MCP and the Python client have no logic of their own beside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from conexus.errors import RepositoryNotIndexed
+from conexus.errors import RepositoryNotIndexed, SourceError
 from conexus.types import (
     Checkout,
     ContextRequest,
@@ -39,6 +40,8 @@ ProgressListener = Callable[[IndexProgress], None]
 
 Check = Callable[[], None]
 """Returns where the work is to go on, and raises Cancelled or DeadlineExceeded where nobody waits for it any more."""
+
+_NAME = re.compile(r"[\w.+/-]{1,100}")
 
 
 class ContextService(Protocol):
@@ -146,3 +149,16 @@ def named(views: Sequence[IndexedView], name: str) -> list[IndexedView]:
             return fits
     known = ", ".join(sorted({view.name for view in views})) or "none"
     raise RepositoryNotIndexed(f"no indexed repository is called {name!r}", hint=f"indexed are: {known}")
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a repository's short name: it must not read as a path, nor need quotes.
+
+    Raises:
+        SourceError: It cannot.
+    """
+    if not _NAME.fullmatch(name) or any(part in {"", ".", ".."} for part in name.split("/")):
+        raise SourceError(
+            f"{name!r} cannot be a name",
+            hint="use at most 100 letters, digits, '-', '_', '.', '+' or '/', and no path as '/a' or '../a'",
+        )

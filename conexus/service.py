@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conexus.config import StoreOptions
-from conexus.context_service import Check, ProgressListener
+from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
-from conexus.errors import NotFound, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, repair_unfinished
 from conexus.indexing.verify import check_view
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
@@ -51,26 +50,12 @@ IndexerFactory = Callable[[Checkout, str], Indexer]
 TreeFactory = Callable[[Checkout], SourceTree]
 _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
-_NAME = re.compile(r"[\w.+/-]{1,100}")
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
 
 
 def _go_on() -> None:
     """Never stop."""
-
-
-def check_name(name: str) -> None:
-    """Refuse what cannot be a repository's short name: it must not read as a path, nor need quotes.
-
-    Raises:
-        SourceError: It cannot.
-    """
-    if not _NAME.fullmatch(name) or any(part in {"", ".", ".."} for part in name.split("/")):
-        raise SourceError(
-            f"{name!r} cannot be a name",
-            hint="use at most 100 letters, digits, '-', '_', '.', '+' or '/', and no path as '/a' or '../a'",
-        )
 
 
 @dataclass(eq=False)

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 from conexus import __version__, bootstrap
 from conexus.adapters import config_files
-from conexus.adapters.filesystem import check_root
-from conexus.adapters.git_metadata import find_checkout
-from conexus.adapters.webhook_sender import WebhookSender
+from conexus.adapters.roots import checkout_of
+from conexus.adapters.webhook_sender import SenderOptions, WebhookSender
 from conexus.config import Config, DaemonOptions
 from conexus.daemon import discovery, logs
 from conexus.daemon.administration import KeyDesk, UsageRecorder, WebhookDesk
@@ -119,7 +118,7 @@ class _Daemon:
         usage = UsageRecorder(usage_log, lambda: self._config.log.keep_s)
         usage.start()
         stack.callback(usage.stop)
-        sender = WebhookSender(allow_private=lambda: self._config.webhooks.allow_private)
+        sender = WebhookSender(SenderOptions(allow_private=self._config.webhooks.allow_private))
         stack.callback(sender.close)
         metrics = Metrics()
         trace, end_trace = tracer_to(options.otlp_endpoint)
@@ -445,11 +444,7 @@ def _job_listener(
 
 
 def _folder(path: Path, *, force: bool) -> Checkout:
-    home = Path.home()
-    check_root(path, home, force=force)
-    checkout = find_checkout(path.resolve(), home=home)
-    check_root(checkout.root, home, force=force)
-    return checkout
+    return checkout_of(path, Path.home(), force=force)
 
 
 def _found_again(root: Path) -> Checkout:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, NewType, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NewType, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # a command that asks a daemon needs no numpy, which takes 50 ms to import
+    import numpy as np
+    import numpy.typing as npt
 
 RepoId = NewType("RepoId", str)
 """Normalised remote (``github.com/pallets/flask``) or ``local/<folder>-<6 hex>``."""
@@ -34,10 +35,10 @@ ContentHash = NewType("ContentHash", str)
 Fingerprint = NewType("Fingerprint", str)
 """Hash of every option that changes what an index holds."""
 
-DenseVector: TypeAlias = npt.NDArray[np.float32]
+DenseVector: TypeAlias = "npt.NDArray[np.float32]"
 """Shape ``(dim,)``, L2 norm 1, or all zeros for a text without a known word."""
 
-DenseMatrix: TypeAlias = npt.NDArray[np.float32]
+DenseMatrix: TypeAlias = "npt.NDArray[np.float32]"
 """Shape ``(n, dim)``, rows as :data:`DenseVector`."""
 
 

@@ -24,6 +24,8 @@ from conexus.config import PROJECT_SETTINGS, Config
 from conexus.errors import ConfigError
 
 PROJECT_FILE = ".conexus.toml"
+MEMORY = ":memory:"
+"""Value of ``store.path`` that keeps nothing on disk."""
 SECTIONS = ("index", "store", "search", "daemon", "log", "webhooks")
 SECRET_SETTINGS = frozenset({"store.api_key"})
 EDITION_TABLE = "edition"

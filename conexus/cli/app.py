@@ -7,22 +7,16 @@ finished. Of every other command: 0, or 2 on an error, or 1 where a check found 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from conexus import __version__
-from conexus.cli import (
-    console,
-    eval_command,
-    index_command,
-    repos_command,
-    search_command,
-    serve_command,
-    settings_command,
-    upkeep_command,
-)
+from conexus.adapters.config_files import current_environ
+from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.errors import Cancelled, ConexusError, SourceError
 
@@ -55,17 +49,33 @@ def _root(
     """Semantic code search that runs on your own machine."""
 
 
-app.command("index", cls=CommandWithExamples)(index_command.index)
-app.command("search", cls=CommandWithExamples)(search_command.search)
-app.add_typer(repos_command.app, name="repos")
-app.command("status", cls=CommandWithExamples)(upkeep_command.status)
-app.command("why", cls=CommandWithExamples)(upkeep_command.why)
-app.command("eval", cls=CommandWithExamples)(eval_command.evaluate)
-app.command("doctor", cls=CommandWithExamples)(upkeep_command.doctor)
-app.command("verify", cls=CommandWithExamples)(upkeep_command.verify)
-app.add_typer(settings_command.app, name="config")
-app.command("serve", cls=CommandWithExamples)(serve_command.serve)
-app.add_typer(serve_command.app, name="daemon")
+_COMMANDS = {
+    "index": "index_command:index",
+    "search": "search_command:search",
+    "repos": "repos_command:app",
+    "status": "upkeep_command:status",
+    "why": "upkeep_command:why",
+    "eval": "eval_command:evaluate",
+    "doctor": "upkeep_command:doctor",
+    "verify": "upkeep_command:verify",
+    "config": "settings_command:app",
+    "serve": "serve_command:serve",
+    "daemon": "serve_command:app",
+}
+"""Commands in the order of the help, and where each is."""
+
+
+def _add_commands(arguments: Sequence[str]) -> None:
+    """Import the command that is asked for, or all where the help or completion needs them: imports take longest."""
+    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
+    only = asked in _COMMANDS and not any(name.endswith("_COMPLETE") for name in current_environ())
+    for name in [asked] if only else _COMMANDS:
+        module, attribute = _COMMANDS[name].split(":")
+        found = getattr(import_module(f"conexus.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, cls=CommandWithExamples)(found)
 
 
 def run() -> NoReturn:
@@ -73,6 +83,7 @@ def run() -> NoReturn:
     console.prepare_streams()
     try:
         try:
+            _add_commands(sys.argv[1:])
             app(standalone_mode=True)
         finally:
             sys.stdout.flush()  # here, where it can still be told that there was no room

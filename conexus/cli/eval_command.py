@@ -115,9 +115,9 @@ def _in_force(checkout: Checkout) -> Config:
     if config.store.path == bootstrap.MEMORY or not config_files.data_dir(config).is_dir():
         return config
     local = replace(config, store=replace(config.store, url=""))  # the catalog knows; a server need not be asked
-    session = Session(replace(loaded, config=local), bootstrap.build(local))
+    session = Session(replace(loaded, config=local), bootstrap.build(local).service, data_dir=None)
     with keep_model(session, view_for(session.service, checkout)) as kept:
-        return kept.app.config
+        return kept.loaded.config
 
 
 def _with_model(config: Config, name: str) -> Config:

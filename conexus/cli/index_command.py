@@ -14,8 +14,8 @@ import typer
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
+from conexus.context_service import check_name
 from conexus.errors import Cancelled, StoreError
-from conexus.service import check_name
 from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
 
 _SHOWN_FILES = 5

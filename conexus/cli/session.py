@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-from conexus import __version__, bootstrap, context_service
+from conexus import __version__, context_service
 from conexus.adapters import config_files
-from conexus.adapters.filesystem import check_root
 from conexus.adapters.git_metadata import find_checkout, is_nested_checkout
+from conexus.adapters.roots import checkout_of
 from conexus.cli import console
 from conexus.config import Config
 from conexus.context_service import ContextService
@@ -67,13 +67,12 @@ def open_session(
     model = str((flags or {}).get("index.model") or "")
     address = _daemon(loaded.config) if daemon else None
     if address is None:
-        app = _application(loaded.config)
-        return Session(loaded, app.service, app.data_dir, model)
+        return _without_daemon(loaded, model)
     return Session(loaded, DaemonClient(address), config_files.data_dir(loaded.config), model, address)
 
 
 def _daemon(config: Config) -> Address | None:
-    if not config.daemon.use or config.store.path == bootstrap.MEMORY:
+    if not config.daemon.use or config.store.path == config_files.MEMORY:
         return None
     address = discovery.find(config_files.data_dir(config))
     if address is not None and not is_same_version(address):
@@ -87,13 +86,15 @@ def _daemon(config: Config) -> Address | None:
 def without_daemon(session: Session) -> Session:
     """Go on without a daemon: it went away."""
     session.service.close()
-    app = _application(session.loaded.config)
-    return Session(session.loaded, app.service, app.data_dir, session.model)
+    return _without_daemon(session.loaded, session.model)
 
 
-def _application(config: Config) -> bootstrap.Application:
+def _without_daemon(loaded: config_files.Loaded, model: str) -> Session:
+    from conexus import bootstrap  # noqa: PLC0415 -- a command that asks a daemon starts without it, in half the time
+
     xdg = config_files.current_environ().get("XDG_CONFIG_HOME", "")
-    return bootstrap.build(config, xdg=Path(xdg) if xdg else None)
+    app = bootstrap.build(loaded.config, xdg=Path(xdg) if xdg else None)
+    return Session(loaded, app.service, app.data_dir, model)
 
 
 def keep_model(session: Session, view: IndexedView | None) -> Session:
@@ -108,8 +109,8 @@ def keep_model(session: Session, view: IndexedView | None) -> Session:
     ):
         return session
     session.service.close()
-    app = _application(bootstrap.with_model(loaded.config, view.live.model))
-    return Session(loaded, app.service, app.data_dir, session.model)
+    config = replace(loaded.config, index=replace(loaded.config.index, model=view.live.model))
+    return _without_daemon(replace(loaded, config=config), session.model)
 
 
 def given_path(text: str | Path) -> Path:
@@ -156,10 +157,7 @@ def checkout_at(path: Path, *, force: bool = False) -> Checkout:
     home = Path.home()
     folder = path.expanduser()
     _require_no_way_out(folder)
-    check_root(folder, home, force=force)
-    checkout = find_checkout(folder.resolve(), home=home)
-    check_root(checkout.root, home, force=force)
-    return checkout
+    return checkout_of(folder, home, force=force)
 
 
 def _require_no_way_out(folder: Path) -> None:

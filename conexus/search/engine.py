@@ -10,10 +10,10 @@ from typing import Protocol
 from conexus.lexical import encode_query
 from conexus.ports import Catalog, Embedder, VectorShard
 from conexus.search.candidates import Candidate
+from conexus.search.focus import focus_of
 from conexus.search.globs import matcher
 from conexus.search.query import Query, analyse
 from conexus.search.ranking import Ranked, rank
-from conexus.search.snippets import focus_of
 from conexus.types import (
     ChunkId,
     FileId,

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conexus.adapters.filesystem import FilesystemTree, check_root
+from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.git_attributes import NO_MARKS, LinguistMarks
+from conexus.adapters.roots import check_root
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
 from conexus.parsing.classify import skip_by_name

@@ -7,8 +7,9 @@ from builders import stored_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conexus.search.focus import focus_of
 from conexus.search.query import analyse
-from conexus.search.snippets import focus_of, snippet
+from conexus.search.snippets import snippet
 from conexus.types import Chunk
 
 FUNCTION = """\

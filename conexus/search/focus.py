@@ -1,0 +1,38 @@
+"""Chooses the line of a chunk that a reader should land on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conexus.lexical import split_identifier, stem, words
+from conexus.search.query import Query
+from conexus.search.snippets import lines_of
+from conexus.types import Chunk
+
+
+def focus_of(chunk: Chunk, query: Query) -> int:
+    """Return the line a reader should land on: the name of its definition, else the line most like the query."""
+    lines = lines_of(chunk)
+    if chunk.kind != "block" and chunk.symbol and (head := _line_of_definition(chunk, lines)) is not None:
+        return chunk.span.start_line + head
+    asked = frozenset(query.stems)
+    best, line_of_best = 0, 0
+    for number, line in enumerate(lines):
+        found = asked & {stem(part) for word in words(line) for part in split_identifier(word)}
+        if len(found) > best:
+            best, line_of_best = len(found), number
+    if not best:
+        line_of_best = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    return chunk.span.start_line + line_of_best
+
+
+def _line_of_definition(chunk: Chunk, lines: Sequence[str]) -> int | None:
+    """Return which line holds the name: of those with it, the one that begins as the signature does, else the first."""
+    name = chunk.symbol.rsplit(".", 1)[-1]
+    holding = [number for number, line in enumerate(lines) if name in words(line)]
+    holding = holding or [number for number, line in enumerate(lines) if name in line]
+    for number in holding:
+        line = " ".join(lines[number].split())
+        if chunk.signature and (chunk.signature.startswith(line) or line.startswith(chunk.signature)):
+            return number
+    return holding[0] if holding else None
