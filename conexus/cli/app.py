@@ -17,6 +17,7 @@ from conexus.cli import (
     console,
     eval_command,
     index_command,
+    install_command,
     repos_command,
     search_command,
     serve_command,
@@ -66,6 +67,7 @@ app.command("verify", cls=CommandWithExamples)(upkeep_command.verify)
 app.add_typer(settings_command.app, name="config")
 app.command("serve", cls=CommandWithExamples)(serve_command.serve)
 app.add_typer(serve_command.app, name="daemon")
+app.command("install", cls=install_command.InstallCommand)(install_command.install)
 
 
 def run() -> NoReturn:
