@@ -61,8 +61,9 @@ _COMMANDS = {
     "config": "settings_command:app",
     "serve": "serve_command:serve",
     "daemon": "serve_command:app",
+    "install": "install_command:install:InstallCommand",
 }
-"""Commands in the order of the help, and where each is."""
+"""Commands in the order of the help, and where each is: module, function or group, and class where it has its own."""
 
 
 def _add_commands(arguments: Sequence[str]) -> None:
@@ -70,12 +71,13 @@ def _add_commands(arguments: Sequence[str]) -> None:
     asked = next((argument for argument in arguments if not argument.startswith("-")), "")
     only = asked in _COMMANDS and not any(name.endswith("_COMPLETE") for name in current_environ())
     for name in [asked] if only else _COMMANDS:
-        module, attribute = _COMMANDS[name].split(":")
-        found = getattr(import_module(f"conexus.cli.{module}"), attribute)
+        module_name, attribute, *own_class = _COMMANDS[name].split(":")
+        module = import_module(f"conexus.cli.{module_name}")
+        found = getattr(module, attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         else:
-            app.command(name, cls=CommandWithExamples)(found)
+            app.command(name, cls=getattr(module, own_class[0]) if own_class else CommandWithExamples)(found)
 
 
 def run() -> NoReturn:
