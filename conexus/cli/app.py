@@ -59,6 +59,10 @@ _COMMANDS = {
     "doctor": "upkeep_command:doctor",
     "verify": "upkeep_command:verify",
     "config": "settings_command:app",
+    "log": "usage_command:show_log",
+    "stats": "usage_command:show_stats",
+    "keys": "keys_command:app",
+    "webhooks": "webhooks_command:app",
     "serve": "serve_command:serve",
     "daemon": "serve_command:app",
 }
