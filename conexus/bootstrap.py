@@ -145,6 +145,8 @@ def _of_project(loaded: config_files.Loaded, checkout: Checkout, catalog: Sqlite
 def discard_catalog(config: Config) -> Path:
     """Set a catalog that cannot be trusted aside, and delete the vectors, which mean nothing without it.
 
+    API keys are not taken over: one that was revoked could come back with what is left of the file.
+
     Returns:
         Where the old catalog is kept.
 

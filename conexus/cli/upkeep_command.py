@@ -178,5 +178,6 @@ def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
         loaded = config_files.load(config_files.current_environ(), None, {})
         kept = bootstrap.discard_catalog(loaded.config)
         console.err(f"the catalog was set aside as {console.one_line(str(kept))}; index every repository again")
+        console.err("API keys and webhooks were in it as well; where you had any, make them again")
         report = dataclasses.replace(report, repaired=len(report.findings))
     return report

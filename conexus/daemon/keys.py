@@ -1,4 +1,4 @@
-"""API keys: how a secret looks, what is kept of it, and what a new key may say.
+"""API keys: how a secret looks, what is kept of it, and what may be said of a key.
 
 A secret is ``cnx_``, 32 random bytes and a checksum, in letters that need no quoting in a header or a shell.
 The prefix lets scanners of secrets find one that was committed, and the checksum lets the daemon refuse what
@@ -16,11 +16,9 @@ import re
 import secrets
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from conexus.daemon.spans import day_end, day_of, span_s, wrong_time
 from conexus.errors import InvalidRequest
-from conexus.types import ApiKey, Role
 
 PREFIX = "cnx_"
 _RANDOM_BYTES = 32
@@ -34,40 +32,6 @@ _MAX_NAME_CHARS = 100
 _MAX_PATTERNS = 100
 _MAX_PATTERN_CHARS = 300
 _EXPIRY_EXAMPLES = "30d, 12h, 2027-01-31 or never, in the future"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRequest:
-    """What a new key is to be."""
-
-    name: str
-    """For people; need not be unique."""
-    role: Role = Role.READER
-    repos: tuple[str, ...] | None = None
-    """Patterns of repository ids; ``None`` means all."""
-    expires: str = "never"
-    """As :func:`parse_expiry` reads it."""
-
-
-def new_key(request: KeyRequest, now: float) -> tuple[ApiKey, str]:
-    """Make a key, and the secret that nobody can be shown again.
-
-    Args:
-        request: What it is to be.
-        now: Seconds since the epoch.
-
-    Raises:
-        InvalidRequest: Its name, its patterns or its expiry cannot be used.
-    """
-    key = ApiKey(
-        id=new_id(),
-        name=checked_name(request.name),
-        role=request.role,
-        repos=None if request.repos is None else check_patterns(request.repos),
-        created_at=now,
-        expires_at=parse_expiry(request.expires, now),
-    )
-    return key, new_secret()
 
 
 def new_id() -> str:

@@ -14,18 +14,15 @@ from hypothesis import strategies as st
 
 from conexus.daemon.keys import (
     SECRET_CHARS,
-    KeyRequest,
     check_patterns,
     checked_name,
     hash_secret,
     looks_like_key,
     new_id,
-    new_key,
     new_secret,
     parse_expiry,
 )
 from conexus.errors import InvalidRequest
-from conexus.types import ApiKey, Role
 
 NOW = 1_700_000_000.5
 LETTERS = string.ascii_letters + string.digits + "-_"
@@ -76,24 +73,7 @@ def test_what_is_kept_is_the_sha256() -> None:
     assert hash_secret(secret) != hash_secret(secret[:-1])
 
 
-# ---------------------------------------------------------------------------------- new keys
-
-
-def test_a_new_key_is_what_was_asked_for() -> None:
-    """The secret is not in it, nor in how it is printed."""
-    request = KeyRequest(" CI of acme ", Role.WRITER, ("github.com/acme/*", "github.com/acme/*"), "12h")
-    key, secret = new_key(request, NOW)
-    assert key == ApiKey(key.id, "CI of acme", Role.WRITER, ("github.com/acme/*",), NOW, NOW + 43_200)
-    assert looks_like_key(secret)
-    assert secret not in repr(key)
-    assert key.is_valid(NOW + 43_199)
-    assert not key.is_valid(NOW + 43_200)
-
-
-def test_a_new_key_asks_for_little() -> None:
-    """It reads, everything, for ever, where nothing else is said."""
-    key, _ = new_key(KeyRequest("me"), NOW)
-    assert (key.role, key.repos, key.expires_at) == (Role.READER, None, None)
+# ------------------------------------------------------------------------- names and patterns
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 101, "bell\x07", "\u202eevil", "half \ud800"])

@@ -1,0 +1,129 @@
+"""``conexus keys``."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.examples import CommandWithExamples
+from conexus.cli.ledgers import local_time, open_registry, table
+from conexus.types import ApiKey, Role
+
+app = typer.Typer(help="Make, list and revoke API keys of the daemon.", no_args_is_help=True)
+
+
+@app.command("create", cls=CommandWithExamples)
+def create(
+    name: Annotated[str, typer.Option("--name", "-n", help="For people: who or what will use the key.")],
+    role: Annotated[Role, typer.Option("--role", help="What it allows; each includes the ones before.")] = Role.READER,
+    repos: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--repos", "-r", metavar="GLOB", help="Only repositories whose id fits; repeatable. Default: all."
+        ),
+    ] = None,
+    expires: Annotated[
+        str, typer.Option("--expires", help="30d, 12h, a day as 2027-01-31 (the last one), or never.")
+    ] = "never",
+) -> None:
+    """Make a key and print its secret, once.
+
+    The secret goes to stdout, all else to stderr. It is kept nowhere: only a hash of it is, by which the
+    daemon knows it again.
+
+    Examples:
+        conexus keys create --name laptop
+        conexus keys create --name ci --role writer --repos 'github.com/acme/*' --expires 30d
+    """
+    from conexus.daemon.administration import KeyDesk  # noqa: PLC0415 -- not for the usual command
+    from conexus.daemon.keys import parse_expiry  # noqa: PLC0415
+
+    expires_at = parse_expiry(expires, time.time())
+    with open_registry() as registry:
+        key, secret = KeyDesk(registry).create(name, role, repos or None, expires_at)
+    console.out(secret)
+    console.err(f"made the API key {key.id} ({console.one_line(key.name)}): {described(key)}")
+    console.err("this is the only time that its secret is shown; send it as  Authorization: Bearer …")
+
+
+@app.command("list", cls=CommandWithExamples)
+def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List all keys, revoked and expired ones too. Secrets are not kept and cannot be shown.
+
+    Examples:
+        conexus keys list
+        conexus keys list --json
+    """
+    with open_registry() as registry:
+        keys = registry.keys()
+    now = time.time()
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.keys/1", "keys": [key_json(key, now) for key in keys]}, indent=2))
+        return
+    if not keys:
+        console.err("there are no API keys; make one with: conexus keys create --name NAME")
+        return
+    heading = ("ID", "NAME", "ROLE", "REPOSITORIES", "EXPIRES", "LAST USED", "STATE")
+    rows = [
+        (
+            key.id,
+            console.one_line(key.name),
+            key.role.value,
+            _patterns(key),
+            local_time(key.expires_at),
+            local_time(key.last_used_at),
+            _state(key, now),
+        )
+        for key in keys
+    ]
+    for line in table([heading, *rows]):
+        console.out(line)
+
+
+@app.command("revoke", cls=CommandWithExamples)
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `conexus keys list` has it.")],
+) -> None:
+    """Make a key invalid at once, for a daemon that runs as well. It stays in the list.
+
+    Examples:
+        conexus keys revoke 3f9c2a51d07b
+    """
+    with open_registry() as registry:
+        found = registry.revoke_key(key, time.time())
+    console.out(f"revoked the API key {console.one_line(found.id)} ({console.one_line(found.name)})")
+
+
+def described(key: ApiKey) -> str:
+    """Return what a key allows, in a line."""
+    what = "all repositories" if key.repos is None else _patterns(key)
+    return f"{key.role.value} of {what}, expires {local_time(key.expires_at)}"
+
+
+def key_json(key: ApiKey, now: float) -> dict[str, object]:
+    """Return a key as JSON can hold it, as the daemon does."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "repositories": None if key.repos is None else list(key.repos),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+        "valid": key.is_valid(now),
+    }
+
+
+def _patterns(key: ApiKey) -> str:
+    return "all" if key.repos is None else console.one_line(", ".join(key.repos))
+
+
+def _state(key: ApiKey, now: float) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {local_time(key.revoked_at)}"
+    return "valid" if key.is_valid(now) else "expired"
