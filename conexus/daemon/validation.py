@@ -14,12 +14,21 @@ _PLACES = {"body", "query", "path"}
 
 def invalid(exc: ValidationError) -> InvalidRequest:
     """Return what a model of :mod:`conexus.daemon.schema` found wrong."""
-    return invalid_fields(exc.errors(include_url=False, include_input=False, include_context=False))
+    errors = exc.errors(include_url=False, include_input=False, include_context=False)
+    return _error([(_field(error["loc"]), _wrong(error)) for error in errors])
 
 
 def invalid_fields(errors: list[ErrorDetails]) -> InvalidRequest:
+    """Return the same for what FastAPI found wrong, which says first whether a field is of the body."""
+    found = []
+    for error in errors:
+        loc = error["loc"]
+        found.append((_field(loc[1:] if loc and loc[0] in _PLACES else loc), _wrong(error)))
+    return _error(found)
+
+
+def _error(found: list[tuple[str, str]]) -> InvalidRequest:
     """Return an error that names the fields at fault, as ``filter.languages.0``, and says of each what is wrong."""
-    found = [(_field(error), _wrong(error)) for error in errors]
     shown = "; ".join(f"{field}: {wrong}" if field else wrong for field, wrong in found[:_MAX_SHOWN])
     more = f"; and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
     return InvalidRequest(
@@ -29,11 +38,8 @@ def invalid_fields(errors: list[ErrorDetails]) -> InvalidRequest:
     )
 
 
-def _field(error: ErrorDetails) -> str:
-    place = [str(part) for part in error["loc"]]
-    if place and place[0] in _PLACES:
-        place = place[1:]
-    return ".".join(place).encode("utf-8", "backslashreplace").decode()[:_MAX_FIELD_CHARS]
+def _field(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc).encode("utf-8", "backslashreplace").decode()[:_MAX_FIELD_CHARS]
 
 
 def _wrong(error: ErrorDetails) -> str:
