@@ -19,7 +19,7 @@ import pytest
 
 # The helpers of the end-to-end tests, which are no package.
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-from program import Program  # noqa: E402
+from program import Program
 
 _lending = importlib.util.spec_from_file_location("e2e_conftest", Path(__file__).parents[1] / "e2e" / "conftest.py")
 assert _lending is not None
@@ -104,6 +104,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     program = Program(folder)
     tree = folder / "lending"
     make_lending(tree)
+    (tree / "desk" / "report.py").write_text(
+        "from desk.lending import statement\n\n\ndef report(desk, member):\n    return statement(desk, member, None)\n",
+        encoding="utf-8",
+    )
     program.ok("index", tree)
     with serving(program, tree) as found:
         yield found

@@ -104,11 +104,11 @@ def test_similar_symbols_related_file_and_map(served: Served) -> None:
     similar = post(served, "/v1/similar", {"repository": "lending", "path": "desk/lending.py", "line": 30, "limit": 3})
     assert similar.status_code == 200
     assert all(0 <= one["score"] <= 1.01 for one in similar.json()["results"])
-    symbols = post(served, "/v1/symbols", {"name": "MAX_LOANS", "uses": True}).json()
-    assert [(one["path"], one["kind"]) for one in symbols["definitions"]] == [("desk/lending.py", "constant")]
-    assert "tests/test_lending.py" in {use["path"] for use in symbols["uses"]}
+    symbols = post(served, "/v1/symbols", {"name": "statement", "uses": True}).json()
+    assert [(one["path"], one["kind"]) for one in symbols["definitions"]] == [("desk/lending.py", "function")]
+    assert {"path": "desk/report.py", "line": 5} in [{k: use[k] for k in ("path", "line")} for use in symbols["uses"]]
     related = post(served, "/v1/related", {"repository": REPO, "path": "desk/lending.py"}).json()
-    assert "tests/test_lending.py" in {one["path"] for one in related["files"]}
+    assert "desk/report.py" in {one["path"] for one in related["files"]}
     lines = post(
         served, "/v1/file", {"repository": "lending", "path": "tests/test_lending.py", "start_line": 4, "end_line": 5}
     ).json()
@@ -282,11 +282,11 @@ def requests_in(served: Served) -> float:
 
 def hostile(served: Served, seed: int) -> list[dict[str, Any]]:
     """Requests that must not reach a handler: 500 of them."""
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 -- a seed that gives the same requests again
     paths = ["/v1/status", "/v1/repositories", "/v1/jobs", "/v1/keys", "/v1/log", "/metrics", "/v1/events", "/mcp"]
     good = {"authorization": f"Bearer {served.token}"}
     port = served.url.rsplit(":", 1)[1]
-    hosts = [
+    hosts: list[str | bytes] = [
         "evil.example",
         f"evil.example:{port}",
         "127.0.0.1.evil.example",
@@ -298,9 +298,8 @@ def hostile(served: Served, seed: int) -> list[dict[str, Any]]:
         "2130706433",
         "localhost:80:90",
         "",
-        " ",
         "127.0.0.1,evil.example",
-        "lоcalhost".encode().decode("latin-1"),
+        b"l\xd0\xbecalhost",
         "metadata.google.internal",
         "10.0.0.1",
     ]
@@ -328,7 +327,6 @@ def hostile(served: Served, seed: int) -> list[dict[str, Any]]:
         "Bearer " + served.token,
         "' OR 1=1 --",
         "../../daemon.token",
-        "\t",
         "é",
         "a" * 9000,
     ]
