@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conexus.adapters.config_files import DEFAULTS, SECRET_SETTINGS, shown_value
-from conexus.config import PROJECT_SETTINGS, Config, IndexOptions, SearchOptions, StoreOptions
+from conexus.config import PROJECT_SETTINGS, Config, IndexOptions, LogOptions, SearchOptions, StoreOptions
 from conexus.errors import ConfigError
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -37,6 +37,21 @@ def test_a_search_returns_at_least_one() -> None:
     """A limit of 0 is refused."""
     with pytest.raises(ConfigError, match=r"search\.limit"):
         SearchOptions(limit=0)
+
+
+@pytest.mark.parametrize("values", [{"queries": "all"}, {"queries": ""}, {"keep_days": 0}, {"keep_days": 3_651}])
+def test_what_the_query_log_keeps_is_one_of_three_for_some_days(values: dict[str, object]) -> None:
+    """The message names the setting; a word that is not known never counts as the one that keeps most."""
+    with pytest.raises(ConfigError) as caught:
+        LogOptions(**values)  # type: ignore[arg-type]
+    assert f"log.{next(iter(values))}" in caught.value.message
+
+
+def test_the_query_log_and_webhooks_keep_to_this_machine() -> None:
+    """Private addresses are not sent to, and a month of queries is kept, unless the settings say otherwise."""
+    assert Config().webhooks.allow_private is False
+    assert (Config().log.queries, Config().log.keep_s) == ("text", 30 * 86_400.0)
+    assert not {key for key in PROJECT_SETTINGS if key.startswith(("log.", "webhooks."))}
 
 
 def test_settings_cannot_be_changed() -> None:
