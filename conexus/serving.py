@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from conexus import __version__, bootstrap
 from conexus.adapters import config_files
 from conexus.adapters.roots import checkout_of
-from conexus.adapters.webhook_sender import SenderOptions, WebhookSender
+from conexus.adapters.webhook_address import check_url
+from conexus.adapters.webhook_sender import SenderOptions, WebhookSender, check_secret
 from conexus.config import Config, DaemonOptions
 from conexus.daemon import discovery, logs
 from conexus.daemon.administration import KeyDesk, UsageRecorder, WebhookDesk
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+    from conexus.adapters.sqlite_registry import SqliteRegistry
     from conexus.daemon.grpc_server import GrpcServer
 
 _log = logging.getLogger("conexus.daemon")
@@ -97,6 +99,7 @@ class _Daemon:
         self._started_at = time.time()
         self._addresses = Address(os.getpid(), __version__, "", "", self._started_at)
         self._public = ""
+        self._reloaded: list[Callable[[Config], None]] = []
 
     def run(self) -> None:
         """Build everything, serve, and take it down in the opposite order."""
@@ -111,47 +114,8 @@ class _Daemon:
         stack.callback(registry.close)
         _require_safe(options, _has_keys(registry))
         listeners = stack.enter_context(_listeners(options, spare=self._start.automatic))
-        app = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project)
-        stack.callback(app.service.close)
-        usage_log = bootstrap.usage_log(self._config)
-        stack.callback(usage_log.close)
-        usage = UsageRecorder(usage_log, lambda: self._config.log.keep_s)
-        usage.start()
-        stack.callback(usage.stop)
-        sender = WebhookSender(SenderOptions(allow_private=self._config.webhooks.allow_private))
-        stack.callback(sender.close)
-        metrics = Metrics()
-        trace, end_trace = tracer_to(options.otlp_endpoint)
-        stack.callback(end_trace)
-        broker = Broker(loop)
-        runner = JobRunner(
-            app.service, registry, _job_listener(broker, metrics, WebhookDesk(registry), sender), _found_again
-        )
-        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, app.service.edition.authenticator)
-        stack.callback(gatekeeper.flush)
-        parts = Parts(
-            service=app.service,
-            jobs=runner,
-            keys=KeyDesk(registry),
-            webhooks=WebhookDesk(registry),
-            usage=usage,
-            folders=_folder,
-            may_write=app.service.edition.access.require_write,
-            facts=lambda: self._facts(app.service.edition.name),
-            controls=Controls(
-                reload=_soon(loop, self._reload),
-                stop=_soon(loop, stopping.set),
-            ),
-        )
-        api = Api(
-            handlers=Handlers(parts),
-            dispatcher=Dispatcher(_limits(options), metrics, trace),
-            gatekeeper=gatekeeper,
-            broker=broker,
-            metrics=metrics,
-            doors=Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024),
-        )
-        stack.callback(api.dispatcher.close)
+        controls = Controls(reload=_soon(loop, self._reload), stop=_soon(loop, stopping.set))
+        api, runner = self._api(stack, registry, Broker(loop), controls)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -163,9 +127,54 @@ class _Daemon:
             await self._until(stopping, api, runner)
             discovery.withdraw(self._data_dir)
             _log.info("stopping")
-            broker.publish("stopping")
+            api.broker.publish("stopping")
             api.dispatcher.refuse_new()
             await asyncio.to_thread(runner.stop, _LAST_WORDS_S)
+
+    def _api(
+        self, stack: contextlib.ExitStack, registry: SqliteRegistry, broker: Broker, controls: Controls
+    ) -> tuple[Api, JobRunner]:
+        """Build what the surfaces share; ``stack`` takes it down."""
+        options, metrics = self._config.daemon, Metrics()
+        service = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project).service
+        stack.callback(service.close)
+        trace, end_trace = tracer_to(options.otlp_endpoint)
+        stack.callback(end_trace)
+        sender = self._sender(stack)
+        hooks = WebhookDesk(registry, self._check_webhook)
+        runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again)
+        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, service.edition.authenticator)
+        stack.callback(gatekeeper.flush)
+        parts = Parts(
+            service=service,
+            jobs=runner,
+            keys=KeyDesk(registry),
+            webhooks=hooks,
+            usage=self._usage(stack),
+            folders=_folder,
+            may_write=service.edition.access.require_write,
+            facts=lambda: self._facts(service.edition.name),
+            controls=controls,
+        )
+        dispatcher = Dispatcher(_limits(options), metrics, trace)
+        stack.callback(dispatcher.close)
+        doors = Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024)
+        return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors), runner
+
+    def _usage(self, stack: contextlib.ExitStack) -> UsageRecorder:
+        log = bootstrap.usage_log(self._config)
+        stack.callback(log.close)
+        self._reloaded.append(lambda config: log.set_options(config.log))
+        usage = UsageRecorder(log, lambda: self._config.log.keep_s)
+        usage.start()
+        stack.callback(usage.stop)
+        return usage
+
+    def _sender(self, stack: contextlib.ExitStack) -> WebhookSender:
+        sender = WebhookSender(_sender_options(self._config))
+        self._reloaded.append(lambda config: sender.set_options(_sender_options(config)))
+        stack.callback(sender.close)
+        return sender
 
     @contextlib.asynccontextmanager
     async def _surfaces(self, api: Api, listeners: _Listeners, options: DaemonOptions) -> AsyncIterator[None]:
@@ -225,7 +234,14 @@ class _Daemon:
             return
         self._config = replace(self._config, log=config.log, webhooks=config.webhooks, daemon=self._config.daemon)
         logs.set_up(config.daemon.log_format, config.daemon.log_level)
+        for take_up in self._reloaded:
+            take_up(self._config)
         _log.info("the settings were read again")
+
+    def _check_webhook(self, url: str, secret: str) -> None:
+        check_url(url, allow_private=self._config.webhooks.allow_private)
+        if secret:
+            check_secret(secret)
 
     def _project(self, root: Path) -> config_files.Loaded:
         return config_files.load(config_files.current_environ(), root, {})
@@ -403,6 +419,10 @@ def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> Callab
         loop.call_soon_threadsafe(action)
 
     return ask
+
+
+def _sender_options(config: Config) -> SenderOptions:
+    return SenderOptions(allow_private=config.webhooks.allow_private)
 
 
 def _limits(options: DaemonOptions) -> Limits:

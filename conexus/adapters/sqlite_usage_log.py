@@ -102,6 +102,10 @@ class SqliteUsageLog:
             raise StoreDamaged(f"the query log holds {value!r} where bytes belong", hint=USAGE.mend)
         return value
 
+    def set_options(self, options: LogOptions) -> None:
+        """Go by other settings from now on."""
+        self._options = options
+
     def add(self, entries: Sequence[UsageEntry]) -> None:
         """Keep entries, and let go of those that are too old. A power cut may cost the last seconds of them.
 

@@ -107,6 +107,10 @@ class WebhookSender:
         with self._changed:
             return self._counts
 
+    def set_options(self, options: SenderOptions) -> None:
+        """Go by other settings from now on."""
+        self._options = options
+
     def send(self, hook: Webhook, event_type: str, payload: Mapping[str, object]) -> None:
         """Send a message some time soon. Returns at once and raises nothing that has to do with sending.
 

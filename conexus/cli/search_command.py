@@ -11,11 +11,11 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
-from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, view_for, without_daemon
-from conexus.errors import Cancelled, ConfigError, DaemonUnavailable
+from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, steadily, view_for
+from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
-from conexus.types import SearchFilter, SearchRequest, SearchResponse, SymbolKind
+from conexus.types import RepoId, SearchFilter, SearchRequest, SearchResponse, SymbolKind
 
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3
@@ -78,37 +78,39 @@ def search(
     where_languages, kinds = _languages(lang or []), _kinds(kind or [])
     if context is not None and not 0 <= context <= _MAX_LINES:
         raise ConfigError(f"-C is {context}; it must be between 0 and {_MAX_LINES}")
-    session, roots, globs = _scope(path, repo or [], all_repos=all_repos, fresh=fresh)
-    with session:
-        options = session.loaded.config.search
-        request = SearchRequest(
-            text=query,
-            limit=_limit(options.limit if limit is None else limit),
-            where=SearchFilter(
-                repos=frozenset(view.repo for name in repo for view in named(session.service, name)) if repo else None,
-                roots=roots,
-                languages=where_languages,
-                path_globs=(*globs, *(glob or [])) or None if not (globs and glob) else _both(globs, glob),
-                kinds=kinds,
-                tests=options.tests if tests is None else tests,
-            ),
-            explain=explain,
-        )
-        if verbose:
-            session.say_who_works()
-        try:
-            response = session.service.search(request, USER)
-        except DaemonUnavailable:
-            if session.daemon is None:
-                raise
-            with without_daemon(session) as alone:  # it was stopped or killed just now
-                response = alone.service.search(request, USER)
+
+    def ask() -> tuple[SearchRequest, SearchResponse]:
+        session, roots, globs = _scope(path, repo or [], all_repos=all_repos, fresh=fresh)
+        with session:
+            options = session.loaded.config.search
+            request = SearchRequest(
+                text=query,
+                limit=_limit(options.limit if limit is None else limit),
+                where=SearchFilter(
+                    repos=_repositories(session, repo) if repo else None,
+                    roots=roots,
+                    languages=where_languages,
+                    path_globs=(*globs, *(glob or [])) or None if not (globs and glob) else _both(globs, glob),
+                    kinds=kinds,
+                    tests=options.tests if tests is None else tests,
+                ),
+                explain=explain,
+            )
+            if verbose:
+                session.say_who_works()
+            return request, session.service.search(request, USER)
+
+    request, response = steadily(ask)
     chosen = OutputFormat.JSON if as_json else output or _default_format()
     _show(request, response, chosen, context)
     if not response.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
     if not response.hits:
         raise typer.Exit(EXIT_NOTHING)
+
+
+def _repositories(session: Session, names: list[str]) -> frozenset[RepoId]:
+    return frozenset(view.repo for name in names for view in named(session.service, name))
 
 
 def _scope(

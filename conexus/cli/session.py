@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from conexus import __version__, context_service
 from conexus.adapters import config_files
@@ -18,10 +20,12 @@ from conexus.context_service import ContextService
 from conexus.daemon import discovery
 from conexus.daemon.client import DaemonClient, is_same_version
 from conexus.daemon.discovery import Address
-from conexus.errors import DaemonUnavailable, RepositoryNotIndexed, SourceError
+from conexus.errors import DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
 from conexus.types import LOCAL_USER, Checkout, IndexedView
 
 USER = LOCAL_USER
+T = TypeVar("T")
+_PAUSES_S = (0.05, 0.3, 1.0)
 
 
 @dataclass
@@ -46,6 +50,27 @@ class Session(AbstractContextManager["Session"]):
         """Tell on stderr whether a daemon does the work."""
         daemon = self.daemon
         console.err(f"through the daemon, process {daemon.pid} at {daemon.http}" if daemon else "without a daemon")
+
+
+def steadily(action: Callable[[], T]) -> T:
+    """Do something that may be done twice, and again where a daemon came or went meanwhile.
+
+    Args:
+        action: Opens a session of its own.
+
+    Raises:
+        ConexusError: What the action raises at last.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return action()
+        except DaemonUnavailable:
+            time.sleep(pause_s)  # it was stopped or killed just now
+        except StoreBusy:
+            if _daemon(config_files.load(config_files.current_environ(), None, {}).config) is None:
+                raise
+            # It was started just now, and has the index.
+    return action()
 
 
 def open_session(
@@ -81,12 +106,6 @@ def _daemon(config: Config) -> Address | None:
             hint="restart it: conexus daemon restart",
         )
     return address
-
-
-def without_daemon(session: Session) -> Session:
-    """Go on without a daemon: it went away."""
-    session.service.close()
-    return _without_daemon(session.loaded, session.model)
 
 
 def _without_daemon(loaded: config_files.Loaded, model: str) -> Session:

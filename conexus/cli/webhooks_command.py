@@ -40,10 +40,14 @@ def add(
     from conexus.adapters.webhook_sender import check_secret  # noqa: PLC0415
     from conexus.daemon.administration import WebhookDesk  # noqa: PLC0415
 
-    check_url(url, allow_private=settings().webhooks.allow_private)
-    secret = check_secret(_secret_from_stdin()) if secret_stdin else ""
+    def check(address: str, key: str) -> None:
+        check_url(address, allow_private=settings().webhooks.allow_private)
+        if secret_stdin:
+            check_secret(key)
+
+    secret = _secret_from_stdin() if secret_stdin else ""
     with open_registry() as registry:
-        hook = WebhookDesk(registry).add(url, secret)
+        hook = WebhookDesk(registry, check).add(url, secret)
     console.out(f"added the webhook {hook.id} to {console.one_line(url)}" + (", signed" if secret else ", not signed"))
     console.err(f"try it with: conexus webhooks test {hook.id}")
 

@@ -61,11 +61,23 @@ class KeyDesk:
 class WebhookDesk:
     """Keeps the addresses that are told of index jobs."""
 
-    def __init__(self, store: WebhookStore) -> None:
+    def __init__(self, store: WebhookStore, check: Callable[[str, str], None]) -> None:
+        """Keep where addresses are.
+
+        Args:
+            store: Where.
+            check: Raises InvalidRequest for an address and a secret that cannot be used.
+        """
         self._store = store
+        self._check = check
 
     def add(self, url: str, secret: str) -> Webhook:
-        """Keep an address."""
+        """Keep an address.
+
+        Raises:
+            InvalidRequest: It, or the secret, cannot be used.
+        """
+        self._check(url, secret)
         hook = Webhook(new_id(), url, time.time(), secret)
         self._store.add_webhook(hook)
         return hook

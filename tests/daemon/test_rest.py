@@ -341,7 +341,7 @@ def hostile(served: Served, seed: int) -> list[dict[str, Any]]:
         elif kind == 2:
             token = random_.choice(tokens)
             scheme = random_.choice(["Bearer", "bearer", "Basic", "Token", "Bearer Bearer"])
-            header = {"authorization": f"{scheme} {token}".encode()} if token or random_.random() < 0.5 else {}
+            header = {"authorization": f"{scheme} {token}".strip().encode()} if token or random_.random() < 0.5 else {}
             if header.get("authorization") in {f"{one} {served.token}".encode() for one in ("Bearer", "bearer")}:
                 continue
             found.append({"url": path, "headers": header})
