@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from conexus.daemon import messages, schema
@@ -61,7 +61,7 @@ class Api:
         found: schema.Message = await self.dispatcher.run(operation, operation.handler(self.handlers), request, call)
         return found
 
-    async def watch(self, job: str, call: Call) -> AsyncIterator[schema.Job]:
+    async def watch(self, job: str, call: Call) -> AsyncGenerator[schema.Job, None]:
         """Yield an index job as it is now and whenever it changes, until it is over or the daemon ends.
 
         Raises:
@@ -79,7 +79,7 @@ class Api:
                     if happening.job.state.is_over:
                         return
 
-    async def events(self, who: Principal) -> AsyncIterator[schema.Event]:
+    async def events(self, who: Principal) -> AsyncGenerator[schema.Event, None]:
         """Yield what happens from now on, as far as the caller may know, until the daemon ends."""
         with self.broker.listen() as happenings:
             async for happening in happenings:

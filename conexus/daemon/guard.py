@@ -62,16 +62,23 @@ class Doors:
                 "the request calls this daemon by a name that is not its own",
                 hint="use 127.0.0.1 or localhost, or add the name to daemon.hosts",
             )
-        for origin in found.get(b"origin", []):
-            if origin.lower() not in self.origins:
-                return "origin", AccessDenied(
-                    "the request comes from a web page that may not call", hint="add its origin to daemon.origins"
-                )
-        if b"origin" not in found and "cross-site" in found.get(b"sec-fetch-site", []):
-            return "origin", AccessDenied("the request comes from another site's page")
+        refusal = self.page_refusal(found.get(b"origin", []), found.get(b"sec-fetch-site", []))
+        if refusal is not None:
+            return "origin", refusal
         if target_bytes > _MAX_TARGET_BYTES:
             return "size", InvalidRequest("the address is too long")
         return self._size_refusal(found)
+
+    def page_refusal(self, origins: Iterable[str], sites: Iterable[str]) -> AccessDenied | None:
+        """Return why the web page that a request comes from may not call, by the headers with which browsers say so."""
+        origins = list(origins)
+        if any(origin.lower() not in self.origins for origin in origins):
+            return AccessDenied(
+                "the request comes from a web page that may not call", hint="add its origin to daemon.origins"
+            )
+        if not origins and "cross-site" in sites:
+            return AccessDenied("the request comes from another site's page")
+        return None
 
     def _size_refusal(self, found: dict[bytes, list[str]]) -> tuple[str, ConexusError] | None:
         lengths = found.get(b"content-length", [])

@@ -196,18 +196,23 @@ class WhyRequest(_message.Message):
 
     PATH_FIELD_NUMBER: _builtins.int
     REPOSITORY_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """Absolute, or relative to the tree of `repository`."""
+    """Relative to the tree."""
     repository: _builtins.str
+    """One that is indexed."""
+    root: _builtins.str
+    """Absolute path of a working tree, indexed or not. For the local user alone."""
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         repository: _builtins.str = ...,
+        root: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "repository", b"repository"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "repository", b"repository", "root", b"root"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
