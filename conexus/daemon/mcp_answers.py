@@ -21,6 +21,7 @@ from conexus.search.packing import estimate_tokens
 from conexus.types import JobState
 
 _M = TypeVar("_M", bound=schema.Message)
+_T = TypeVar("_T")
 _CONTEXT_FRAME_TOKENS = 200  # for notes and a cursor beside the packed text
 _SIMILAR_AT_ONCE = 100
 _LINES_AT_ONCE = 5_000
@@ -28,6 +29,7 @@ _MAX_JOBS = 5
 _MAX_LINES = 2**31 - 1
 _MORE = "More: the same call with cursor="
 _LONGEST_CURSOR = "M" * 16
+_LAST = _MORE + _LONGEST_CURSOR
 _NOTHING = "Nothing found."
 _CUT_LINE = "the first line is longer than the answer may be, and cut"
 
@@ -191,16 +193,7 @@ class Answers:
         last = min(request.end_line or _MAX_LINES, request.start_line + _LINES_AT_ONCE - 1)
         part = request.model_copy(update={"end_line": last})
         found = await self._ask("file", part, schema.FileResponse, caller)
-        wanted = min(request.end_line or found.lines_total, found.lines_total)
-        said = notes_within(notes, max_tokens)
-        frame = [words.file_head(found), fenced("\n", found.language or ""), *map(words.note, said), _CUT_LINE, _MORE]
-        budget = Budget(max_tokens, "\n".join([*frame, _LONGEST_CURSOR]))
-        lines = found.text.splitlines(keepends=True)
-        if lines and not budget.has_room(words.file_line(lines[0])):
-            lines[0] = shortened(lines[0], max_tokens // 4, words.line_tokens) + "\n"
-            said = [*said, _CUT_LINE]
-        shown = fill(len(lines), lambda at, _: words.file_line(lines[at]), budget)
-        return words.file_page(found, lines, len(shown), wanted, said, _MORE)
+        return page_of_file(found, min(request.end_line or found.lines_total, found.lines_total), max_tokens, notes)
 
     # --------------------------------------------------------------------------- facts
 
@@ -210,10 +203,12 @@ class Answers:
         found = await self._ask("symbols", request, schema.SymbolsResponse, caller)
         if not found.complete:
             notes.append(f"there are more than {schema.MAX_LIST}: ask for a more exact name")
-        things: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses]
+        both: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses]
+        things, base = words.without_root(both)
+        notes += base
         head = f"{len(found.definitions)} definitions" + (f", {len(found.uses)} uses" if arguments.uses else "")
         data: dict[str, Any] = {"definitions": [], "uses": [], "complete": found.complete}
-        spread = len({thing.root or thing.repository for thing in things}) > 1
+        spread = len({thing.root or thing.repository for thing in things}) > 1  # a root that all share is gone
         listing = _Listing(head if things else _NOTHING, notes, data)
         count = len(found.definitions)
         return _listed(
@@ -228,9 +223,10 @@ class Answers:
         root, notes = await self._one(arguments, arguments.path, caller)
         request = schema.RelatedRequest(repository=root, path=arguments.path, limit=schema.MAX_LIST)
         found = await self._ask("related", request, schema.RelatedResponse, caller)
-        head = f"{len(found.files)} files, the most tied first:" if found.files else _NOTHING
-        listing = _Listing(head, notes, {"files": []})
-        return _listed(listing, found.files, words.related, arguments, lambda _: "files")
+        files, base = words.without_root(found.files)
+        head = f"{len(files)} files, the most tied first:" if files else _NOTHING
+        listing = _Listing(head, [*notes, *base], {"files": []})
+        return _listed(listing, files, words.related, arguments, lambda _: "files")
 
     async def _map(self, arguments: tools.RepositoryMap, caller: Caller) -> Answer:
         root, notes = await self._one(arguments, "", caller)
@@ -297,16 +293,38 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
     roots = {one.root or one.repository for one in found.results}
     spread = len(roots) > 1
     where = "" if spread else f" Paths are relative to {one_line(next(iter(roots)))}."
-    head = shortened(f"Results from {start + 1}, best first.{where}", max_tokens // 4)
-    budget = Budget(max_tokens, "\n".join([head, *said, _MORE + _LONGEST_CURSOR]))
+    base = shortened(where, max_tokens // 4)
+    budget = Budget(max_tokens, "\n".join([_results_head(schema.MAX_RESULTS, schema.MAX_RESULTS, base), *said, _LAST]))
     shown = fill(len(found.results), lambda at, lines: words.result(found.results[at], lines, spread=spread), budget)
     after = start + len(shown)
     more = found.next_cursor if len(shown) == len(found.results) else messages.cursor_of([after])
+    head = _results_head(start + 1, after, base)
     body = "\n".join(entry.text for entry in shown)
     return Answer("\n".join(part for part in (head, *said, body, f"{_MORE}{more}" if more else "") if part))
 
 
-_T = TypeVar("_T")
+def page_of_file(found: schema.FileResponse, wanted: int, max_tokens: int, notes: Sequence[str]) -> words.FilePage:
+    """Return as many lines of a part of a file as fit.
+
+    Args:
+        found: The part.
+        wanted: Last line that was asked for.
+        max_tokens: Cap of the answer.
+        notes: What is said beside it.
+    """
+    said = notes_within(notes, max_tokens)
+    frame = [words.file_head(found), fenced("\n", found.language or ""), *map(words.note, [*said, _CUT_LINE]), _LAST]
+    budget = Budget(max_tokens, "\n".join(frame))
+    lines = found.text.split("\n")[: found.end_line - found.start_line + 1]
+    if not budget.has_room(words.file_line(lines[0])):
+        lines[0] = shortened(lines[0], max_tokens // 4, words.line_tokens)
+        said = [*said, _CUT_LINE]
+    shown = fill(len(lines), lambda at, _: words.file_line(lines[at]), budget)
+    return words.file_page(found, lines[: len(shown)], wanted, said, _MORE)
+
+
+def _results_head(first: int, last: int, base: str) -> str:
+    return f"Results {first}-{last}, best first.{base}"
 
 
 def _listed(
@@ -329,7 +347,7 @@ def _listed(
     said = notes_within(listing.notes, arguments.max_tokens)
     data = {**cast("dict[str, Any]", cleaned(listing.data)), "notices": said, "next_cursor": _LONGEST_CURSOR}
     head = shortened(listing.head, arguments.max_tokens // 4)
-    frame = "\n".join([head, *map(words.note, said), _MORE + _LONGEST_CURSOR])
+    frame = "\n".join([head, *map(words.note, said), _LAST])
     budget = Budget(arguments.max_tokens, frame, data)
     shown = fill(len(things) - start, lambda at, lines: render(things[start + at], lines), budget)
     after = start + len(shown)

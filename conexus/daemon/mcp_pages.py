@@ -140,8 +140,8 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def first_lines(text: str, lines: int) -> str:
-    """Return the first lines of a text."""
-    return text if lines >= ALL_LINES else "".join(text.splitlines(keepends=True)[:lines])
+    """Return the first lines of a text, as it is where it has no more."""
+    return text if lines >= ALL_LINES else "\n".join(text.split("\n")[:lines])
 
 
 def cleaned(data: Any) -> Any:  # noqa: ANN401 -- JSON

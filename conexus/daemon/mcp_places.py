@@ -27,8 +27,9 @@ FOLDER_HEADER = "conexus-folder"
 """Absolute path of the folder that a client works in, percent-encoded. Counts for the local user alone."""
 
 MAX_FOLDERS = 20
+WAIT_S = 8.0
+"""Small repositories are indexed in less, and agents wait longer for a test run."""
 _MAX_PATH_BYTES = 4096
-_WAIT_S = 8.0  # small repositories are indexed in less; agents wait longer for a test run
 _AGAIN_S = 60.0
 _MAX_JOBS = 1000
 _MAX_LISTED = 40
@@ -69,7 +70,7 @@ class Places:
         wait_s: How long a question waits for the index of a repository that it is the first to ask about.
     """
 
-    def __init__(self, api: Api, wait_s: float = _WAIT_S) -> None:
+    def __init__(self, api: Api, wait_s: float = WAIT_S) -> None:
         self._api = api
         self._wait_s = wait_s
         self._started: OrderedDict[str, _Started] = OrderedDict()

@@ -18,7 +18,7 @@ from conexus.daemon.mcp_answers import Answers
 from conexus.daemon.mcp_places import Caller
 from conexus.daemon.mcp_words import FilePage
 from conexus.daemon.validation import invalid
-from conexus.errors import NotFound
+from conexus.errors import InvalidRequest, NotFound
 from conexus.search.neutral import one_line
 
 _ADDRESS = re.compile(r"conexus://([^/?#]+)/(?:map|file/([^?#]+))(?:\?(start_line|cursor)=([A-Za-z0-9_-]{1,100}))?")
@@ -97,7 +97,7 @@ class Resources:
                 return await self._file(uri, (repository, path), value if key == "start_line" else "", caller)
             return await self._map(uri, repository, value if key == "cursor" else "", caller)
         except ValidationError as exc:
-            raise invalid(exc) from exc
+            raise InvalidRequest(invalid(exc).message, details={"field": "uri"}) from exc
 
     async def _file(self, uri: str, place: tuple[str, str], line: str, caller: Caller) -> types.ReadResourceResult:
         repository, path = place

@@ -146,9 +146,33 @@ class RelatedAnswer(schema.RelatedResponse):
     next_cursor: str = ""
 
 
-class MapAnswer(schema.MapResponse):
-    """The files of a repository that others use most."""
+class MappedSymbol(schema.Message):
+    """Something that a file of a map defines."""
 
+    symbol: str
+    kind: SymbolKind
+    line: int
+    signature: str = ""
+
+
+class MappedFile(schema.Message):
+    """A file of a map."""
+
+    path: str
+    uses: int
+    """How often other files use what it defines."""
+    symbols: list[MappedSymbol]
+    left_out: int
+    """Definitions that are not listed."""
+
+
+class MapAnswer(schema.Message):
+    """The files of a repository that others use most, with less of each than REST has."""
+
+    repository: str
+    root: str = ""
+    files: list[MappedFile]
+    files_total: int
     notices: list[str] = Field(default_factory=list)
     next_cursor: str = ""
 

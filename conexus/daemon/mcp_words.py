@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from conexus.daemon import messages, schema
 from conexus.daemon.mcp_pages import ALL_LINES, Entry, cleaned, fenced, first_lines, shortened
@@ -16,10 +16,12 @@ from conexus.search.neutral import clean, one_line
 from conexus.search.packing import estimate_tokens
 from conexus.types import Freshness
 
+_Rooted = TypeVar("_Rooted", bound=schema.Definition | schema.Use | schema.RelatedFile)
 _FRESHNESS = {
     Freshness.STALE: ", changed on disk since it was indexed",
     Freshness.MISSING: ", no longer on disk",
 }
+_MAX_MAPPED = 8
 _PATH_TOKENS = 120  # of one that is known to who asked
 
 
@@ -42,7 +44,16 @@ def result(found: schema.Result, lines: int, *, spread: bool) -> Entry:
     stale = _FRESHNESS.get(found.freshness, "")
     head = f"{one_line(found.path)}:{found.line} ({what}, lines {found.start_line}-{found.end_line}{where}{stale})"
     cut = "\n(cut: read_file has the rest)" if len(text) < len(found.text) else ""
-    return Entry(f"{head}\n{fenced(text, found.language or '')}{cut}" if text else head + cut)
+    return Entry(f"{head}\n{fenced(text.rstrip(), found.language or '')}{cut}" if text.strip() else head + cut)
+
+
+def without_root(found: Sequence[_Rooted]) -> tuple[list[_Rooted], list[str]]:
+    """Return what was found without the root, where all share one, and a note that says it once."""
+    roots = {one.root for one in found}
+    if len(roots) != 1 or roots == {""}:
+        return list(found), []
+    bare = [cast("_Rooted", one.model_copy(update={"root": ""})) for one in found]
+    return bare, [f"paths are relative to {roots.pop()}"]
 
 
 def place(found: schema.Definition | schema.Use, lines: int, *, spread: bool) -> Entry:
@@ -76,14 +87,24 @@ def map_head(found: schema.MapResponse) -> str:
 
 def mapped(found: schema.MapFile, lines: int) -> Entry:
     """Return a file of a map with the first of its definitions."""
-    shown = found if lines >= ALL_LINES else found.model_copy(update={"symbols": found.symbols[:lines]})
-    rows = [
-        f"{symbol.line}: {one_line(symbol.signature) or f'{symbol.kind} {one_line(symbol.symbol)}'}"
-        for symbol in shown.symbols
-    ]
-    if len(shown.symbols) < len(found.symbols):
-        rows.append(f"(and {len(found.symbols) - len(shown.symbols)} more)")
-    return Entry("\n    ".join([f"{one_line(found.path)} (used {found.uses} times)", *rows]), _json(shown))
+    symbols = found.symbols[: min(lines, _MAX_MAPPED)]
+    left = len(found.symbols) - len(symbols)
+    rows = [f"{symbol.line}: {_signature(symbol)}" for symbol in symbols]
+    data = {
+        "path": clean(found.path),
+        "uses": found.uses,
+        "symbols": [
+            {"symbol": clean(one.symbol), "kind": one.kind.value, "line": one.line, "signature": clean(one.signature)}
+            for one in symbols
+        ],
+        "left_out": left,
+    }
+    more = [f"(and {left} more)"] if left else []
+    return Entry("\n    ".join([f"{one_line(found.path)} (used {found.uses} times)", *rows, *more]), data)
+
+
+def _signature(symbol: schema.Definition) -> str:
+    return one_line(symbol.signature) or f"{symbol.kind} {one_line(symbol.symbol)}"
 
 
 def repository(found: schema.Repository, lines: int) -> Entry:
@@ -150,7 +171,7 @@ def file_head(found: schema.FileResponse) -> str:
 def file_line(line: str) -> Entry:
     """Return a line as it counts: one that holds the mark of an end makes the marks longer."""
     marks = "`" * (2 * line.count("`")) if "```" in line else ""
-    return Entry(clean(line.rstrip("\r\n")) + marks)
+    return Entry(clean(line) + marks)
 
 
 def line_tokens(line: str) -> int:
@@ -159,21 +180,20 @@ def line_tokens(line: str) -> int:
 
 
 def file_page(
-    found: schema.FileResponse, lines: Sequence[str], count: int, wanted: int, notes: Sequence[str], more: str
+    found: schema.FileResponse, lines: Sequence[str], wanted: int, notes: Sequence[str], more: str
 ) -> FilePage:
     """Return the first lines of a part of a file.
 
     Args:
         found: The part.
-        lines: Its lines.
-        count: How many of them fit; where the first does not, one, which is left out.
+        lines: Those that are shown; one at least.
         wanted: Last line that was asked for.
         notes: What is said beside it.
         more: What a cursor is announced with.
     """
-    last = max(found.start_line, found.start_line + count - 1)
+    last = found.start_line + len(lines) - 1
     following = last + 1 if last < wanted else None
-    code = "".join(lines[:count])
+    code = "\n".join(lines)
     shown = found.model_copy(update={"end_line": last})
     cursor = f"{more}{messages.cursor_of([following])}" if following is not None else ""
     parts = (file_head(shown), *map(note, notes), fenced(code, found.language or ""), cursor)
