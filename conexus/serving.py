@@ -179,13 +179,15 @@ class _Daemon:
     @contextlib.asynccontextmanager
     async def _surfaces(self, api: Api, listeners: _Listeners, options: DaemonOptions) -> AsyncIterator[None]:
         """Serve REST, MCP and gRPC."""
+        from starlette.routing import Route  # noqa: PLC0415 -- only here
+
         from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
         from conexus.daemon.mcp_server import McpApp  # noqa: PLC0415 -- only here
         from conexus.daemon.rest import guarded, rest_app  # noqa: PLC0415 -- only here
 
         rest = rest_app(api)
         mcp = McpApp(api)
-        rest.mount("/mcp", mcp)
+        rest.router.routes.append(Route("/mcp", mcp, include_in_schema=False))  # a mount asks for a slash at the end
         app = guarded(rest, api)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(mcp.running())

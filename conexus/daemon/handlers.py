@@ -179,6 +179,10 @@ class Handlers:
         self._parts = parts
         self._service = parts.service
 
+    def trees(self, who: Principal) -> list[IndexedView]:
+        """Return the working trees that a caller may read, for surfaces that have to tell which one is meant."""
+        return self._service.views(who)
+
     # --------------------------------------------------------------------------- search
 
     def search(self, request: schema.SearchRequest, call: Call) -> schema.SearchResponse:
