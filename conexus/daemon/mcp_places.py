@@ -183,7 +183,7 @@ class Places:
         """Return a job when it is over, or as it is after a while."""
         call = self._api.new_call(BY_NAME["job"], caller.who, Surface.MCP, caller.request_id)
         changes = self._api.watch(job.id, call)
-        async with contextlib.aclosing(changes):  # type: ignore[type-var]
+        async with contextlib.aclosing(changes):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s):
                     async for changed in changes:
