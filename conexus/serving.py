@@ -104,7 +104,14 @@ class _Daemon:
     def run(self) -> None:
         """Build everything, serve, and take it down in the opposite order."""
         with contextlib.ExitStack() as stack:
-            asyncio.run(self._serve(stack))
+            try:
+                asyncio.run(self._serve(stack))
+            except BaseExceptionGroup as group:
+                # What fails while the MCP sessions run comes out of their task group.
+                first = _first_of(group)
+                if first is None:
+                    raise
+                raise first from group
 
     async def _serve(self, stack: contextlib.ExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -164,8 +171,13 @@ class _Daemon:
     def _usage(self, stack: contextlib.ExitStack) -> UsageRecorder:
         log = bootstrap.usage_log(self._config)
         stack.callback(log.close)
-        self._reloaded.append(lambda config: log.set_options(config.log))
         usage = UsageRecorder(log, lambda: self._config.log.keep_s)
+
+        def take_up(config: Config) -> None:
+            usage.flush()  # what was asked until now goes by the old settings
+            log.set_options(config.log)
+
+        self._reloaded.append(take_up)
         usage.start()
         stack.callback(usage.stop)
         return usage
@@ -421,6 +433,15 @@ def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> Callab
         loop.call_soon_threadsafe(action)
 
     return ask
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> ConexusError | None:
+    """Return the first error of Conexus in a group, however deep."""
+    for one in group.exceptions:
+        found = _first_of(one) if isinstance(one, BaseExceptionGroup) else one
+        if isinstance(found, ConexusError):
+            return found
+    return None
 
 
 def _sender_options(config: Config) -> SenderOptions:

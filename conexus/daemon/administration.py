@@ -124,12 +124,12 @@ class UsageRecorder:
 
     def entries(self, limit: int, *, since: float, only_empty: bool) -> list[UsageEntry]:
         """Return the newest entries, newest first."""
-        self._flush()
+        self.flush()
         return self._log.entries(limit, since=since, only_empty=only_empty)
 
     def stats(self, since: float, top: int) -> UsageStats:
         """Return figures of all entries since a time."""
-        self._flush()
+        self.flush()
         return self._log.stats(since, top)
 
     def stop(self) -> None:
@@ -138,19 +138,24 @@ class UsageRecorder:
         if self._thread.is_alive():
             self._thread.join()
         with contextlib.suppress(ConexusError):
-            self._flush()
+            self.flush()
 
     def _write(self) -> None:
         while not self._stop.wait(_FLUSHED_EVERY_S):
             try:
-                self._flush()
+                self.flush()
                 if time.monotonic() - self._forgotten_at > _FORGOTTEN_EVERY_S or not self._forgotten_at:
                     self._log.forget(time.time() - self._keep_s())
                     self._forgotten_at = time.monotonic()
             except ConexusError as error:
                 _log.warning("the query log cannot be written", extra={"reason": error.code.value})
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            StoreError: It cannot be written, and is lost.
+        """
         with self._mutex:
             waiting, self._waiting = self._waiting, []
         if waiting:

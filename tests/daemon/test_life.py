@@ -1,0 +1,226 @@
+"""The daemon's life: started, found, stopped, killed, restarted, ended by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from conftest import serving, wait_for_state
+from program import ERROR, FOUND, Program, functions, write
+
+QUESTION = "fine of a late loan"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 -- is refused
+
+
+def wait_until(condition: object, seconds: float, what: str) -> None:
+    """Wait for something that a function says."""
+    until = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < until, what
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def started(program: Program) -> int:
+    """Start a daemon in the background on free ports; returns its process."""
+    program.ok("daemon", "start", "--port", "0", "--grpc-port", "0")
+    return int(program.ok("daemon", "status", "--json").json["pid"])
+
+
+def test_it_starts_is_used_and_stops(alone: tuple[Program, Path]) -> None:
+    """In the background: the terminal's commands go through it, and do so no more once it has stopped."""
+    program, tree = alone
+    assert program.run("daemon", "status").code == 1
+    pid = started(program)
+    assert "runs already" in program.ok("daemon", "start").out
+    assert "through the daemon" in program.ok("index", tree, "--verbose").err
+    assert "through the daemon" in program.ok("search", QUESTION, tree, "-v").err
+    assert "listening" in program.ok("daemon", "logs").out
+    assert QUESTION not in (program.data / "daemon.log").read_text(encoding="utf-8")
+    again = program.ok("daemon", "restart", "--port", "0", "--grpc-port", "0").out
+    assert f"stopped: process {pid}" in again
+    program.ok("daemon", "stop")
+    assert "no daemon runs" in program.ok("daemon", "stop").out
+    assert "without a daemon" in program.ok("search", QUESTION, tree, "-v").err
+    wait_until(lambda: not is_alive(pid), 5, "the process is still there")
+
+
+def test_its_files_are_for_its_owner_alone(alone: tuple[Program, Path]) -> None:
+    """Token, state and log are 0600 in a folder that is 0700; the token is in no argument."""
+    program, _ = alone
+    pid = started(program)
+    for name in ("daemon.token", "daemon.json", "daemon.log"):
+        assert (program.data / name).stat().st_mode & 0o777 == 0o600, name
+    assert program.data.stat().st_mode & 0o777 == 0o700
+    token = (program.data / "daemon.token").read_bytes()
+    assert token not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert token not in (program.data / "daemon.json").read_bytes()
+
+
+def test_a_token_that_others_can_read_is_refused(alone: tuple[Program, Path]) -> None:
+    """It is said, with what to do."""
+    program, _ = alone
+    started(program)
+    program.ok("daemon", "stop")
+    (program.data / "daemon.token").chmod(0o644)
+    refused = program.run("daemon", "start", "--port", "0", "--grpc-port", "0")
+    assert refused.code == ERROR
+    assert "others can read" in refused.err
+
+
+def test_killed_it_leaves_no_lock_and_the_next_one_goes_on_with_its_jobs(alone: tuple[Program, Path]) -> None:
+    """After kill -9 amid a job: no worker is left, the terminal works at once, a new daemon ends the job."""
+    program, tree = alone
+    write(tree, {f"many/part_{number}.py": functions(f"part_{number}", 60) for number in range(120)})
+    pid = started(program)
+    with program.start("index", tree) as client:
+        wait_until(lambda: running_job(program), 30, "the job did not begin")
+        os.kill(pid, signal.SIGKILL)
+        client.communicate(timeout=60)
+    wait_until(lambda: not workers_of(program), 10, "workers were left behind")
+    assert program.run("search", "part 7", tree).code in {FOUND, 3}
+    started(program)
+    wait_until(lambda: program.ok("status", tree, "--json").json["complete"], 60, "the job was not ended")
+    assert program.run("search", "part_77", tree, "--json").paths()
+
+
+def running_job(program: Program) -> bool:
+    """Whether an index job has got as far as files."""
+    return bool(workers_of(program))
+
+
+def workers_of(program: Program) -> list[int]:
+    """Parsing processes of a program's daemon: those that have its data folder in their environment."""
+    mark = f"CONEXUS_HOME={program.data}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes() and b"conexus.worker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_stopped_amid_a_job_it_is_gone_soon_and_loses_nothing(alone: tuple[Program, Path]) -> None:
+    """SIGTERM ends the job at its next file; what was done is kept, and the rest is done at the next start."""
+    program, tree = alone
+    write(tree, {f"many/part_{number}.py": functions(f"part_{number}", 60) for number in range(120)})
+    pid = started(program)
+    with program.start("index", tree) as client:
+        wait_until(lambda: running_job(program), 30, "the job did not begin")
+        began = time.monotonic()
+        program.ok("daemon", "stop")
+        assert time.monotonic() - began < 15
+        client.communicate(timeout=60)
+    wait_until(lambda: not is_alive(pid), 5, "the process is still there")
+    assert not workers_of(program)
+    assert program.ok("verify").code == FOUND
+    started(program)
+    wait_until(lambda: program.ok("status", tree, "--json").json["complete"], 60, "the job was not ended")
+
+
+def test_one_data_folder_has_one_daemon(alone: tuple[Program, Path]) -> None:
+    """A second one says which process the first is."""
+    program, _ = alone
+    pid = started(program)
+    refused = program.run("serve", "--port", "0", "--grpc-port", "0")
+    assert refused.code == ERROR
+    assert f"process {pid}" in refused.err
+
+
+def test_a_port_that_is_taken_is_named(alone: tuple[Program, Path]) -> None:
+    """With what to do; nothing is left behind."""
+    program, _ = alone
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for flags in (("--port", port, "--grpc-port", "0"), ("--port", "0", "--grpc-port", port)):
+            refused = program.run("serve", *flags)
+            assert refused.code == ERROR, refused.text
+            assert port in refused.err
+            assert "another program uses it" in refused.err
+        found = program.run("daemon", "start", "--port", port)
+        assert found.code == ERROR
+        assert port in found.err
+
+
+def test_a_daemon_that_a_client_started_takes_any_port_and_ends_when_idle(alone: tuple[Program, Path]) -> None:
+    """It does not fail where the usual port is taken, and is gone after a while without requests."""
+    program, tree = alone
+    program.ok("index", tree)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = {"CONEXUS_DAEMON_PORT": str(taken.getsockname()[1]), "CONEXUS_DAEMON_GRPC_PORT": "0"}
+        process = program.start("serve", "--auto", env={**settings, "CONEXUS_DAEMON_IDLE_EXIT_S": "5"})
+        wait_for_state(program, process)
+        program.ok("search", QUESTION, tree)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert b"nobody asks" in errors
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--host", EVERYWHERE], "other machines could read"),
+        (["--host", EVERYWHERE, "--allow-insecure"], "no API key"),
+        (["--tls-cert", "x.pem"], "belong together"),
+        (["--port", "70000"], "between 0 and 65535"),
+        (["--tls-cert", "/no/such.pem", "--tls-key", "/no/such.key"], "cannot be used"),
+    ],
+)
+def test_unsafe_or_wrong_settings_do_not_start(alone: tuple[Program, Path], flags: list[str], said: str) -> None:
+    """Other machines are served only with TLS or an explicit word, and only with keys."""
+    program, _ = alone
+    refused = program.run("serve", "--port", "0", "--grpc-port", "0", *flags)
+    assert refused.code == ERROR
+    assert said in refused.err
+    assert "hint:" in refused.err or "between" in said
+
+
+def test_settings_are_read_again(alone: tuple[Program, Path]) -> None:
+    """From then on the query log keeps no queries; broken settings change nothing."""
+    program, tree = alone
+    program.ok("index", tree)
+    config = program.folder / "config.toml"
+    program.settings["CONEXUS_CONFIG"] = str(config)
+    with serving(program, tree) as served:
+        program.ok("search", "the first question", tree)
+        config.write_text('[log]\nqueries = "off"\n', encoding="utf-8")
+        program.ok("daemon", "reload")
+        program.ok("search", "the second question", tree)
+        config.write_text("[log]\nqueries = 1\n", encoding="utf-8")
+        served.process.send_signal(signal.SIGHUP)
+        time.sleep(1.5)
+        config.write_text("", encoding="utf-8")
+        log = json.dumps(program.ok("log", "--json").json)
+    assert "the first question" in log
+    assert "the second question" not in log
+
+
+def test_a_daemon_of_another_version_is_not_used(alone: tuple[Program, Path]) -> None:
+    """It is said, with what to do."""
+    program, tree = alone
+    started(program)
+    state = program.data / "daemon.json"
+    found = json.loads(state.read_text(encoding="utf-8"))
+    state.write_text(json.dumps({**found, "version": "0.0.1"}), encoding="utf-8")
+    refused = program.run("search", QUESTION, tree)
+    assert refused.code == ERROR
+    assert "conexus daemon restart" in refused.err
+    state.write_text(json.dumps(found), encoding="utf-8")
