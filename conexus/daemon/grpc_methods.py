@@ -13,10 +13,10 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 
@@ -41,6 +41,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Clients take 8 KB of metadata. On the wire a byte of the message may take three, and four for three of the other.
 _MAX_STATUS_BYTES = 600
 _MAX_FAILURE_BYTES = 3000
+_LAST_WORDS_S = 3.0
 _log = logging.getLogger("conexus.daemon.grpc")
 _M = TypeVar("_M", bound=schema.Message)
 
@@ -127,6 +128,7 @@ class Methods:
     _run: dict[str, int] = field(default_factory=dict)
     """How many callers of RunIndex follow a job that one of them started."""
     _ending: set[asyncio.Future[None]] = field(default_factory=set)
+    _at_work: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def table(self) -> dict[str, grpc.RpcMethodHandler[bytes, bytes]]:
         """Return the handlers by the path that clients call."""
@@ -146,7 +148,8 @@ class Methods:
                 answer = await self.api.answer(operation, request, exchange.call(operation))
                 return message_of(answer).SerializeToString()
 
-            return await exchange.answered(work)
+            with self._noted():
+                return await exchange.answered(work)
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
@@ -161,9 +164,27 @@ class Methods:
                 await follow(read(kind, data), exchange, context)
                 return b""
 
-            await exchange.answered(work)
+            with self._noted():
+                await exchange.answered(work)
 
         return grpc.unary_stream_rpc_method_handler(handle)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("methods run in tasks")
+        self._at_work.add(task)
+        try:
+            yield
+        finally:
+            self._at_work.discard(task)
+
+    async def ended(self) -> None:
+        """Wait until calls that were cancelled have told their work to stop. They are given a few seconds."""
+        waiting = self._at_work | self._ending
+        if waiting:
+            await asyncio.wait(waiting, timeout=_LAST_WORDS_S)
 
     # --------------------------------------------------------------------------- streams
 

@@ -52,6 +52,7 @@ class GrpcServer:
     def __init__(self, api: Api, options: DaemonOptions) -> None:
         self._api = api
         self._options = options
+        self._methods = Methods(api)
         self._health = _Health()
         self._server: Server | None = None
 
@@ -89,9 +90,10 @@ class GrpcServer:
         self._health.end()
         if self._server is not None:
             await self._server.stop(grace_s)
+            await self._methods.ended()  # gRPC cancels calls, but does not wait until they have noticed
 
     def _table(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
-        table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {**Methods(self._api).table(), **self._health.table()}
+        table: dict[str, grpc.RpcMethodHandler[Any, Any]] = {**self._methods.table(), **self._health.table()}
         if self._options.grpc_reflection:
             table[f"/{REFLECTION}/ServerReflectionInfo"] = _reflection(self._api)
         return table
