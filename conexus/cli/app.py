@@ -65,6 +65,7 @@ _COMMANDS = {
     "webhooks": "webhooks_command:app",
     "serve": "serve_command:serve",
     "daemon": "serve_command:app",
+    "mcp": "mcp_command:mcp",
     "install": "install_command:install:InstallCommand",
 }
 """Commands in the order of the help, and where each is: module, function or group, and class where it has its own."""
