@@ -41,6 +41,8 @@ class Answer:
     text: str
     data: dict[str, Any] | None = None
     """The same as JSON."""
+    ids: tuple[str, ...] = ()
+    """Ids of the chunks that it shows, for programs: no model is given them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
     more = found.next_cursor if len(shown) == len(found.results) else messages.cursor_of([after])
     head = _results_head(start + 1, after, base)
     body = "\n".join(entry.text for entry in shown)
-    return Answer("\n".join(part for part in (head, *said, body, f"{_MORE}{more}" if more else "") if part))
+    text = "\n".join(part for part in (head, *said, body, f"{_MORE}{more}" if more else "") if part)
+    return Answer(text, ids=tuple(one.id for one in found.results[: len(shown)]))
 
 
 def page_of_file(found: schema.FileResponse, wanted: int, max_tokens: int, notes: Sequence[str]) -> words.FilePage:
