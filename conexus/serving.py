@@ -78,12 +78,14 @@ def run(settings: Callable[[], config_files.Loaded], start: Start) -> None:
         StoreError: The data folder cannot be used.
     """
     loaded = settings()
-    options = loaded.config.daemon
-    logs.set_up(options.log_format, options.log_level)
     data_dir = bootstrap.private_data_dir(loaded.config)
     sys.setswitchinterval(_SWITCH_S)
     with discovery.claimed(data_dir):
-        _Daemon(settings, loaded.config, data_dir, start).run()
+        daemon = _Daemon(settings, loaded.config, data_dir, start)
+        try:
+            daemon.run()
+        finally:
+            daemon.end_log()
 
 
 class _Daemon:
@@ -100,6 +102,8 @@ class _Daemon:
         self._addresses = Address(os.getpid(), __version__, "", "", self._started_at)
         self._public = ""
         self._reloaded: list[Callable[[Config], None]] = []
+        self.end_log = logs.set_up(config.daemon.log_format, config.daemon.log_level)
+        """Writes the last lines of the log."""
 
     def run(self) -> None:
         """Build everything, serve, and take it down in the opposite order."""
@@ -247,7 +251,8 @@ class _Daemon:
             _log.warning("the settings cannot be read, the old ones stay", extra={"reason": error.message})
             return
         self._config = replace(self._config, log=config.log, webhooks=config.webhooks, daemon=self._config.daemon)
-        logs.set_up(config.daemon.log_format, config.daemon.log_level)
+        self.end_log()
+        self.end_log = logs.set_up(config.daemon.log_format, config.daemon.log_level)
         for take_up in self._reloaded:
             take_up(self._config)
         _log.info("the settings were read again")

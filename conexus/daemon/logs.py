@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 import time
+from collections.abc import Callable
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 from typing import TextIO
 
 from conexus.search.neutral import one_line
 
 _FIELDS = ("request", "surface", "operation", "subject", "outcome", "elapsed_ms", "job", "state", "reason", "address")
 """What a record may carry beside its message."""
+_MAX_WAITING = 10_000
+_LAST_LINES_S = 1.0
 
 
 class _Text(logging.Formatter):
@@ -42,17 +48,48 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None) is not None}
 
 
-def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
-    """Send what the daemon and its libraries log to a stream; a second call replaces the first.
+class _Queue(QueueHandler):
+    """Hands lines to a thread, so that no request waits where nobody reads what is written."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Hand a line on; where too many wait it is lost."""
+        with contextlib.suppress(Full):
+            self.queue.put_nowait(record)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Keep the record as it is: it goes to a thread of this process."""
+        return record
+
+
+class _Writer(QueueListener):
+    def stop(self) -> None:
+        """End, once what waits is written, but do not wait long for who does not read."""
+        thread = self._thread
+        with contextlib.suppress(Full):
+            self.queue.put_nowait(self._sentinel)  # type: ignore[attr-defined]
+        if thread is not None:
+            thread.join(_LAST_LINES_S)
+            self._thread = None
+
+
+def set_up(form: str, level: str, stream: TextIO | None = None) -> Callable[[], None]:
+    """Send what the daemon and its libraries log to a stream.
 
     Args:
         form: ``text`` or ``json``.
         level: Name of the least level that is written.
         stream: Standard error where ``None``.
+
+    Returns:
+        What writes the last lines and ends it.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
+    waiting: Queue[logging.LogRecord] = Queue(_MAX_WAITING)
+    writer = _Writer(waiting, handler)
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [_Queue(waiting)]
     root.setLevel(logging.WARNING)
     logging.getLogger("conexus").setLevel(level.upper())
+    writer.start()
+    return writer.stop

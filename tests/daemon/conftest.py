@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
+from subprocess import DEVNULL, Popen
 from typing import Any
 
 import httpx
@@ -19,7 +19,7 @@ import pytest
 
 # The helpers of the end-to-end tests, which are no package.
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-from program import Program
+from program import CONEXUS, Program
 
 _lending = importlib.util.spec_from_file_location("e2e_conftest", Path(__file__).parents[1] / "e2e" / "conftest.py")
 assert _lending is not None
@@ -67,7 +67,16 @@ class Served:
 @contextlib.contextmanager
 def serving(program: Program, tree: Path, *arguments: str) -> Iterator[Served]:
     """Run a daemon on free ports until the end of the block."""
-    process = program.start("serve", "--port", "0", "--grpc-port", "0", *arguments)
+    log = program.folder / "serve.log"
+    with log.open("wb") as stream:
+        process = Popen(
+            [CONEXUS, "serve", "--port", "0", "--grpc-port", "0", *arguments],
+            env=program.environ(),
+            stdin=DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
     try:
         state = wait_for_state(program, process)
         token = (program.data / "daemon.token").read_text(encoding="ascii")
@@ -75,11 +84,12 @@ def serving(program: Program, tree: Path, *arguments: str) -> Iterator[Served]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            _, errors = process.communicate(timeout=30)
+            process.wait(timeout=30)
         except Exception:
             process.kill()
             raise
-        assert b"Traceback" not in errors, errors.decode()
+        errors = log.read_text(encoding="utf-8", errors="replace")
+        assert "Traceback" not in errors, errors[-3000:]
 
 
 def wait_for_state(program: Program, process: Popen[bytes]) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def wait_for_state(program: Program, process: Popen[bytes]) -> dict[str, Any]:
     until = time.monotonic() + _START_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise AssertionError(process.communicate()[1].decode())
+            raise AssertionError("the daemon ended")
         with contextlib.suppress(OSError, ValueError):
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if found["pid"] == process.pid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import schemathesis
 from conftest import Served
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -38,7 +38,7 @@ def attack(served: Served, token: str, examples: int) -> set[str]:
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink],
         )
-        @operation.as_strategy_decorator if hasattr(operation, "as_strategy_decorator") else _given(operation)
+        @given(case=operation.as_strategy())
         def check(case: schemathesis.Case) -> None:
             response = case.call(headers={"authorization": f"Bearer {token}"}, timeout=60)
             case.validate_response(
@@ -53,12 +53,6 @@ def attack(served: Served, token: str, examples: int) -> set[str]:
 
         check()
     return seen
-
-
-def _given(operation: schemathesis.APIOperation) -> object:
-    from hypothesis import given
-
-    return given(case=operation.as_strategy())
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def by_grpc(served: Served, asked: dict[str, Any]) -> list[str] | str:
                 request, metadata=(("authorization", f"Bearer {served.token}"),), timeout=60
             )
         except grpc.RpcError as exc:
-            trailing = {key: value for key, value in exc.trailing_metadata()}
+            trailing = dict(exc.trailing_metadata())
             code = str(json.loads(trailing["conexus-error-bin"])["code"])
             assert GRPC_STATUS[ErrorCode(code)] == exc.code().name
             return code
