@@ -120,13 +120,21 @@ class Exchange:
         return await self._context.abort(status, _cut(failure.message, _MAX_STATUS_BYTES), trailing)
 
 
+@dataclass(slots=True)
+class _Run:
+    """A job that callers of RunIndex follow."""
+
+    callers: int = 0
+    is_theirs: bool = False
+    """Whether one of them started it; else it goes on without them."""
+
+
 @dataclass(eq=False)
 class Methods:
     """The methods of all services."""
 
     api: Api
-    _run: dict[str, int] = field(default_factory=dict)
-    """How many callers of RunIndex follow a job that one of them started."""
+    _run: dict[str, _Run] = field(default_factory=dict)
     _ending: set[asyncio.Future[None]] = field(default_factory=set)
     _at_work: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -232,32 +240,34 @@ class Methods:
         except asyncio.CancelledError:
             # The job may exist by now, and would be nobody's.
             with suppress(ConexusError, asyncio.CancelledError):
-                orphan = cast("schema.Job", await submitting)
-                if orphan.created_at >= asked_at:
-                    await self._cancelled(orphan.id, exchange)
+                job = cast("schema.Job", await submitting)
+                self._join(job, asked_at)
+                await self._leave(job.id, exchange)
             raise
-        ours = job.created_at >= asked_at or job.id in self._run
-        if ours:
-            self._run[job.id] = self._run.get(job.id, 0) + 1
+        self._join(job, asked_at)
         try:
             await self._follow(job.id, exchange)
         except DaemonUnavailable:
-            self._leave(job.id, ours=ours)
+            self._run.pop(job.id, None)  # the next daemon goes on with it
             raise
-        except BaseException:
-            if self._leave(job.id, ours=ours):
-                await self._cancelled(job.id, exchange)
-            raise
-        self._leave(job.id, ours=ours)
+        finally:
+            await self._leave(job.id, exchange)
 
-    def _leave(self, job: str, *, ours: bool) -> bool:
-        """Forget one caller that runs a job; return whether it was the last."""
-        if not ours:
-            return False
-        left = self._run.pop(job) - 1
-        if left:
-            self._run[job] = left
-        return not left
+    def _join(self, job: schema.Job, asked_at: float) -> None:
+        run = self._run.setdefault(job.id, _Run())
+        run.callers += 1
+        run.is_theirs |= job.created_at >= asked_at
+
+    async def _leave(self, job: str, exchange: Exchange) -> None:
+        """Forget one caller that runs a job; the last one ends a job of theirs. One that is over stays as it is."""
+        run = self._run.get(job)
+        if run is None:
+            return
+        run.callers -= 1
+        if not run.callers:
+            del self._run[job]
+            if run.is_theirs:
+                await self._cancelled(job, exchange)
 
     async def _cancelled(self, job: str, exchange: Exchange) -> None:
         """Cancel a job, even where the RPC is cancelled once more meanwhile."""

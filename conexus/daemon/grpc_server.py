@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 
 from conexus.config import DaemonOptions
@@ -128,6 +128,7 @@ class _Health:
         """Return the handlers by path."""
         return {
             f"/{HEALTH}/Check": grpc.unary_unary_rpc_method_handler(self._check),
+            f"/{HEALTH}/List": grpc.unary_unary_rpc_method_handler(self._list),
             f"/{HEALTH}/Watch": grpc.unary_stream_rpc_method_handler(self._watch),
         }
 
@@ -135,20 +136,25 @@ class _Health:
         service = await _asked_service(data, context)
         if service not in {"", *SERVICES}:
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such service")
-        return self._answer(service)
+        return self._answer(service).SerializeToString()
+
+    async def _list(self, data: bytes, context: Context) -> bytes:
+        statuses = {service: self._answer(service) for service in ("", *SERVICES)}
+        answer: Message = health_pb2.HealthListResponse(statuses=statuses)  # type: ignore[attr-defined]  # it is newer
+        return answer.SerializeToString()
 
     async def _watch(self, data: bytes, context: Context) -> None:
         service = await _asked_service(data, context)
         if not self._over.is_set():
-            await context.write(self._answer(service))
+            await context.write(self._answer(service).SerializeToString())
             await self._over.wait()
-        await context.write(self._answer(service))
+        await context.write(self._answer(service).SerializeToString())
 
-    def _answer(self, service: str) -> bytes:
+    def _answer(self, service: str) -> health_pb2.HealthCheckResponse:
         answer = health_pb2.HealthCheckResponse
         if service not in {"", *SERVICES}:
-            return answer(status=answer.SERVICE_UNKNOWN).SerializeToString()
-        return answer(status=answer.NOT_SERVING if self._over.is_set() else answer.SERVING).SerializeToString()
+            return answer(status=answer.SERVICE_UNKNOWN)
+        return answer(status=answer.NOT_SERVING if self._over.is_set() else answer.SERVING)
 
 
 async def _asked_service(data: bytes, context: Context) -> str:

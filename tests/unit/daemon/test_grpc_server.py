@@ -652,6 +652,10 @@ async def test_health_is_told_without_credentials(indexed: Path, _tmp: Path) -> 
         for service in ("", *grpc_server.SERVICES):
             asked = health_pb2.HealthCheckRequest(service=service)
             assert (await stub.Check(asked)).status == response.SERVING
+        listed = await stub.List(health_pb2.HealthListRequest())
+        assert {name: one.status for name, one in listed.statuses.items()} == dict.fromkeys(
+            ("", *grpc_server.SERVICES), response.SERVING
+        )
         with pytest.raises(AioRpcError) as caught:
             await stub.Check(health_pb2.HealthCheckRequest(service="other"))
         assert caught.value.code() is Status.NOT_FOUND
