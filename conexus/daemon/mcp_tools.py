@@ -28,6 +28,8 @@ MIN_TOKENS = 500
 MAX_TOKENS = 20_000
 """Clients cut or refuse tool results of more than about 25,000."""
 _MAX_NAME_CHARS = 80
+_UNSAID = {"pattern", "minLength", "maxLength", "maxItems"}
+"""What is checked, but not worth a model's attention each time it reads the tools."""
 _FEW = 50
 
 Tokens: TypeAlias = Annotated[int, Field(ge=MIN_TOKENS, le=MAX_TOKENS)]
@@ -368,7 +370,7 @@ def _resolved(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401
         [kept] = [one for one in node["anyOf"] if one != {"type": "null"}]
         rest = {key: value for key, value in node.items() if key not in {"anyOf", "default"}}
         return _resolved({**kept, **rest}, definitions)
-    return {key: _resolved(value, definitions) for key, value in node.items()}
+    return {key: _resolved(value, definitions) for key, value in node.items() if key not in _UNSAID}
 
 
 def untitled(node: Any) -> Any:  # noqa: ANN401 -- JSON
