@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from conexus.daemon import schema
 from conexus.daemon.schema import Cursor, FilePath, Line, Name, Names, Text
-from conexus.daemon.validation import invalid_fields
+from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.search.neutral import one_line
 from conexus.types import SymbolKind
@@ -229,7 +229,7 @@ class Tool:
         try:
             return self.arguments.model_validate(values)
         except ValidationError as exc:
-            error = invalid_fields(exc.errors(include_url=False, include_input=False, include_context=False))
+            error = invalid(exc)
             raise InvalidRequest(
                 f"{self.name}: {error.message}", hint=f"its arguments are: {self._usage()}", details=error.details
             ) from exc
