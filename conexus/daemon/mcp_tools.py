@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from conexus.daemon import schema
 from conexus.daemon.schema import Cursor, FilePath, Line, Name, Names, Text
-from conexus.daemon.validation import invalid_fields
+from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.search.neutral import one_line
 from conexus.types import SymbolKind
@@ -28,6 +28,8 @@ MIN_TOKENS = 500
 MAX_TOKENS = 20_000
 """Clients cut or refuse tool results of more than about 25,000."""
 _MAX_NAME_CHARS = 80
+_UNSAID = {"pattern", "minLength", "maxLength", "maxItems"}
+"""What is checked, but not worth a model's attention each time it reads the tools."""
 _FEW = 50
 
 Tokens: TypeAlias = Annotated[int, Field(ge=MIN_TOKENS, le=MAX_TOKENS)]
@@ -227,7 +229,7 @@ class Tool:
         try:
             return self.arguments.model_validate(values)
         except ValidationError as exc:
-            error = invalid_fields(exc.errors(include_url=False, include_input=False, include_context=False))
+            error = invalid(exc)
             raise InvalidRequest(
                 f"{self.name}: {error.message}", hint=f"its arguments are: {self._usage()}", details=error.details
             ) from exc
@@ -368,7 +370,7 @@ def _resolved(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401
         [kept] = [one for one in node["anyOf"] if one != {"type": "null"}]
         rest = {key: value for key, value in node.items() if key not in {"anyOf", "default"}}
         return _resolved({**kept, **rest}, definitions)
-    return {key: _resolved(value, definitions) for key, value in node.items()}
+    return {key: _resolved(value, definitions) for key, value in node.items() if key not in _UNSAID}
 
 
 def untitled(node: Any) -> Any:  # noqa: ANN401 -- JSON

@@ -196,7 +196,7 @@ def file_page(
     code = "\n".join(lines)
     shown = found.model_copy(update={"end_line": last})
     cursor = f"{more}{messages.cursor_of([following])}" if following is not None else ""
-    parts = (file_head(shown), *map(note, notes), fenced(code, found.language or ""), cursor)
+    parts = (file_head(shown), *map(note, notes), fenced(code + "\n", found.language or ""), cursor)
     text = "\n".join(part for part in parts if part)
     return FilePage(text, clean(code), found.start_line, last, found.lines_total, following)
 
