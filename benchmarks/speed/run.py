@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import corpora
+import daemon_runs
 import indexing_runs
 import search_runs
 from bench import SEMBLE, Bench
@@ -21,7 +22,7 @@ from report import Section, machine, page
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RESULT = _ROOT / "benchmarks" / "results" / "speed.md"
-_PARTS = ("first", "again", "memory", "shell", "process")
+_PARTS = ("first", "again", "memory", "shell", "process", "daemon")
 _LARGE_CHUNKS = 100_000
 _BYTES_A_CHUNK = 905  # of source code, as installed packages have it; measured on the large corpus
 
@@ -54,7 +55,7 @@ def _sections(bench: Bench, only: list[str], *, large: bool) -> Iterator[Section
         yield indexing_runs.first_index(bench, tree)
     if "again" in only:
         yield indexing_runs.index_again(bench, tree, bench.add_tree("many", corpora.many_files(files)))
-    if not {"memory", "shell", "process"} & set(only):
+    if not {"memory", "shell", "process", "daemon"} & set(only):
         return
     indexing_runs.ready_index(bench, "django")
     big = bench.add_tree("large", corpora.package_files(bench.packages, _LARGE_CHUNKS * _BYTES_A_CHUNK))
@@ -63,6 +64,8 @@ def _sections(bench: Bench, only: list[str], *, large: bool) -> Iterator[Section
     indexing_runs.ready_index(bench, "large")
     if "shell" in only:
         yield search_runs.from_the_shell(bench, [("django", tree), ("large", big)])
+    if "daemon" in only:
+        yield daemon_runs.through_the_daemon(bench, "large")
     if "process" in only:
         part = [file for number, file in enumerate(files) if number % 3]  # 10,000 chunks, for which there is a budget
         bench.add_tree("two-thirds", part)

@@ -1,0 +1,94 @@
+"""Measures the daemon: REST, gRPC, many clients at once, the terminal through it, and its memory."""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import QUESTION, Bench
+from processes import memory_of, timed
+from report import Row, Section
+
+_HERE = Path(__file__).resolve().parent
+_MORE_RUNS = 4
+_CLIENTS = 8
+_START_S = 60.0
+
+
+def through_the_daemon(bench: Bench, name: str) -> Section:
+    """Ask a daemon over an index that is ready."""
+    data, tree = bench.scratch / name, bench.trees[name]
+    questions = bench.questions(data)
+    rows: list[Row] = []
+    with _daemon(bench, data) as pid:
+        found = {kind: [_clients(bench, data, kind, 1) for _ in range(bench.repeats)] for kind in ("rest", "grpc")}
+        for kind, limit in (("rest", 8.0), ("grpc", 6.0)):
+            rows.append(
+                Row(f"{kind.upper() if kind == 'rest' else 'gRPC'}, p50", "ms", _cuts(found[kind], 50), (), limit)
+            )
+            rows.append(Row("- p95", "ms", _cuts(found[kind], 95)))
+            rows.append(Row("- p99", "ms", _cuts(found[kind], 99)))
+        for kind in ("rest", "grpc"):
+            bench.note(f"{_CLIENTS} clients, {kind}")
+            many = [_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
+            rows.append(Row(f"{kind}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
+            rows.append(Row("- p50", "ms", _cuts(many, 50)))
+        memory = memory_of([pid])
+        ours = []
+        theirs = []
+        cache = bench.scratch / f"semble-{name}"
+        for _ in range(bench.repeats + _MORE_RUNS):
+            ours.append(bench.conexus(data, "search", QUESTION, tree.root).wall_s)
+            if cache.exists():
+                theirs.append(bench.semble(cache, "search", QUESTION, tree.root, "-k", "10").wall_s)
+        rows.append(Row("`conexus search` from the shell, through the daemon", "s", ours, theirs, 0.25))
+    if memory.total_bytes:
+        rows.append(Row("resident, after all that", "MB", [memory.total_mb], (), 400.0))
+        rows.append(Row("- not backed by files", "MB", [memory.private_mb]))
+    count = len(json.loads(questions.read_text(encoding="utf-8")))
+    text = (
+        f"One `conexus serve` over the index of {tree.megabytes:.0f} MB. {count} different questions, ten results each, "
+        "asked from a process of its own over a kept connection, the first ten not counted. Eight clients ask at once, "
+        "each all questions, from the same two cores. semble is started anew for each search from the shell."
+    )
+    return Section("Through the daemon", text, rows)
+
+
+@contextmanager
+def _daemon(bench: Bench, data: Path) -> Iterator[int]:
+    command = [bench.program, "serve", "--port", "0", "--grpc-port", "0"]
+    log = bench.scratch / "daemon.log"
+    with log.open("wb") as stream:
+        env = {**bench.conexus_env(data), "CONEXUS_DAEMON_REQUESTS_PER_S": "0"}
+        process = subprocess.Popen([str(part) for part in command], env=env, stdout=stream, stderr=stream)
+    try:
+        until = time.monotonic() + _START_S
+        while not (data / "daemon.json").exists():
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(log.read_text(encoding="utf-8"))
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _clients(bench: Bench, data: Path, kind: str, clients: int) -> list[float]:
+    """Times of all answers, in milliseconds."""
+    command = [
+        sys.executable, _HERE / "daemon_clients.py", kind, data / "daemon.json", data / "daemon.token",
+        bench.questions(data), str(clients),
+    ]  # fmt: skip
+    times: list[float] = timed(command, bench.conexus_env(data)).answer["times_ms"]
+    return times
+
+
+def _cuts(runs: list[list[float]], percent: int) -> list[float]:
+    return [statistics.quantiles(run, n=100, method="inclusive")[percent - 1] for run in runs]
