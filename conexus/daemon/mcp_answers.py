@@ -31,6 +31,7 @@ _MORE = "More: the same call with cursor="
 _LONGEST_CURSOR = "M" * 16
 _LAST = _MORE + _LONGEST_CURSOR
 _NOTHING = "Nothing found."
+_NOT_FINISHED = "the index is not finished: there may be more in a moment"
 _CUT_LINE = "the first line is longer than the answer may be, and cut"
 
 
@@ -138,9 +139,8 @@ class Answers:
         )
         found = await self._ask("search", request, schema.SearchResponse, caller)
         [start] = messages.numbers_of(arguments.cursor, 1, schema.MAX_RESULTS) if arguments.cursor else [0]
-        if not found.complete:
-            notes.append("the index is not finished: there may be more in a moment")
-        return _results(found, [*notes, *found.notices], start, arguments.max_tokens)
+        notes += found.notices or ([] if found.complete or notes else [_NOT_FINISHED])
+        return _results(found, notes, start, arguments.max_tokens)
 
     async def _similar(self, arguments: tools.FindSimilar, caller: Caller) -> Answer:
         root, notes = await self._one(arguments, arguments.path, caller)
@@ -163,12 +163,11 @@ class Answers:
             cursor=arguments.cursor,
         )
         found = await self._ask("context", request, schema.ContextResponse, caller)
-        if not found.complete:
-            notes.append("the index is not finished: there may be more in a moment")
+        notes += found.notices or ([] if found.complete or notes else [_NOT_FINISHED])
         more = f"{_MORE}{found.next_cursor}" if found.next_cursor else ""
         body = found.text or (_NOTHING if not found.left_out else "Nothing fits: raise max_tokens.")
         left = arguments.max_tokens - estimate_tokens(body) - estimate_tokens(more) - 5
-        said = [words.note(one) for one in notes_within([*notes, *found.notices], left)]
+        said = [words.note(one) for one in notes_within(notes, left, 1)]
         return Answer("\n".join(part for part in (body.rstrip("\n"), *said, more) if part))
 
     async def _file(self, arguments: tools.ReadFile, caller: Caller) -> Answer:
@@ -208,7 +207,7 @@ class Answers:
         both: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses]
         things, base = words.without_root(both)
         notes += base
-        head = f"{len(found.definitions)} definitions" + (f", {len(found.uses)} uses" if arguments.uses else "")
+        head = f"Definitions: {len(found.definitions)}" + (f", uses: {len(found.uses)}" if arguments.uses else "")
         data: dict[str, Any] = {"definitions": [], "uses": [], "complete": found.complete}
         spread = len({thing.root or thing.repository for thing in things}) > 1  # a root that all share is gone
         listing = _Listing(head if things else _NOTHING, notes, data)

@@ -101,9 +101,15 @@ def json_tokens(data: Any) -> int:  # noqa: ANN401 -- JSON
     return estimate_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 
-def notes_within(notes: Sequence[str], max_tokens: int) -> list[str]:
-    """Return notes, made harmless and cut so that they take no more than a fifth of an answer in either form."""
-    left = max_tokens // _SHARE_FOR_NOTES
+def notes_within(notes: Sequence[str], max_tokens: int, share: int = _SHARE_FOR_NOTES) -> list[str]:
+    """Return notes, made harmless and cut so that they take no more than a share of an answer in either form.
+
+    Args:
+        notes: Most important first.
+        max_tokens: Cap of the answer.
+        share: The part of it: 5 for a fifth.
+    """
+    left = max_tokens // share
     kept: list[str] = []
     for note in list(dict.fromkeys(notes))[:_MAX_NOTES]:
         # As JSON a note is longer than as text, by quotes and escapes.

@@ -148,22 +148,14 @@ class RelatedAnswer(schema.RelatedResponse):
     next_cursor: str = ""
 
 
-class MappedSymbol(schema.Message):
-    """Something that a file of a map defines."""
-
-    symbol: str
-    kind: SymbolKind
-    line: int
-    signature: str = ""
-
-
 class MappedFile(schema.Message):
     """A file of a map."""
 
     path: str
     uses: int
     """How often other files use what it defines."""
-    symbols: list[MappedSymbol]
+    symbols: list[str]
+    """Line and signature of each, as ``12: def load(path)``."""
     left_out: int
     """Definitions that are not listed."""
 

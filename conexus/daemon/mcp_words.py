@@ -27,7 +27,7 @@ _PATH_TOKENS = 120  # of one that is known to who asked
 
 def note(text: str) -> str:
     """Return what is said beside an answer."""
-    return f"Note: {text}."
+    return f"Note: {text}" if text.endswith((".", "…")) else f"Note: {text}."
 
 
 def result(found: schema.Result, lines: int, *, spread: bool) -> Entry:
@@ -90,15 +90,7 @@ def mapped(found: schema.MapFile, lines: int) -> Entry:
     symbols = found.symbols[: min(lines, _MAX_MAPPED)]
     left = len(found.symbols) - len(symbols)
     rows = [f"{symbol.line}: {_signature(symbol)}" for symbol in symbols]
-    data = {
-        "path": clean(found.path),
-        "uses": found.uses,
-        "symbols": [
-            {"symbol": clean(one.symbol), "kind": one.kind.value, "line": one.line, "signature": clean(one.signature)}
-            for one in symbols
-        ],
-        "left_out": left,
-    }
+    data = {"path": clean(found.path), "uses": found.uses, "symbols": rows, "left_out": left}
     more = [f"(and {left} more)"] if left else []
     return Entry("\n    ".join([f"{one_line(found.path)} (used {found.uses} times)", *rows, *more]), data)
 
