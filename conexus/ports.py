@@ -222,6 +222,10 @@ class VectorStore(Protocol):
 class ParsePool(Protocol):
     """Reads and parses files in processes that can be killed."""
 
+    def start(self) -> None:
+        """Start the first process, for a caller who knows that there will be jobs, but not yet which."""
+        ...
+
     def run(self, jobs: Sequence[ParseJob]) -> Iterator[FileResult]:
         """Yield one result a job, as they come. A file that kills its process is cut by lines instead."""
         ...
