@@ -69,7 +69,7 @@ QUESTION_WORDS = frozenset(
 """Words of a question that say nothing about code; dropped where others are left."""
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case English word (Snowball), the same for British and American spelling."""
     if not word.isascii() or len(word) < _MIN_STEM_CHARS:
@@ -117,7 +117,7 @@ def name_key(name: str) -> str:
     return _NO_LETTER.sub("", name).lower()
 
 
-@lru_cache(maxsize=400_000)
+@lru_cache(maxsize=50_000)  # of 100 MB of code each worker meets ten times as many, most of them once
 def _terms_of(word: str) -> tuple[int, ...]:
     """Hashes of a word's terms: the stems of its parts and, where it has several, itself."""
     if len(word) > _MAX_WORD_CHARS:

@@ -33,6 +33,7 @@ _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
+_PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
 _LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what, nearly as they were
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0
@@ -65,6 +66,8 @@ class _Run:
     indexed: int = 0
     gone: int = 0
     skipped_now: int = 0
+    unpacked: int = 0
+    """Chunks written since the shard was last packed."""
     cancelled: bool = False
     bytes_total: int = field(init=False)
 
@@ -168,7 +171,7 @@ class Indexer:
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
-                self._index(run, tree, pool, writer)
+                self._index(run, tree, pool, writer, shard)
             self._finish(run, writer, shard)
             return self._report(run, view, writer)
         finally:
@@ -257,7 +260,9 @@ class Indexer:
                 skipped.append(entry)
         return plan_index(stats, known, self._options.rules, tree.is_forced), skipped
 
-    def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter) -> None:
+    def _index(
+        self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard
+    ) -> None:
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
@@ -269,6 +274,7 @@ class Indexer:
             run.cancelled = run.caller.is_cancelled()
             if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled:
                 self._write(writer, batch, tree)
+                self._pack(run, shard, chunks)
                 batch, chunks, since = [], 0, time.monotonic()
             if run.cancelled:
                 return
@@ -281,6 +287,13 @@ class Indexer:
             next(iter(tree.scan()), None)  # raises where not some files are gone, but all of the tree
         require_space(self._store, self._store_options.min_free_mb)
         writer.write(batch, tree)
+
+    def _pack(self, run: _Run, shard: VectorShard, written: int) -> None:
+        """Pack the shard now and then, so that the memory of a run does not grow with the tree."""
+        run.unpacked += written
+        if run.unpacked >= _PACK_CHUNKS and not run.cancelled:
+            shard.optimize()
+            run.unpacked = 0
 
     def _finish(self, run: _Run, writer: IndexWriter, shard: VectorShard) -> None:
         index = run.index
