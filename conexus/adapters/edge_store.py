@@ -50,12 +50,17 @@ _MARK_BYTES: Final = 1_000
 _FORMAT: Final = 1
 _TRASH: Final = ".trash-"
 
-GRAPH_POINTS: Final = 300_000
-"""From so many points on, searches are no longer exact.
+GRAPH_POINTS: Final = 2_000_000
+"""From so many points on, :meth:`EdgeVectorShard.optimize` builds graphs (HNSW), and searches are no longer exact.
 
-:meth:`EdgeVectorShard.optimize` then builds a graph (HNSW), and words are weighed by the engine's own statistics,
-which go on counting deleted points until they are packed away. Below, a scan takes 2 ms for 100,000 points
-of 256 numbers and counting words anew as much again; the graph takes minutes to build and misses some neighbours.
+Below, a scan on two cores takes 2 ms for each 100,000 points of 256 numbers; graphs take minutes to build and miss
+some neighbours.
+"""
+
+EXACT_WORDS_POINTS: Final = 300_000
+"""From so many points on, words are weighed by the engine's own statistics.
+
+Those go on counting deleted points until they are packed away. To count anew takes as long as the scan does.
 """
 
 _GRAPH_EDGES: Final = 16
@@ -130,11 +135,13 @@ class EdgeStore:
             raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
         with _translated(path, "open"):
             shard = engine.EdgeShard.load(str(path))
-            exact = shard.info().points_count < self._graph_points
-            if not exact:  # here rather than in `optimize`, while no other thread can hold the shard yet
+            points = shard.info().points_count
+            if (
+                points >= self._graph_points
+            ):  # here rather than in `optimize`, while no other thread can hold the shard yet
                 shard.close()
                 shard = engine.EdgeShard.load(str(path), _config(dim, graph=True))
-        return shard, exact
+        return shard, points < EXACT_WORDS_POINTS
 
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`.

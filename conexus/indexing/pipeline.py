@@ -260,9 +260,7 @@ class Indexer:
                 skipped.append(entry)
         return plan_index(stats, known, self._options.rules, tree.is_forced), skipped
 
-    def _index(
-        self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard
-    ) -> None:
+    def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard) -> None:
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
