@@ -44,6 +44,7 @@ from conexus.types import (
     UsageEntry,
     UsageStats,
     VectorPoint,
+    VectorQuery,
     Verdict,
     ViewStatus,
     Webhook,
@@ -161,6 +162,14 @@ class VectorShard(Protocol):
 
         Returns:
             Dense hits by cosine similarity in [-1, 1] and sparse hits by dot product, each best first.
+        """
+        ...
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries at once, which takes less time than one after another.
+
+        Returns:
+            A list a query, as those of :meth:`search`.
         """
         ...
 

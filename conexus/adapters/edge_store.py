@@ -41,6 +41,7 @@ from conexus.types import (
     SparseVector,
     StoredPoint,
     VectorPoint,
+    VectorQuery,
 )
 
 _DENSE: Final = "dense"
@@ -250,26 +251,46 @@ class EdgeVectorShard:
             IndexIncompatible: The query vector has another length than the shard's.
             StoreError: The engine could not answer.
         """
-        if dense is not None and dense.shape != (self._dim,):
-            raise IndexIncompatible(f"the query is not of {self._dim} numbers as the index in {self._path} is")
-        if limit < 1 or _matches_nothing(where):
-            return [], []
-        only = _engine_filter(where)
-        requests = []
-        if dense is not None:
-            query = engine.Query.Nearest(dense.tolist(), using=_DENSE)
-            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * limit))
-            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=params))
-        if sparse is not None and len(sparse.indices):
-            terms = engine.SparseVector(sparse.indices.tolist(), sparse.values.tolist())
-            query = engine.Query.Nearest(terms, using=_SPARSE)
-            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=self._term_params))
-        if not requests:
-            return [], []
+        queries = [VectorQuery(vector, limit, where) for vector in (dense, sparse) if vector is not None]
+        answers = iter(self.search_all(queries))
+        return [] if dense is None else next(answers), [] if sparse is None else next(answers)
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
+
+        The engine counts the words of all at once, and goes through its parts on all cores.
+
+        Raises:
+            IndexIncompatible: A query vector has another length than the shard's.
+            StoreError: The engine could not answer.
+        """
+        requests = [self._request(query) for query in queries]
+        asked = [request for request in requests if request is not None]
+        if not asked:
+            return [[] for _ in queries]
         with _translated(self._path, "read"):
-            answers = iter(self._shard().query_batch(engine.QueryBatchRequest(requests)))
-        near = _scored(next(answers), most=1.0) if dense is not None else []
-        return near, _scored(next(answers, []))
+            answers = iter(self._shard().query_batch(engine.QueryBatchRequest(asked)))
+        return [
+            [] if request is None else _scored(next(answers), _most(query))
+            for query, request in zip(queries, requests, strict=True)
+        ]
+
+    def _request(self, query: VectorQuery) -> engine.QueryRequest | None:
+        """Return a query as the engine takes it; nothing where it can have no answer."""
+        vector, where = query.vector, query.where
+        if not isinstance(vector, SparseVector) and vector.shape != (self._dim,):
+            raise IndexIncompatible(f"the query is not of {self._dim} numbers as the index in {self._path} is")
+        if query.limit < 1 or _matches_nothing(where):
+            return None
+        if not isinstance(vector, SparseVector):
+            nearest = engine.Query.Nearest(vector.tolist(), using=_DENSE)
+            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * query.limit))
+            return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=params)
+        if not len(vector.indices):
+            return None
+        terms = engine.SparseVector(vector.indices.tolist(), vector.values.tolist())
+        nearest = engine.Query.Nearest(terms, using=_SPARSE)
+        return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=self._term_params)
 
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point in the order of ids, with a checksum of what is read back.
@@ -409,7 +430,11 @@ def _among(field: str, values: list[str] | list[int]) -> engine.FieldCondition:
     return engine.FieldCondition(field, match=match)
 
 
-def _scored(found: Sequence[engine.ScoredPoint], most: float = float("inf")) -> list[ScoredPoint]:
+def _most(query: VectorQuery) -> float:
+    return float("inf") if isinstance(query.vector, SparseVector) else 1.0
+
+
+def _scored(found: Sequence[engine.ScoredPoint], most: float) -> list[ScoredPoint]:
     """Convert hits, which come best first, and put equal scores in the order of ids.
 
     Args:

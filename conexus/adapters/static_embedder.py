@@ -253,10 +253,10 @@ class StaticEmbedder:
         for group in _grouped(_blocks(counts)):
             with self._lock:
                 self._words.sum_up(group, vectors)
-        for vector in vectors:
+        for row, vector in enumerate(vectors):
             length = np.sqrt(np.einsum("i,i->", vector, vector))
             if length > 0.0:
-                vector /= length
+                vectors[row] = vector / length
         return vectors
 
     def embed_query(self, text: str) -> DenseVector:
