@@ -345,6 +345,8 @@ class _Asked:
         return known
 
     def _compare(self, found: frozenset[str]) -> _Overlap:
+        if _prefixes(found).isdisjoint(self._by_prefix):  # as nearly all are
+            return _NO_OVERLAP
         covered: set[str] = set()
         fitting = 0
         for word in found:
@@ -379,6 +381,11 @@ def _holds(head: ChunkHead, path: str, line: int) -> bool:
 
 def _last(symbol: str) -> str:
     return symbol.rpartition(".")[2]
+
+
+@lru_cache(maxsize=50_000)
+def _prefixes(stems: frozenset[str]) -> frozenset[str]:
+    return frozenset(word[:_MIN_PREFIX] for word in stems)
 
 
 @lru_cache(maxsize=50_000)
