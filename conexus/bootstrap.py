@@ -45,7 +45,6 @@ _CATALOG = "catalog.sqlite"
 _USAGE_LOG = "usage.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
-_BYTES_A_WORKER = 400_000  # a further process costs 0.15 s to start, in which the first parses about as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +279,10 @@ def _locks(data_dir: Path | None) -> Locks:
 
 def _pools(
     config: Config, chosen: Callable[[], Embedder], command: Sequence[str] | None
-) -> Callable[[SourceTree, int], ParsePool]:
+) -> Callable[[SourceTree], ParsePool]:
     options = config.index
 
-    def pool(tree: SourceTree, size_bytes: int) -> ParsePool:
+    def pool(tree: SourceTree) -> ParsePool:
         most = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
         setup = WorkerSetup(
             root=str(tree.checkout.root),
@@ -296,8 +295,7 @@ def _pools(
             parse_timeout_s=options.parse_timeout_s,
             parse_memory_mb=options.parse_memory_mb,
         )
-        wanted = 1 + size_bytes // _BYTES_A_WORKER
-        return WorkerPool(command or _WORKER, setup, min(most, wanted))
+        return WorkerPool(command or _WORKER, setup, most)
 
     return pool
 

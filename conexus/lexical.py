@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ AVERAGE_TERMS = 180.0  # mean over the chunks of Django, NumPy and TypeScript; a
 _PATH_WEIGHT = 2.0  # a word of the file's name says more than one in its text
 _NAME_WEIGHT = 3.0  # so does the name of what the chunk defines
 _WHOLE_WEIGHT = 1.0
+_TERM_BITS = np.uint64(32)
+_NO_TERMS: frozenset[int] = frozenset()
 _MIX_INDEX = np.uint64(0x9E3779B97F4A7C15)
 _MIX_SHIFT = np.uint64(29)
 _MIX_TERM = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -36,6 +39,7 @@ _MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NO_LETTER = re.compile(r"[^\w]|_")
 _PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
 _stemmer = Stemmer.Stemmer("english")
 
@@ -65,7 +69,7 @@ QUESTION_WORDS = frozenset(
 """Words of a question that say nothing about code; dropped where others are left."""
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case English word (Snowball), the same for British and American spelling."""
     if not word.isascii() or len(word) < _MIN_STEM_CHARS:
@@ -108,10 +112,12 @@ def count_words(text: str) -> Counter[str]:
 
 def name_key(name: str) -> str:
     """Return the form under which a name is looked up, whatever its style: ``send_request`` = ``SendRequest``."""
-    return re.sub(r"[^\w]|_", "", name).lower()
+    if name.isascii() and name.isidentifier():
+        return name.replace("_", "").lower()
+    return _NO_LETTER.sub("", name).lower()
 
 
-@lru_cache(maxsize=400_000)
+@lru_cache(maxsize=50_000)  # of 100 MB of code each worker meets ten times as many, most of them once
 def _terms_of(word: str) -> tuple[int, ...]:
     """Hashes of a word's terms: the stems of its parts and, where it has several, itself."""
     if len(word) > _MAX_WORD_CHARS:
@@ -129,35 +135,52 @@ def _distinct_terms(text: str) -> frozenset[int]:
 
 
 def encode_document(counts: Mapping[str, int], path: str, names: Sequence[str], weight: float = 1.0) -> SparseVector:
-    """Weigh the terms of one chunk.
+    """Weigh the terms of one chunk, as :func:`encode_documents` those of several."""
+    return encode_documents([counts], path, [names], weight)[0]
+
+
+def encode_documents(
+    counts: Sequence[Mapping[str, int]], path: str, names: Sequence[Sequence[str]], weight: float = 1.0
+) -> list[SparseVector]:
+    """Weigh the terms of the chunks of one file; together they take a third of the time.
 
     The value of a term is BM25's saturated frequency; the store multiplies it with the inverse
     document frequency.
 
     Args:
-        counts: The words of the chunk, as :func:`count_words` counts them.
-        path: Its file, whose words count as well.
-        names: Names that the chunk defines.
+        counts: The words of each chunk, as :func:`count_words` counts them.
+        path: The file, whose words count as well.
+        names: Names that each chunk defines.
         weight: Every value is multiplied by it.
 
     Returns:
-        One entry a distinct term; empty only where no input holds a word.
+        One entry a distinct term, in the order of terms; empty only where no input holds a word.
     """
-    frequency: dict[int, float] = {}
-    length = 0
-    for word, count in counts.items():
-        terms = _terms_of(word)
-        length += count * len(terms)
-        for term in terms:
-            frequency[term] = frequency.get(term, 0.0) + count
-    for term in _distinct_terms(path):
-        frequency[term] = frequency.get(term, 0.0) + _PATH_WEIGHT
-    for term in _distinct_terms(" ".join(names)) if names else ():
-        frequency[term] = frequency.get(term, 0.0) + _NAME_WEIGHT
-    indices = np.fromiter(frequency.keys(), dtype=np.uint32, count=len(frequency))
-    found = np.fromiter(frequency.values(), dtype=np.float32, count=len(frequency))
-    norm = BM25_K1 * (1.0 - BM25_B + BM25_B * length / AVERAGE_TERMS)
-    return SparseVector(indices, (found * (weight * (BM25_K1 + 1.0)) / (found + norm)).astype(np.float32))
+    chunks = np.arange(len(counts), dtype=np.uint64)
+    words_of = np.repeat(chunks, [len(counted) for counted in counts])
+    cuts = list(map(_terms_of, chain.from_iterable(counts)))
+    sizes = np.fromiter(map(len, cuts), dtype=np.intp, count=len(cuts))
+    times = np.fromiter(chain.from_iterable(counted.values() for counted in counts), np.float64, count=len(cuts))
+    of_path = _distinct_terms(path)
+    of_names = [_distinct_terms(" ".join(found)) if found else _NO_TERMS for found in names]
+    parts = (
+        (np.repeat(words_of, sizes), chain.from_iterable(cuts), np.repeat(times, sizes)),
+        (np.repeat(chunks, len(of_path)), chain.from_iterable(repeat(of_path, len(counts))), _PATH_WEIGHT),
+        (np.repeat(chunks, list(map(len, of_names))), chain.from_iterable(of_names), _NAME_WEIGHT),
+    )
+    keys = np.concatenate([(of << _TERM_BITS) | np.fromiter(terms, np.uint64, count=len(of)) for of, terms, _ in parts])
+    weights = np.concatenate([np.broadcast_to(value, len(of)) for of, _, value in parts])
+    order = np.argsort(keys)
+    keys, weights = keys[order], weights[order]
+    first = np.flatnonzero(np.concatenate((np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1])))
+    found = np.add.reduceat(weights, first).astype(np.float32) if len(first) else np.empty(0, np.float32)
+    keys = keys[first]
+    lengths = np.bincount(words_of.astype(np.intp), weights=times * sizes, minlength=len(counts))
+    norms = (BM25_K1 * (1.0 - BM25_B + BM25_B * lengths / AVERAGE_TERMS)).astype(np.float32)
+    values = found * (weight * (BM25_K1 + 1.0)) / (found + norms[(keys >> _TERM_BITS).astype(np.intp)])
+    indices = keys.astype(np.uint32)  # the upper half, of the chunk, falls away
+    ends = np.searchsorted(keys, (chunks + np.uint64(1)) << _TERM_BITS).tolist()
+    return [SparseVector(indices[start:end], values[start:end]) for start, end in pairwise([0, *ends])]
 
 
 def query_words(text: str) -> list[str]:
@@ -185,8 +208,20 @@ def vector_checksum(dense: npt.NDArray[np.float16], sparse: SparseVector) -> int
     that lose nothing (products with odd numbers, a shifted xor) before all are summed: a change of one term
     always changes the sum.
     """
-    mixed = (sparse.indices.astype(np.uint64) * _MIX_INDEX + sparse.values.astype("<f4").view(np.uint32)) * _MIX_TERM
+    return vector_checksums([dense], [sparse])[0]
+
+
+def vector_checksums(dense: Sequence[npt.NDArray[np.float16]], sparse: Sequence[SparseVector]) -> list[int]:
+    """Return the :func:`vector_checksum` of several points, in a fifth of the time."""
+    if not sparse:
+        return []
+    indices = np.concatenate([vector.indices for vector in sparse]).astype(np.uint64)
+    values = np.concatenate([vector.values for vector in sparse]).astype("<f4").view(np.uint32)
+    mixed = (indices * _MIX_INDEX + values) * _MIX_TERM
     mixed ^= mixed >> _MIX_SHIFT
-    total = int(mixed.sum(dtype=np.uint64))
-    crc = zlib.crc32(np.ascontiguousarray(dense, dtype="<f2").tobytes())
-    return zlib.crc32(total.to_bytes(8, "little"), crc)
+    ends = np.cumsum([len(vector.indices) for vector in sparse])
+    # The sums wrap, and so do their differences: exact modulo 2**64.
+    upto = np.concatenate((np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)))[ends]
+    totals = np.diff(upto, prepend=np.uint64(0)).astype("<u8").tobytes()
+    crcs = (zlib.crc32(np.ascontiguousarray(vector, dtype="<f2").tobytes()) for vector in dense)
+    return [zlib.crc32(totals[8 * at : 8 * at + 8], crc) for at, crc in enumerate(crcs)]

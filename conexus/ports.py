@@ -44,6 +44,7 @@ from conexus.types import (
     UsageEntry,
     UsageStats,
     VectorPoint,
+    VectorQuery,
     Verdict,
     ViewStatus,
     Webhook,
@@ -164,6 +165,14 @@ class VectorShard(Protocol):
         """
         ...
 
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries at once, which takes less time than one after another.
+
+        Returns:
+            A list a query, as those of :meth:`search`.
+        """
+        ...
+
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point, with a checksum of its vectors as they are read back."""
         ...
@@ -221,6 +230,10 @@ class VectorStore(Protocol):
 
 class ParsePool(Protocol):
     """Reads and parses files in processes that can be killed."""
+
+    def start(self) -> None:
+        """Start the first process, for a caller who knows that there will be jobs, but not yet which."""
+        ...
 
     def run(self, jobs: Sequence[ParseJob]) -> Iterator[FileResult]:
         """Yield one result a job, as they come. A file that kills its process is cut by lines instead."""

@@ -284,6 +284,18 @@ class PointFilter:
     without_tags: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorQuery:
+    """One list of points that is asked for."""
+
+    vector: DenseVector | SparseVector
+    """A query vector, or terms; these are weighed by their inverse document frequency in the shard."""
+    limit: int
+    """Most points."""
+    where: PointFilter
+    """Applied inside the search, never after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredPoint:
     """A point found by one retrieval."""

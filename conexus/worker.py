@@ -14,16 +14,19 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from conexus import lexical
-from conexus.adapters.regular_files import read_inside, stat_inside
+from conexus.adapters.chunk_ids import chunk_id_of
+from conexus.adapters.regular_files import read_inside_with_state
 from conexus.adapters.worker_wire import (
     READY,
     Batch,
@@ -70,12 +73,15 @@ def blob_id(data: bytes) -> ContentHash:
     return ContentHash(hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest())
 
 
-def chunk_id(repo: str, path: str, chunk: TextChunk) -> ChunkId:
-    """Return the UUIDv5 of repository, path, span and text."""
-    text = hashlib.sha256(chunk.text.encode()).hexdigest()
-    name = f"{repo}\0{path}\0{chunk.span.start_byte}\0{chunk.span.end_byte}\0{text}"
-    digest = hashlib.sha1(CHUNK_NAMESPACE + name.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
-    return ChunkId(str(uuid.UUID(bytes=digest[:16], version=5)))
+def chunk_ids(repo: str, path: str, chunks: Sequence[TextChunk]) -> Iterator[ChunkId]:
+    """Yield of each chunk the UUIDv5 of repository, path, span and text."""
+    place = CHUNK_NAMESPACE + f"{repo}\0{path}\0".encode("utf-8", "surrogateescape")
+    for chunk in chunks:
+        text = hashlib.sha256(chunk.text.encode()).hexdigest()
+        name = b"%b%d\0%d\0%b" % (place, chunk.span.start_byte, chunk.span.end_byte, text.encode("ascii"))
+        digest = hashlib.sha1(name, usedforsecurity=False).digest()
+        version, variant = 0x50 | digest[6] & 0x0F, 0x80 | digest[8] & 0x3F
+        yield chunk_id_of(digest[:6] + bytes((version, digest[7], variant)) + digest[9:16])
 
 
 class FileProcessor:
@@ -121,8 +127,7 @@ class FileProcessor:
 
     def _read(self, path: str, limit: int) -> tuple[FileStat, bytes]:
         """Read a file with its times as they were before; a write meanwhile changes them, which the next run sees."""
-        state = stat_inside(self._setup.root, path)
-        data = read_inside(self._setup.root, path, limit + 1)
+        state, data = read_inside_with_state(self._setup.root, path, limit + 1)
         return FileStat(path, len(data), state.st_mtime_ns, state.st_ctime_ns, state.st_ino), data
 
     def _parse(self, path: str, data: bytes, language: languages.Language | None, batch: Batch) -> ParsedFile:
@@ -143,28 +148,40 @@ class FileProcessor:
         return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
+        if not parsed.chunks:
+            return ()
         printable = path.encode("utf-8", "replace").decode()
         prior = prior_of(parsed.language, parsed.tags)
         counts = [lexical.count_words(chunk.text) for chunk in parsed.chunks]
-        dense = None
+        sparse = lexical.encode_documents(counts, printable, [chunk.names for chunk in parsed.chunks], prior)
+        dense: Iterable[npt.NDArray[np.float16] | None] = repeat(None)
         if self._embedder is not None:
-            whole = map(_with_head, repeat(path), parsed.chunks, counts)  # words are never joined across lines
-            dense = (self._embedder.embed_counts(whole, len(counts)) * prior).astype(np.float16)
-        return tuple(
-            EncodedChunk(
-                chunk_id(self._setup.repo, path, chunk),
-                lexical.encode_document(counts[number], printable, chunk.names, prior),
-                dense[number] if dense is not None else None,
-            )
-            for number, chunk in enumerate(parsed.chunks)
-        )
+            heads = _Heads(path)
+            whole = [heads.added(chunk, counted) for chunk, counted in zip(parsed.chunks, counts, strict=True)]
+            dense = (self._embedder.embed_counts(whole) * prior).astype(np.float16)
+        ids = chunk_ids(self._setup.repo, path, parsed.chunks)
+        return tuple(map(EncodedChunk, ids, sparse, dense))
 
 
-def _with_head(path: str, chunk: TextChunk, counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the words of what is embedded of a chunk, in order."""
-    together = lexical.count_words(embedding_head(path, chunk))
-    together.update(counts)
-    return together
+class _Heads:
+    """Puts the words of what is embedded of a chunk before its text to those of the text.
+
+    Words are never joined across lines, so that the lines of a head can be counted by themselves.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known: dict[str, Counter[str]] = {}
+
+    def added(self, chunk: TextChunk, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the words of the head and the text, in order."""
+        head = self._known.get(chunk.symbol)
+        if head is None:
+            head = self._known[chunk.symbol] = lexical.count_words(embedding_head(self._path, chunk))
+        together = {**head, **counts}
+        for word, count in head.items():
+            together[word] = count + counts.get(word, 0)
+        return together
 
 
 def _skipped(stat: FileStat, checked_ns: int, digest: ContentHash, reason: SkipReason, detail: str) -> FileResult:

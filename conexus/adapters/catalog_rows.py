@@ -113,11 +113,11 @@ def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ..
         return
     ends = [chunk.span.end_byte for chunk in parsed.chunks]
     last_lines = [chunk.span.end_line for chunk in parsed.chunks]
+    keys = [chunk_key(encoded.id) for encoded in commit.result.encoded]
     for symbol in parsed.symbols:
         span = symbol.span
         # The first chunk on the name's line that does not end before the definition begins.
         place = max(bisect_left(last_lines, symbol.name_line), bisect_right(ends, span.start_byte))
-        chunk = commit.result.encoded[min(place, len(ends) - 1)]
         yield (
             index,
             commit.id,
@@ -129,7 +129,7 @@ def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ..
             span.start_line,
             span.end_line,
             symbol.name_line,
-            chunk_key(chunk.id),
+            keys[min(place, len(ends) - 1)],
             symbol.parent,
             symbol.signature,
             symbol.doc,

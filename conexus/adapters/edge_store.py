@@ -12,6 +12,7 @@ One shard an index, in ``<folder>/<index id>/``. Three choices need their reason
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -40,6 +41,7 @@ from conexus.types import (
     SparseVector,
     StoredPoint,
     VectorPoint,
+    VectorQuery,
 )
 
 _DENSE: Final = "dense"
@@ -47,14 +49,21 @@ _SPARSE: Final = "bm25"
 _MARK: Final = "conexus.json"  # written last, so that its presence says the shard was made whole
 _MARK_BYTES: Final = 1_000
 _FORMAT: Final = 1
+_WHOLE: Final = "whole"  # there until the first point is deleted or overwritten
 _TRASH: Final = ".trash-"
 
-GRAPH_POINTS: Final = 300_000
-"""From so many points on, searches are no longer exact.
+GRAPH_POINTS: Final = 2_000_000
+"""From so many points on, :meth:`EdgeVectorShard.optimize` builds graphs (HNSW), and searches are no longer exact.
 
-:meth:`EdgeVectorShard.optimize` then builds a graph (HNSW), and words are weighed by the engine's own statistics,
-which go on counting deleted points until they are packed away. Below, a scan takes 2 ms for 100,000 points
-of 256 numbers and counting words anew as much again; the graph takes minutes to build and misses some neighbours.
+Below, a scan on two cores takes 2 ms for each 100,000 points of 256 numbers; graphs take minutes to build and miss
+some neighbours.
+"""
+
+EXACT_WORDS_POINTS: Final = 300_000
+"""From so many points on, words are weighed by the engine's own statistics.
+
+Those go on counting deleted points until they are packed away; where none ever was, they are right. To count anew
+takes a millisecond for each 100,000 points.
 """
 
 _GRAPH_EDGES: Final = 16
@@ -62,7 +71,12 @@ _GRAPH_BUILD_EF: Final = 100
 _GRAPH_SEARCH_EF: Final = 256  # candidates kept while searching; more is slower and misses less
 _SCAN_KB: Final = 10_000  # within a graph, what is left by a filter is scanned below this size
 _OPTIMIZE_KB: Final = 1_000  # about 2,000 points: a smaller shard opens in no time as it is
-_SEGMENTS: Final = 2  # more make each search slower, fewer make each optimisation rewrite all
+_SEGMENTS: Final = 2  # small ones; more make each search slower, fewer make each optimisation rewrite all
+_SEGMENT_KB: Final = 25_000
+"""About 50,000 points of 256 numbers, beyond which parts are no longer merged.
+
+So packing takes as long for a part of a large index as of a small one, and a search goes through several at a time.
+"""
 _PAGE_POINTS: Final = 1_000
 
 _REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
@@ -94,6 +108,7 @@ class EdgeStore:
             for name, schema in _PAYLOAD_INDEXES:
                 shard.update(engine.UpdateOperation.create_field_index(name, schema))
             shard.flush()
+            (path / _WHOLE).touch()
             _write_mark(path, dim)
             _sync_folders(path)
             _sync(self._folder)
@@ -124,11 +139,13 @@ class EdgeStore:
             raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
         with _translated(path, "open"):
             shard = engine.EdgeShard.load(str(path))
-            exact = shard.info().points_count < self._graph_points
-            if not exact:  # here rather than in `optimize`, while no other thread can hold the shard yet
+            points = shard.info().points_count
+            if (
+                points >= self._graph_points
+            ):  # here rather than in `optimize`, while no other thread can hold the shard yet
                 shard.close()
                 shard = engine.EdgeShard.load(str(path), _config(dim, graph=True))
-        return shard, exact
+        return shard, points < EXACT_WORDS_POINTS
 
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`.
@@ -188,7 +205,8 @@ class EdgeVectorShard:
     def __init__(self, shard: engine.EdgeShard, path: Path, dim: int, mark: IO[bytes], *, exact: bool = True) -> None:
         self._open_shard: engine.EdgeShard | None = shard
         self._mark = mark
-        self._term_params = _EXACT_IDF if exact else None
+        self._whole = (path / _WHOLE).exists()
+        self._exact = exact
         self._path = path
         self._dim = dim
         self._closing = threading.Lock()
@@ -208,7 +226,10 @@ class EdgeVectorShard:
         rows = np.stack([point.dense for point in points]).astype(np.float32).tolist()
         batch = [_engine_point(point, row) for point, row in zip(points, rows, strict=True)]
         with _translated(self._path, "write"):
+            before = self._points() if self._whole else 0
             self._shard().update(engine.UpdateOperation.upsert_points(batch))
+            if self._whole and self._points() != before + len(batch):
+                self._note_deletion()
 
     def delete_files(self, files: Iterable[FileId]) -> None:
         """Drop every point of these files; see :meth:`conexus.ports.VectorShard.delete_files`."""
@@ -217,6 +238,7 @@ class EdgeVectorShard:
             return
         where = engine.Filter(must=[engine.FieldCondition("f", match=engine.MatchAny(ids))])
         with _translated(self._path, "write"):
+            self._note_deletion()
             self._shard().update(engine.UpdateOperation.delete_points_by_filter(where))
 
     def flush(self) -> None:
@@ -237,26 +259,47 @@ class EdgeVectorShard:
             IndexIncompatible: The query vector has another length than the shard's.
             StoreError: The engine could not answer.
         """
-        if dense is not None and dense.shape != (self._dim,):
-            raise IndexIncompatible(f"the query is not of {self._dim} numbers as the index in {self._path} is")
-        if limit < 1 or _matches_nothing(where):
-            return [], []
-        only = _engine_filter(where)
-        requests = []
-        if dense is not None:
-            query = engine.Query.Nearest(dense.tolist(), using=_DENSE)
-            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * limit))
-            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=params))
-        if sparse is not None and len(sparse.indices):
-            terms = engine.SparseVector(sparse.indices.tolist(), sparse.values.tolist())
-            query = engine.Query.Nearest(terms, using=_SPARSE)
-            requests.append(engine.QueryRequest(limit, query=query, filter=only, params=self._term_params))
-        if not requests:
-            return [], []
+        queries = [VectorQuery(vector, limit, where) for vector in (dense, sparse) if vector is not None]
+        answers = iter(self.search_all(queries))
+        return [] if dense is None else next(answers), [] if sparse is None else next(answers)
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
+
+        The engine counts the words of all at once, and goes through its parts on all cores.
+
+        Raises:
+            IndexIncompatible: A query vector has another length than the shard's.
+            StoreError: The engine could not answer.
+        """
+        requests = [self._request(query) for query in queries]
+        asked = [request for request in requests if request is not None]
+        if not asked:
+            return [[] for _ in queries]
         with _translated(self._path, "read"):
-            answers = iter(self._shard().query_batch(engine.QueryBatchRequest(requests)))
-        near = _scored(next(answers), most=1.0) if dense is not None else []
-        return near, _scored(next(answers, []))
+            answers = iter(self._shard().query_batch(engine.QueryBatchRequest(asked)))
+        return [
+            [] if request is None else _scored(next(answers), _most(query))
+            for query, request in zip(queries, requests, strict=True)
+        ]
+
+    def _request(self, query: VectorQuery) -> engine.QueryRequest | None:
+        """Return a query as the engine takes it; nothing where it can have no answer."""
+        vector, where = query.vector, query.where
+        if not isinstance(vector, SparseVector) and vector.shape != (self._dim,):
+            raise IndexIncompatible(f"the query is not of {self._dim} numbers as the index in {self._path} is")
+        if query.limit < 1 or _matches_nothing(where):
+            return None
+        if not isinstance(vector, SparseVector):
+            nearest = engine.Query.Nearest(vector.tolist(), using=_DENSE)
+            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * query.limit))
+            return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=params)
+        if not len(vector.indices):
+            return None
+        terms = engine.SparseVector(vector.indices.tolist(), vector.values.tolist())
+        nearest = engine.Query.Nearest(terms, using=_SPARSE)
+        counted = _EXACT_IDF if self._exact and not self._whole else None
+        return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=counted)
 
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point in the order of ids, with a checksum of what is read back.
@@ -277,7 +320,17 @@ class EdgeVectorShard:
     def count(self) -> int:
         """Return the number of points."""
         with _translated(self._path, "read"):
-            return self._shard().count(engine.CountRequest(exact=True))
+            return self._points()
+
+    def _points(self) -> int:
+        return self._shard().count(engine.CountRequest(exact=True))
+
+    def _note_deletion(self) -> None:
+        """Remember that the engine's statistics may count what is no longer there."""
+        if self._whole:
+            (self._path / _WHOLE).unlink(missing_ok=True)
+            _sync(self._path)
+            self._whole = False
 
     def optimize(self) -> None:
         """Pack what was written since the last time, so that searching and opening take half the time.
@@ -290,6 +343,7 @@ class EdgeVectorShard:
             if shard.optimize():
                 shard.flush()
                 _sync_folders(self._path)
+                _give_back_memory()
 
     def close(self) -> None:
         """Release the shard. Idempotent; what was not flushed is."""
@@ -338,15 +392,26 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
         vectors={
             _DENSE: engine.EdgeVectorParams(dim, engine.Distance.Dot, datatype=engine.VectorStorageDatatype.Float16)
         },
-        sparse_vectors={_SPARSE: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)},
+        sparse_vectors={
+            # Mapped, once packed: the system can drop what it is short of, and it is no slower.
+            _SPARSE: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf, memory=engine.Memory.Cached)
+        },
         hnsw_config=engine.HnswIndexConfig(_GRAPH_EDGES if graph else 0, _GRAPH_BUILD_EF, _SCAN_KB),
         optimizers=engine.EdgeOptimizersConfig(
             default_segment_number=_SEGMENTS,
+            max_segment_size=_SEGMENT_KB,
             indexing_threshold=_OPTIMIZE_KB,
             prevent_unoptimized=False,  # else points would stay unseen until the next optimisation
         ),
         wal_enabled=False,
     )
+
+
+def _give_back_memory() -> None:
+    """Have the C library return what it keeps of the memory that packing took: two thirds of the process's."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):  # of GNU's library alone
+        library.malloc_trim(0)
 
 
 def _engine_point(point: VectorPoint, dense: list[float]) -> engine.Point:
@@ -384,7 +449,11 @@ def _among(field: str, values: list[str] | list[int]) -> engine.FieldCondition:
     return engine.FieldCondition(field, match=match)
 
 
-def _scored(found: Sequence[engine.ScoredPoint], most: float = float("inf")) -> list[ScoredPoint]:
+def _most(query: VectorQuery) -> float:
+    return float("inf") if isinstance(query.vector, SparseVector) else 1.0
+
+
+def _scored(found: Sequence[engine.ScoredPoint], most: float) -> list[ScoredPoint]:
     """Convert hits, which come best first, and put equal scores in the order of ids.
 
     Args:

@@ -27,6 +27,7 @@ from conexus.types import (
     SparseVector,
     StoredPoint,
     VectorPoint,
+    VectorQuery,
 )
 
 _Rows: TypeAlias = npt.NDArray[np.intp]
@@ -140,6 +141,19 @@ class MemoryVectorShard:
             table.nearest(dense, allowed, limit) if dense is not None else [],
             table.matching(sparse, allowed, limit) if sparse is not None else [],
         )
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
+
+        Raises:
+            IndexIncompatible: A query vector has another length than the shard's.
+        """
+        return [
+            self.search(None, query.vector, query.limit, query.where)[1]
+            if isinstance(query.vector, SparseVector)
+            else self.search(query.vector, None, query.limit, query.where)[0]
+            for query in queries
+        ]
 
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point, with the checksum of its vectors."""

@@ -36,6 +36,7 @@ from conexus.types import (
     SparseVector,
     StoredPoint,
     VectorPoint,
+    VectorQuery,
 )
 
 if TYPE_CHECKING:
@@ -235,32 +236,54 @@ class QdrantVectorShard:
             IndexIncompatible: The query vector has another length than the shard's.
             StoreError: The server failed or cannot be reached.
         """
+        queries = [VectorQuery(vector, limit, where) for vector in (dense, sparse) if vector is not None]
+        answers = iter(self.search_all(queries))
+        return [] if dense is None else next(answers), [] if sparse is None else next(answers)
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries in one request; see :meth:`conexus.ports.VectorShard.search_all`.
+
+        Raises:
+            IndexIncompatible: A query vector has another length than the shard's.
+            StoreError: The server failed or cannot be reached.
+        """
+        self._check_open()
+        requests = [self._request(query) for query in queries]
+        asked = [request for request in requests if request is not None]
+        if not asked:
+            return [[] for _ in queries]
+        with _translated(self._address):
+            answers = iter(self._client.query_batch_points(self._collection, asked))
+        return [
+            []
+            if request is None
+            else self._scored(next(answers), float("inf") if isinstance(query.vector, SparseVector) else 1.0)
+            for query, request in zip(queries, requests, strict=True)
+        ]
+
+    def _request(self, query: VectorQuery) -> models.QueryRequest | None:
+        """Return a query as the server takes it; nothing where it can have no answer."""
         from qdrant_client import models  # noqa: PLC0415
 
-        self._check_open()
-        if dense is not None and dense.shape != (self._dim,):
+        vector, where = query.vector, query.where
+        if not isinstance(vector, SparseVector) and vector.shape != (self._dim,):
             raise IndexIncompatible(f"the query is not of {self._dim} numbers as {self._collection} is")
-        if limit < 1 or any(part is not None and not part for part in (where.files, where.languages, where.kinds)):
-            return [], []
+        if query.limit < 1 or any(
+            part is not None and not part for part in (where.files, where.languages, where.kinds)
+        ):
+            return None
         only = _server_filter(self._tenant, where)
-        requests = []
-        if dense is not None:
-            params = models.SearchParams(hnsw_ef=max(_SEARCH_EF, 2 * limit))
-            requests.append(
-                models.QueryRequest(query=dense.tolist(), using=_DENSE, filter=only, limit=limit, params=params)
+        if not isinstance(vector, SparseVector):
+            params = models.SearchParams(hnsw_ef=max(_SEARCH_EF, 2 * query.limit))
+            return models.QueryRequest(
+                query=vector.tolist(), using=_DENSE, filter=only, limit=query.limit, params=params
             )
-        if sparse is not None and len(sparse.indices):
-            corpus = models.IdfCorpusParams(corpus=models.Filter(must=[self._tenant.own()]))
-            terms = models.SparseVector(indices=sparse.indices.tolist(), values=sparse.values.tolist())
-            params = models.SearchParams(idf=corpus)
-            requests.append(models.QueryRequest(query=terms, using=_SPARSE, filter=only, limit=limit, params=params))
-        if not requests:
-            return [], []
-        with _translated(self._address):
-            answers = iter(self._client.query_batch_points(self._collection, requests))
-        near = self._scored(next(answers), most=1.0) if dense is not None else []
-        found = next(answers, None)
-        return near, self._scored(found) if found else []
+        if not len(vector.indices):
+            return None
+        corpus = models.IdfCorpusParams(corpus=models.Filter(must=[self._tenant.own()]))
+        terms = models.SparseVector(indices=vector.indices.tolist(), values=vector.values.tolist())
+        params = models.SearchParams(idf=corpus)
+        return models.QueryRequest(query=terms, using=_SPARSE, filter=only, limit=query.limit, params=params)
 
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point, with a checksum of what is read back.
@@ -309,7 +332,7 @@ class QdrantVectorShard:
         if self._closed:
             raise StoreError(f"the index on {self._address} is closed")
 
-    def _scored(self, answer: models.QueryResponse, most: float = float("inf")) -> list[ScoredPoint]:
+    def _scored(self, answer: models.QueryResponse, most: float) -> list[ScoredPoint]:
         hits = [ScoredPoint(self._tenant.chunk_id(hit.id), min(hit.score, most)) for hit in answer.points]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 

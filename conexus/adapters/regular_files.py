@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import PurePosixPath
 
 _READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES = 1 << 20
+_LEAST_BYTES = 1 << 12  # a file of the kernel has no size, and is more than that seldom
 
 
 def read_regular(path: str | os.PathLike[str], limit: int, *, follow: bool = True) -> bytes | None:
@@ -23,7 +23,7 @@ def read_regular(path: str | os.PathLike[str], limit: int, *, follow: bool = Tru
     try:
         descriptor = os.open(path, _READ_FLAGS | (0 if follow else os.O_NOFOLLOW))
         try:
-            return _read(descriptor, limit)
+            return _read(descriptor, limit, os.fstat(descriptor))
         finally:
             os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a NUL in the path
@@ -39,13 +39,23 @@ def read_inside(root: str, path: str, limit: int) -> bytes:
     Raises:
         OSError: It is missing or unreadable, no regular file, or reached through a link or ``..``.
     """
+    return read_inside_with_state(root, path, limit)[1]
+
+
+def read_inside_with_state(root: str, path: str, limit: int) -> tuple[os.stat_result, bytes]:
+    """Read as :func:`read_inside` does; also return the state of the file as it was right before.
+
+    Raises:
+        OSError: As for :func:`read_inside`.
+    """
     folder = _open_folder(root, path)
     try:
-        descriptor = os.open(PurePosixPath(path).name, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        descriptor = os.open(path.rpartition("/")[2], _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     finally:
         os.close(folder)
     try:
-        return _read(descriptor, limit)
+        state = os.fstat(descriptor)
+        return state, _read(descriptor, limit, state)
     finally:
         os.close(descriptor)
 
@@ -58,7 +68,7 @@ def stat_inside(root: str, path: str) -> os.stat_result:
     """
     folder = _open_folder(root, path)
     try:
-        return os.stat(PurePosixPath(path).name, dir_fd=folder, follow_symlinks=False)
+        return os.stat(path.rpartition("/")[2], dir_fd=folder, follow_symlinks=False)
     finally:
         os.close(folder)
 
@@ -78,14 +88,15 @@ def _open_folder(root: str, path: str) -> int:
     return descriptor
 
 
-def _read(descriptor: int, limit: int) -> bytes:
-    state = os.fstat(descriptor)
+def _read(descriptor: int, limit: int, state: os.stat_result) -> bytes:
     if not stat.S_ISREG(state.st_mode):
         raise OSError(errno.EINVAL, "Not a regular file")
     blocks: list[bytes] = []
     left = limit
     # One byte more than the size is asked for, so that one more call sees the end.
-    while left > 0 and (block := os.read(descriptor, min(left, max(state.st_size + 1, _BLOCK_BYTES)))):
+    size = max(state.st_size + 1, _LEAST_BYTES)
+    while left > 0 and (block := os.read(descriptor, min(left, size))):
         blocks.append(block)
         left -= len(block)
+        size = _LEAST_BYTES if size == state.st_size + 1 else _BLOCK_BYTES
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)

@@ -16,6 +16,7 @@ from conexus.types import (
     SparseVector,
     StoredPoint,
     VectorPoint,
+    VectorQuery,
 )
 
 
@@ -106,6 +107,10 @@ class _Handle:
     ) -> tuple[list[ScoredPoint], list[ScoredPoint]]:
         """Find the nearest points in both spaces."""
         return self._shard.search(dense, sparse, limit, where)
+
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+        """Answer several queries at once."""
+        return self._shard.search_all(queries)
 
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point."""

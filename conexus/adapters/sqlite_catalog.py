@@ -302,6 +302,7 @@ class SqliteCatalog:
         # The plus keeps SQLite from going through all files of the index to find those of the chunks.
         asked = {chunk_key(chunk): chunk for chunk in ids}
         found: dict[ChunkId, ChunkHead] = {}
+        paths: dict[bytes, str] = {}  # several chunks of a file are the rule
         for part in _parts(list(asked)):
             rows = self._rows(
                 "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, "  # noqa: S608 -- question marks only
@@ -313,8 +314,11 @@ class SqliteCatalog:
                 "list[tuple[Any, ...]]", rows
             ):
                 chunk = asked[key]
+                decoded = paths.get(path)
+                if decoded is None:
+                    decoded = paths[path] = os.fsdecode(path)
                 found[chunk] = ChunkHead(
-                    chunk, file, os.fsdecode(path), start, first, last, kind, symbol, file_tags(tags), chunks, uses
+                    chunk, file, decoded, start, first, last, kind, symbol, file_tags(tags), chunks, uses
                 )
         return found
 

@@ -15,8 +15,9 @@ import hashlib
 import json
 import threading
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -36,8 +37,9 @@ _HINT = "Run `pip install --force-reinstall conexus`."
 _MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
 _CACHED_PARTS = 32_768  # 32 MB at 256 dimensions; Django has 16,000, in 72,000 distinct words
 _WORDS_A_PART = 4  # as many words are kept a part that may be; a word takes some 150 bytes
-_BLOCK_WORDS = 256  # bounds what is gathered at a time, and the new parts that it can bring, whatever the text
+_BLOCK_WORDS = 256  # of one text that are summed at a time
 _FEWEST_PARTS = _BLOCK_WORDS * _MAX_WORD_CHARS  # a part has at least one character
+_GROUP_CHARS = 8_192  # of the words that are gathered at a time: some 1,000 words, whose vectors take 1.5 MB
 
 _CONTINUED = "##"
 _LONGEST_PIECE = 24  # bounds the work on a run of letters without sense; no model of ours has longer ones
@@ -126,24 +128,72 @@ class _Words(dict[str, tuple[int, ...]]):
         return rows
 
     def reserve(self, found: Sequence[str]) -> None:
-        """Make room for words, of which there may be :data:`_BLOCK_WORDS`, by forgetting all others."""
+        """Make room for words, which have at most as many parts as letters, by forgetting all others."""
         if len(self) + len(found) <= _WORDS_A_PART * self._capacity:
-            if len(self._parts) + len(found) * _MAX_WORD_CHARS <= self._capacity:
+            room = self._capacity - len(self._parts)
+            if sum(map(len, found)) <= room:
                 return
-            new = sum(1 for word in found if word not in self)
-            if len(self._parts) + new * _MAX_WORD_CHARS <= self._capacity:
+            if sum(min(len(word), _MAX_WORD_CHARS) for word in found if word not in self) <= room:
                 return
         self.clear()
         self._parts.clear()
 
-    def gather(self, found: Sequence[str], weights: npt.NDArray[np.float32]) -> DenseVector:
-        """Sum the vectors of words, each times its weight."""
+    def sum_up(self, blocks: Sequence[_Block], into: DenseMatrix) -> None:
+        """Add the vectors of the words of each block, each times the root of its count, to the row of its text.
+
+        The root is what ranked best of five dampings (see ``training/README.md``). ``einsum`` rather than a
+        matrix product: that would go to BLAS, which starts threads of its own in every worker process.
+        """
+        found = list(chain.from_iterable(block.words for block in blocks))
         self.reserve(found)
         cuts = list(map(self.__getitem__, found))
-        rows = np.fromiter(chain.from_iterable(cuts), dtype=np.intp)
-        repeated = np.repeat(weights, np.fromiter(map(len, cuts), dtype=np.intp, count=len(cuts)))
-        total: DenseVector = np.einsum("i,ij->j", repeated, self._parts.rows.take(rows, axis=0))
-        return total
+        sizes = np.fromiter(map(len, cuts), dtype=np.intp, count=len(cuts))
+        rows = np.fromiter(chain.from_iterable(cuts), dtype=np.intp, count=int(sizes.sum()))
+        counts = np.fromiter(chain.from_iterable(block.counts for block in blocks), np.float32, count=len(cuts))
+        repeated = np.repeat(np.sqrt(counts), sizes)
+        vectors = self._parts.rows.take(rows, axis=0)
+        upto = np.concatenate((np.zeros(1, np.intp), np.cumsum(sizes)))
+        start = word = 0
+        for block in blocks:
+            word += len(block.words)
+            end = upto[word]
+            into[block.row] += np.einsum("i,ij->j", repeated[start:end], vectors[start:end])
+            start = end
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some words of one text, with their counts."""
+
+    row: int
+    words: Sequence[str]
+    counts: Sequence[int]
+
+
+def _blocks(counts: Iterable[Mapping[str, int]]) -> Iterator[_Block]:
+    for row, counted in enumerate(counts):
+        if len(counted) <= _BLOCK_WORDS:
+            yield _Block(row, list(counted), list(counted.values()))
+            continue
+        items = iter(counted.items())
+        while part := list(islice(items, _BLOCK_WORDS)):
+            words, times = zip(*part, strict=True)
+            yield _Block(row, words, times)
+
+
+def _grouped(blocks: Iterable[_Block]) -> Iterator[list[_Block]]:
+    """Put blocks together so that numpy is called once for several, and that all of one group's parts fit."""
+    group: list[_Block] = []
+    size = 0
+    for block in blocks:
+        chars = min(sum(map(len, block.words)), len(block.words) * _MAX_WORD_CHARS)
+        if group and size + chars > _GROUP_CHARS:
+            yield group
+            group, size = [], 0
+        group.append(block)
+        size += chars
+    if group:
+        yield group
 
 
 class StaticEmbedder:
@@ -195,13 +245,15 @@ class StaticEmbedder:
         Returns:
             Shape ``(len(texts), dim)``, float32; a row is all zeros where no word is known.
         """
-        return self.embed_counts(map(count_words, texts), len(texts))
+        return self.embed_counts(list(map(count_words, texts)))
 
-    def embed_counts(self, counts: Iterable[Mapping[str, int]], rows: int) -> DenseMatrix:
-        """Embed ``rows`` texts of which :func:`conexus.lexical.count_words` is known, as :meth:`embed_documents`."""
-        vectors = np.zeros((rows, self._dim), dtype=np.float32)
-        for row, counted in enumerate(counts):
-            vector = self._sum_of_words(counted)
+    def embed_counts(self, counts: Sequence[Mapping[str, int]]) -> DenseMatrix:
+        """Embed texts of which :func:`conexus.lexical.count_words` is known, as :meth:`embed_documents`."""
+        vectors = np.zeros((len(counts), self._dim), dtype=np.float32)
+        for group in _grouped(_blocks(counts)):
+            with self._lock:
+                self._words.sum_up(group, vectors)
+        for row, vector in enumerate(vectors):
             length = np.sqrt(np.einsum("i,i->", vector, vector))
             if length > 0.0:
                 vectors[row] = vector / length
@@ -211,21 +263,6 @@ class StaticEmbedder:
         """Embed a query, in the same way as a document."""
         vector: DenseVector = self.embed_documents([text])[0]
         return vector
-
-    def _sum_of_words(self, counts: Mapping[str, int]) -> DenseVector:
-        """Sum the vectors of a text's words, each times the square root of its count.
-
-        The root is what ranked best of five dampings (see ``training/README.md``). ``einsum`` rather than a
-        matrix product: that would go to BLAS, which starts threads of its own in every worker process.
-        """
-        total = np.zeros(self._dim, dtype=np.float32)
-        found = list(counts)
-        weights = np.sqrt(np.fromiter(counts.values(), dtype=np.float32, count=len(found)))
-        for start in range(0, len(found), _BLOCK_WORDS):
-            block = slice(start, start + _BLOCK_WORDS)
-            with self._lock:
-                total += self._words.gather(found[block], weights[block])
-        return total
 
 
 def files_digest(folder: Path) -> str:

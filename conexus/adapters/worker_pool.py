@@ -40,6 +40,7 @@ from conexus.types import ContentHash, FileResult, ParseJob, ReadOutcome, SkipRe
 
 _BATCH_BYTES = 128_000
 _BATCH_FILES = 64
+_BYTES_A_CHILD = 400_000  # a further one costs 0.15 s to start, in which the first parses about as much
 _BATCH_PATH_BYTES = 6_000  # a frame must fit into a pipe's buffer, or both ends could wait for each other
 _BATCHES_AHEAD = 2  # queued for each child, so that it never waits for us
 _FRAMES_AHEAD = 64  # results that wait for us; a child blocks beyond, which bounds memory
@@ -85,8 +86,12 @@ class WorkerPool:
     """Program that runs :func:`conexus.worker.main`."""
     setup: WorkerSetup
     size: int
+    """Most children; fewer where there is little to parse."""
     stall_s: float = _STALL_S
     """When no child has said anything for so long, those that should have are killed."""
+    bytes_a_child: int = _BYTES_A_CHILD
+    """How much there is to parse for each child but the first."""
+    _wanted: int = 1
     _children: list[_Child] = field(default_factory=list)
     _results: queue.Queue[tuple[_Child, bytes | None]] = field(
         default_factory=lambda: queue.Queue(maxsize=_FRAMES_AHEAD)
@@ -96,13 +101,23 @@ class WorkerPool:
     _failures: int = 0
     _closed: bool = False
 
+    def start(self) -> None:
+        """Start the first child, so that it is ready when the jobs are known.
+
+        Raises:
+            StoreError: It cannot be started.
+        """
+        if not self._children:
+            self._children.append(self._start())
+
     def run(self, jobs: Sequence[ParseJob]) -> Iterator[FileResult]:
         """Yield one result a job, as they come.
 
         Raises:
             StoreError: No child process can be started, or all of them fail.
         """
-        todo = deque(_batches(jobs, self.size))
+        self._wanted = min(self.size, 1 + sum(job.stat.size_bytes for job in jobs) // self.bytes_a_child)
+        todo = deque(_batches(jobs, self._wanted))
         left = len(jobs)
         while left:
             self._feed(todo)
@@ -163,7 +178,7 @@ class WorkerPool:
         return None
 
     def _feed(self, todo: deque[Batch]) -> None:
-        for _ in range(min(self.size - len(self._children), len(todo))):
+        for _ in range(min(self._wanted - len(self._children), len(todo))):
             self._children.append(self._start())
         for ahead in range(1, _BATCHES_AHEAD + 1):
             for child in self._children:
@@ -209,7 +224,7 @@ class WorkerPool:
             return None
         cause = child.fault or _cause(code, self.setup)
         self._failures += 1
-        if self._failures > _FAILURES[0] + _FAILURES[1] * self.size:
+        if self._failures > _FAILURES[0] + _FAILURES[1] * self._wanted:
             raise StoreError(
                 f"parsing processes fail on every file: {cause}", hint="run `conexus doctor` to find out why"
             )

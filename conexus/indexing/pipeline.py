@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from conexus.config import IndexOptions, StoreOptions
@@ -32,13 +33,23 @@ _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
+_PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
 _LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what, nearly as they were
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0
 _INDEX_BYTES_A_SOURCE_BYTE = 3.0
 
-PoolFactory = Callable[[SourceTree, int], ParsePool]
-"""Makes a pool for a tree; the number is how many bytes there are to parse."""
+PoolFactory = Callable[[SourceTree], ParsePool]
+"""Makes a pool for a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """How whoever started a run follows and stops it."""
+
+    listener: ProgressListener
+    is_cancelled: Callable[[], bool]
+    started: float
 
 
 @dataclass(slots=True)
@@ -48,15 +59,15 @@ class _Run:
     index: IndexInfo
     plan: IndexPlan
     skipped: list[SkippedFile]
-    listener: ProgressListener
-    is_cancelled: Callable[[], bool]
-    started: float
+    caller: _Caller
     rebuilt: str
     files_done: int = 0
     bytes_done: int = 0
     indexed: int = 0
     gone: int = 0
     skipped_now: int = 0
+    unpacked: int = 0
+    """Chunks written since the shard was last packed."""
     cancelled: bool = False
     bytes_total: int = field(init=False)
 
@@ -64,7 +75,7 @@ class _Run:
         self.bytes_total = sum(job.stat.size_bytes for job in self.plan.to_read)
 
     def report_progress(self, stage: IndexStage, chunks: int) -> None:
-        self.listener(
+        self.caller.listener(
             IndexProgress(
                 stage=stage,
                 files_done=self.files_done,
@@ -73,7 +84,7 @@ class _Run:
                 bytes_total=self.bytes_total,
                 chunks=chunks,
                 skipped=len(self.skipped) + self.skipped_now,
-                elapsed_s=time.monotonic() - self.started,
+                elapsed_s=time.monotonic() - self.caller.started,
             )
         )
 
@@ -145,16 +156,22 @@ class Indexer:
         view = self._catalog.ensure_view(tree.checkout)
         if (report := self._unchanged(view, tree, listener, started)) is not None:
             return report
+        with closing(self._pools(tree)) as pool:
+            if view.live is None:
+                pool.start()  # it takes as long to start as all that goes before the first file
+            return self._run(view, tree, pool, _Caller(listener, is_cancelled, started))
+
+    def _run(self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller) -> IndexReport:
         index, shard, rebuilt = self._generation(view)
         try:
             known = self._catalog.files(index.id)
             plan, skipped = self._plan(tree, known)
-            run = _Run(index, plan, skipped, listener, is_cancelled, started, rebuilt)
+            run = _Run(index, plan, skipped, caller, rebuilt)
             writer = IndexWriter(index.id, self._catalog, shard, self._embedder, known, self._options.rules)
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
-                self._index(run, tree, writer)
+                self._index(run, tree, pool, writer, shard)
             self._finish(run, writer, shard)
             return self._report(run, view, writer)
         finally:
@@ -179,7 +196,7 @@ class Indexer:
         if plan.to_read or plan.to_delete:
             return None
         self._catalog.finish_index(live.id, complete=True)
-        return self._report(_Run(live, plan, skipped, listener, lambda: False, started, ""), view)
+        return self._report(_Run(live, plan, skipped, _Caller(listener, lambda: False, started), ""), view)
 
     # ------------------------------------------------------------------ generations
 
@@ -243,26 +260,23 @@ class Indexer:
                 skipped.append(entry)
         return plan_index(stats, known, self._options.rules, tree.is_forced), skipped
 
-    def _index(self, run: _Run, tree: SourceTree, writer: IndexWriter) -> None:
-        pool = self._pools(tree, run.bytes_total)
+    def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard) -> None:
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
-        try:
-            for result in pool.run(run.plan.to_read):
-                batch.append(result)
-                chunks += len(result.encoded)
-                _count(run, result)
-                run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
-                run.cancelled = run.is_cancelled()
-                if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled:
-                    self._write(writer, batch, tree)
-                    batch, chunks, since = [], 0, time.monotonic()
-                if run.cancelled:
-                    return
-            self._write(writer, batch, tree)
-        finally:
-            pool.close()
+        for result in pool.run(run.plan.to_read):
+            batch.append(result)
+            chunks += len(result.encoded)
+            _count(run, result)
+            run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
+            run.cancelled = run.caller.is_cancelled()
+            if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled:
+                self._write(writer, batch, tree)
+                self._pack(run, shard, chunks)
+                batch, chunks, since = [], 0, time.monotonic()
+            if run.cancelled:
+                return
+        self._write(writer, batch, tree)
 
     def _write(self, writer: IndexWriter, batch: Sequence[FileResult], tree: SourceTree) -> None:
         if not batch:
@@ -271,6 +285,13 @@ class Indexer:
             next(iter(tree.scan()), None)  # raises where not some files are gone, but all of the tree
         require_space(self._store, self._store_options.min_free_mb)
         writer.write(batch, tree)
+
+    def _pack(self, run: _Run, shard: VectorShard, written: int) -> None:
+        """Pack the shard now and then, so that the memory of a run does not grow with the tree."""
+        run.unpacked += written
+        if run.unpacked >= _PACK_CHUNKS and not run.cancelled:
+            shard.optimize()
+            run.unpacked = 0
 
     def _finish(self, run: _Run, writer: IndexWriter, shard: VectorShard) -> None:
         index = run.index
@@ -309,7 +330,7 @@ class Indexer:
             languages=tuple(counts.most_common()),
             skipped=(*run.skipped, *self._catalog.skipped(run.index.id)),
             problems=tuple(self._catalog.problems(run.index.id)),
-            elapsed_ms=(time.monotonic() - run.started) * 1000,
+            elapsed_ms=(time.monotonic() - run.caller.started) * 1000,
             bytes_read=run.bytes_done,
             cancelled=run.cancelled,
             rebuilt=run.rebuilt,

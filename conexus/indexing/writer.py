@@ -15,7 +15,7 @@ import numpy.typing as npt
 from conexus.errors import DiskFull
 from conexus.indexing.plan import rules_of
 from conexus.indexing.priors import prior_of
-from conexus.lexical import vector_checksum
+from conexus.lexical import vector_checksums
 from conexus.ports import Catalog, Embedder, SourceTree, VectorShard, VectorStore
 from conexus.types import (
     EncodedChunk,
@@ -86,9 +86,9 @@ class IndexWriter:
         for file, result in zip(ids, changed, strict=True):
             made = self._points(file, result, dense)
             points += made
-            checksums = tuple(vector_checksum(point.dense, point.sparse) for point in made)
+            checksums = vector_checksums([point.dense for point in made], [point.sparse for point in made])
             rules = rules_of(self._rules, tree.is_forced(result.stat.path))
-            commits.append(FileCommit(file, result, rules, checksums))
+            commits.append(FileCommit(file, result, rules, tuple(checksums)))
         if replaced:
             self._shard.delete_files(replaced)
         if points:

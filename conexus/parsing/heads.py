@@ -140,6 +140,8 @@ def _first_line(head: str) -> str:
 def documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
     """The first sentence of what a definition is documented with, without marks; at most 300 characters."""
     text = written_documentation(source, node, kind).text
+    if not text:
+        return ""
     plain: list[str] = []
     for line in text.splitlines():
         stripped = _COMMENT_MARK.sub("", _COMMENT_MARK.sub("", line)).strip()

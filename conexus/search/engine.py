@@ -29,6 +29,7 @@ from conexus.types import (
     SearchRequest,
     SearchResponse,
     StoredChunk,
+    VectorQuery,
 )
 
 _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
@@ -208,9 +209,17 @@ class SearchEngine:
         """Return the candidates of one view, and the similarity below which the dense search says nothing."""
         vector = self._embedder_of(view.index).embed_query(query.text)
         known = vector if vector.any() else None  # a query without a known word is equally far from everything
-        dense, bm25 = view.shard.search(known, encode_query(query.text), depth, where)
+        terms = encode_query(query.text)
+        asked = [VectorQuery(terms, depth, where)]
+        if (narrowed := self._files_by_name(query, view, where)) is not None:
+            asked.append(VectorQuery(terms, _CHUNKS_BY_NAME, narrowed))
+        if known is not None:
+            asked.append(VectorQuery(known, depth, where))
+        answers = view.shard.search_all(asked)
+        bm25 = answers[0]
+        by_name = answers[1] if narrowed is not None else []
+        dense = answers[-1] if known is not None else []
         named = self._catalog.symbols_named(view.index.id, query.names, where)
-        by_name = self._by_file_name(query, view, where)
         placed = [
             chunk
             for path, line in query.places[:_PLACES]
@@ -239,14 +248,13 @@ class SearchEngine:
                 candidate.found_by.add(Retriever.SYMBOL)
         return list(candidates.values()), min((point.score for point in dense), default=1.0)
 
-    def _by_file_name(self, query: Query, view: SearchableView, where: PointFilter) -> list[ScoredPoint]:
-        """Search once more within the files whose names have words of the question."""
+    def _files_by_name(self, query: Query, view: SearchableView, where: PointFilter) -> PointFilter | None:
+        """Narrow a filter to the files whose names have words of the question, within which is searched once more."""
         named = self._catalog.files_with_words(view.index.id, query.stems, where)
         best = sorted(named, key=lambda file: (-_overlap(len(query.stems), *named[file]), file))[:_FILES_BY_NAME]
         if not best:
-            return []
-        narrowed = PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
-        return view.shard.search(None, encode_query(query.text), _CHUNKS_BY_NAME, narrowed)[1]
+            return None
+        return PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
 
     def _distinct(
         self, ranked: Sequence[Ranked], limit: int, views: Sequence[SearchableView]

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from operator import mul
 from typing import Final
 
 import numpy as np
@@ -241,6 +242,7 @@ class _Asked:
         self._by_prefix: dict[str, list[str]] = {}
         for word in self._stems:
             self._by_prefix.setdefault(word[:_MIN_PREFIX], []).append(word)
+        self._unasked_roles = tuple(float(not _TAG_WORDS[tag] & self._stems) for tag in _TAGS)
         self._overlaps: dict[frozenset[str], _Overlap] = {}
         self._names: dict[str, tuple[float, float, float]] = {}
 
@@ -250,7 +252,8 @@ class _Asked:
         path = head.path
         name, folders, last_folder = path_stems(path)
         stem_of_file = self._overlap(name)
-        wanted = any(_same_path(path, asked) for asked in self._query.paths)
+        wanted = bool(self._query.paths) and any(_same_path(path, asked) for asked in self._query.paths)
+        facts, roles = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
         return (
             stem_of_file.recall,
             stem_of_file.precision,
@@ -259,18 +262,16 @@ class _Asked:
             self._overlap(last_folder).f1,
             self._overlap(name | folders).recall,
             float(wanted),
-            math.log1p(min(head.file_uses, _MOST_USES)),
-            math.log1p(min(head.file_chunks, _MOST_CHUNKS)),
-            float(min(path.count("/"), _MOST_FOLDERS)),
-            *_file_kind(path),
-            *(float(tag in head.tags and not _TAG_WORDS[tag] & self._stems) for tag in _TAGS),
+            *facts,
+            *map(mul, roles, self._unasked_roles),
         )
 
     def chunk_row(self, candidate: Candidate) -> tuple[float, ...]:
         """Return :data:`_OF_CHUNK` of a candidate."""
         head = candidate.head
         named = self._name_row(head.symbol) if head.symbol else _NO_NAME
-        line = float(any(_holds(head, *place) for place in self._query.places))
+        places = self._query.places
+        line = float(bool(places) and any(_holds(head, *place) for place in places))
         block = float(head.kind == "block")
         if not candidate.matches:
             return (*named, 0.0, 0.0, 0.0, 0.0, line, block)
@@ -345,6 +346,8 @@ class _Asked:
         return known
 
     def _compare(self, found: frozenset[str]) -> _Overlap:
+        if _prefixes(found).isdisjoint(self._by_prefix):  # as nearly all are
+            return _NO_OVERLAP
         covered: set[str] = set()
         fitting = 0
         for word in found:
@@ -382,6 +385,11 @@ def _last(symbol: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
+def _prefixes(stems: frozenset[str]) -> frozenset[str]:
+    return frozenset(word[:_MIN_PREFIX] for word in stems)
+
+
+@lru_cache(maxsize=50_000)
 def stems_of(name: str) -> frozenset[str]:
     """Return the stems of a name's words."""
     return frozenset(map(stem, split_identifier(name)))
@@ -395,6 +403,19 @@ def path_stems(path: str) -> tuple[frozenset[str], frozenset[str], frozenset[str
 
 
 @lru_cache(maxsize=50_000)
+def _file_facts(
+    path: str, uses: int, chunks: int, tags: frozenset[FileTag]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what no question changes: the features from ``uses`` to ``header``, and the roles of the file."""
+    facts = (
+        math.log1p(min(uses, _MOST_USES)),
+        math.log1p(min(chunks, _MOST_CHUNKS)),
+        float(min(path.count("/"), _MOST_FOLDERS)),
+        *_file_kind(path),
+    )
+    return facts, tuple(float(tag in tags) for tag in _TAGS)
+
+
 def _file_kind(path: str) -> tuple[float, float, float, float]:
     """Whether a path is generic, of declarations, of re-exports, a header."""
     name = path.rpartition("/")[2].split(".", 1)[0].lower()

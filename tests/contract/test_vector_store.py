@@ -26,7 +26,7 @@ from conexus.adapters.qdrant_store import QdrantStore
 from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.ports import VectorShard, VectorStore
-from conexus.types import ChunkId, FileId, IndexId, PointFilter, ScoredPoint, SparseVector, VectorPoint
+from conexus.types import ChunkId, FileId, IndexId, PointFilter, ScoredPoint, SparseVector, VectorPoint, VectorQuery
 
 DIM = 32
 ONE, TWO = IndexId(1), IndexId(2)
@@ -281,6 +281,11 @@ def test_a_part_of_the_query_may_be_left_out(shard: VectorShard) -> None:
     assert len(shard.search(None, terms(t1=1.0), 5, ANYWHERE)[1]) == 1
     assert shard.search(None, None, 5, ANYWHERE) == ([], [])
     assert shard.search(None, nothing, 5, ANYWHERE) == ([], [])
+    queries = [(unit(0), 5, ANYWHERE), (nothing, 5, ANYWHERE), (terms(t1=1.0), 3, ANYWHERE), (unit(0), 0, ANYWHERE)]
+    answers = shard.search_all([VectorQuery(*query) for query in queries])
+    dense, sparse = shard.search(unit(0), None, 5, ANYWHERE)[0], shard.search(None, terms(t1=1.0), 3, ANYWHERE)[1]
+    assert answers == [dense, [], sparse, []]
+    assert shard.search_all([]) == []
 
 
 def test_a_rare_term_weighs_more_than_a_common_one(shard: VectorShard) -> None:

@@ -38,7 +38,7 @@ from conexus.types import (
     Span,
     TextChunk,
 )
-from conexus.worker import CHUNK_NAMESPACE, FileProcessor, blob_id, chunk_id, serve
+from conexus.worker import CHUNK_NAMESPACE, FileProcessor, blob_id, chunk_ids, serve
 
 SETUP = WorkerSetup(
     root="",
@@ -229,7 +229,7 @@ CHUNK = TextChunk(Span(10, 20, 2, 3), "def f(): 1")
 
 def test_a_chunks_id_is_stable() -> None:
     """The id never changes: indexes and what refers to them from outside hold it."""
-    found = chunk_id("example.org/team/app", "src/a.py", CHUNK)
+    found = next(chunk_ids("example.org/team/app", "src/a.py", [CHUNK]))
     assert found == "e7f9bbdc-23cf-5e1c-95ec-258e51699721"
     text = hashlib.sha256(CHUNK.text.encode()).hexdigest()
     name = "\0".join(("example.org/team/app", "src/a.py", "10", "20", text))
@@ -249,13 +249,13 @@ def test_a_chunks_id_is_stable() -> None:
 )
 def test_a_chunks_id_depends_on(repo: str, path: str, chunk: TextChunk) -> None:
     """Another repository, path, span or text is another chunk."""
-    assert chunk_id(repo, path, chunk) != chunk_id("example.org/team/app", "src/a.py", CHUNK)
+    assert next(chunk_ids(repo, path, [chunk])) != next(chunk_ids("example.org/team/app", "src/a.py", [CHUNK]))
 
 
 def test_a_chunks_id_does_not_depend_on_how_it_is_described() -> None:
     """Better symbols or signatures of a later version keep the id."""
     described = replace(CHUNK, kind="function", symbol="f", signature="def f()", names=("f",))
-    assert chunk_id("r", "p", described) == chunk_id("r", "p", CHUNK)
+    assert next(chunk_ids("r", "p", [described])) == next(chunk_ids("r", "p", [CHUNK]))
 
 
 def test_ids_of_a_file_are_distinct(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def make_pool(tmp_path: Path) -> Iterator[PoolMaker]:
     def make(
         size: int = 2, command: Sequence[str] = WORKER, stall_s: float = PATIENCE_S, **changes: object
     ) -> WorkerPool:
-        made.append(WorkerPool(command, setup_for(tmp_path, **changes), size, stall_s))
+        made.append(WorkerPool(command, setup_for(tmp_path, **changes), size, stall_s, bytes_a_child=1))
         return made[-1]
 
     yield make
@@ -437,7 +437,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_worker_pool import WORKER, setup_for, small_tree
 from conexus.adapters.worker_pool import WorkerPool
-pool = WorkerPool(WORKER, setup_for(Path(sys.argv[1])), 2)
+pool = WorkerPool(WORKER, setup_for(Path(sys.argv[1])), 2, bytes_a_child=1)
 for number, _ in enumerate(pool.run(small_tree(Path(sys.argv[1]), 300))):
     if number == 250:
         print(*(child.process.pid for child in pool._children), flush=True)
