@@ -54,9 +54,9 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
         rows.append(Row("- not backed by files", "MB", [memory.private_mb]))
     count = len(json.loads(questions.read_text(encoding="utf-8")))
     text = (
-        f"One `conexus serve` over the index of {tree.megabytes:.0f} MB. {count} different questions, ten results each, "
-        "asked from a process of its own over a kept connection, the first ten not counted. Eight clients ask at once, "
-        "each all questions, from the same two cores. semble is started anew for each search from the shell."
+        f"One `conexus serve` over the index of {tree.megabytes:.0f} MB. {count} questions, ten results each, "
+        "asked from a process of its own over a kept connection, the first ten not counted. Eight clients at once ask "
+        "all questions each, from the same two cores. semble is started anew for each search from the shell."
     )
     return Section("Through the daemon", text, rows)
 
