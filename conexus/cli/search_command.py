@@ -11,7 +11,16 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
-from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, steadily, view_for
+from conexus.cli.session import (
+    Session,
+    answered,
+    checkout_at,
+    given_path,
+    named,
+    open_session,
+    steadily,
+    view_for,
+)
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
@@ -98,7 +107,7 @@ def search(
             )
             if verbose:
                 session.say_who_works()
-            return request, session.service.search(request, USER)
+            return request, answered(session, request)
 
     request, response = steadily(ask)
     chosen = OutputFormat.JSON if as_json else output or _default_format()

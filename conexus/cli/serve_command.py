@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,9 @@ from conexus.daemon import discovery, starting
 from conexus.daemon.client import DaemonClient
 from conexus.daemon.discovery import Address
 from conexus.errors import DaemonUnavailable
+
+if TYPE_CHECKING:
+    from conexus.adapters.service_units import ServiceUnit
 
 app = typer.Typer(name="daemon", help="Run Conexus in the background, for many clients at once.", no_args_is_help=True)
 _STOP_S = 20.0
@@ -214,6 +218,54 @@ def logs(
                 console.out(console.clean(line.rstrip("\n")))
             else:
                 time.sleep(_FOLLOW_S)
+
+
+@app.command("install", cls=CommandWithExamples)
+def install(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the file, and write nothing.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the file away again.")] = False,
+) -> None:
+    """Have the system start the daemon when you log in: a systemd user unit, on macOS a launchd agent.
+
+    The file is written; the command that starts it is yours to type, and is printed.
+
+    Examples:
+        conexus daemon install --dry-run
+        conexus daemon install
+        conexus daemon install --remove
+    """
+    unit = _unit()
+    if dry_run:
+        console.err(f"# {unit.path}")
+        console.out(unit.content.decode("utf-8").rstrip())
+        return
+    if remove:
+        if not unit.path.exists():
+            console.out(f"there is no {unit.path}")
+            return
+        unit.path.unlink()
+        console.out(f"removed {unit.path}; to stop what it started: {unit.disable}")
+        return
+    unit.path.parent.mkdir(parents=True, exist_ok=True)
+    unit.path.write_bytes(unit.content)
+    unit.path.chmod(0o644)
+    console.out(f"wrote {unit.path}")
+    console.out(f"start it, now and at every log-in, with: {unit.enable}")
+
+
+def _unit() -> ServiceUnit:
+    from conexus.adapters.service_units import service_unit  # noqa: PLC0415 -- only here
+
+    environ = config_files.current_environ()
+    config_home = environ.get("XDG_CONFIG_HOME", "")
+    settings = {name: environ[name] for name in ("CONEXUS_HOME", "CONEXUS_CONFIG") if environ.get(name)}
+    return service_unit(
+        sys.platform,
+        Path.home(),
+        [*starting.PROGRAM, "serve"],
+        settings,
+        Path(config_home) if config_home else None,
+    )
 
 
 def with_daemon(action: Callable[[DaemonClient], None]) -> None:

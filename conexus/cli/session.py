@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,8 +21,8 @@ from conexus.context_service import ContextService
 from conexus.daemon import discovery
 from conexus.daemon.client import DaemonClient, is_same_version
 from conexus.daemon.discovery import Address
-from conexus.errors import DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
-from conexus.types import LOCAL_USER, Checkout, IndexedView
+from conexus.errors import ConexusError, DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
+from conexus.types import LOCAL_USER, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
 
 USER = LOCAL_USER
 T = TypeVar("T")
@@ -94,6 +95,43 @@ def open_session(
     if address is None:
         return _without_daemon(loaded, model)
     return Session(loaded, DaemonClient(address), config_files.data_dir(loaded.config), model, address)
+
+
+def answered(session: Session, request: SearchRequest) -> SearchResponse:
+    """Search, and note it in the query log; a daemon does so itself."""
+    if session.daemon is not None or session.data_dir is None:
+        return session.service.search(request, USER)
+    response, error = None, ""
+    started = time.perf_counter()
+    try:
+        response = session.service.search(request, USER)
+    except ConexusError as exc:
+        error = exc.code.value
+        raise
+    finally:
+        hits = () if response is None else response.hits
+        entry = UsageEntry(
+            at=time.time(),
+            surface="cli",
+            operation="search",
+            subject=USER.subject,
+            text=request.text,
+            repos=tuple(dict.fromkeys(hit.chunk.repo for hit in hits)),
+            results=len(hits),
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            error=error,
+        )
+        _note(session.loaded.config, entry)
+    return response
+
+
+def _note(config: Config, entry: UsageEntry) -> None:
+    from conexus import bootstrap  # noqa: PLC0415 -- is there already, since it searched
+
+    with contextlib.suppress(ConexusError):  # an answer is worth more than a note of it
+        log = bootstrap.usage_log(config)
+        log.add([entry])
+        log.close()
 
 
 def _daemon(config: Config) -> Address | None:
