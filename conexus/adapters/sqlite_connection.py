@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class SqliteConnection:
         self._synchronous = synchronous
         self.lock = threading.RLock()
         """Held while the connection is used."""
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._closed = False
         with self._translated():
             _make_private(path)
             self.raw = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
@@ -95,9 +98,37 @@ class SqliteConnection:
             self.raw.execute(f"PRAGMA synchronous = {self._synchronous}")
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Return what a statement finds."""
-        with self.lock, self._translated():
-            return self.raw.execute(sql, parameters).fetchall()
+        """Return what a statement finds. Where another thread uses the connection, a further one reads."""
+        if self._path == MEMORY:
+            with self.lock, self._translated():
+                return self.raw.execute(sql, parameters).fetchall()
+        if self.lock.acquire(blocking=False):
+            try:
+                with self._translated():
+                    return self.raw.execute(sql, parameters).fetchall()
+            finally:
+                self.lock.release()
+        with self._translated(), self._reader() as reader:
+            return reader.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that only reads: threads need not wait for each other, or for one that writes."""
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            reader = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            reader.execute("PRAGMA query_only = ON")
+            reader.execute("PRAGMA cache_size = -8000")
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        if self._closed:
+            reader.close()
+        else:
+            self._readers.append(reader)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -112,6 +143,9 @@ class SqliteConnection:
 
     def close(self) -> None:
         """Release the database. Idempotent."""
+        self._closed = True
+        while self._readers:
+            self._readers.pop().close()
         with self.lock:
             self.raw.close()
 

@@ -946,3 +946,22 @@ def test_threads_may_share_a_catalog(catalog: Catalog) -> None:
         assert all(reader.result(60) > 0 for reader in readers)
     assert len(set(given)) == len(given) == 80
     assert len(catalog.files(index)) == 80
+
+
+def test_a_thread_reads_while_another_one_writes(tmp_path: Path) -> None:
+    """A transaction that takes long keeps no search waiting, and what it has not committed is not seen."""
+    catalog = SqliteCatalog(str(tmp_path / "catalog.sqlite"))
+    catalog.ensure_view(checkout_of("/home/a/one"))
+    found: list[int] = []
+    with catalog._transaction() as db:
+        db.execute("INSERT INTO repositories (repo, name) VALUES ('a/b', 'b')")
+        db.execute(
+            "INSERT INTO views (repository, root) SELECT id, CAST('/b' AS BLOB) FROM repositories WHERE name = 'b'"
+        )
+        assert len(catalog.views()) == 2, "who writes sees what it writes"
+        reader = threading.Thread(target=lambda: found.append(len(catalog.views())))
+        reader.start()
+        reader.join(5)
+        assert found == [1]
+    assert len(catalog.views()) == 2
+    catalog.close()
