@@ -73,7 +73,7 @@ def home_paths(text: str) -> Iterator[tuple[int, str]]:
 def commands(text: str) -> Iterator[tuple[int, str]]:
     """Yield the ``conexus`` calls of a document's code blocks."""
     for block in FENCE.finditer(text):
-        for match in re.finditer(r"^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*conexus\b[^\n]*)$", block.group(2), re.MULTILINE):
+        for match in re.finditer(r"^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*conexus(?!\S)[^\n]*)$", block.group(2), re.MULTILINE):
             yield line_of(text, block.start(2) + match.start()), match.group(1)
 
 

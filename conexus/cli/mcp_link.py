@@ -27,6 +27,9 @@ _PATH = "/mcp"
 _CONNECT_S = 5.0
 _SILENCE_S = 60.0  # the daemon sends a sign of life every 15 s
 _LAST_WORDS_S = 1.0
+_GONE_S = 5.0  # a process that was killed holds its lock until the system has cleared it away
+_POLL_S = 0.05
+_RETRIES = 1  # of what may have reached the daemon: all tools only read, but one may be what brings it down
 _FAILURE_KEPT_S = 1.0  # so that requests that waited together do not each start a daemon in turn
 _MAX_ERROR_BYTES = 100_000
 _LOST = (OSError, http.client.HTTPException)
@@ -59,6 +62,22 @@ class Pending:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
+class _Patience:
+    """How often a message is sent again."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + _GONE_S
+        self._left = _RETRIES
+
+    def lasts(self, error: Exception) -> bool:
+        """Whether to try again after an error; waits a little where the daemon is not quite gone or there."""
+        if isinstance(error, ConnectionRefusedError) and time.monotonic() < self._until:
+            time.sleep(_POLL_S)
+            return True
+        self._left -= 1
+        return self._left >= 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Session:
     """What a daemon knows this client by."""
@@ -87,7 +106,7 @@ class Link:
         self._failure: tuple[float, ConexusError] | None = None
 
     def send(self, message: Json, pending: Pending | None = None) -> Iterator[bytes]:
-        """Post a message and yield what comes back, each a JSON-RPC message; a lost daemon is found again, once.
+        """Post a message and yield what comes back, each a JSON-RPC message; a lost daemon is found again.
 
         Yields:
             For a request: what the daemon sends about it, its answer last. Nothing for all other messages.
@@ -99,20 +118,21 @@ class Link:
             self._opening = message
             with self._mutex:
                 self._session = None
-        last = False
+        patience = _Patience()
         while True:
-            session = self._current(message)
+            session = None
             try:
+                session = self._current(message)
                 yield from self._post(session, message, pending)
             except (SessionLost, *_LOST) as exc:
                 if pending is not None and pending.cancelled:
                     return
-                if last:
+                if not patience.lasts(exc):
                     raise DaemonUnavailable(
                         f"the daemon does not answer: {exc}", hint="see: conexus daemon status"
                     ) from exc
-                last = True
-                self._forget(session)
+                if session is not None:
+                    self._forget(session)
             else:
                 return
 
@@ -131,7 +151,9 @@ class Link:
         """Return the session, a new one where there is none (any more).
 
         Raises:
-            ConexusError: The daemon cannot be found, or does not take the client in again.
+            ConexusError: The daemon cannot be found or started.
+            SessionLost: It does not take the client in again.
+            OSError: It has gone again, or is not quite gone.
         """
         with self._mutex:
             if self._session is not None:
@@ -140,10 +162,6 @@ class Link:
                 raise self._failure[1]
             try:
                 self._session = self._begun(message)
-            except (SessionLost, *_LOST) as exc:
-                error = DaemonUnavailable(f"the daemon does not answer: {exc}", hint="see: conexus daemon status")
-                self._failure = (time.monotonic(), error)
-                raise error from exc
             except ConexusError as error:
                 self._failure = (time.monotonic(), error)
                 raise

@@ -23,6 +23,7 @@ from conexus.types import JobState
 _M = TypeVar("_M", bound=schema.Message)
 _T = TypeVar("_T")
 _CONTEXT_FRAME_TOKENS = 200  # for notes and a cursor beside the packed text
+_BASE_TOKENS = 50
 _SIMILAR_AT_ONCE = 100
 _LINES_AT_ONCE = 5_000
 _MAX_JOBS = 5
@@ -166,9 +167,10 @@ class Answers:
         notes += found.notices or ([] if found.complete or notes else [_NOT_FINISHED])
         more = f"{_MORE}{found.next_cursor}" if found.next_cursor else ""
         body = found.text or (_NOTHING if not found.left_out else "Nothing fits: raise max_tokens.")
-        left = arguments.max_tokens - estimate_tokens(body) - estimate_tokens(more) - 5
+        base = _base({block.root or block.repository for block in found.blocks}, _BASE_TOKENS)
+        left = arguments.max_tokens - sum(estimate_tokens(part) for part in (base, body, more)) - 5
         said = [words.note(one) for one in notes_within(notes, left, 1)]
-        return Answer("\n".join(part for part in (body.rstrip("\n"), *said, more) if part))
+        return Answer("\n".join(part for part in (base, body.rstrip("\n"), *said, more) if part))
 
     async def _file(self, arguments: tools.ReadFile, caller: Caller) -> Answer:
         root, notes = await self._one(arguments, arguments.path, caller)
@@ -293,8 +295,7 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
         return Answer("\n".join([_NOTHING, *said]))
     roots = {one.root or one.repository for one in found.results}
     spread = len(roots) > 1
-    where = "" if spread else f" Paths are relative to {one_line(next(iter(roots)))}."
-    base = shortened(where, max_tokens // 4)
+    base = _base(roots, max_tokens // 4)
     budget = Budget(max_tokens, "\n".join([_results_head(schema.MAX_RESULTS, schema.MAX_RESULTS, base), *said, _LAST]))
     shown = fill(len(found.results), lambda at, lines: words.result(found.results[at], lines, spread=spread), budget)
     after = start + len(shown)
@@ -326,7 +327,12 @@ def page_of_file(found: schema.FileResponse, wanted: int, max_tokens: int, notes
 
 
 def _results_head(first: int, last: int, base: str) -> str:
-    return f"Results {first}-{last}, best first.{base}"
+    return f"Results {first}-{last}, best first. {base}".rstrip()
+
+
+def _base(roots: set[str], max_tokens: int) -> str:
+    """Return what paths are relative to, where all are to the same."""
+    return shortened(f"Paths are relative to {one_line(next(iter(roots)))}.", max_tokens) if len(roots) == 1 else ""
 
 
 def _listed(

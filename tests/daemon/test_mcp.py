@@ -166,6 +166,20 @@ def test_cursors_lead_through_all_results_once_and_no_page_is_over_its_cap(serve
     assert len(found) >= min(len(expected), 20)
 
 
+@pytest.mark.parametrize("mode", ERAS)
+def test_no_answer_is_over_its_cap_in_either_form(served: Served, mode: str) -> None:
+    """Whatever the tool, at its smallest."""
+    capped = [(tool, {**arguments, "max_tokens": 500}) for tool, arguments, _ in CALLS if tool != "explain_skip"]
+
+    async def calls(client: Client) -> list[types.CallToolResult]:
+        return [await client.call_tool(tool, arguments) for tool, arguments in capped]
+
+    for (tool, _), found in zip(capped, with_client(served, calls, mode=mode), strict=True):
+        assert not found.is_error, (tool, text_of(found))
+        assert estimate_tokens(text_of(found)) <= 500, tool
+        assert json_tokens(found.structured_content) <= 500, tool
+
+
 def test_files_are_read_page_by_page(served: Served) -> None:
     """The pages put together are the file."""
     path = served.tree / "desk" / "lending.py"

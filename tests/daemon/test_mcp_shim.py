@@ -88,7 +88,9 @@ class Shim:
 
     def search(self) -> str:
         """Search, and return the text of the answer."""
-        return str(self.call("search_code", {"query": QUESTION})["result"]["content"][0]["text"])
+        found = self.call("search_code", {"query": QUESTION})
+        assert "result" in found, found
+        return str(found["result"]["content"][0]["text"])
 
     def close(self) -> int:
         """Close the pipe, as an agent that ends does."""
