@@ -402,7 +402,7 @@ def test_who_is_elsewhere_sees_no_path_of_this_machine(served: Served, mode: str
 
 def test_a_key_sees_only_its_repositories(served: Served) -> None:
     """What it may not read is not there."""
-    key = served.key("reader", "--repos", "github.com/acme/*")
+    key = served.key("writer", "--repos", "github.com/acme/*")  # a reader of this kind is another test's
     failed(call(served, "search_code", {"query": QUESTION}, token=key), "not_indexed")
     failed(call(served, "search_code", {"query": QUESTION, "repository": "lending"}, token=key), "not_indexed")
     assert REPO not in text_of(call(served, "index_status", {}, token=key))
