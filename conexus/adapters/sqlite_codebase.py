@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeVar
 
 from conexus.adapters.chunk_ids import chunk_id_of
+from conexus.lexical import name_key
 from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
 
 _T = TypeVar("_T")
@@ -71,24 +72,36 @@ class SqliteCodebase:
 
     def neighbours(self, index: IndexId, file: FileId) -> list[Neighbour]:
         """Return files that use what a file defines, and files that define what it uses, name by name."""
-        own = (
-            "WITH own AS (SELECT DISTINCT name FROM symbols WHERE file = ?1), "
-            "few AS (SELECT s.name FROM symbols s JOIN own USING (name) WHERE s.index_id = ?2 "
-            "GROUP BY s.name HAVING count(DISTINCT s.file) <= ?3) "
-            "SELECT r.file, r.name FROM few JOIN refs r ON r.name = few.name "
-            "JOIN files f ON f.id = r.file AND f.index_id = ?2 WHERE r.file <> ?1"
-        )
-        used = (
-            "WITH used AS (SELECT DISTINCT name FROM refs WHERE file = ?1), "
-            "found AS (SELECT DISTINCT s.name, s.file FROM symbols s JOIN used USING (name) WHERE s.index_id = ?2), "
-            "few AS (SELECT name FROM found GROUP BY name HAVING count(*) <= ?3) "
-            "SELECT f.file, f.name FROM few JOIN found f ON f.name = few.name WHERE f.file <> ?1"
-        )
-        return [
-            Neighbour(FileId(_int(other)), str(name), uses=uses)
-            for sql, uses in ((own, True), (used, False))
-            for other, name in self._rows(sql, (file, index, _DEFINING_FILES))
+        own = {str(row[0]) for row in self._rows("SELECT DISTINCT name FROM symbols WHERE file = ?", (file,))}
+        used = {str(row[0]) for row in self._rows("SELECT DISTINCT name FROM refs WHERE file = ?", (file,))}
+        defined = self._defining_files(index, own | used)
+        found = [
+            Neighbour(other, name, uses=False)
+            for name in sorted(used)
+            for other in sorted(defined.get(name, ()))
+            if other != file
         ]
+        for part in _parts(sorted(name for name in own if name in defined)):
+            rows = self._rows(
+                "SELECT r.file, r.name FROM refs r JOIN files f ON f.id = r.file "  # noqa: S608 -- question marks only
+                f"WHERE r.name IN ({_marks(part)}) AND +f.index_id = ? AND r.file <> ?",
+                (*part, index, file),
+            )
+            found += [Neighbour(FileId(_int(other)), str(name), uses=True) for other, name in rows]
+        return found
+
+    def _defining_files(self, index: IndexId, names: Set[str]) -> dict[str, set[FileId]]:
+        """Return which files define a name, of the names that few define."""
+        defined: dict[str, set[FileId]] = {}
+        for part in _parts(sorted({name_key(name) for name in names})):
+            rows = self._rows(
+                f"SELECT name, file FROM symbols WHERE index_id = ? AND key IN ({_marks(part)})",  # noqa: S608 -- question marks only
+                (index, *part),
+            )
+            for name, file in rows:
+                if name in names:
+                    defined.setdefault(str(name), set()).add(FileId(_int(file)))
+        return {name: files for name, files in defined.items() if len(files) <= _DEFINING_FILES}
 
     def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
         """Return the files that others use most, the ones without a use last, tests and examples left out."""
