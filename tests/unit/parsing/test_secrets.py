@@ -433,17 +433,22 @@ HOSTILE = {
 }
 
 
+_MOST_S = 4.0  # of processor time; a slow machine takes one
+
+
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_text_takes_no_longer_than_a_second(kind: str) -> None:
-    """One megabyte made to provoke backtracking is done in time that is linear."""
+def test_a_hostile_text_takes_no_longer_than_seconds(kind: str) -> None:
+    """One megabyte made to provoke backtracking is done in time that is linear; else it would take minutes."""
     text = "PRIVATE KEY machine " + HOSTILE[kind] * (1_000_000 // len(HOSTILE[kind]))
     elapsed_s: list[float] = []
-    while len(elapsed_s) < 3 and min(elapsed_s, default=1.0) >= 1.0:  # the machine may be busy: the best of three
+    while (
+        len(elapsed_s) < 3 and min(elapsed_s, default=_MOST_S) >= _MOST_S
+    ):  # the machine may be busy: the best of three
         started = time.process_time()
         after, _ = redact(text)
         elapsed_s.append(time.process_time() - started)
 
-    assert min(elapsed_s) < 1.0
+    assert min(elapsed_s) < _MOST_S
     assert len(after) == len(text)
 
 
