@@ -124,6 +124,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
+def attacked(tmp_path: Path) -> Iterator[Served]:
+    """A daemon of its own: who sends wrong credentials is slowed down, and on one machine all have one address."""
+    program = Program(tmp_path)
+    tree = tmp_path / "lending"
+    make_lending(tree)
+    program.ok("index", tree)
+    with serving(program, tree) as found:
+        yield found
+
+
+@pytest.fixture
 def alone(tmp_path: Path) -> Iterator[tuple[Program, Path]]:
     """A program of its own, and a repository that is not indexed yet."""
     program = Program(tmp_path)

@@ -350,16 +350,16 @@ def hostile(served: Served, seed: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_five_hundred_hostile_requests_reach_no_handler(served: Served) -> None:
+def test_five_hundred_hostile_requests_reach_no_handler(attacked: Served) -> None:
     """Foreign names, foreign pages and wrong credentials end at the door, and the answer says nothing of paths."""
-    before = requests_in(served)
-    with httpx.Client(base_url=served.url, timeout=30) as client:
-        for request in hostile(served, seed=7):
+    before = requests_in(attacked)
+    with httpx.Client(base_url=attacked.url, timeout=30) as client:
+        for request in hostile(attacked, seed=7):
             answer = client.request("GET", **request)
             assert answer.status_code in {400, 401, 403, 429}, (request, answer.status_code, answer.text)
-            assert str(served.tree) not in answer.text
-            assert str(served.program.folder) not in answer.text
-    assert requests_in(served) == before
+            assert str(attacked.tree) not in answer.text
+            assert str(attacked.program.folder) not in answer.text
+    assert requests_in(attacked) == before
 
 
 def test_traversal_in_path_parameters_finds_nothing(served: Served) -> None:
