@@ -72,3 +72,34 @@ def test_no_variable_is_needed_to_stay_offline(offline: Program, tree: Path) -> 
     for arguments in (["index", str(tree)], ["search", "weigh_elephant", str(tree)]):
         done = subprocess.run([*CUT, CONEXUS, *arguments], env=kept, capture_output=True, check=False)
         assert done.returncode == 0, done
+
+
+LOOPBACK_UP = """
+import fcntl, socket, struct, subprocess, sys
+with socket.socket() as one:  # SIOCSIFFLAGS, IFF_UP
+    fcntl.ioctl(one, 0x8914, struct.pack("16sH14x", b"lo", 1))
+conexus, tree = sys.argv[1:]
+run = lambda *command: subprocess.run([conexus, *command], check=True)
+run("index", tree, "--quiet")
+run("daemon", "start", "--port", "0", "--grpc-port", "0")
+try:
+    run("search", "weigh_elephant", tree, "--verbose")
+finally:
+    run("daemon", "stop")
+"""
+
+
+def test_the_daemon_serves_where_there_is_loopback_and_nothing_else(program: Program, tree: Path) -> None:
+    """It starts, answers and stops without another interface."""
+    write(tree, {"zoo.py": "def weigh_elephant(scales):\n    return scales.read()\n"})
+    done = subprocess.run(
+        [*CUT, sys.executable, "-c", LOOPBACK_UP, CONEXUS, str(tree)],
+        env=program.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "through the daemon" in done.stderr
+    assert "zoo.py:1" in done.stdout
