@@ -15,7 +15,9 @@ from conexus import __version__, bootstrap
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.config import Config
-from conexus.errors import ConexusError
+from conexus.daemon import discovery
+from conexus.daemon.client import DaemonClient, is_same_version
+from conexus.errors import ConexusError, DaemonUnavailable
 from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import BY_NAME
 from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
@@ -48,6 +50,7 @@ def run_checks() -> list[Check]:
         _guarded("grammars", _grammars),
         _guarded("data folder", lambda: _data_folder(config)),
         _guarded("indexes", lambda: _indexes(config)),
+        _guarded("daemon", lambda: _daemon(config)),
         _guarded("main job", _main_job),
     ]
 
@@ -98,6 +101,22 @@ def _indexes(config: Config) -> str:
         service.close()
     unfinished = [status.name for status in found if not status.complete]
     return f"{len(found)} indexed" + (f"; not finished: {', '.join(unfinished)}" if unfinished else "")
+
+
+def _daemon(config: Config) -> str:
+    found = discovery.find(config_files.data_dir(config))
+    if found is None:
+        return "none runs"
+    client = DaemonClient(found)
+    try:
+        status = client.daemon_status()
+    finally:
+        client.close()
+    if not is_same_version(found):
+        raise DaemonUnavailable(
+            f"process {found.pid} is version {found.version}", hint="restart it: conexus daemon restart"
+        )
+    return f"process {found.pid} answers at {status['rest']}"
 
 
 def _main_job() -> str:

@@ -18,7 +18,8 @@ from conexus.cli.doctor import Check, run_checks
 from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
 from conexus.cli.session import USER, checkout_at, given_path, named, open_session, view_for
-from conexus.errors import SourceError, StoreDamaged
+from conexus.daemon import discovery
+from conexus.errors import SourceError, StoreBusy, StoreDamaged
 from conexus.types import RepoId, Verdict, VerifyFinding, VerifyReport
 
 EXIT_FOUND = 1
@@ -176,6 +177,11 @@ def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
         report = VerifyReport(0, 0, 0, (VerifyFinding(RepoId(""), "", error.message),))
     if repair and any(not finding.repo for finding in report.findings):
         loaded = config_files.load(config_files.current_environ(), None, {})
+        if discovery.is_running(config_files.data_dir(loaded.config)):
+            raise StoreBusy(
+                "the catalog is damaged, and a daemon has it open",
+                hint="stop it first: conexus daemon stop && conexus verify --repair",
+            )
         kept = bootstrap.discard_catalog(loaded.config)
         console.err(f"the catalog was set aside as {console.one_line(str(kept))}; index every repository again")
         console.err("API keys and webhooks were in it as well; where you had any, make them again")

@@ -224,3 +224,22 @@ def test_a_daemon_of_another_version_is_not_used(alone: tuple[Program, Path]) ->
     assert refused.code == ERROR
     assert "conexus daemon restart" in refused.err
     state.write_text(json.dumps(found), encoding="utf-8")
+
+
+def test_a_damaged_catalog_is_not_taken_from_under_a_daemon(alone: tuple[Program, Path]) -> None:
+    """`verify --repair`, which would begin a new one, says to stop the daemon first; so does nothing else get lost."""
+    program, tree = alone
+    program.ok("index", tree)
+    started(program)
+    program.ok("search", QUESTION, tree)
+    assert "answers at" in program.run("doctor").out
+    catalog = program.data / "catalog.sqlite"
+    whole = catalog.read_bytes()
+    catalog.write_bytes(b"no database" + whole[11:])
+    refused = program.run("verify", "--repair", env={"CONEXUS_DAEMON_USE": "false"})
+    assert refused.code == ERROR
+    assert "conexus daemon stop" in refused.err
+    assert catalog.read_bytes()[:11] == b"no database"
+    catalog.write_bytes(whole)
+    program.ok("daemon", "stop")
+    program.ok("verify")
