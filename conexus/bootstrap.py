@@ -45,6 +45,7 @@ _CATALOG = "catalog.sqlite"
 _USAGE_LOG = "usage.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
+_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,11 @@ def private_data_dir(config: Config) -> Path:
     """
     data_dir = config_files.data_dir(config)
     _make_private(data_dir)
+    try:
+        if data_dir.stat().st_mode & _OTHERS:
+            data_dir.chmod(0o700)  # others could put a file of theirs in the place of one of ours
+    except OSError as exc:
+        raise StoreError(f"others can use the data folder {data_dir}: {exc.strerror}", hint="chmod 700 it") from exc
     return data_dir
 
 

@@ -212,6 +212,7 @@ class LocalService:
 
     def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
+        until = time.monotonic() + _FIRST_VECTORS_S
         while True:
             writes = sum(one.writes for one in held.values())
             asked = self._live_now(held)
@@ -219,8 +220,11 @@ class LocalService:
                 found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
                 response = run(request, found)
             except StoreError:
-                if self._still_live(asked, held):
+                # A thread that removes the index takes its vectors first.
+                changing = any(one.writing.locked() for one in held.values()) and time.monotonic() < until
+                if self._still_live(asked, held) and not changing:
                     raise
+                time.sleep(_POLL_S)
                 continue
             # Other processes are kept out, and without a writer here there is no need to look.
             quiet = writes == sum(one.writes for one in held.values()) and not any(

@@ -238,6 +238,7 @@ class _Daemon:
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _LOOKED_EVERY_S)
+            discovery.keep_published(self._data_dir, self._addresses)
             quiet = time.monotonic() - api.dispatcher.last_request_at > idle_s
             if self._start.automatic and self._config.daemon.idle_exit_s and quiet and runner.counts() == (0, 0):
                 _log.info("nobody asks: ending")
@@ -397,6 +398,7 @@ def _uvicorn(app: ASGIApp, options: DaemonOptions, *, tls: bool) -> uvicorn.Serv
             lifespan="off",
             server_header=False,
             date_header=False,
+            ws="none",
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(_LAST_WORDS_S),
             limit_concurrency=options.max_waiting * 4,

@@ -857,6 +857,8 @@ class Principal:
     """Patterns of repository ids, as ``github.com/acme/*``; ``None`` means all."""
     local: bool = False
     """Whether it is the user of this machine, who sees absolute paths."""
+    key: str = ""
+    """Id of the API key that was shown, if one was."""
 
 
 LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)

@@ -21,7 +21,7 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -78,6 +78,8 @@ _SEGMENT_KB: Final = 25_000
 So packing takes as long for a part of a large index as of a small one, and a search goes through several at a time.
 """
 _PAGE_POINTS: Final = 1_000
+_CATCH_UPS: Final = 100
+_CATCH_UP_OPERATIONS: Final = 64
 
 _REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
 _OS_ERROR = re.compile(r"os error (\d+)")
@@ -227,7 +229,9 @@ class EdgeVectorShard:
         batch = [_engine_point(point, row) for point, row in zip(points, rows, strict=True)]
         with _translated(self._path, "write"):
             before = self._points() if self._whole else 0
-            self._shard().update(engine.UpdateOperation.upsert_points(batch))
+            written = len({point.id for point in points})
+            there = _of_files({int(point.file) for point in points})
+            self._apply(engine.UpdateOperation.upsert_points(batch), lambda: self._count(there) >= written)
             if self._whole and self._points() != before + len(batch):
                 self._note_deletion()
 
@@ -236,10 +240,34 @@ class EdgeVectorShard:
         ids = sorted({int(file) for file in files})
         if not ids:
             return
-        where = engine.Filter(must=[engine.FieldCondition("f", match=engine.MatchAny(ids))])
+        where = _of_files(ids)
         with _translated(self._path, "write"):
             self._note_deletion()
-            self._shard().update(engine.UpdateOperation.delete_points_by_filter(where))
+            self._apply(engine.UpdateOperation.delete_points_by_filter(where), lambda: not self._count(where))
+
+    def _apply(self, operation: engine.UpdateOperation, is_done: Callable[[], bool]) -> None:
+        """Do an operation, and see that it was done.
+
+        The engine numbers operations and leaves out what is older than a point's last one. Killed amid a flush it may
+        come back with points whose numbers are ahead of its own count, and would pass over all that is done to them;
+        operations without an effect bring the count past those numbers.
+
+        Raises:
+            StoreDamaged: It is not done all the same.
+        """
+        shard = self._shard()
+        shard.update(operation)
+        for _ in range(_CATCH_UPS):
+            if is_done():
+                return
+            for _ in range(_CATCH_UP_OPERATIONS):
+                shard.update(engine.UpdateOperation.delete_points([str(uuid.uuid4())]))
+            shard.update(operation)
+        if not is_done():
+            raise StoreDamaged(f"the vectors in {self._path} take no change", hint=_REBUILD_HINT)
+
+    def _count(self, where: engine.Filter) -> int:
+        return self._shard().count(engine.CountRequest(exact=True, filter=where))
 
     def flush(self) -> None:
         """Make all that was written survive a power cut."""
@@ -405,6 +433,10 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
         ),
         wal_enabled=False,
     )
+
+
+def _of_files(files: Iterable[int]) -> engine.Filter:
+    return engine.Filter(must=[engine.FieldCondition("f", match=engine.MatchAny(sorted(files)))])
 
 
 def _give_back_memory() -> None:

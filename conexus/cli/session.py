@@ -135,9 +135,14 @@ def _note(config: Config, entry: UsageEntry) -> None:
 
 
 def _daemon(config: Config) -> Address | None:
-    if not config.daemon.use or config.store.path == config_files.MEMORY:
+    if config.store.path == config_files.MEMORY:
         return None
     address = discovery.find(config_files.data_dir(config))
+    if address is not None and not config.daemon.use:
+        raise StoreBusy(
+            f"the daemon, process {address.pid}, has the indexes open, and daemon.use is false",
+            hint="stop it first (conexus daemon stop), or let it answer",
+        )
     if address is not None and not is_same_version(address):
         raise DaemonUnavailable(
             f"the daemon that runs is version {address.version} of Conexus, this is {__version__}",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from conexus.daemon.keys import check_patterns, checked_name, hash_secret, new_id, new_secret
-from conexus.errors import ConexusError
+from conexus.errors import ConexusError, InvalidRequest
 from conexus.ports import KeyStore, UsageLog, WebhookStore
 from conexus.types import ApiKey, Role, UsageEntry, UsageStats, Webhook
 
@@ -31,8 +31,14 @@ class KeyDesk:
         """Return a new key and its secret, which nothing keeps.
 
         Raises:
-            InvalidRequest: The name or a pattern cannot be used.
+            InvalidRequest: The name or a pattern cannot be used, or an admin is to be limited.
         """
+        if role is Role.ADMIN and repos is not None:
+            raise InvalidRequest(
+                "an admin key cannot be limited to repositories: it sees the query log and makes keys",
+                hint="leave the patterns out, or make a writer key",
+                details={"field": "repositories"},
+            )
         secret = new_secret()
         key = ApiKey(
             id=new_id(),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from conexus.daemon import messages, schema
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.dispatch import Dispatcher
-from conexus.daemon.events import Broker
+from conexus.daemon.events import Broker, Happening
 from conexus.daemon.gatekeeper import Gatekeeper
 from conexus.daemon.guard import Doors
 from conexus.daemon.handlers import Handlers
 from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, Operation
 from conexus.types import Principal
+
+_ASKED_EVERY_S = 2.0  # whether the key of one who listens is still good
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Api:
             yield now
             if now.state.is_over:
                 return
-            async for happening in happenings:
+            async for happening in self._while_valid(happenings, call.who):
                 if happening.job is not None and happening.job.id == job:
                     yield messages.job(happening.job, call.who)
                     if happening.job.state.is_over:
@@ -82,8 +85,28 @@ class Api:
     async def events(self, who: Principal) -> AsyncGenerator[schema.Event, None]:
         """Yield what happens from now on, as far as the caller may know, until the daemon ends."""
         with self.broker.listen() as happenings:
-            async for happening in happenings:
+            async for happening in self._while_valid(happenings, who):
                 if happening.job is None:
                     yield schema.Event(type=happening.type, at=happening.at)
                 elif self.handlers.may_see(happening.job, who):
                     yield schema.Event(type=happening.type, at=happening.at, job=messages.job(happening.job, who))
+
+    async def _while_valid(
+        self, happenings: AsyncIterator[Happening], who: Principal
+    ) -> AsyncGenerator[Happening, None]:
+        """Pass on what happens as long as the caller's key is good."""
+        following: asyncio.Future[Happening | None] = asyncio.ensure_future(anext(happenings, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait({following}, timeout=_ASKED_EVERY_S)
+                if who.key:
+                    await asyncio.to_thread(self.gatekeeper.require_still, who)
+                if not done:
+                    continue
+                happening = following.result()
+                if happening is None:
+                    return
+                yield happening
+                following = asyncio.ensure_future(anext(happenings, None))
+        finally:
+            following.cancel()

@@ -333,7 +333,8 @@ class DaemonClient:
         except _LOST as exc:
             connection.close()
             raise DaemonUnavailable(
-                "the daemon does not answer", hint="see `conexus daemon status` and `conexus daemon logs`"
+                "the daemon went away while it worked",
+                hint="run the command again: what was done is kept; `conexus daemon logs` may say why",
             ) from exc
         with self._mutex:
             self._idle.append(connection)

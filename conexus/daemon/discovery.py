@@ -13,7 +13,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from conexus.errors import DaemonUnavailable, StoreError
@@ -76,6 +76,13 @@ def publish(data_dir: Path, address: Address) -> None:
     entry = asdict(address)
     del entry["token"]
     _write_private(data_dir / _STATE, json.dumps(entry).encode())
+
+
+def keep_published(data_dir: Path, address: Address) -> None:
+    """Write down again where the daemon listens, should the file be gone or damaged."""
+    if _state(data_dir) != replace(address, token=""):
+        with contextlib.suppress(StoreError):
+            publish(data_dir, address)
 
 
 def withdraw(data_dir: Path) -> None:

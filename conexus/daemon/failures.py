@@ -60,7 +60,7 @@ GRPC_STATUS: Mapping[ErrorCode, str] = {
 """Names of gRPC status codes."""
 
 # A path from the root of a file system, as it stands in a message: from a slash that follows no word.
-_ABSOLUTE = re.compile(r"(?<![\w.:/~-])(?:~|[A-Za-z]:)?[/\\][^\s'\",;:)]+")
+_ABSOLUTE = re.compile(r"(?<![\w.:/~}\]^\\-])(?:~|[A-Za-z]:)?[/\\][^\s'\",;:)]+")
 
 
 def failure_of(error: ConexusError, who: Principal | None) -> Failure:

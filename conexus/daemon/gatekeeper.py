@@ -11,7 +11,7 @@ from conexus.daemon.keys import hash_secret, looks_like_key
 from conexus.edition import Authenticator
 from conexus.errors import RateLimited, Unauthenticated
 from conexus.ports import KeyStore
-from conexus.types import LOCAL_USER, Principal
+from conexus.types import LOCAL_USER, Principal, Role
 
 _SCHEME = "bearer "
 _MAX_CREDENTIAL_CHARS = 10_000
@@ -89,7 +89,19 @@ class Gatekeeper:
                 "the API key is not valid: unknown, expired or revoked", hint="make another: conexus keys create"
             )
         self._note(key.id, now)
-        return Principal(f"key:{key.name}", role=key.role, repos=key.repos)
+        # What an administrator may do is not limited to repositories: a limited one is a writer.
+        role = Role.WRITER if key.role is Role.ADMIN and key.repos is not None else key.role
+        return Principal(f"key:{key.name}", role=role, repos=key.repos, key=key.id)
+
+    def require_still(self, who: Principal) -> None:
+        """Return if a caller's key is still good, for answers that take long.
+
+        Raises:
+            Unauthenticated: It was revoked, or has expired.
+        """
+        now = time.time()
+        if who.key and not any(key.id == who.key and key.is_valid(now) for key in self._keys.keys()):  # noqa: SIM118
+            raise Unauthenticated("the API key is not valid any more", hint="make another: conexus keys create")
 
     def _note(self, key: str, now: float) -> None:
         with self._mutex:

@@ -82,6 +82,8 @@ class Doors:
 
     def _size_refusal(self, found: dict[bytes, list[str]]) -> tuple[str, ConexusError] | None:
         lengths = found.get(b"content-length", [])
+        if lengths and b"transfer-encoding" in found:
+            return "size", InvalidRequest("the request has two lengths")
         if len(set(lengths)) > 1 or not all(length.isascii() and length.isdecimal() for length in lengths):
             return "size", InvalidRequest("Content-Length is no number")
         if lengths and (len(lengths[0]) > 18 or int(lengths[0]) > self.max_bytes):  # noqa: PLR2004 -- digits of an exabyte
@@ -189,6 +191,8 @@ async def send_failure(send: Send, error: ConexusError) -> None:
     """Answer with an error, without what is for the local user alone."""
     body = json.dumps(failure_of(error, None).model_dump(mode="json")).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.code in {ErrorCode.INVALID_REQUEST, ErrorCode.TOO_LARGE}:
+        headers.append((b"connection", b"close"))  # what follows on the connection may be part of this request
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers.append((b"www-authenticate", b"Bearer"))
     if "retry_after_s" in error.details:

@@ -12,13 +12,14 @@ from conexus import __version__
 from conexus.context_service import ContextService, named
 from conexus.daemon import messages, schema
 from conexus.daemon.call import Call, Surface
-from conexus.daemon.failures import failure_of, without_paths
+from conexus.daemon.failures import failure_of
 from conexus.errors import (
     AccessDenied,
     ConexusError,
     InvalidRequest,
     NotFound,
     RepositoryNotIndexed,
+    StoreError,
 )
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.types import (
@@ -45,7 +46,7 @@ class Jobs(Protocol):
     """Runs index jobs."""
 
     def submit(self, checkout: Checkout, who: Principal, *, model: str, name: str) -> IndexJob:
-        """Queue a job; the one that is queued or runs for the same tree with the same options is returned as it is."""
+        """Queue a job of the caller's own."""
         ...
 
     def cancel(self, job: str) -> IndexJob:
@@ -309,8 +310,14 @@ class Handlers:
 
     def rename(self, request: schema.RenameRequest, call: Call) -> schema.RepositoriesResponse:
         """Give a repository another short name."""
+        _require_all_repositories(call.who)
         view = self._view(request.repository, call.who)
-        self._service.rename(view.repo, request.name, call.who)
+        try:
+            self._service.rename(view.repo, request.name, call.who)
+        except StoreError as error:
+            if type(error) is not StoreError:
+                raise
+            raise InvalidRequest(error.message, hint=error.hint, details={"field": "name"}) from error
         return self.repository(schema.RepositoryRequest(repository=view.repo), call)
 
     def remove(self, request: schema.RepositoryRequest, call: Call) -> schema.RemoveResponse:
@@ -368,6 +375,8 @@ class Handlers:
 
     def index(self, request: schema.IndexRequest, call: Call) -> schema.Job:
         """Queue an index job."""
+        if request.name:
+            _require_all_repositories(call.who)
         checkout = self._checkout(request, call.who)
         self._parts.may_write(call.who, checkout.repo)
         job = self._parts.jobs.submit(checkout, call.who, model=request.model, name=request.name)
@@ -379,8 +388,9 @@ class Handlers:
         return messages.estimate(found, call.who)
 
     def _checkout(self, request: schema.IndexRequest, who: Principal) -> Checkout:
-        if request.model or request.force or request.path:
-            _require_local(who, "path")
+        for field in ("path", "model", "force"):
+            if getattr(request, field):
+                _require_local(who, field)
         if bool(request.path) == bool(request.repository):
             raise InvalidRequest("give either a path or a repository", details={"field": "path"})
         if request.repository:
@@ -591,8 +601,9 @@ def _relative(path: str, root: Path, who: Principal) -> str:
         return full.relative_to(root).as_posix()
     parts = path.split("/")
     if full.is_absolute() or ".." in parts:
-        raise NotFound(f"{without_paths(path)} is not in the index", details={"field": "path"})
-    return "/".join(part for part in parts if part not in {"", "."})
+        raise NotFound(f"{path} is not in the index", details={"field": "path"})
+    inner = "/".join(part for part in parts if part not in {"", "."})
+    return f"{inner}/" if path.endswith("/") and inner else inner
 
 
 def _require_local(who: Principal, field: str) -> None:
@@ -600,6 +611,12 @@ def _require_local(who: Principal, field: str) -> None:
         raise AccessDenied(
             f"{field} is for the local user alone", hint="name the repository instead", details={"field": field}
         )
+
+
+def _require_all_repositories(who: Principal) -> None:
+    """Refuse a caller that may not know which names are taken."""
+    if who.repos is not None:
+        raise AccessDenied("names are given by callers that may use all repositories", details={"field": "name"})
 
 
 def _job_of(cursor: str) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from conexus.context_service import ContextService
-from conexus.errors import ConexusError, ErrorCode, NotFound
+from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, NotFound
 from conexus.ports import JobStore
 from conexus.types import LOCAL_USER, Checkout, IndexJob, IndexProgress, JobState, Principal, RepoId
 
 _SAVED_EVERY_S = 1.0  # progress is told as it comes, but written down only so often
+_MAX_JOBS = 500
 _KEPT_S = 30 * 86_400.0
 _log = logging.getLogger("conexus.daemon.jobs")
 
@@ -81,13 +82,15 @@ class JobRunner:
         self._queue.put(job.id)
 
     def submit(self, checkout: Checkout, who: Principal, *, model: str, name: str) -> IndexJob:
-        """Queue a job; one that waits for the same tree with the same options is returned as it is."""
+        """Queue a job. Each caller has one of its own, which it can cancel; a tree that is up to date takes no time.
+
+        Raises:
+            DaemonUnavailable: Too many wait.
+        """
         root = str(checkout.root)
         with self._mutex:
-            for job in self._live.values():
-                same = (job.root, job.model) == (root, model) and (not name or name == job.name)
-                if same and job.state is JobState.QUEUED:
-                    return job
+            if len(self._live) >= _MAX_JOBS:
+                raise DaemonUnavailable("too many index jobs wait", hint="try again when some are done")
             job = IndexJob(
                 id=f"{time.time_ns():x}-{secrets.token_hex(4)}",
                 root=root,

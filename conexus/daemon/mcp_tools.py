@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from conexus.daemon import schema
 from conexus.daemon.schema import Cursor, FilePath, Line, Name, Names, Text
@@ -55,7 +55,7 @@ class Paged(Arguments):
 class Asking(Paged):
     """A question, and what it is limited to."""
 
-    query: Annotated[Text, StringConstraints(min_length=1)]
+    query: Text
     """A question in plain words, a name, a path or a stack trace."""
     languages: Names | None = None
     """Only these, as python or c++."""

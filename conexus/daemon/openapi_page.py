@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -64,11 +65,16 @@ def _message(name: str, found: Mapping[str, Any]) -> str:
     required = set(found.get("required", []))
     rows = "".join(
         f"<tr><td><code>{escape(field)}</code>{'*' if field in required else ''}</td><td>{_type(one)}</td>"
-        f"<td>{escape(one.get('description', ''))}{_default(one)}</td></tr>"
+        f"<td>{_marked(one.get('description', ''))}{_default(one)}</td></tr>"
         for field, one in found.get("properties", {}).items()
     )
-    text = escape(found.get("description", ""))
+    text = _marked(found.get("description", ""))
     return f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{text}</p><table>{rows}</table>"
+
+
+def _marked(text: str) -> str:
+    """Return text with what stands between two backticks as code."""
+    return re.sub(r"``(.+?)``|`(.+?)`", lambda found: f"<code>{found[1] or found[2]}</code>", escape(text))
 
 
 def _default(found: Mapping[str, Any]) -> str:

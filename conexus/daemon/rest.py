@@ -282,7 +282,11 @@ async def _kept_alive(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if not done:
                 yield b": keep-alive\n\n"
                 continue
-            line = following.result()
+            try:
+                line = following.result()
+            except ConexusError as error:  # the answer has begun, so that it can only be said in it
+                yield f"event: error\ndata: {failure_of(error, None).model_dump_json()}\n\n".encode()
+                return
             if line is None:
                 return
             yield line

@@ -11,7 +11,6 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from conexus.search.query import MAX_QUERY_CHARS
 from conexus.types import (
     FileTag,
     Freshness,
@@ -28,8 +27,9 @@ MAX_RESULTS = 1000
 MAX_LIST = 500
 _INT32 = 2**31 - 1
 _MAX_NAMES = 200
+_MAX_TEXT_CHARS = 100_000  # of a question more than the first thousands are passed over, and that is said
 
-Text: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_QUERY_CHARS, pattern=r"^[^\x00]*$")]
+Text: TypeAlias = Annotated[str, StringConstraints(max_length=_MAX_TEXT_CHARS, pattern=r"^[^\x00]*$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Cursor: TypeAlias = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
@@ -68,7 +68,7 @@ class Filter(Message):
 class SearchRequest(Message):
     """A question to the index."""
 
-    query: Annotated[Text, StringConstraints(min_length=1)]
+    query: Text
     """A question in words, a name, a path or a stack trace."""
     limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10
     """Most results."""
@@ -163,7 +163,7 @@ class BatchSearchResponse(Message):
 class ContextRequest(Message):
     """A question, and how much of a model's window the answer may take."""
 
-    query: Annotated[Text, StringConstraints(min_length=1)]
+    query: Text
     filter: Filter = Filter()
     max_tokens: Annotated[int, Field(ge=100, le=200_000)] = 4000
     """Hard cap, by an estimate that counts rather too many tokens."""

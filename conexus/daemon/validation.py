@@ -45,5 +45,9 @@ def _field(loc: tuple[int | str, ...]) -> str:
 def _wrong(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return "there is no such field"
+    if error["type"] == "string_pattern_mismatch":
+        return "it holds a character that cannot be there"
+    if error["type"] in {"model_attributes_type", "model_type"} and len(error["loc"]) <= 1:
+        return "send a JSON object, with Content-Type: application/json"
     message = error["msg"]
     return message[:1].lower() + message[1:]

@@ -219,8 +219,10 @@ def test_a_daemon_of_another_version_is_not_used(alone: tuple[Program, Path]) ->
     started(program)
     state = program.data / "daemon.json"
     found = json.loads(state.read_text(encoding="utf-8"))
+    os.kill(int(found["pid"]), signal.SIGSTOP)  # else it would write its own again
     state.write_text(json.dumps({**found, "version": "0.0.1"}), encoding="utf-8")
     refused = program.run("search", QUESTION, tree)
+    os.kill(int(found["pid"]), signal.SIGCONT)
     assert refused.code == ERROR
     assert "conexus daemon restart" in refused.err
     state.write_text(json.dumps(found), encoding="utf-8")
@@ -243,3 +245,30 @@ def test_a_damaged_catalog_is_not_taken_from_under_a_daemon(alone: tuple[Program
     catalog.write_bytes(whole)
     program.ok("daemon", "stop")
     program.ok("verify")
+
+
+def test_a_lost_or_damaged_state_file_is_written_again(alone: tuple[Program, Path]) -> None:
+    """The daemon is found again within moments; the lock alone says that it runs."""
+    program, _ = alone
+    pid = started(program)
+    state = program.data / "daemon.json"
+    for damage in (state.unlink, lambda: state.write_text("garbage", encoding="utf-8")):
+        damage()
+        wait_until(lambda: program.run("daemon", "status").code == 0, 10, "the daemon was not found again")
+    assert program.ok("daemon", "status", "--json").json["pid"] == pid
+
+
+def test_one_client_that_stops_its_job_stops_no_other(alone: tuple[Program, Path]) -> None:
+    """Each has a job of its own, though both index one tree."""
+    program, tree = alone
+    write(tree, {f"many/part_{number}.py": functions(f"part_{number}", 60) for number in range(60)})
+    started(program)
+    first = program.start("index", tree)
+    wait_until(lambda: running_job(program), 30, "the job did not begin")
+    second, third = program.start("index", tree), program.start("index", tree)
+    time.sleep(1.0)
+    third.send_signal(signal.SIGINT)
+    codes = [client.wait(120) for client in (first, second, third)]
+    for client in (first, second, third):
+        client.communicate()
+    assert codes[:2] == [FOUND, FOUND]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -444,3 +445,51 @@ def test_what_is_asked_is_logged_for_the_operator(served: Served) -> None:
         log = client.get("/v1/log", params={"limit": 5}).json()
     assert stats["requests"] >= 1
     assert len(log["entries"]) <= 5
+
+
+def test_a_stream_ends_with_the_key_it_was_opened_with(served: Served) -> None:
+    """Revoked amid a stream, a key hears no more, and is told why."""
+    secret = served.key("reader")
+    with served.client(secret) as client, client.stream("GET", "/v1/events") as events:
+        lines = events.iter_lines()
+        with served.client() as admin:
+            [key] = [one["id"] for one in admin.get("/v1/keys").json()["keys"][-1:]]
+            admin.delete(f"/v1/keys/{key}")
+            admin.post("/v1/index", json={"repository": "lending"})
+        told = list(lines)
+    assert [line for line in told if line.startswith("event:")] == ["event: error"]
+    assert "unauthenticated" in told[-2] + told[-1]
+
+
+def test_an_admin_key_is_not_limited_to_repositories(served: Served) -> None:
+    """It would see everybody's queries, and could make itself a key without limits."""
+    with served.client() as client:
+        answer = client.post("/v1/keys", json={"name": "x", "role": "admin", "repositories": ["a/*"]})
+    assert (answer.status_code, answer.json()["details"]) == (400, {"field": "repositories"})
+    refused = served.program.run("keys", "create", "--name", "x", "--role", "admin", "--repos", "a/*")
+    assert refused.code == 2
+
+
+def test_a_limited_key_gives_no_names(served: Served) -> None:
+    """Whether a name is taken tells of repositories that it may not see."""
+    secret = served.key("writer", "--repos", "example.org/*")
+    with served.client(secret) as client:
+        assert client.patch("/v1/repositories/lending", json={"name": "other"}).json()["code"] == "access_denied"
+        asked = {"repository": "lending", "name": "other"}
+        assert client.post("/v1/index", json=asked).json()["code"] == "access_denied"
+
+
+def test_a_request_with_two_lengths_is_refused_and_the_connection_ends(served: Served) -> None:
+    """What follows could be meant as another request by a proxy in front."""
+    place = httpx.URL(served.url)
+    head = f"POST /v1/search HTTP/1.1\r\nHost: {place.host}\r\nAuthorization: Bearer {served.token}\r\n"
+    with socket.create_connection((place.host, place.port or 0), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+        connection.sendall(
+            f"GET /v1/keys HTTP/1.1\r\nHost: {place.host}\r\nAuthorization: Bearer {served.token}\r\n\r\n".encode()
+        )
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1

@@ -32,7 +32,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"query": "loan", "filter": {"paths": ["!x"]}}, "invalid_query"),
     ({"query": "loan", "limit": 0}, "invalid_request"),
     ({"query": "loan", "limit": 5000}, "invalid_request"),
-    ({"query": ""}, "invalid_request"),
+    ({"query": ""}, "invalid_query"),
 )
 
 
