@@ -179,10 +179,10 @@ def test_enum_values_that_do_not_exist_are_refused(number: int) -> None:
     assert caught.value.details == {"field": "filter.kinds.0"}
 
 
-def test_an_empty_query_is_named() -> None:
+def test_a_query_that_is_too_long_is_named() -> None:
     """The error names the field even where it is called like a part of an address."""
     with pytest.raises(InvalidRequest, match="query: string should have") as caught:
-        wire.model_of(schema.SearchRequest, search_pb2.SearchRequest())
+        wire.model_of(schema.SearchRequest, search_pb2.SearchRequest(query="q" * 200_000))
     assert caught.value.details == {"field": "query"}
 
 
