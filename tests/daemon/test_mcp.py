@@ -223,7 +223,7 @@ HOSTILE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("search_code", {}),
     ("search_code", {"query": ""}),
     ("search_code", {"query": "a\x00b"}),
-    ("search_code", {"query": "x" * 9_000}),
+    ("search_code", {"query": "x" * 200_000}),
     ("search_code", {"query": ["x"]}),
     ("search_code", {"query": {"$ne": None}}),
     ("search_code", {"query": "x", "limit": 10**30}),
