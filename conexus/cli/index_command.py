@@ -38,7 +38,7 @@ def index(
     path: Annotated[Path, typer.Argument(parser=given_path, metavar="PATH", help="Folder of the repository.")] = Path(),
     name: Annotated[str, typer.Option("--name", help="Short name for the repository.")] = "",
     model: Annotated[
-        str, typer.Option("--model", help="Embedding model: 'default', or the folder of a sentence-transformers model.")
+        str, typer.Option("--model", help="Embedding model: 'default', or the folder of one of your own.")
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and follow changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
