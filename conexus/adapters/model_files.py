@@ -259,7 +259,7 @@ def _check_size(path: Path, size_bytes: int, expected: Digest) -> None:
         refuse(path, "is empty")
     more = size_bytes - expected.size_bytes
     if more:
-        refuse(path, f"is {abs(more):,} bytes too {'long' if more > 0 else 'short'}")
+        refuse(path, f"is {abs(more):,} {'byte' if abs(more) == 1 else 'bytes'} too {'long' if more > 0 else 'short'}")
 
 
 def _check_digest(path: Path, sha256: str, expected: Digest) -> None:

@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from conexus import bootstrap
 from conexus.errors import ConexusError
@@ -46,7 +47,12 @@ def probe(model: str, texts: Sequence[str]) -> dict[str, float]:
 
 
 def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT_BYTES
+    """Most memory that this process has held. Linux's ``ru_maxrss`` would start with that of the process before."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT_BYTES
 
 
 def main() -> int:
