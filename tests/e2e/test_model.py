@@ -97,10 +97,12 @@ def test_a_model_of_the_users_own_from_choice_to_answer(program: Program, tree: 
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
-def test_a_damaged_model_is_refused_and_nothing_changes(program: Program, tmp_path: Path, name: str) -> None:
+def test_a_damaged_model_is_refused_and_nothing_changes(
+    program: Program, tmp_path: Path, tree: Path, name: str
+) -> None:
     """``use`` and ``bench`` name the file and the next step; ``show`` says so with exit code 1."""
     bad = damaged(tmp_path / "bad", name)
-    for command in (("use", bad), ("bench", bad)):
+    for command in (("use", bad), ("bench", bad, "--repo", tree)):
         ended = program.run("model", *command)
         assert (ended.code, ended.out) == (ERROR, "")
         assert str(bad / name) in ended.err
