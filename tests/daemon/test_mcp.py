@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -343,7 +342,7 @@ def test_addresses_lead_nowhere_else(served: Served, address: str) -> None:
 
 def post(served: Served, message: dict[str, Any], token: str | None = None, **headers: str) -> httpx2.Response:
     """Post one message as a client of the handshake era does."""
-    with httpx2.Client(timeout=30) as client:
+    with httpx2.Client(timeout=60) as client:
         given = {"accept": "application/json, text/event-stream", **headers}
         if token != "":
             given["authorization"] = f"Bearer {token or served.token}"
@@ -471,12 +470,13 @@ def test_open_streams_do_not_hold_a_daemon_up(tmp_path: Path) -> None:
             "accept": "text/event-stream",
         }
         with (
-            httpx2.Client(timeout=30) as client,
+            httpx2.Client(timeout=60) as client,
             client.stream("GET", f"{served.url}/mcp", headers=headers) as stream,
         ):
             assert stream.status_code == 200
-            started = time.monotonic()
             served.process.send_signal(signal.SIGTERM)
             stream.read()
-        served.process.wait(timeout=10)
-        assert time.monotonic() - started < 5
+        served.process.wait(timeout=60)
+        said = (program.folder / "serve.log").read_text(encoding="utf-8")
+        assert "stopping" in said
+        assert "timeout graceful shutdown exceeded" not in said  # uvicorn's word where it had to cut something off
