@@ -123,13 +123,19 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
     from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
 
     announced = quiet
-    for _ in changes(checkout.root, lambda: bool(asked), session.data_dir):
+    changed: frozenset[str] | None
+    looked = False
+    for changed in changes(checkout.root, lambda: bool(asked), session.data_dir):
         if not announced:
             console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
             announced = True
         try:
-            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked), session.model)
+            report = session.service.index(
+                checkout, USER, lambda _: None, lambda: bool(asked), session.model, changed if looked else None
+            )
+            looked = True
         except StoreError as error:
+            looked = False  # what was missed is found by looking at everything
             console.fail(error)
             continue
         touched = report.files_indexed + report.files_deleted

@@ -6,6 +6,8 @@ let in only under a name that is ours, and from a web page only if that page is 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 import secrets
@@ -25,6 +27,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _MAX_TARGET_BYTES = 16_384
 _ASTRAY = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)|[\x00\ufffd]")
 """In no address of ours: ways up in the manner of any system, the end of a C string, and what is no UTF-8."""
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARD_S = 10.0
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -136,6 +140,8 @@ class Guard:
         if refusal is not None:
             reason, error = refusal
             self._refused(reason)
+            if error.code is ErrorCode.TOO_LARGE:
+                await _discard(scope, receive)
             await send_failure(answered, error)
             return
         if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
@@ -143,6 +149,7 @@ class Guard:
                 receive = await _read(receive, self._doors.max_bytes)
             except ConexusError as error:
                 self._refused("size")
+                await _discard(scope, receive)
                 await send_failure(answered, error)
                 return
         await self._app(scope, receive, answered)
@@ -194,6 +201,23 @@ async def _read(receive: Receive, max_bytes: int) -> Receive:
         return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
     return again
+
+
+async def _discard(scope: Scope, receive: Receive) -> None:
+    """Read away the body of a refused request, within limits.
+
+    A client that is still sending when the connection is closed gets a reset in place of the answer. One that asks
+    whether to send (``Expect``) is not: it has sent nothing yet.
+    """
+    if any(name == b"expect" for name, _ in scope["headers"]):
+        return
+    size, more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_S):
+            while more and size < _MAX_DISCARDED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 async def send_failure(send: Send, error: ConexusError) -> None:

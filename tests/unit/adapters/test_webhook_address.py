@@ -264,14 +264,14 @@ def test_a_look_up_ends_in_time() -> None:
     """However long the system takes; its errors and answers come through."""
 
     def slow(_host: str, _port: int) -> list[str]:
-        time.sleep(0.5)
+        time.sleep(3.0)
         return ["1.1.1.1"]
 
     before = time.monotonic()
     with pytest.raises(SourceError, match="in time"):
         within(slow, 0.05)("a.example", 80)
-    assert time.monotonic() - before < 0.4
-    assert within(slow, 5.0)("a.example", 80) == ["1.1.1.1"]
+    assert time.monotonic() - before < 2.5
+    assert within(slow, 30.0)("a.example", 80) == ["1.1.1.1"]
     with pytest.raises(SourceError, match="not known"):
         within(resolve, 5.0)("nowhere.invalid", 80)
 
