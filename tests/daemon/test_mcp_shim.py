@@ -215,8 +215,13 @@ def test_a_daemon_is_started_where_none_runs(alone: tuple[Program, Path], starte
     shim = started(program, tree)
     assert shim.open()["result"]["serverInfo"]["name"] == "conexus"
     text = shim.search()
-    assert "lending was not indexed and is now" in text
-    assert "desk/lending.py:" in text
+    # A busy machine takes longer than an answer waits.
+    assert "lending was not indexed and is now" in text or "lending is not indexed yet: indexing began" in text
+    until = time.monotonic() + 240
+    while "desk/lending.py:" not in text:
+        assert time.monotonic() < until, text
+        time.sleep(0.5)
+        text = shim.search()
     assert shim.close() == 0
     assert "process" in program.ok("daemon", "status").out
 
