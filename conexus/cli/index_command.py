@@ -16,7 +16,7 @@ from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
 from conexus.context_service import check_name
 from conexus.errors import Cancelled, StoreError
-from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
+from conexus.types import Checkout, IndexedView, IndexEstimate, IndexReport, SkippedFile, SkipReason
 
 _SHOWN_FILES = 5
 _REASONS = {
@@ -83,6 +83,8 @@ def index(
 def prepared(checkout: Checkout, model: str = "") -> Session:
     """Open a session for a tree, with the model that is asked for or that its index has."""
     session = open_session(checkout.root, {"index.model": _model(model)} if model else {})
+    if session.daemon is not None:
+        return session  # which keeps the model itself
     return keep_model(session, view_for(session.service, checkout))
 
 
@@ -92,10 +94,16 @@ def _model(text: str) -> str:
 
 def indexed_root(session: Session, checkout: Checkout) -> Checkout:
     """Return the indexed tree around a folder that is no checkout of its own, else the checkout itself."""
+    return indexed_tree(session, checkout)[0]
+
+
+def indexed_tree(session: Session, checkout: Checkout) -> tuple[Checkout, IndexedView | None]:
+    """Return what :func:`indexed_root` does, and what is indexed of it."""
     view = view_for(session.service, checkout)
     if view is None or view.root == checkout.root:
-        return checkout
-    return checkout_at(view.root, force=True)
+        return checkout, view
+    around = checkout_at(view.root, force=True)
+    return around, view if view.root == around.root else view_for(session.service, around)
 
 
 def run_index(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet: bool) -> IndexReport:

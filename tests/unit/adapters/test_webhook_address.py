@@ -201,7 +201,19 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
     assert "@" not in found.authority
 
 
-@pytest.mark.parametrize("url", ["http://localhost/", "http://a.localhost:1/", "http://127.0.0.1/", "http://[::1]:80/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/",
+        "http://a.localhost:1/",
+        "http://127.0.0.1/",
+        "http://[::1]:80/",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://0177.0.0.1/",
+        "http://2130706433/",
+    ],
+)
 def test_a_local_address_is_refused_when_it_is_added(url: str) -> None:
     """As far as it can be told without a look-up; it may be allowed."""
     with pytest.raises(InvalidRequest, match="not a public address"):
