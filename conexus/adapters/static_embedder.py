@@ -211,7 +211,7 @@ class StaticEmbedder:
         if cached_parts < _FEWEST_PARTS:
             raise ValueError(f"cached_parts is {cached_parts}; it must be at least {_FEWEST_PARTS}")
         described = _read_description(folder / "model.json")
-        vocabulary = _read_vocabulary(folder / "vocab.txt")
+        self._vocabulary = vocabulary = _read_vocabulary(folder / "vocab.txt")
         pieces = _map_embeddings(folder / "embeddings.npy", rows=len(vocabulary))
         self._name = described["name"]
         self._fingerprint = f"{described['fingerprint']}-{_POOLING}"
@@ -238,6 +238,10 @@ class StaticEmbedder:
     def is_fast(self) -> bool:
         """True: a chunk takes less than 0.1 ms."""
         return True
+
+    def knows(self, word: str) -> bool:
+        """Whether a word is a piece of the vocabulary by itself."""
+        return word in self._vocabulary
 
     def embed_documents(self, texts: Sequence[str]) -> DenseMatrix:
         """Embed texts; the vector of each is the same, bit for bit, whatever the others are.
