@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 from learning import GIVEN, RUNS, Example, Weights, folds, learn, order_of
-from measured import Maker, Measured, measure_case
+from measured import Maker, Measured, candidates, example_of
 from prepare import OUT, Library, prepare
 from question_sets import Case, documentation, source, whole, whole_without_names
 from repositories import DEVELOPMENT
@@ -73,7 +73,7 @@ __all__ = ["SAME_FILE", "WEIGHTS"]
 '''
 
 
-def _score(example: Example, weights: Weights) -> float:
+def score_of(example: Example, weights: Weights) -> float:
     """NDCG@10 of one result a file; for an answer that has lines, of all results."""
     order = order_of(example, weights)
     if example.has_lines:
@@ -100,7 +100,7 @@ def _by_folds(
         for found, examples in zip(values, asked, strict=True):
             for example in examples:
                 if example.repository in held_out:
-                    value = _score(example, weights)
+                    value = score_of(example, weights)
                     found[example.repository].append(value)
                     if examples is asked[0]:
                         kinds[example.asked].append(value)
@@ -133,7 +133,7 @@ def _other_trees(roots: Sequence[Path], scratch: Path) -> list[Example]:
             folder.mkdir(parents=True)
             stage.write(folder)
             case = Case("also", f"also/{root.name}", "", folder, "", stage.questions)
-            made += measure_case(case, scratch / f"index-{number}")
+            made += [example_of(case, asked) for asked in candidates(case, scratch / f"index-{number}")]
     return made
 
 

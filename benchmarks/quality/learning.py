@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conexus.search.features import FEATURES, QuestionKind
+from conexus.search.features import FEATURES, Feature, QuestionKind
 
 _ROUNDS: Final = 20
 RUNS: Final = 3
@@ -43,7 +43,6 @@ twins are in so few of the repositories that nothing can be learnt of them by fo
 
 Weights = dict[QuestionKind, npt.NDArray[np.float64]]
 _KINDS: Final = tuple(QuestionKind)
-_SIGNS: Final = np.array([feature.sign for feature in FEATURES], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +72,20 @@ def folds(repositories: Sequence[str]) -> list[frozenset[str]]:
     return [frozenset(shuffled[start::FOLDS]) for start in range(FOLDS)]
 
 
-def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(), runs: int = RUNS) -> Weights:
+def learn(
+    examples: Sequence[Example],
+    *,
+    without: frozenset[str] = frozenset(),
+    runs: int = RUNS,
+    features: Sequence[Feature] = FEATURES,
+) -> Weights:
     """Learn weights, as the mean of several runs, leaving out features by label or name.
+
+    Args:
+        examples: What is learnt from.
+        without: Labels and names of features.
+        runs: How many.
+        features: What the examples' columns are.
 
     Raises:
         ValueError: No example has both a right and a wrong file.
@@ -85,26 +96,24 @@ def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(),
     deviations = np.concatenate([example.features for example in usable]).std(axis=0)
     scale = np.maximum(deviations, _LEAST_DEVIATION)
     left_out = without | GIVEN.keys()
-    kept = np.array([left_out.isdisjoint((feature.label, feature.name)) for feature in FEATURES])
-    learnt = [_run(usable, scale, kept, seed) for seed in range(runs)]
+    kept = np.array([left_out.isdisjoint((feature.label, feature.name)) for feature in features])
+    signs = np.array([feature.sign for feature in features], dtype=np.float64)
+    learnt = [_run([_Prepared.of(one, scale, kept) for one in usable], signs, seed) for seed in range(runs)]
     mean = np.mean(learnt, axis=0) * kept / scale
-    given = np.array([0.0 if feature.name in without else GIVEN.get(feature.name, 0.0) for feature in FEATURES])
+    given = np.array([0.0 if feature.name in without else GIVEN.get(feature.name, 0.0) for feature in features])
     return {kind: mean[0] + mean[1 + column] + given for column, kind in enumerate(_KINDS)}
 
 
-def _run(
-    examples: Sequence[Example], scale: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_], seed: int
-) -> npt.NDArray[np.float64]:
+def _run(examples: Sequence[_Prepared], signs: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:
     """Return the base and, after it, what each kind adds; in units of the features' deviations."""
     generator = np.random.default_rng(seed)
-    prepared = [_Prepared.of(example, scale, kept) for example in examples]
-    weights = np.zeros((1 + len(_KINDS), len(FEATURES)))
+    weights = np.zeros((1 + len(_KINDS), len(signs)))
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     total, summed, step = np.zeros_like(weights), 0, 0
     for turn in range(_ROUNDS):
         for number in generator.permutation(len(examples)):
-            row = 1 + _KINDS.index(examples[number].kind)
-            slope = _slope(prepared[number], weights[0] + weights[row])
+            row = examples[number].row
+            slope = _slope(examples[number], weights[0] + weights[row])
             if slope is None:
                 continue
             gradient = np.zeros_like(weights)
@@ -113,7 +122,7 @@ def _run(
             first = _ADAM[0] * first + (1 - _ADAM[0]) * gradient
             second = _ADAM[1] * second + (1 - _ADAM[1]) * gradient**2
             mean, spread = first / (1 - _ADAM[0] ** step), second / (1 - _ADAM[1] ** step)
-            weights = _signed(weights - _STEP * mean / (np.sqrt(spread) + _ADAM[2]))
+            weights = _signed(weights - _STEP * mean / (np.sqrt(spread) + _ADAM[2]), signs)
         if turn >= _ROUNDS * (1 - _AVERAGED):
             total, summed = total + weights, summed + 1
     return total / summed
@@ -133,6 +142,8 @@ class _Prepared:
     beside: npt.NDArray[np.bool_]
     """Of each candidate, whether it is wrong in a right file."""
     has_lines: bool
+    row: int
+    """Of the weights: what the kind of the question adds."""
 
     @classmethod
     def of(cls, example: Example, scale: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_]) -> _Prepared:
@@ -142,13 +153,14 @@ class _Prepared:
         right_files = np.logical_or.reduceat(right, starts)
         beside = np.repeat(right_files, np.diff(starts, append=len(files))) & ~right
         features = np.ascontiguousarray((example.features / scale * kept)[order])
-        return cls(features, files, starts, right_files, beside, example.has_lines)
+        row = 1 + _KINDS.index(example.kind)
+        return cls(features, files, starts, right_files, beside, example.has_lines, row)
 
 
-def _signed(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _signed(weights: npt.NDArray[np.float64], signs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Take back what gives a feature the sign that it must not have."""
-    base = np.where(_SIGNS * weights[0] < 0, 0.0, weights[0])
-    added = [np.where(_SIGNS * (base + row) < 0, -base, row) for row in weights[1:]]
+    base = np.where(signs * weights[0] < 0, 0.0, weights[0])
+    added = [np.where(signs * (base + row) < 0, -base, row) for row in weights[1:]]
     return np.vstack((base, *added))
 
 

@@ -23,10 +23,12 @@ from question_sets import Case
 from conexus import bootstrap
 from conexus.config import Config, StoreOptions
 from conexus.evaluation.questions import Place, Question, Target
+from conexus.search.candidates import Candidate
 from conexus.search.engine import SearchableView
 from conexus.search.features import QuestionKind, kind_of, measure
-from conexus.search.query import analyse
-from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
+from conexus.search.query import Query, analyse
+from conexus.service import LocalService
+from conexus.types import LOCAL_USER, Checkout, Chunk, IndexId, RepoId, SearchRequest
 
 _CODE: Final = Path(bootstrap.__file__).resolve().parent
 _MAKES_INDEXES: Final = (
@@ -83,15 +85,17 @@ class Measured:
         kept = folder / f"{key}.npz"
         if kept.exists():
             return _read(kept)
-        made = [
-            example
-            for case in self._cases(folder, maker, repository)
-            for example in measure_case(case, self._index_of(case.tree))
-        ]
+        made = [example_of(case, asked) for case, asked in self.asked(name, maker, repository)]
         for other in folder.glob("*.npz"):
             other.unlink()
         _write(kept, made)
         return made
+
+    def asked(self, name: str, maker: Maker, repository: Prepared) -> Iterator[tuple[Case, Asked]]:
+        """Yield the questions of a set about a repository with what the search finds."""
+        for case in self._cases(self.folder / name / repository.name, maker, repository):
+            for asked in candidates(case, self._index_of(case.tree)):
+                yield case, asked
 
     def _index_of(self, tree: Path) -> Path:
         """Return the data folder for a tree, which several sets may ask."""
@@ -122,8 +126,23 @@ def _case(entry: dict[str, object]) -> Case:
     return Case(**{**fields, "tree": Path(str(fields["tree"])), "questions": questions})  # type: ignore[arg-type]
 
 
-def measure_case(case: Case, data: Path) -> Iterator[Example]:
-    """Index a tree with the real service, in a data folder of its own, and measure the candidates of every question."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what the search found, before it is ranked."""
+
+    question: Question
+    query: Query
+    found: Sequence[Candidate]
+    floor: float
+    chunks: Sequence[Chunk]
+    """Of each candidate."""
+    service: LocalService
+    """Open on an index of the tree alone."""
+    index: IndexId
+
+
+def candidates(case: Case, data: Path) -> Iterator[Asked]:
+    """Index a tree with the real service, in a data folder of its own, and ask every question."""
     root = case.tree.resolve()
     with closing(bootstrap.build(Config(store=StoreOptions(path=str(data))), keep_open=True).service) as service:
         service.index(Checkout(root, RepoId(f"local/{root.name}"), root.name), _WHO)
@@ -135,34 +154,36 @@ def measure_case(case: Case, data: Path) -> Iterator[Example]:
             for question in case.questions:
                 query = analyse(question.text)
                 found, floor = service.engine.candidates(query, SearchRequest(question.text), [searchable])
-                if not found:
-                    continue
-                chunks = service.catalog.chunks_by_id(view.live.id, [item.head.id for item in found])
-                spans = [chunks[item.head.id].chunk.span for item in found]
-                places = [
-                    Place(case.prefix + item.head.path, span.start_line, span.end_line, 1)
-                    for item, span in zip(found, spans, strict=True)
-                ]
-                yield Example(
-                    repository=case.repository,
-                    kind=kind_of(query),
-                    features=measure(query, found, floor),
-                    files=np.unique([item.head.file for item in found], return_inverse=True)[1],
-                    right=np.array([any(place.answers(target) for target in question.targets) for place in places]),
-                    targets=len(question.targets),
-                    has_lines=any(target.start_line is not None for target in question.targets),
-                    asked=question.kind,
-                )
+                if found:
+                    stored = service.catalog.chunks_by_id(view.live.id, [item.head.id for item in found])
+                    chunks = [stored[item.head.id].chunk for item in found]
+                    yield Asked(question, query, found, floor, chunks, service, view.live.id)
+
+
+def example_of(case: Case, asked: Asked) -> Example:
+    """Measure the candidates of a question."""
+    targets = asked.question.targets
+    places = [Place(case.prefix + chunk.path, chunk.span.start_line, chunk.span.end_line, 1) for chunk in asked.chunks]
+    return Example(
+        repository=case.repository,
+        kind=kind_of(asked.query),
+        features=measure(asked.query, asked.found, asked.floor),
+        files=np.unique([item.head.file for item in asked.found], return_inverse=True)[1],
+        right=np.array([any(place.answers(target) for target in targets) for place in places]),
+        targets=len(targets),
+        has_lines=any(target.start_line is not None for target in targets),
+        asked=asked.question.kind,
+    )
 
 
 def _write(path: Path, examples: Sequence[Example]) -> None:
     arrays: dict[str, np.ndarray] = {}
     facts = []
-    for number, example in enumerate(examples):
-        arrays[f"features{number}"] = example.features
-        arrays[f"files{number}"] = example.files
-        arrays[f"right{number}"] = example.right
-        facts.append([example.repository, example.kind.value, example.targets, example.has_lines, example.asked])
+    for number, one in enumerate(examples):
+        arrays[f"features{number}"] = one.features
+        arrays[f"files{number}"] = one.files
+        arrays[f"right{number}"] = one.right
+        facts.append([one.repository, one.kind.value, one.targets, one.has_lines, one.asked])
     partial = path.with_suffix(".part")
     with partial.open("wb") as stream:
         np.savez(stream, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
