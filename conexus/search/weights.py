@@ -51,6 +51,10 @@ _BY_NAME: Final[dict[str, tuple[float, float, float]]] = {
     "qualified_definition": (4.0, 4.0, 4.0),
     "line_asked": (6.0, 6.0, 6.0),
     "block": (-0.0174, -0.0698, -0.0427),
+    "docs_asked": (2.0, 2.0, 2.0),
+    "other_platform": (-2.5, -2.5, -2.5),
+    "older_version": (-2.0, -2.0, -2.0),
+    "only_declared": (-1.5, -1.5, -1.5),
 }
 """For a name, for an explanation, for all else."""
 

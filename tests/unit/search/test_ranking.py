@@ -9,8 +9,10 @@ from builders import head_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conexus.errors import ConfigError
+from conexus.search.features import FEATURES, QuestionKind
 from conexus.search.query import analyse
-from conexus.search.ranking import Candidate, rank
+from conexus.search.ranking import LEARNT, Candidate, changed, rank
 from conexus.search.weights import SAME_FILE
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
@@ -204,3 +206,40 @@ def test_the_factors_are_the_score(candidates: list[Candidate], query: str) -> N
     for candidate in ranked:
         assert candidate.score == pytest.approx(sum(f.value for f in candidate.factors), abs=1e-6)
         assert all(f.value and f.name for f in candidate.factors)
+
+
+def test_weights_can_be_changed_by_name() -> None:
+    """One number for all kinds of question or one for each; all others stay."""
+    other = changed({"same_file": 0.5, "bm25": 7, "name_f1": [1.0, 2.0, 3.0]})
+    assert other.same_file == 0.5
+    columns = [feature.name for feature in FEATURES]
+    for number, kind in enumerate(QuestionKind):
+        assert other.by_kind[kind][columns.index("bm25")] == 7.0
+        assert other.by_kind[kind][columns.index("name_f1")] == 1.0 + number
+        assert other.by_kind[kind][columns.index("dense")] == LEARNT.by_kind[kind][columns.index("dense")]
+    assert changed({}).same_file == SAME_FILE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nothing": 1.0},
+        {"bm25": "much"},
+        {"bm25": True},
+        {"bm25": [1.0, 2.0]},
+        {"bm25": float("nan")},
+        {"same_file": [1.0, 2.0, 3.0]},
+        {"bm25": None},
+    ],
+)
+def test_weights_of_no_feature_or_that_are_no_numbers_are_refused(changes: dict[str, object]) -> None:
+    """With an error that says which."""
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        changed(changes)
+
+
+def test_a_declaration_stands_behind_its_definition() -> None:
+    """Though a header that many include is used more."""
+    header = defining(found("include/job.h", bm25=9.0, file_uses=30), "job_start", SymbolKind.FUNCTION)
+    source = defining(found("src/job.c", bm25=8.0), "job_start", SymbolKind.FUNCTION)
+    assert order("job_start explained", header, source) == ["src/job.c", "include/job.h"]
