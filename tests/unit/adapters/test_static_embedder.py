@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -10,25 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
 
-from conexus.adapters.static_embedder import (
-    MODEL_FOLDER,
-    StaticEmbedder,
-    files_digest,
-    word_parts,
-    word_pieces,
-)
-from conexus.errors import EmbeddingError
+from conexus.adapters.model_files import MODEL_FOLDER, read_model
+from conexus.adapters.static_embedder import StaticEmbedder
+from conexus.adapters.word_pieces import UNKNOWN, word_pieces
 
-DESCRIPTION = json.loads((MODEL_FOLDER / "model.json").read_text(encoding="utf-8"))
-PIECES = (MODEL_FOLDER / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-ROWS = {piece: row for row, piece in enumerate(PIECES)}
-TABLE = np.load(MODEL_FOLDER / "embeddings.npy")
-UNKNOWN = "[UNK]"
-WORDPIECE = Tokenizer(models.WordPiece(ROWS | {UNKNOWN: len(ROWS)}, unk_token=UNKNOWN, max_input_chars_per_word=100))
+FILES = read_model(MODEL_FOLDER)
+DESCRIPTION = FILES.described
+ROWS = FILES.vocabulary
+PIECES = list(ROWS)
+TABLE = FILES.vectors
 
 
 @pytest.fixture(scope="module")
@@ -36,38 +26,27 @@ def embedder() -> StaticEmbedder:
     return StaticEmbedder()
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A copy of the model that a test may damage."""
-    return shutil.copytree(MODEL_FOLDER, tmp_path / "model")
-
-
-def by_tokenizers(part: str) -> list[int]:
-    ids = WORDPIECE.encode(part).ids
-    return [] if len(ROWS) in ids else ids
-
-
 class TestFiles:
     """The files of the model agree with each other."""
 
     def test_the_fingerprint_is_that_of_the_files(self, embedder):
-        """What model.json says is the hash of the files beside it, and what the embedder reports."""
-        assert files_digest(MODEL_FOLDER) == DESCRIPTION["fingerprint"]
-        assert embedder.fingerprint.startswith(DESCRIPTION["fingerprint"] + "-")
+        """The embedder reports what model.json says, with the way of pooling after it."""
+        assert embedder.fingerprint.startswith(DESCRIPTION["fingerprint"] + "-mean-")
+        assert embedder.name == DESCRIPTION["name"]
 
     def test_the_table_is_small_and_sound(self):
-        """One finite, non-zero float16 row a piece, within 16 MB."""
+        """One finite float16 row a piece, non-zero but for the unknown, within 24 MB with all that belongs to it."""
         assert TABLE.shape == (len(PIECES), DESCRIPTION["dim"]) == (DESCRIPTION["pieces"], 256)
         assert TABLE.dtype == np.float16
         assert np.isfinite(TABLE).all()
-        assert (np.abs(TABLE.astype(np.float32)).sum(axis=1) > 0).all()
-        assert (MODEL_FOLDER / "embeddings.npy").stat().st_size <= 16_000_000
+        assert [PIECES[row] for row in np.flatnonzero(~TABLE.any(axis=1))] == [UNKNOWN]
+        assert sum(path.stat().st_size for path in MODEL_FOLDER.iterdir()) <= 24_000_000
 
     def test_pieces_can_be_met(self):
         """Every piece is letters, each comes once, and none is longer than word_pieces looks."""
-        assert len(ROWS) == len(PIECES)
-        assert all(piece.removeprefix("##").isalpha() for piece in PIECES)
-        assert max(len(piece.removeprefix("##")) for piece in PIECES) <= 24
+        letters = [piece.removeprefix("##") for piece in PIECES if piece != UNKNOWN]
+        assert all(map(str.isalpha, letters))
+        assert max(map(len, letters)) <= 24
 
     def test_words_of_code_are_whole(self):
         """Common words of code have a vector of their own."""
@@ -83,55 +62,20 @@ class TestFiles:
         assert f"{len(PIECES):,}" in card
 
 
-class TestCutting:
-    """Words are cut as the teacher's tokenizer would."""
-
-    def test_pieces_are_those_of_tokenizers_for_every_word_of_the_library(self):
-        """Our cut equals that of the tokenizers package on some ten thousand real words."""
-        parts = {
-            part
-            for path in sorted(MODEL_FOLDER.parent.rglob("*.py"))
-            for word in path.read_text(encoding="utf-8").split()
-            for part in word_parts(word)
-        }
-        parts |= {a + b for a in PIECES[2_000:30_000:97] for b in PIECES[3_000:30_000:811] if "##" not in a + b}
-        assert len(parts) > 5_000
-        assert [part for part in sorted(parts) if word_pieces(part, ROWS) != by_tokenizers(part)] == []
-
-    @given(st.text(st.characters(categories=["Ll", "Lo"], max_codepoint=0x9FFF), min_size=1, max_size=24))
-    @settings(deadline=None)
-    def test_pieces_are_those_of_tokenizers_for_any_letters(self, part):
-        """Our cut equals that of the tokenizers package on random letters of many scripts."""
-        assert word_pieces(part, ROWS) == by_tokenizers(part)
-
-    @pytest.mark.parametrize(
-        ("word", "parts"),
-        [
-            ("getHTTPResponse_v2", ["get", "http", "response", "v"]),
-            ("Café", ["cafe"]),
-            ("函数名", ["函", "数", "名"]),
-            ("12345", []),
-            ("f" * 65, []),
-        ],
-    )
-    def test_parts_of_a_word(self, word, parts):
-        """Case, underscores and accents go, numbers and runs of data are dropped, Han characters stand alone."""
-        assert word_parts(word) == parts
-
-
 class TestVectors:
-    """Vectors are sums of rows, the same every time."""
+    """Vectors are means of rows, the same every time."""
 
     def test_a_piece_has_its_own_direction(self, embedder):
         """The vector of one known word is its row, to unit length."""
         row = TABLE[ROWS["parser"]].astype(np.float32)
         assert embedder.embed_query("parser") == pytest.approx(row / np.linalg.norm(row), abs=1e-6)
 
-    def test_words_count_by_the_root_of_their_number(self, embedder):
-        """Four times a word and once another add up as two to one."""
-        one, other = (TABLE[ROWS[word]].astype(np.float32) for word in ("parser", "socket"))
-        expected = 2 * one + other
-        found = embedder.embed_query("parser parser socket parser parser")
+    def test_a_text_is_the_mean_of_its_pieces(self, embedder):
+        """Every piece counts once each time it is met, those of a word that is cut too."""
+        cut = word_pieces("parsersocket", ROWS)
+        assert len(cut) > 1
+        expected = TABLE[[ROWS["parser"], ROWS["socket"], ROWS["parser"], *cut]].astype(np.float32).mean(axis=0)
+        found = embedder.embed_query("parser socket parser parsersocket")
         assert found == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
 
     def test_style_of_a_name_does_not_matter(self, embedder):
@@ -182,60 +126,13 @@ class TestVectors:
             StaticEmbedder(cached_parts=100)
 
 
-class TestDamage:
-    """Damaged files are errors that name the file."""
-
-    @pytest.mark.parametrize("name", ["model.json", "vocab.txt", "embeddings.npy"])
-    def test_a_missing_file_is_named(self, folder, name):
-        """The error names the file and how to get it back."""
-        (folder / name).unlink()
-        with pytest.raises(EmbeddingError, match=name) as caught:
-            StaticEmbedder(folder)
-        assert "pip install --force-reinstall conexus" in (caught.value.hint or "")
-
-    @pytest.mark.parametrize(
-        ("name", "content"),
-        [
-            ("model.json", b"{"),
-            ("model.json", b"[]"),
-            ("model.json", b'{"name": "x"}'),
-            ("vocab.txt", b"\xff\xfe"),
-            ("vocab.txt", b"one\ntwo\n"),
-            ("vocab.txt", b"one\none\n"),
-            ("embeddings.npy", b""),
-            ("embeddings.npy", b"not an array"),
-        ],
-    )
-    def test_a_damaged_file_is_named(self, folder, name, content):
-        """Content that cannot be what it should be is an error about the model, not a crash."""
-        (folder / name).write_bytes(content)
-        with pytest.raises(EmbeddingError, match="missing or damaged"):
-            StaticEmbedder(folder)
-
-    def test_a_truncated_table_is_noticed(self, folder):
-        """A table that ends early is refused at the start, not when its last page is read."""
-        path = folder / "embeddings.npy"
-        path.write_bytes(path.read_bytes()[:-4_096])
-        with pytest.raises(EmbeddingError, match=r"embeddings\.npy"):
-            StaticEmbedder(folder)
-
-    @pytest.mark.parametrize("table", [np.zeros((3, 4), np.float32), np.zeros(4, np.float16), np.zeros((3, 4), object)])
-    def test_a_table_of_another_kind_is_refused(self, folder, table):
-        """Only a float16 matrix is read, and pickled objects never are."""
-        np.save(folder / "embeddings.npy", table)
-        with pytest.raises(EmbeddingError, match=r"embeddings\.npy"):
-            StaticEmbedder(folder)
-
-    def test_one_flipped_bit_changes_the_digest(self, folder):
-        """Damage that loads without complaint is found by the digest."""
-        path = folder / "embeddings.npy"
-        content = bytearray(path.read_bytes())
-        content[1_000_000] ^= 1
-        path.write_bytes(content)
-        assert files_digest(folder) != DESCRIPTION["fingerprint"]
-        (folder / "vocab.txt").unlink()
-        with pytest.raises(EmbeddingError, match=r"vocab\.txt"):
-            files_digest(folder)
+def test_a_model_of_the_users_own_is_named_by_its_folder(tmp_path, embedder):
+    """A later run finds it again by that name; its vectors and its fingerprint do not depend on where it lies."""
+    folder = shutil.copytree(MODEL_FOLDER, tmp_path / "mine")
+    mine = StaticEmbedder(folder)
+    assert mine.name == str(folder)
+    assert mine.fingerprint == embedder.fingerprint
+    assert (mine.embed_query("parse json") == embedder.embed_query("parse json")).all()
 
 
 def test_loading_imports_little():

@@ -9,7 +9,15 @@ import pytest
 from repositories import DEVELOPMENT
 
 CONEXUS = Path(__file__).parents[3] / "conexus"
-PARTS = ("search", "indexing", "parsing", "lexical.py", "worker.py", "adapters/static_embedder.py")
+PARTS = (
+    "search",
+    "indexing",
+    "parsing",
+    "lexical.py",
+    "worker.py",
+    "adapters/static_embedder.py",
+    "adapters/word_pieces.py",
+)
 ORDINARY_WORDS = {"requests"}  # of which a worker has some
 
 
