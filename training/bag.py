@@ -1,7 +1,7 @@
 """Texts as bags of word pieces, and the table of vectors that is trained over them.
 
-The pieces of a text are those that the adapter finds: ``conexus.lexical`` splits words and identifiers, numbers go, WordPiece
-cuts what is left. A text's vector is the plain mean over its pieces, to unit length.
+The pieces of a text are those that the adapter finds: ``conexus.lexical`` splits words and identifiers, numbers go,
+WordPiece cuts what is left. A text's vector is the plain mean over its pieces, to unit length.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from conexus.adapters.static_embedder import word_parts
+from conexus.adapters.word_pieces import word_parts, word_pieces
 from conexus.lexical import words
 
 Ids = npt.NDArray[np.int32]
@@ -20,10 +20,8 @@ Ids = npt.NDArray[np.int32]
 class Pieces:
     """Cuts texts into rows of a vocabulary; keeps what it found for every word."""
 
-    def __init__(self, vocabulary: Sequence[str], *, marker: str = "##", longest: int = 24) -> None:
+    def __init__(self, vocabulary: Sequence[str]) -> None:
         self._rows = {piece: row for row, piece in enumerate(vocabulary)}
-        self._marker = marker
-        self._longest = longest
         self._words: dict[str, tuple[int, ...]] = {}
         self._parts: dict[str, tuple[int, ...]] = {}
 
@@ -41,22 +39,8 @@ class Pieces:
     def _of_part(self, part: str) -> tuple[int, ...]:
         rows = self._parts.get(part)
         if rows is None:
-            rows = self._parts[part] = self._cut(part)
+            rows = self._parts[part] = tuple(word_pieces(part, self._rows))
         return rows
-
-    def _cut(self, part: str) -> tuple[int, ...]:
-        rows = []
-        start = 0
-        while start < len(part):
-            end = min(len(part), start + self._longest)
-            prefix = self._marker if start else ""
-            while (row := self._rows.get(prefix + part[start:end])) is None:
-                end -= 1
-                if end == start:
-                    return ()
-            rows.append(row)
-            start = end
-        return tuple(rows)
 
 
 def packed(texts: Iterable[Sequence[int]]) -> tuple[Ids, npt.NDArray[np.int64]]:

@@ -2,8 +2,8 @@
 
     python -m training.devset --library DIR --out FILE
 
-``DIR`` is what ``benchmarks/quality/prepare.py`` filled. The chunks are those that Conexus itself makes of the folder that the
-public benchmark indexes (its set ``source``); no repository that is held out is among them.
+``DIR`` is what ``benchmarks/quality/prepare.py`` filled. The chunks are those that Conexus itself makes of the folder
+that the public benchmark indexes (its set ``source``); no repository that is held out is among them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from conexus.types import LOCAL_USER, Checkout, RepoId, TextChunk
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks" / "quality"))
 
-from prepare import Library  # type: ignore[import-not-found]  # noqa: E402
-from question_sets import source  # type: ignore[import-not-found]  # noqa: E402
-from repositories import DEVELOPMENT  # type: ignore[import-not-found]  # noqa: E402
+from prepare import Library  # type: ignore[import-not-found]
+from question_sets import source  # type: ignore[import-not-found]
+from repositories import DEVELOPMENT  # type: ignore[import-not-found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class Repository:
     """``text``, ``kind`` and ``targets`` (path, first line or null, last line or null)."""
 
 
-def _repository(case: Any, scratch: Path) -> Repository:
+def _repository(
+    case: Any,  # noqa: ANN401 -- of a module found at run time
+    scratch: Path,
+) -> Repository:
     root = case.tree.resolve()
     config = Config(store=StoreOptions(path=str(scratch)))
     made = Repository(case.repository, case.language, [], [], [], [], [])

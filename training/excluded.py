@@ -36,28 +36,32 @@ _FORMER: Final = frozenset(
 _PACKAGES: Final = re.compile(
     r"""^(?:
       aiohttp | fastapi(?:-slim|-cli)? | flask | quart | httpx\d? | model2vec | semble | pydantic(?:-core)? | requests
-    | niquests | starlette | click | asyncclick | typer(?:-slim)? | ziglang | zigpy-zig | vicinity
-    | (?:types-|.*-)?(?:requests|flask|click|aiohttp|httpx|starlette|fastapi|pydantic)-stubs | types-requests
+    | niquests | starlette | click | asyncclick | typer(?:-slim)? | ziglang | vicinity | types-requests
+    | (?:types-|.*-)?(?:requests|flask|click|aiohttp|httpx|starlette|fastapi|pydantic)-stubs
     | axios(?:-.*)? | express | redux | zod(?:-.*)? | vitest | vite-node | @vitest/.* | @trpc/.* | phoenix(?:_.*)?
-    | (?:golang-)?(?:github-)?(?:gin-gonic-gin|spf13-cobra|go-chi-chi)(?:-v\d+)?(?:-dev)? | golang-github-.*(?:gin-gonic-gin|spf13-cobra|go-chi-chi).*
-    | libgoogle-gson-java | gson | libcommons-lang\d?-java | commons-lang\d? | jackson-databind | libjackson2-databind-java
+    | (?:golang-.*)?(?:gin-gonic-gin|spf13-cobra|go-chi-chi).*
+    | libgoogle-gson-java | gson | libcommons-lang\d?-java | commons-lang\d? | jackson-databind
+    | libjackson2-databind-java
     | (?:php-)?guzzle(?:http)?(?:-guzzle)? | php-(?:monolog|laravel|illuminate)(?:-.*)? | monolog
-    | ruby-(?:sinatra|rack|rails|railties|action\w+|active-?(?:job|model|record|storage|support)|rack-protection|sinatra-contrib)(?:-\d.*)?
-    | rails | rack | sinatra
-    | (?:librust-)?(?:tokio(?:-(?:macros|stream|util|test))?|serde(?:[-_](?:core|derive|derive-internals))?|axum(?:-(?:core|macros|extra))?)(?:-[\d.]+)?(?:-dev)?
-    | jillejr\.newtonsoft.* | .*newtonsoft.* | dapper | libjson-cpp.* | nlohmann-json\d? | fmtlib | libfmt.* | spdlog
-    | abseil | abseil-cpp | curl | libcurl.* | redis | redis-server | keydb | valkey | libuv\d? | libuv1-dev | bats(?:-core)?
-    | haskell-(?:aeson|pandoc|xmonad)(?:-.*)? | pandoc | xmonad(?:-contrib)? | nvm | zig | zls
+    | ruby-(?:sinatra|rack|rails|railties|action\w+|rack-protection|sinatra-contrib)(?:-\d.*)?
+    | ruby-active-?(?:job|model|record|storage|support)(?:-\d.*)? | rails | rack | sinatra
+    | (?:librust-)?tokio(?:-(?:macros|stream|util|test))?(?:-[\d.]+)?(?:-dev)?
+    | (?:librust-)?serde(?:[-_](?:core|derive|derive-internals))?(?:-[\d.]+)?(?:-dev)?
+    | (?:librust-)?axum(?:-(?:core|macros|extra))?(?:-[\d.]+)?(?:-dev)?
+    | .*newtonsoft.* | dapper | nlohmann-json\d? | fmtlib | libfmt.* | spdlog
+    | abseil | abseil-cpp | curl | libcurl.* | redis | redis-server | keydb | valkey | libuv\d? | libuv1-dev
+    | bats(?:-core)? | haskell-(?:aeson|pandoc|xmonad)(?:-.*)? | pandoc | xmonad(?:-contrib)? | nvm | zig | zls
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _COPIES: Final = re.compile(
     r"""(?:^|/)(?:
-      aiohttp | fastapi | flask | httpx | model2vec | pydantic(?:_core|_v1)? | requests | starlette | axios | redux | gin-gonic
-    | gson | commons-lang\d? | jackson-databind | guzzle(?:http)? | monolog | sinatra | rack | activerecord | activesupport
-    | actionpack | tokio | trpc | messagepack-csharp | ktor | alamofire | serde(?:_derive)? | zod | nlohmann | phoenix | axum
-    | vitest | newtonsoft[\w.]* | dapper | kotlinx[./-]coroutines | kotlinx | absl | abseil(?:-cpp)? | fmtlib | fmt | curl
-    | libcurl | hiredis | libuv\d? | uv | bats(?:-core)? | aeson | pandoc | xmonad | telescope | lazy\.nvim | click
+      aiohttp | fastapi | flask | httpx | model2vec | pydantic(?:_core|_v1)? | requests | starlette | axios | redux
+    | gin-gonic | gson | commons-lang\d? | jackson-databind | guzzle(?:http)? | monolog | sinatra | rack | activerecord
+    | activesupport | actionpack | tokio | trpc | messagepack-csharp | ktor | alamofire | serde(?:_derive)? | zod
+    | nlohmann | phoenix | axum | vitest | newtonsoft[\w.]* | dapper | kotlinx[./-]coroutines | kotlinx | absl
+    | abseil(?:-cpp)? | fmtlib | fmt | curl | libcurl | hiredis | libuv\d? | uv | bats(?:-core)? | aeson | pandoc
+    | xmonad | telescope | lazy\.nvim | click
     )(?:-[\d.]+)?/""",
     re.VERBOSE | re.IGNORECASE,
 )

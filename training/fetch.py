@@ -45,13 +45,18 @@ _LEFT_OUT: Final = re.compile(
     re.IGNORECASE,
 )
 _PERMISSIVE: Final = re.compile(
-    r"^(?:mit(?:-?0|-cmu|-style|-license)?|the mit.*|mit license.*|expat|x11|0bsd|bsd.*|new bsd.*|modified bsd.*|simplified bsd.*|"
-    r"revised bsd.*|\d-clause bsd.*|apache.*|asl.*|isc.*|zlib.*|unlicense.*|cc0.*|bsl-?1.*|boost.*|psf.*|python.*|python software.*|"
-    r"public[ -]domain.*|ncsa|wtfpl.*|postgresql.*|hpnd.*|unicode.*|ruby|artistic-2.*|php-3.*|zpl.*|blueoak.*|curl|ftl|"
-    r"historical permission.*|zope public.*|academic free.*|afl.*|upl.*|ms-pl|mulan.*)$",
+    r"""^(?: mit(?:-?0|-cmu|-style|-license)? | the\ mit.* | mit\ license.* | expat | x11 | 0bsd
+    | (?:new\ |modified\ |simplified\ |revised\ |\d-clause\ )?bsd.* | apache.* | asl.* | isc.* | zlib.* | unlicense.*
+    | cc0.* | bsl-?1.* | boost.* | psf.* | python.* | public[ -]domain.* | ncsa | wtfpl.* | postgresql.* | hpnd.*
+    | unicode.* | ruby | artistic-2.* | php-3.* | zpl.* | blueoak.* | curl | ftl | historical\ permission.*
+    | zope\ public.* | academic\ free.* | afl.* | upl.* | ms-pl | mulan.*
+    )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_COPYLEFT: Final = re.compile(
+    r"gpl|general public|mpl|mozilla|epl|eclipse|cddl|eupl|proprietary|commercial|commons clause|sspl|busl",
     re.IGNORECASE,
 )
-_COPYLEFT: Final = re.compile(r"gpl|general public|mpl|mozilla|epl|eclipse|cddl|eupl|proprietary|commercial|commons clause|sspl|busl", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +72,19 @@ class Package:
 
 def is_permissive(licence: str) -> bool:
     """Whether a licence, as packages write it, lets anyone use the text for anything; alternatives count each."""
-    text = licence.strip().strip("()").replace("License ::", "").strip()
-    if not text or len(text) > 200:
+    text = licence.strip().replace("License ::", "").strip()
+    if not text or len(text) > 200 or "://" in text:
         return False
+    if "(" in text and _COPYLEFT.search(text):
+        return False  # whatever the brackets say
+    parts = [part.strip(" ()") for part in re.split(r"\s+and\s+|\s*[,&;]\s*", text, flags=re.IGNORECASE)]
+    return all(map(_is_permissive_one, filter(None, parts)))
+
+
+def _is_permissive_one(text: str) -> bool:
     alternatives = re.split(r"\s+or\s+|\s*/\s*|\s*\|\|\s*", text, flags=re.IGNORECASE)
-    return any(
-        all(_PERMISSIVE.match(part.strip(" ()")) for part in re.split(r"\s+and\s+|\s+with\s+|\s*[,&;]\s*", one, flags=re.IGNORECASE) if part.strip(" ()") and not part.strip().lower().endswith("exception"))
-        and not _COPYLEFT.search(one)
-        for one in alternatives
-    )
+    plain = (re.sub(r"\s+with\s+.*exception.*", "", one, flags=re.IGNORECASE).strip(" ()") for one in alternatives)
+    return any(_PERMISSIVE.match(one) is not None and _COPYLEFT.search(one) is None for one in plain if one)
 
 
 # ------------------------------------------------------------------ fetching
@@ -83,7 +92,19 @@ def is_permissive(licence: str) -> bool:
 
 def _command(registry: str, folder: Path, specs: Sequence[str]) -> list[str]:
     if registry == "pypi":
-        return [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(folder), *specs]
+        return [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-d",
+            str(folder),
+            *specs,
+        ]
     if registry == "npm":
         return ["npm", "pack", "--silent", "--ignore-scripts", *specs]
     return ["apt-get", "-qq", *(["download"] if registry == "debian" else ["source", "--download-only"]), *specs]
@@ -101,7 +122,9 @@ def _fetch(registry: str, wanted: Sequence[tuple[str, str]], folder: Path) -> No
     specs = [spec for spec in (_spec(registry, *row) for row in wanted) if spec not in asked]
 
     def run(part: Sequence[str]) -> bool:
-        done = subprocess.run(_command(registry, folder, part), cwd=folder, capture_output=True, check=False, timeout=900)
+        done = subprocess.run(
+            _command(registry, folder, part), cwd=folder, capture_output=True, check=False, timeout=900
+        )
         return done.returncode == 0
 
     def batch(part: Sequence[str]) -> None:
@@ -133,7 +156,11 @@ def _wheel(path: Path) -> tuple[Package, Files]:
     classifiers = [line for line in head.get_all("Classifier", []) if line.startswith("License ::")]
     stated = head.get("License-Expression") or ""
     if not stated and classifiers:
-        stated = " and ".join(line.rpartition("::")[2].strip().replace("(", "").replace(")", "") for line in classifiers if line.count("::") > 1)
+        stated = " and ".join(
+            line.rpartition("::")[2].strip().replace("(", "").replace(")", "")
+            for line in classifiers
+            if line.count("::") > 1
+        )
         stated = re.sub(r" License", "", stated)
     stated = stated or (head.get("License") or "").split("\n")[0]
     urls = [*head.get_all("Project-URL", []), head.get("Home-page") or ""]
@@ -155,7 +182,9 @@ def _tar_files(archive: tarfile.TarFile, strip: Callable[[str], str]) -> Files:
 
 def _npm(path: Path) -> tuple[Package, Files]:
     with tarfile.open(path) as archive:
-        handle = archive.extractfile(next(m for m in archive if m.name.count("/") == 1 and m.name.endswith("/package.json")))
+        handle = archive.extractfile(
+            next(m for m in archive if m.name.count("/") == 1 and m.name.endswith("/package.json"))
+        )
         described = json.loads(handle.read()) if handle else {}
     licence = described.get("license") or described.get("licenses") or ""
     if isinstance(licence, list):
@@ -164,7 +193,9 @@ def _npm(path: Path) -> tuple[Package, Files]:
         licence = licence.get("type", "")
     where = described.get("repository") or ""
     where = where.get("url", "") if isinstance(where, dict) else where
-    package = Package("npm", described["name"], described["version"], str(licence), (str(where), str(described.get("homepage") or "")))
+    package = Package(
+        "npm", described["name"], described["version"], str(licence), (str(where), str(described.get("homepage") or ""))
+    )
     return package, _tar_files(tarfile.open(path), lambda name: name.partition("/")[2])
 
 
@@ -175,9 +206,11 @@ _INSTALLED: Final = re.compile(
 
 
 def _deb(path: Path) -> tuple[Package, Files]:
-    fields = email.message_from_string(subprocess.run(["dpkg-deb", "-f", str(path)], capture_output=True, text=True, check=True).stdout)
+    fields = email.message_from_string(
+        subprocess.run(["dpkg-deb", "-f", str(path)], capture_output=True, text=True, check=True).stdout
+    )
     data = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(path)], capture_output=True, check=True).stdout
-    archive = tarfile.open(fileobj=io.BytesIO(data))
+    archive = tarfile.open(fileobj=io.BytesIO(data))  # noqa: SIM115 -- memory
     licence, found = "", {str(fields.get("Homepage", ""))}
     members = archive.getmembers()
     for member in members:
@@ -185,16 +218,27 @@ def _deb(path: Path) -> tuple[Package, Files]:
             text = handle.read().decode("utf-8", "replace")
             licence = debian_licence(text)
             found.update(re.findall(r"^(?:Source|Upstream-Contact): *(\S+)", text, re.MULTILINE))
-        if member.isfile() and member.name.endswith("/Cargo.toml") and member.name.count("/") <= 6 and (handle := archive.extractfile(member)):
+        if (
+            member.isfile()
+            and member.name.endswith("/Cargo.toml")
+            and member.name.count("/") <= 6
+            and (handle := archive.extractfile(member))
+        ):
             text = handle.read().decode("utf-8", "replace")
             if match := re.search(r'^license = "([^"]*)"', text, re.MULTILINE):
                 licence = match[1]
             if match := re.search(r'^repository = "([^"]*)"', text, re.MULTILINE):
                 found.add(match[1])
-    found.update("github.com/" + match for name in (m.name for m in members) for match in re.findall(r"gocode/src/github\.com/([\w.-]+/[\w.-]+)", name)[:1])
+    found.update(
+        "github.com/" + match
+        for name in (m.name for m in members)
+        for match in re.findall(r"gocode/src/github\.com/([\w.-]+/[\w.-]+)", name)[:1]
+    )
     package = Package("debian", str(fields["Package"]), str(fields["Version"]), licence, tuple(sorted(found)))
-    archive = tarfile.open(fileobj=io.BytesIO(data))
-    return package, ((_INSTALLED.sub("", name), read) for name, read in _tar_files(archive, str) if _INSTALLED.match(name))
+    archive = tarfile.open(fileobj=io.BytesIO(data))  # noqa: SIM115 -- memory
+    return package, (
+        (_INSTALLED.sub("", name), read) for name, read in _tar_files(archive, str) if _INSTALLED.match(name)
+    )
 
 
 def debian_licence(text: str) -> str:
@@ -215,7 +259,10 @@ def debian_licence(text: str) -> str:
 
 def _source(path: Path) -> tuple[Package, Files]:
     text = path.read_text(encoding="utf-8", errors="replace")
-    field = {name: (re.search(rf"^{name}: *(.*)", text, re.MULTILINE) or [None, ""])[1] or "" for name in ("Source", "Version", "Homepage")}
+    field = {
+        name: (re.search(rf"^{name}: *(.*)", text, re.MULTILINE) or [None, ""])[1] or ""
+        for name in ("Source", "Version", "Homepage")
+    }
     names = re.findall(r"^ [0-9a-f]{32} \d+ (\S+)", text, re.MULTILINE)
     tars = [path.parent / name for name in names if re.search(r"\.tar\.\w+$", name)]
     licence, found = "", [field["Homepage"]]
@@ -224,7 +271,9 @@ def _source(path: Path) -> tuple[Package, Files]:
             continue
         with tarfile.open(tar) as archive:
             for member in archive:
-                if member.name.removeprefix("./").endswith("debian/copyright") and (handle := archive.extractfile(member)):
+                if member.name.removeprefix("./").endswith("debian/copyright") and (
+                    handle := archive.extractfile(member)
+                ):
                     written = handle.read().decode("utf-8", "replace")
                     licence = debian_licence(written)
                     found += re.findall(r"^Source: *(\S+)", written, re.MULTILINE)
@@ -234,7 +283,8 @@ def _source(path: Path) -> tuple[Package, Files]:
 
     def files() -> Files:
         for tar in sources:
-            yield from _tar_files(tarfile.open(tar), lambda name: name.partition("/")[2])
+            with tarfile.open(tar) as archive:
+                yield from _tar_files(archive, lambda name: name.partition("/")[2])
 
     return package, files()
 
@@ -257,7 +307,12 @@ def is_wanted(path: str) -> bool:
     if classify.tags_of(path) & {FileTag.TEST, FileTag.EXAMPLE, FileTag.DOCS}:
         return False
     language = detect(PurePosixPath(path).name)
-    return language is not None and bool(language.grammar) and not language.is_data and language.name not in {"markdown", "html", "css"}
+    return (
+        language is not None
+        and bool(language.grammar)
+        and not language.is_data
+        and language.name not in {"markdown", "html", "css"}
+    )
 
 
 def _written(files: Files, folder: Path) -> Counter[str]:
@@ -287,7 +342,16 @@ def _unpack(job: tuple[str, Path, Path]) -> tuple[Package | None, str, Counter[s
     registry, path, out = job
     try:
         package, files = _READERS[registry][1](path)
-    except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile, tarfile.TarError, EOFError, subprocess.CalledProcessError) as exc:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        StopIteration,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        EOFError,
+        subprocess.CalledProcessError,
+    ) as exc:
         return None, f"{path.name}: {type(exc).__name__}", Counter()
     why = excluded.reason(package.name, package.urls)
     if why or not is_permissive(package.licence):
@@ -310,7 +374,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", type=Path, default=LIST)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--accept", type=Path, help="where to write the packages that were used, with their versions and licences")
+    parser.add_argument(
+        "--accept", type=Path, help="where to write the packages that were used, with their versions and licences"
+    )
     parser.add_argument("--registry", action="append", choices=list(_READERS))
     options = parser.parse_args()
     rows = read_list(options.list)
@@ -329,7 +395,11 @@ def main() -> int:
 def _unpack_all(registries: Iterable[str], archives: Path, out: Path, accept: Path | None) -> None:
     from multiprocessing import Pool  # noqa: PLC0415 -- only where it is used
 
-    jobs = [(registry, path, out) for registry in registries for path in sorted((archives / registry).glob(_READERS[registry][0]))]
+    jobs = [
+        (registry, path, out)
+        for registry in registries
+        for path in sorted((archives / registry).glob(_READERS[registry][0]))
+    ]
     kept, languages, refused = [], Counter[str](), Counter[str]()
     with Pool(2) as pool:
         for package, why, found in pool.imap(_unpack, jobs, chunksize=8):
@@ -340,7 +410,10 @@ def _unpack_all(registries: Iterable[str], archives: Path, out: Path, accept: Pa
             kept.append(package)
     if accept is not None:
         kept.sort(key=lambda one: (one.registry, one.name))
-        lines = ["registry\tname\tversion\tlicence", *("\t".join((one.registry, one.name, one.version, one.licence.replace("\t", " "))) for one in kept)]
+        lines = [
+            "registry\tname\tversion\tlicence",
+            *("\t".join((one.registry, one.name, one.version, one.licence.replace("\t", " "))) for one in kept),
+        ]
         accept.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(kept)} packages kept; left out: {dict(refused.most_common(20))}")
     print(f"files: {dict(languages.most_common())}")

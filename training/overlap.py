@@ -69,9 +69,9 @@ class Runs:
 
 def _lines(text: str) -> Iterator[int]:
     for line in text.splitlines():
-        line = "".join(line.split())
-        if len(line) >= _LINE_CHARS:
-            yield hash_of(line)
+        plain = "".join(line.split())
+        if len(plain) >= _LINE_CHARS:
+            yield hash_of(plain)
 
 
 def _runs(text: str) -> Iterator[int]:

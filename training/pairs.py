@@ -2,10 +2,10 @@
 
     python -m training.pairs --corpus DIR --out FILE [--mirrors DIR]
 
-``DIR`` is what ``training.fetch`` filled. A document has the very form in which the indexer embeds a chunk: path, scope, text.
-Documentation that asks for a definition is taken out of the text first, as ``conexus eval`` does, so that no pair is
-won by finding the question itself. With ``--mirrors`` documents that share lines with the repositories of the
-benchmark are dropped; ``check_corpus.py`` looks again in another way.
+``DIR`` is what ``training.fetch`` filled. A document has the very form in which the indexer embeds a chunk: path,
+scope, text. Documentation that asks for a definition is taken out of the text first, as ``conexus eval`` does, so that
+no pair is won by finding the question itself. With ``--mirrors`` documents that share
+lines with the repositories of the benchmark are dropped; ``check_corpus.py`` looks again in another way.
 """
 
 from __future__ import annotations
@@ -48,14 +48,34 @@ _MAX_FILE_BYTES: Final = 60_000
 _MIN_WORDS: Final = 12
 _MAX_TEXT: Final = 2_400
 _NAMED: Final = frozenset(
-    {SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, SymbolKind.ENUM, SymbolKind.TYPE, SymbolKind.MACRO}
+    {
+        SymbolKind.FUNCTION,
+        SymbolKind.METHOD,
+        SymbolKind.CLASS,
+        SymbolKind.STRUCT,
+        SymbolKind.INTERFACE,
+        SymbolKind.ENUM,
+        SymbolKind.TYPE,
+        SymbolKind.MACRO,
+    }
 )
 _ASKED: Final = frozenset(
-    {SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CLASS, SymbolKind.STRUCT, SymbolKind.INTERFACE, SymbolKind.ENUM, SymbolKind.TYPE}
+    {
+        SymbolKind.FUNCTION,
+        SymbolKind.METHOD,
+        SymbolKind.CLASS,
+        SymbolKind.STRUCT,
+        SymbolKind.INTERFACE,
+        SymbolKind.ENUM,
+        SymbolKind.TYPE,
+    }
 )
 _COMMENT: Final = re.compile(r"^[ \t]*(?:#|//|--)[ \t]+([A-Z]?[a-z][^\n]{18,160})$", re.MULTILINE)
-_NO_SENTENCE: Final = re.compile(r"copyright|licen[cs]e|todo|fixme|xxx|noqa|eslint|nolint|pragma|https?:|[{};=<>]|\(\)", re.IGNORECASE)
+_NO_SENTENCE: Final = re.compile(
+    r"copyright|licen[cs]e|todo|fixme|xxx|noqa|eslint|nolint|pragma|https?:|[{};=<>]|\(\)", re.IGNORECASE
+)
 _CALLS: Final = 2
+_SHORT_NAME: Final = 3
 _COMMENTS: Final = 2
 _COMMON: Final = 6
 """A name that stands in more files of its package says little at the place of a call."""
@@ -115,7 +135,11 @@ class _File:
 def _parsed(path: str, data: bytes) -> _File | None:
     """Parse a file; ``None`` for one that has no grammar or that no one wrote."""
     language = detect(path, data[:2_000])
-    if language is None or not language.grammar or classify.skip_by_content(path, language.is_data, data, IndexOptions()):
+    if (
+        language is None
+        or not language.grammar
+        or classify.skip_by_content(path, language.is_data, data, IndexOptions())
+    ):
         return None
     source = redact(decode(data).text)[0].encode("utf-8", "replace")
     if is_too_deep(language.name, source):
@@ -169,16 +193,16 @@ def _document(path: str, language: str, chunk: TextChunk, text: str) -> Document
     return Document(path, language, embedding_head(path, chunk), text, chunk.names, comments=comments)
 
 
-def package_documents(folder: Path) -> list[Document]:
-    """Read one package."""
-    documents: list[Document] = []
-    defined: defaultdict[str, list[Document]] = defaultdict(list)
-    uses: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for file in _chosen_files(folder):
-        path = file.relative_to(folder).as_posix()
-        found = _parsed(path, file.read_bytes())
-        if found is None:
-            continue
+@dataclass(slots=True)
+class _Package:
+    """What is found in a package, file by file."""
+
+    documents: list[Document] = field(default_factory=list)
+    defined: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
+    uses: defaultdict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, path: str, found: _File) -> None:
+        """Cut a file into documents, and note what is asked, defined and used there."""
         cuts = sorted((cut for _, _, one in found.asked for cut in one), key=lambda cut: cut.start)
         here: list[Document | None] = []
         starts = [chunk.span.start_byte for chunk in found.chunks]
@@ -189,26 +213,42 @@ def package_documents(folder: Path) -> list[Document]:
             if (document := here[bisect_right(starts, symbol.span.start_byte) - 1]) is not None:
                 document.docs.append(sentence)
         for symbol in found.symbols:
-            if symbol.kind in _NAMED and len(symbol.name) > 3:
-                if (document := here[bisect_right(starts, symbol.span.start_byte) - 1]) is not None:
-                    defined[symbol.name].append(document)
+            document = here[bisect_right(starts, symbol.span.start_byte) - 1]
+            if document is not None and symbol.kind in _NAMED and len(symbol.name) > _SHORT_NAME:
+                self.defined[symbol.name].append(document)
+        self._note_uses(path, found)
+        self.documents += [document for document in here if document is not None]
+
+    def _note_uses(self, path: str, found: _File) -> None:
         lines = found.source.decode("utf-8", "replace").splitlines()
         for reference in found.references:
-            if len(reference.name) > 3:
-                for at in reference.lines[:2]:
-                    if 0 < at <= len(lines):
-                        said = " ".join(line.strip() for line in lines[max(0, at - 2) : at + 1])
-                        uses[reference.name].append((path, said[:300]))
-        documents += [document for document in here if document is not None]
-        if len(documents) >= _DOCUMENTS_A_PACKAGE:
+            for at in reference.lines[:2] if len(reference.name) > _SHORT_NAME else ():
+                if 0 < at <= len(lines):
+                    said = " ".join(line.strip() for line in lines[max(0, at - 2) : at + 1])
+                    self.uses[reference.name].append((path, said[:300]))
+
+    def link(self) -> None:
+        """Give each document the lines of other files that use what it alone defines."""
+        for name, places in self.uses.items():
+            targets = self.defined.get(name, [])
+            if len(targets) == 1 and len({path for path, _ in places}) <= _COMMON:
+                target = targets[0]
+                others = [line for path, line in places if path != target.path]
+                target.calls += others[: max(0, _CALLS - len(target.calls))]
+
+
+def package_documents(folder: Path) -> list[Document]:
+    """Read one package."""
+    package = _Package()
+    for file in _chosen_files(folder):
+        path = file.relative_to(folder).as_posix()
+        found = _parsed(path, file.read_bytes())
+        if found is not None:
+            package.add(path, found)
+        if len(package.documents) >= _DOCUMENTS_A_PACKAGE:
             break
-    for name, places in uses.items():
-        targets = defined.get(name, [])
-        if len(targets) == 1 and len({path for path, _ in places}) <= _COMMON:
-            target = targets[0]
-            others = [line for path, line in places if path != target.path]
-            target.calls += others[: max(0, _CALLS - len(target.calls))]
-    return documents[:_DOCUMENTS_A_PACKAGE]
+    package.link()
+    return package.documents[:_DOCUMENTS_A_PACKAGE]
 
 
 def fingerprint(document: Document) -> bytes:
@@ -249,13 +289,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.mirrors is not None:
         _overlap = Lines.of(options.mirrors / "whole")
         print(f"{len(_overlap.known)} lines of the development set are known", flush=True)
-    wanted = [job for job in _packages(options.corpus) if not options.registry or job[0].partition("/")[0] in options.registry]
+    wanted = [
+        job for job in _packages(options.corpus) if not options.registry or job[0].partition("/")[0] in options.registry
+    ]
     jobs = sorted(wanted, key=lambda job: hashlib.sha256(job[0].encode()).digest())
     seen: set[bytes] = set()
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("documents", "docs", "comments", "calls")}
     copies = same = 0
     started = time.time()
-    with Pool(options.processes, maxtasksperchild=40) as pool, gzip.open(options.out, "wt", compresslevel=1, encoding="utf-8") as out:
+    with (
+        Pool(options.processes, maxtasksperchild=40) as pool,
+        gzip.open(options.out, "wt", compresslevel=1, encoding="utf-8") as out,
+    ):
         for number, (_, rows, dropped) in enumerate(pool.imap(_work, jobs, chunksize=2), start=1):
             same += dropped
             for mark, row in rows:
@@ -268,8 +313,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     counts[kind][row["language"]] += len(row[kind])
                 out.write(json.dumps(row) + "\n")
             if number % 200 == 0:
-                print(f"{number} of {len(jobs)} packages, {len(seen)} documents, {time.time() - started:.0f} s", flush=True)
-    print(f"{len(seen)} documents of {len(jobs)} packages; {copies} copies and {same} with lines of the benchmark left out")
+                print(
+                    f"{number} of {len(jobs)} packages, {len(seen)} documents, {time.time() - started:.0f} s",
+                    flush=True,
+                )
+    print(f"{len(seen)} documents of {len(jobs)} packages")
+    print(f"left out: {copies} copies, {same} with lines of the benchmark")
     for name, found in counts.items():
         print(f"{name}: {found.total()}: {dict(found.most_common())}")
     return 0

@@ -1,7 +1,7 @@
 """Scores a table of vectors on the development set: NDCG@10 of its cosine similarity alone. Pure.
 
-As the benchmark averages: over the questions of a repository, then over repositories. Both with the chunks as they come and with
-one result a file (the best chunk of each), which scores higher; compare like with like.
+As the benchmark averages: over the questions of a repository, then over repositories. Both with the chunks as they
+come and with one result a file (the best chunk of each), which scores higher; compare like with like.
 """
 
 from __future__ import annotations
@@ -80,12 +80,20 @@ class Development:
 def judged(repository: Repository, scores: Matrix) -> list[Result]:
     """Judge the score of every chunk for every question of a repository."""
     return [
-        Result(repository.name, repository.language, question["kind"], question["text"], *_ndcg(repository, question["targets"], row))
+        Result(
+            repository.name,
+            repository.language,
+            question["kind"],
+            question["text"],
+            *_ndcg(repository, question["targets"], row),
+        )
         for question, row in zip(repository.questions, scores, strict=True)
     ]
 
 
-def _ndcg(repository: Repository, targets: Sequence[tuple[str, int | None, int | None]], row: Matrix) -> tuple[float, float]:
+def _ndcg(
+    repository: Repository, targets: Sequence[tuple[str, int | None, int | None]], row: Matrix
+) -> tuple[float, float]:
     order = np.argsort(-row, kind="stable")
     ranks = []
     for path, first, last in targets:

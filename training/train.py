@@ -2,9 +2,10 @@
 
     python -m training.train --pairs FILE… --dev FILE --out DIR [--set name=value …]
 
-Reads what ``training.pairs`` wrote. Every document is met once a round, with one of its questions; the other documents of a batch
-are the wrong answers, and batches are made of groups from one package each, so that most wrong answers are hard: they
-come from the same code base, as those of a search do. ``Recipe`` has every setting, ``README.md`` what each brings.
+Reads what ``training.pairs`` wrote. Every document is met once a round, with one of its questions; the other documents
+of a batch are the wrong answers, and batches are made of groups from one package each, so that some wrong answers are
+hard: they come from the same code base, as those of a search do. ``Recipe`` has every setting, ``README.md`` what each
+brings.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,17 +26,34 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional
+from scipy import sparse  # type: ignore[import-untyped]
 
-from conexus.adapters.word_pieces import UNKNOWN, word_parts
+from conexus.adapters.model_files import read_model
+from conexus.adapters.word_pieces import CONTINUED, UNKNOWN, word_parts, word_pieces
 from conexus.lexical import words
 from training.bag import Pieces
+from training.fetch import LIST, read_list
 
 Floats = npt.NDArray[np.float32]
 
 _ASKING: Final = (
-    "how is", "how does", "how are", "where is", "where are", "what", "which code", "how to", "function that", "class for", "code that",
-    "where does", "how do we", "implementation of", "logic for", "find", "handling of",
+    "how is",
+    "how does",
+    "how are",
+    "where is",
+    "where are",
+    "what",
+    "which code",
+    "how to",
+    "function that",
+    "class for",
+    "code that",
+    "where does",
+    "how do we",
+    "implementation of",
+    "logic for",
+    "find",
+    "handling of",
 )
 
 
@@ -47,7 +65,7 @@ class Recipe:
     pieces: int = 40_000
     dim: int = 256
     dims: str = "64,128,256"
-    """Lengths at which the loss is taken (Matryoshka)."""
+    """Lengths at which the loss is taken (Matryoshka): at each step the last, and one of the others in turn."""
     batch: int = 2_048
     group: int = 32
     """Documents of one package that stand together in a batch."""
@@ -57,10 +75,10 @@ class Recipe:
     warm_up: float = 0.05
     average: float = 0.98
     """Of the running mean of the weights, which is what is kept; 0 keeps the last."""
-    start: str = "teacher"
-    """``teacher``, or ``random``."""
+    start: str = "distilled"
+    """``distilled``, or ``random``."""
     document_pieces: int = 128
-    """Pieces drawn of a document at a time."""
+    """Pieces of a document that are read at a time, from anywhere in it."""
     drop: float = 0.1
     """Share of the pieces left out of a question."""
     no_head: float = 0.15
@@ -90,6 +108,7 @@ def recipe_of(settings: Sequence[str]) -> Recipe:
 
 def rows(paths: Sequence[Path], recipe: Recipe) -> list[dict[str, Any]]:
     """Read documents that can be asked for: each text once, and not too many of a package or a language."""
+    listed = {f"{registry}/{name.replace('/', '+')}" for registry, name, _ in read_list(LIST)}
     seen: set[bytes] = set()
     packages: Counter[str] = Counter()
     languages: Counter[str] = Counter()
@@ -98,10 +117,15 @@ def rows(paths: Sequence[Path], recipe: Recipe) -> list[dict[str, Any]]:
         with gzip.open(path, "rt", encoding="utf-8") as handle:
             for line in handle:
                 row = json.loads(line)
+                if row["package"] not in listed:
+                    continue
                 mark = hashlib.blake2b(row["text"].encode("utf-8", "replace"), digest_size=8).digest()
                 if mark in seen or not (row["docs"] or row["comments"] or row["calls"] or row["names"]):
                     continue
-                if packages[row["package"]] >= recipe.package_limit or languages[row["language"]] >= recipe.language_limit:
+                if (
+                    packages[row["package"]] >= recipe.package_limit
+                    or languages[row["language"]] >= recipe.language_limit
+                ):
                     continue
                 seen.add(mark)
                 packages[row["package"]] += 1
@@ -130,7 +154,12 @@ def vocabulary_of(found: Sequence[dict[str, Any]], size: int) -> list[str]:
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     alphabet = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=[UNKNOWN], min_frequency=5, limit_alphabet=600, initial_alphabet=alphabet, show_progress=False
+        vocab_size=size,
+        special_tokens=[UNKNOWN],
+        min_frequency=5,
+        limit_alphabet=600,
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts(), trainer)
     pieces = tokenizer.get_vocab()
@@ -222,14 +251,19 @@ class Pairs:
             left = document[~np.isin(document, self._names[at])]
             document = left if len(left) > 8 else document
         if len(document) > recipe.document_pieces:
-            document = random.choice(document, recipe.document_pieces, replace=False)
+            start = int(draw[7] * (len(document) - recipe.document_pieces))
+            document = document[start : start + recipe.document_pieces]
         parts = [document]
-        if kind not in {"paths", "siblings"} and draw[3] >= recipe.no_head and not (kind == "names" and draw[2] < recipe.mask_name):
+        if (
+            kind not in {"paths", "siblings"}
+            and draw[3] >= recipe.no_head
+            and not (kind == "names" and draw[2] < recipe.mask_name)
+        ):
             parts.append(self.heads[at])
         if kind not in {"docs", "siblings"} and draw[4] < recipe.other_docs and len(self._docs[at]):
             parts.append(self._docs[at])
         if kind == "siblings" and len(question) > 48:
-            question = random.choice(question, 48, replace=False)
+            question = question[:48]
         if recipe.drop and len(question) > 3:
             kept = question[random.random(len(question)) >= recipe.drop]
             question = kept if len(kept) else question
@@ -239,41 +273,34 @@ class Pairs:
         return question, np.concatenate(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Bag:
-    """Some texts: distinct pieces with their shares."""
-
-    rows: torch.Tensor
-    starts: torch.Tensor
-    shares: torch.Tensor
-
-
-def bag_of(texts: Sequence[npt.NDArray[np.int32]], width: int) -> Bag:
-    """Count the pieces of each text."""
+def bag_of(texts: Sequence[npt.NDArray[np.int32]], width: int) -> sparse.csr_matrix:
+    """Count the pieces of each text: a row a text, the share of each piece."""
     lengths = np.array([len(text) for text in texts])
     keys = np.repeat(np.arange(len(texts), dtype=np.int64), lengths) * width + np.concatenate(texts)
     keys, counts = np.unique(keys, return_counts=True)
     of = keys // width
-    starts = np.searchsorted(of, np.arange(len(texts)))
+    ends = np.searchsorted(of, np.arange(len(texts) + 1))
     shares = (counts / lengths[of]).astype(np.float32)
-    return Bag(torch.from_numpy(keys % width), torch.from_numpy(starts), torch.from_numpy(shares))
+    return sparse.csr_matrix(
+        (shares, (keys % width).astype(np.int32), ends.astype(np.int32)), shape=(len(texts), width)
+    )
 
 
 # --------------------------------------------------------------- training
 
 
-class Table(torch.nn.Module):
-    """A vector and a weight a piece."""
+class Table:
+    """A vector and a weight a piece, with the way back through means and weights written out.
 
-    def __init__(self, vectors: Floats, weights: Floats) -> None:
-        super().__init__()
-        self.vectors = torch.nn.Parameter(torch.from_numpy(vectors.copy()))
-        self.weights = torch.nn.Parameter(torch.from_numpy(np.log(weights)))
+    The means are products with a sparse matrix; those of scipy are far faster here than an embedding bag.
+    """
 
-    def forward(self, bag: Bag) -> torch.Tensor:
-        """Return the mean of each text, not of unit length yet."""
-        scale = torch.exp(self.weights)[bag.rows] * bag.shares
-        return functional.embedding_bag(bag.rows, self.vectors, bag.starts, mode="sum", per_sample_weights=scale)
+    def __init__(self, vectors: Floats, weights: Floats, rate: float) -> None:
+        self.vectors = torch.from_numpy(vectors.copy()).requires_grad_()
+        self.weights = torch.from_numpy(np.log(weights)).requires_grad_()
+        self.optimizer = torch.optim.Adam(
+            [self.vectors, self.weights], lr=rate, betas=(0.9, 0.98), eps=1e-10, fused=True
+        )
 
     def folded(self) -> Floats:
         """Return the vectors with their weights multiplied in."""
@@ -281,17 +308,40 @@ class Table(torch.nn.Module):
             found: Floats = (self.vectors * torch.exp(self.weights)[:, None]).numpy()
         return found
 
+    def learn(self, folded: Floats, gradient: Floats) -> None:
+        """Take one step, given the gradient of the folded vectors."""
+        with torch.no_grad():
+            slope = torch.from_numpy(gradient)
+            self.weights.grad = (slope * torch.from_numpy(folded)).sum(1)
+            self.vectors.grad = slope.mul_(torch.exp(self.weights)[:, None])
+        self.optimizer.step()
 
-def loss_of(questions: torch.Tensor, documents: torch.Tensor, dims: Sequence[int], temperature: float) -> torch.Tensor:
-    """Return the InfoNCE loss both ways, as the mean over the lengths of a vector."""
-    total = torch.zeros(())
-    target = torch.arange(len(questions))
-    for dim in dims:
-        left = functional.normalize(questions[:, :dim], dim=1)
-        right = functional.normalize(documents[:, :dim], dim=1)
-        scores = left @ right.T / temperature
-        total = total + (functional.cross_entropy(scores, target) + 0.5 * functional.cross_entropy(scores.T, target)) / 1.5
-    return total / len(dims)
+
+def contrast(left: torch.Tensor, right: torch.Tensor, temperature: float) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """Return the InfoNCE loss of rows against rows, and its gradients: both ways, the other way at half the weight.
+
+    Scores are at most e^20 at a temperature of 0.05, so that nothing has to be taken off before the exponential.
+    """
+    one, first = _unit(left)
+    other, second = _unit(right)
+    scores = (one @ other.T).mul_(1 / temperature).exp_()
+    rows, columns = scores.sum(1), scores.sum(0)
+    wanted = scores.diagonal().clone()
+    loss = ((rows.log() - wanted.log()).mean() + 0.5 * (columns.log() - wanted.log()).mean()) / 1.5
+    scores.mul_((1 / rows)[:, None] + (0.5 / columns)[None, :])
+    scores.diagonal().sub_(1.5)
+    scores.mul_(1 / (1.5 * temperature * len(left)))
+    return loss.item(), _through(one, first, scores @ other), _through(other, second, scores.T @ one)
+
+
+def _unit(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = rows.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    return rows / lengths, lengths
+
+
+def _through(unit: torch.Tensor, lengths: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of rows, given that of the same rows at unit length."""
+    return (gradient - unit * (unit * gradient).sum(1, keepdim=True)) / lengths
 
 
 def first_weights(pairs: Pairs, width: int) -> Floats:
@@ -315,7 +365,14 @@ class Step:
     files: float
 
 
-def fit(pairs: Pairs, vectors: Floats, recipe: Recipe, measure: Any, every: int, limit_s: float = math.inf) -> tuple[Floats, list[Step]]:
+def fit(
+    pairs: Pairs,
+    vectors: Floats,
+    recipe: Recipe,
+    measure: Callable[[Floats], tuple[float, float]],
+    every: int,
+    limit_s: float = math.inf,
+) -> tuple[Floats, list[Step]]:
     """Train a table.
 
     Args:
@@ -332,11 +389,7 @@ def fit(pairs: Pairs, vectors: Floats, recipe: Recipe, measure: Any, every: int,
     torch.manual_seed(recipe.seed)
     random = np.random.default_rng(recipe.seed)
     width = len(vectors)
-    table = Table(vectors, first_weights(pairs, width))
-    optimizer = torch.optim.Adam(
-        [{"params": [table.vectors], "lr": recipe.rate}, {"params": [table.weights], "lr": recipe.rate}], betas=(0.9, 0.98), eps=1e-10
-    )
-    bases = [recipe.rate, recipe.rate]
+    table = Table(vectors, first_weights(pairs, width), recipe.rate)
     dims = [int(dim) for dim in recipe.dims.split(",")]
     steps = max(1, recipe.rounds * (len(pairs) // recipe.batch))
     mean: Floats | None = None
@@ -348,24 +401,31 @@ def fit(pairs: Pairs, vectors: Floats, recipe: Recipe, measure: Any, every: int,
         for at in range(0, len(order) - recipe.batch + 1, recipe.batch):
             done = max(step / steps, (time.time() - started) / limit_s)
             factor = min(1.0, (step + 1) / (recipe.warm_up * steps + 1)) * max(0.01, 1 - done)
-            for group, base in zip(optimizer.param_groups, bases, strict=True):
-                group["lr"] = base * factor
+            for group in table.optimizer.param_groups:
+                group["lr"] = recipe.rate * factor
             met = [pairs.pair(int(one), random) for one in order[at : at + recipe.batch]]
-            questions = table(bag_of([question for question, _ in met], width))
-            documents = table(bag_of([document for _, document in met], width))
-            loss = loss_of(questions, documents, dims, recipe.temperature)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append(float(loss))
+            asked = bag_of([question for question, _ in met], width)
+            found = bag_of([document for _, document in met], width)
+            folded = table.folded()
+            left, right = torch.from_numpy(asked @ folded), torch.from_numpy(found @ folded)
+            back_left, back_right = torch.zeros_like(left), torch.zeros_like(right)
+            lengths = dims if len(dims) < 3 else [dims[step % (len(dims) - 1)], dims[-1]]
+            losses.append(0.0)
+            for dim in lengths:
+                loss, one, other = contrast(left[:, :dim], right[:, :dim], recipe.temperature)
+                back_left[:, :dim] += one / len(lengths)
+                back_right[:, :dim] += other / len(lengths)
+                losses[-1] += loss / len(lengths)
+            both = sparse.vstack((asked, found), format="csr")
+            table.learn(folded, both.T.tocsr() @ torch.cat((back_left, back_right)).numpy())
             step += 1
             if recipe.average and step % 4 == 0 and done > 0.3:
                 folded = table.folded()
                 mean = folded if mean is None else mean + (1 - recipe.average) * (folded - mean)
             if step % every == 0 or step == steps or done >= 1:
-                found = measure(mean if mean is not None else table.folded())
-                curve.append(Step(step, round(time.time() - started, 1), float(np.mean(losses)), *found))
-                print(f"{step}/{steps} {curve[-1].seconds:.0f} s loss {curve[-1].loss:.3f} NDCG@10 {found[0]:.4f} {found[1]:.4f}", flush=True)
+                scores = measure(mean if mean is not None else table.folded())
+                curve.append(Step(step, round(time.time() - started, 1), float(np.mean(losses)), *scores))
+                print(f"{step}/{steps} {curve[-1]}", flush=True)
                 losses = []
             if done >= 1 or step >= steps:
                 return (mean if mean is not None else table.folded()), curve
@@ -381,6 +441,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="folder that keeps vocabulary, start and pairs from run to run")
+    parser.add_argument("--start", type=Path, required=True, help="the distilled model, which training.distill makes")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--every", type=int, default=100)
     parser.add_argument("--limit", type=float, default=math.inf, metavar="SECONDS")
@@ -389,17 +450,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(2)
     options.out.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    prepared = prepare(options.pairs, recipe, options.cache)
+    prepared = prepare(options.pairs, recipe, options.cache, options.start)
     pieces = Pieces(prepared.vocabulary)
     development = Development(read(options.dev), pieces, len(prepared.vocabulary))
     print(f"{len(prepared.vocabulary)} pieces; ready after {time.time() - started:.0f} s", flush=True)
-    print(f"start: {summary(development.results(prepared.vectors * first_weights(prepared.pairs, len(prepared.vectors))[:, None]))}", flush=True)
+    weighted = prepared.vectors * first_weights(prepared.pairs, len(prepared.vectors))[:, None]
+    print(f"start: {summary(development.results(weighted))}", flush=True)
     vectors, curve = fit(
-        prepared.pairs, prepared.vectors, recipe, lambda table: summary(development.results(table)), options.every, options.limit
+        prepared.pairs,
+        prepared.vectors,
+        recipe,
+        lambda table: summary(development.results(table)),
+        options.every,
+        options.limit,
     )
     np.save(options.out / "table.npy", vectors.astype(np.float32))
     (options.out / "vocabulary.txt").write_text("\n".join(prepared.vocabulary) + "\n", encoding="utf-8")
-    (options.out / "curve.json").write_text(json.dumps({"recipe": asdict(recipe), "curve": [asdict(step) for step in curve]}, indent=1), encoding="utf-8")
+    (options.out / "curve.json").write_text(
+        json.dumps({"recipe": asdict(recipe), "curve": [asdict(step) for step in curve]}, indent=1), encoding="utf-8"
+    )
     return 0
 
 
@@ -412,11 +481,21 @@ class Prepared:
     vectors: Floats
 
 
-def prepare(paths: Sequence[Path], recipe: Recipe, cache: Path | None) -> Prepared:
+def prepare(paths: Sequence[Path], recipe: Recipe, cache: Path | None, distilled: Path) -> Prepared:
     """Read pairs, find the vocabulary and the first vectors, or take them from an earlier run."""
-    import pickle  # noqa: PLC0415, S403 -- of files that this program wrote
+    import pickle  # noqa: PLC0415 -- of files that this program wrote
 
-    key = hashlib.sha256(json.dumps([sorted(map(str, paths)), [path.stat().st_size for path in paths], recipe.pieces, recipe.package_limit, recipe.language_limit]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        json.dumps(
+            [
+                sorted(map(str, paths)),
+                [path.stat().st_size for path in paths],
+                recipe.pieces,
+                recipe.package_limit,
+                recipe.language_limit,
+            ]
+        ).encode()
+    ).hexdigest()[:12]
     kept = cache / f"pairs-{key}.pickle" if cache is not None else None
     if kept is not None and kept.exists():
         with kept.open("rb") as handle:
@@ -431,22 +510,28 @@ def prepare(paths: Sequence[Path], recipe: Recipe, cache: Path | None) -> Prepar
             kept.parent.mkdir(parents=True, exist_ok=True)
             with kept.open("wb") as handle:
                 pickle.dump((vocabulary, pairs), handle, protocol=5)
-    vectors = _start(vocabulary, recipe, cache / f"start-{key}.npy" if cache is not None else None)
+    vectors = _start(vocabulary, recipe, distilled)
     return Prepared(pairs, vocabulary, vectors)
 
 
-def _start(vocabulary: Sequence[str], recipe: Recipe, kept: Path | None) -> Floats:
+def _start(vocabulary: Sequence[str], recipe: Recipe, distilled: Path) -> Floats:
+    """Return first vectors: of each piece what the distilled model makes of it, or chance."""
+    by_chance = np.random.default_rng(recipe.seed).normal(0, 1 / math.sqrt(recipe.dim), (len(vocabulary), recipe.dim))
     if recipe.start == "random":
-        return np.random.default_rng(recipe.seed).normal(0, 1 / math.sqrt(recipe.dim), (len(vocabulary), recipe.dim)).astype(np.float32)
-    if kept is not None and kept.exists():
-        full: Floats = np.load(kept)
-    else:
-        from training.teacher import vectors_of  # noqa: PLC0415
-
-        full = vectors_of([piece.removeprefix("##") for piece in vocabulary])
-        if kept is not None:
-            np.save(kept, full)
-    return full[:, : recipe.dim].copy()
+        return by_chance.astype(np.float32)
+    files = read_model(distilled)
+    found = np.zeros((len(vocabulary), recipe.dim), dtype=np.float32)
+    for row, piece in enumerate(vocabulary):
+        cut = (
+            [files.vocabulary[piece]]
+            if piece in files.vocabulary
+            else word_pieces(piece.removeprefix(CONTINUED), files.vocabulary)
+        )
+        if cut:
+            found[row] = files.vectors[cut].astype(np.float32).mean(axis=0)[: recipe.dim]
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    made: Floats = np.where(lengths > 0, found / np.maximum(lengths, 1e-9), by_chance).astype(np.float32)
+    return made
 
 
 if __name__ == "__main__":
