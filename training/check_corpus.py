@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.library is not None and options.pairs:
         problems += pair_problems(options.pairs, options.library)
         checked.append("documents and questions")
-    for problem in problems[:50]:
+    for problem in problems:
         print(problem)
     print(f"{len(problems)} problems in {', '.join(checked)}")
     return int(bool(problems))

@@ -71,7 +71,7 @@ _SHORT: Final = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 def addresses(texts: Iterable[str]) -> set[str]:
     """Return ``owner/name`` of every repository that addresses of a package speak of, in lower case."""
-    found = set()
+    found: set[str] = set()
     for text in texts:
         names = _ADDRESS.findall(text) or ([text] if _SHORT.match(text) else [])
         found.update(name.lower().removesuffix(".git").rstrip(".") for name in names)

@@ -165,7 +165,7 @@ def _wheel(path: Path) -> tuple[Package, Files]:
     stated = stated or (head.get("License") or "").split("\n")[0]
     urls = [*head.get_all("Project-URL", []), head.get("Home-page") or ""]
     package = Package("pypi", str(head["Name"]), str(head["Version"]), str(stated), tuple(map(str, urls)))
-    return package, ((name, lambda name=name: archive.read(name)) for name in names)  # type: ignore[misc]
+    return package, ((name, lambda name=name: archive.read(name)) for name in names)
 
 
 def _tar_files(archive: tarfile.TarFile, strip: Callable[[str], str]) -> Files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ _SAMPLED: Final = 8
 """One run of so many is kept, chosen by its hash, so that the same ones are kept everywhere."""
 _RUNS: Final = 4
 _RUNS_SHARE: Final = 0.25
+_LICENCE: Final = re.compile(
+    r"copyright|licen[cs]|warrant|liabilit|redistribut|merchantab|noninfring|disclaim|permission|damages|spdx|herein"
+    r"|foundation|apache|unless|hereby",
+    re.IGNORECASE,
+)
+"""What the head of a file has in common with that of any other."""
 _MAX_BYTES: Final = 1_000_000
 
 
@@ -76,10 +83,15 @@ def _lines(text: str) -> Iterator[int]:
 
 def _runs(text: str) -> Iterator[int]:
     found = words(text)
-    for at in range(len(found) - RUN + 1):
-        mark = hash_of(" ".join(found[at : at + RUN]))
-        if mark % _SAMPLED == 0:
-            yield mark
+    last = -1  # word of a licence
+    for at, word in enumerate(found):
+        if _LICENCE.search(word):
+            last = at
+        start = at - RUN + 1
+        if start > last and start >= 0:
+            mark = hash_of(" ".join(found[start : at + 1]))
+            if mark % _SAMPLED == 0:
+                yield mark
 
 
 def hash_of(text: str) -> int:

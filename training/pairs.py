@@ -181,7 +181,7 @@ def _without(source: bytes, start: int, end: int, cuts: Sequence[Cut]) -> str:
 
 
 def _document(path: str, language: str, chunk: TextChunk, text: str) -> Document | None:
-    comments = []
+    comments: list[str] = []
     for match in list(_COMMENT.finditer(text))[:6]:
         said = match[1].strip(" .-=*#")
         if len(said.split()) >= 4 and not _NO_SENTENCE.search(said) and len(comments) < _COMMENTS:
