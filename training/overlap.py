@@ -23,7 +23,7 @@ _RUNS: Final = 4
 _RUNS_SHARE: Final = 0.25
 _LICENCE: Final = re.compile(
     r"copyright|licen[cs]|warrant|liabilit|redistribut|merchantab|noninfring|disclaim|permission|damages|spdx|herein"
-    r"|foundation|apache|unless|hereby",
+    r"|foundation|apache|unless|hereby|software|furnish",
     re.IGNORECASE,
 )
 """What the head of a file has in common with that of any other."""

@@ -14,10 +14,17 @@ from typing import Final
 
 import numpy as np
 
+from conexus.adapters.word_pieces import CONTINUED, LONGEST_PIECE, UNKNOWN
 from training.export import write_model
 from training.fetch import LIST, read_list
 
 NAME: Final = "conexus-code-256"
+
+
+def _is_usable(piece: str) -> bool:
+    """Whether a model may have the piece: raised digits, which are letters to some, are not."""
+    letters = piece.removeprefix(CONTINUED)
+    return letters.isalpha() and len(letters) <= LONGEST_PIECE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     pieces = (options.run / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     table = np.load(options.run / "table.npy")
+    usable = [row for row, piece in enumerate(pieces) if piece == UNKNOWN or _is_usable(piece)]
+    pieces, table = [pieces[row] for row in usable], table[usable]
     table /= np.sqrt((table**2).sum(axis=1).mean())  # the mean of a text has no length of its own: any scale will do
     recipe = json.loads((options.run / "curve.json").read_text(encoding="utf-8"))["recipe"]
     description = {

@@ -69,7 +69,7 @@ class Recipe:
     batch: int = 2_048
     group: int = 32
     """Documents of one package that stand together in a batch."""
-    rounds: int = 6
+    rounds: int = 3
     rate: float = 4e-3
     temperature: float = 0.05
     warm_up: float = 0.05
@@ -92,7 +92,7 @@ class Recipe:
     names: float = 0.6
     paths: float = 0.4
     siblings: float = 0.2
-    package_limit: int = 500
+    package_limit: int = 250
     language_limit: int = 40_000
 
 
