@@ -11,7 +11,7 @@ import numpy as np
 
 from conexus.search.features import FEATURES, QuestionKind, Row
 
-SAME_FILE: Final = 2.0
+SAME_FILE: Final[dict[QuestionKind, float]] = dict(zip(QuestionKind, (4.0, 5.0, 2.5), strict=True))
 """What a chunk loses for each better one of its file, in a file of one subject."""
 
 _BY_NAME: Final[dict[str, tuple[float, float, float]]] = {
