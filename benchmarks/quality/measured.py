@@ -41,8 +41,7 @@ _MAKES_INDEXES: Final = (
     "types.py",
     "model",
 )
-_SEARCHES: Final = ("search",)
-_LEARNT: Final = "weights.py"
+_SEARCHES: Final = tuple(f"search/{name}.py" for name in ("candidates", "engine", "features", "globs", "query"))
 _WHO: Final = LOCAL_USER
 
 Maker = Callable[[Library, Prepared, Path], Iterator[Case]]
@@ -55,7 +54,7 @@ def _digest(parts: Sequence[str], *others: str) -> str:
         path = _CODE / part
         files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         for file in files:
-            if file.name != _LEARNT and "__pycache__" not in file.parts:
+            if "__pycache__" not in file.parts:
                 found.update(str(file.relative_to(_CODE)).encode())
                 found.update(file.read_bytes())
     return found.hexdigest()[:16]

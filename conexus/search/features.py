@@ -265,13 +265,16 @@ def _only_declared(query: Query, candidates: Sequence[Candidate]) -> Row:
     Only names written as names of code count: many a word of a sentence is the name of something.
     """
     only = np.zeros(len(candidates))
-    names = [
-        {_last(match.symbol) for match in item.matches if match.exact}.intersection(query.identifiers)
-        for item in candidates
-    ]
-    declaring = [number for number, own in enumerate(names) if own and _declares(candidates[number].head.path)]
+    if not query.identifiers:
+        return only
+    names = {
+        number: {_last(match.symbol) for match in item.matches if match.exact}.intersection(query.identifiers)
+        for number, item in enumerate(candidates)
+        if item.matches
+    }
+    declaring = [number for number, own in names.items() if own and _declares(candidates[number].head.path)]
     if declaring:
-        defined = frozenset[str]().union(*(own for number, own in enumerate(names) if number not in set(declaring)))
+        defined = frozenset[str]().union(*(own for number, own in names.items() if number not in declaring))
         only[[number for number in declaring if names[number] <= defined]] = 1.0
     return only
 

@@ -30,7 +30,7 @@ class Weighting:
     """What the ranking gives its features."""
 
     by_kind: Mapping[QuestionKind, Row]
-    same_file: float
+    same_file: Mapping[QuestionKind, float]
     """What a chunk loses for each better one of its file, in a file of one subject."""
 
 
@@ -42,19 +42,19 @@ def changed(changes: Mapping[str, object]) -> Weighting:
     """Return the learnt weights with some of them changed.
 
     Args:
-        changes: By name of a feature, one number or one for each kind of question, in the order of
-            :class:`QuestionKind`; ``same_file`` has one number.
+        changes: By name of a feature, or ``same_file``: one number, or one for each kind of question in the order of
+            :class:`QuestionKind`.
 
     Raises:
         ConfigError: There is no such feature, or it is given something else.
     """
     columns = {feature.name: column for column, feature in enumerate(FEATURES)}
     by_kind = {kind: weights.copy() for kind, weights in WEIGHTS.items()}
-    same_file = SAME_FILE
+    same_file = dict(SAME_FILE)
     for name, value in changes.items():
         numbers = _numbers(name, value)
-        if name == _SAME_FILE and numbers.count(numbers[0]) == len(numbers):
-            same_file = numbers[0]
+        if name == _SAME_FILE:
+            same_file = dict(zip(QuestionKind, numbers, strict=True))
         elif name in columns:
             for kind, number in zip(QuestionKind, numbers, strict=True):
                 by_kind[kind][columns[name]] = number
@@ -117,10 +117,11 @@ def rank(
     if not candidates:
         return []
     features: Matrix = measure(query, candidates, dense_floor)
-    weights = weighting.by_kind[kind_of(query)]
+    kind = kind_of(query)
+    weights = weighting.by_kind[kind]
     scores: list[float] = np.einsum("ij,j->i", features, weights).tolist()
     ordered = sorted(map(Ranked, candidates, scores, features * weights), key=_place)
-    return _spread_over_files(ordered, weighting.same_file)
+    return _spread_over_files(ordered, weighting.same_file[kind])
 
 
 def _spread_over_files(ordered: Sequence[Ranked], same_file: float) -> list[Ranked]:
