@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from conexus.adapters import config_files
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
+from conexus.adapters.model_files import is_static_model
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
@@ -227,9 +228,16 @@ def embedder(name: str) -> Embedder:
     """
     if name == DEFAULT_MODEL:
         return StaticEmbedder()
+    folder = Path(name).expanduser()
+    if is_static_model(folder):
+        return StaticEmbedder(folder)
+    from conexus.adapters.model2vec_embedder import Model2vecEmbedder, is_model2vec  # noqa: PLC0415 -- not usual
+
+    if is_model2vec(folder):
+        return Model2vecEmbedder(folder)
     from conexus.adapters.transformer_embedder import TransformerEmbedder  # noqa: PLC0415 -- brings torch
 
-    return TransformerEmbedder(Path(name).expanduser())
+    return TransformerEmbedder(folder)
 
 
 def _same_model(index: IndexInfo, configured: str, model: Callable[[str], Embedder]) -> Embedder:
@@ -294,6 +302,7 @@ def _pools(
             root=str(tree.checkout.root),
             repo=tree.checkout.repo,
             embed=chosen().is_fast,
+            model="" if options.model == DEFAULT_MODEL else str(Path(options.model).expanduser()),
             max_chunk_chars=options.max_chunk_chars,
             max_file_bytes=options.max_file_bytes,
             max_data_bytes=options.max_data_bytes,

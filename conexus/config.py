@@ -47,7 +47,7 @@ class IndexOptions:
     """What goes into an index, and how."""
 
     model: str = "default"
-    """``default`` for the model that comes with Conexus, else the folder of a sentence-transformers model."""
+    """``default`` for the model that comes with Conexus, else the folder of another."""
     max_chunk_chars: int = 1500
     """Longest chunk, in characters."""
     max_file_bytes: int = 10_000_000

@@ -7,7 +7,7 @@ REST, gRPC, MCP and the Python client have no logic of their own beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -54,8 +54,18 @@ class ContextService(Protocol):
         listener: ProgressListener = ...,
         is_cancelled: Callable[[], bool] = ...,
         model: str = "",
+        changed: Collection[str] | None = None,
     ) -> IndexReport:
-        """Bring the index of a working tree in line with it."""
+        """Bring the index of a working tree in line with it.
+
+        Args:
+            checkout: The tree.
+            who: Who asks.
+            listener: Told of the progress.
+            is_cancelled: Asked between files.
+            model: Embedding model, as the setting ``index.model``; empty for what the settings say.
+            changed: Paths that alone may have changed since the last run; a service may look at all others too.
+        """
         ...
 
     def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:

@@ -6,7 +6,7 @@ Every implementation, the fakes of the tests included, passes ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -64,6 +64,14 @@ class SourceTree(Protocol):
 
         What an ignore rule leaves out is not yielded file by file: an ignored folder
         comes once, with a trailing slash.
+        """
+        ...
+
+    def look(self, paths: Collection[str]) -> list[FileStat | SkippedFile] | None:
+        """Return what :meth:`scan` would yield of some files, in path order; nothing of those that are gone.
+
+        Returns:
+            ``None`` where a path is a folder or holds rules for others, so that only a scan can tell.
         """
         ...
 
@@ -289,6 +297,10 @@ class Catalog(Protocol):
 
     def files(self, index: IndexId) -> dict[str, FileRecord]:
         """Return what is known of every file, by path; skipped ones included."""
+        ...
+
+    def files_at(self, index: IndexId, paths: Collection[str]) -> dict[str, FileRecord]:
+        """Return what is known of the files at some paths and below them, by path; skipped ones included."""
         ...
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:

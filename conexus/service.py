@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,6 +114,7 @@ class LocalService:
         listener: ProgressListener = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
         model: str = "",
+        changed: Collection[str] | None = None,
     ) -> IndexReport:
         """Bring the index of a working tree in line with it.
 
@@ -123,6 +124,7 @@ class LocalService:
             listener: Told of the progress.
             is_cancelled: Asked between files.
             model: Embedding model, as the setting ``index.model``; empty for what the settings say.
+            changed: Paths that alone may have changed since the last run; all may where this is ``None``.
 
         Raises:
             StoreBusy: Another process, or another thread of this one, works on it.
@@ -132,7 +134,7 @@ class LocalService:
         self.edition.access.require_write(who, checkout.repo)
         self._release_idle(checkout.root)
         with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
-            report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled)
+            report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
         return report
 

@@ -228,7 +228,7 @@ def _embedder_of(setup: WorkerSetup) -> StaticEmbedder | None:
         return None
     from conexus.adapters.static_embedder import StaticEmbedder  # noqa: PLC0415 -- only where it embeds
 
-    return StaticEmbedder()
+    return StaticEmbedder(Path(setup.model)) if setup.model else StaticEmbedder()
 
 
 def main() -> None:

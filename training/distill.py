@@ -207,6 +207,7 @@ def main() -> None:
         {
             "teacher": "sentence-transformers/all-MiniLM-L6-v2",
             "licence": "Apache-2.0",
+            "languages": ["English"],
             "counted": f"standard library of Python {platform.python_version()}, {len(modules)} modules",
             "recipe": asdict(recipe),
         },

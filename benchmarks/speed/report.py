@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,15 @@ def page(sections: Iterable[Section], opening: Sequence[str]) -> str:
         for note in section.notes:
             lines += [note, ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def with_sections(text: str, sections: Iterable[Section]) -> str:
+    """Return a page with some sections in place of those of the same title; at the end where there are none."""
+    opening, *old = re.split(r"^(?=## )", text.rstrip() + "\n\n", flags=re.MULTILINE)
+    parts = {part.partition("\n")[0]: part for part in old}
+    for section in sections:
+        parts[f"## {section.title}"] = page([section], ()).partition("\n\n\n")[2] + "\n"
+    return (opening + "".join(parts.values())).rstrip() + "\n"
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

@@ -1,6 +1,6 @@
 """Measures the speed budgets of Conexus, beside semble on the same files, and writes ``benchmarks/results/speed.md``.
 
-python benchmarks/speed/run.py [--repeats N] [--large] [--only PART …] [--packages DIR …]
+python benchmarks/speed/run.py [--repeats N] [--large] [--only PART … [--write]] [--chunks N] [--packages DIR …]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import daemon_runs
 import indexing_runs
 import search_runs
 from bench import SEMBLE, Bench
-from report import Section, machine, page
+from report import Section, machine, page, with_sections
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RESULT = _ROOT / "benchmarks" / "results" / "speed.md"
@@ -36,19 +36,30 @@ def main() -> None:
         bench = Bench(_ROOT / "build" / "bench", scratch, arguments.repeats)
         bench.set_up_semble()
         bench.packages = arguments.packages or [Path(sysconfig.get_path("purelib")), bench.semble_packages]
-        text = page(_sections(bench, arguments.only, large=arguments.large), [*_introduction(bench), *opening])
+        found = list(_sections(bench, arguments.only, arguments.chunks, large=arguments.large))
+        text = page(found, [*_introduction(bench), *opening])
     finally:
         if arguments.keep:
             print(f"kept: {scratch}", file=sys.stderr)
         else:
             shutil.rmtree(scratch, ignore_errors=True)
-    if set(arguments.only) == set(_PARTS):
-        _RESULT.parent.mkdir(parents=True, exist_ok=True)
-        _RESULT.write_text(text, encoding="utf-8")
+    if arguments.chunks == _LARGE_CHUNKS:
+        if set(arguments.only) == set(_PARTS):
+            _RESULT.parent.mkdir(parents=True, exist_ok=True)
+            _RESULT.write_text(text, encoding="utf-8")
+        elif arguments.write:
+            for section in found:
+                section.text += f" Measured apart from the other parts. {opening[-1]}"
+            _RESULT.write_text(with_sections(_RESULT.read_text(encoding="utf-8"), found), encoding="utf-8")
     print(text)
 
 
-def _sections(bench: Bench, only: list[str], *, large: bool) -> Iterator[Section]:
+def _sections(bench: Bench, only: list[str], chunks: int, *, large: bool) -> Iterator[Section]:
+    if set(only) == {"daemon"}:
+        bench.add_tree("large", corpora.package_files(bench.packages, chunks * _BYTES_A_CHUNK))
+        indexing_runs.ready_index(bench, "large")
+        yield daemon_runs.through_the_daemon(bench, "large")
+        return
     files = corpora.django_files(bench.build / "downloads")
     tree = bench.add_tree("django", files)
     if "first" in only:
@@ -58,7 +69,7 @@ def _sections(bench: Bench, only: list[str], *, large: bool) -> Iterator[Section
     if not {"memory", "shell", "process", "daemon"} & set(only):
         return
     indexing_runs.ready_index(bench, "django")
-    big = bench.add_tree("large", corpora.package_files(bench.packages, _LARGE_CHUNKS * _BYTES_A_CHUNK))
+    big = bench.add_tree("large", corpora.package_files(bench.packages, chunks * _BYTES_A_CHUNK))
     if "memory" in only:
         yield indexing_runs.memory_and_disk(bench, tree, big)
     indexing_runs.ready_index(bench, "large")
@@ -88,6 +99,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of each kind (default: 3)")
     parser.add_argument("--large", action="store_true", help="also search a million chunks (half an hour more)")
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=list(_PARTS), help="print these parts, write none")
+    parser.add_argument("--write", action="store_true", help="with --only: put these parts into the results")
+    parser.add_argument(
+        "--chunks", type=int, default=_LARGE_CHUNKS, metavar="N", help="size of the large corpus, to try things"
+    )
     parser.add_argument(
         "--packages", nargs="+", type=Path, default=[], metavar="DIR", help="source of the large corpus"
     )

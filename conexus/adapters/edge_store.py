@@ -66,6 +66,11 @@ Those go on counting deleted points until they are packed away; where none ever 
 takes a millisecond for each 100,000 points.
 """
 
+_QUANTILE: Final = 0.99
+_RESCORED: Final = engine.QuantizationSearchParams(rescore=True, oversampling=2.0)
+"""Packed parts are scanned by vectors of one byte a number; of twice as many as are asked for, the best by the vectors
+themselves are returned. That takes half the time of a scan of the vectors, and finds the same.
+"""
 _GRAPH_EDGES: Final = 16
 _GRAPH_BUILD_EF: Final = 100
 _GRAPH_SEARCH_EF: Final = 256  # candidates kept while searching; more is slower and misses less
@@ -320,7 +325,7 @@ class EdgeVectorShard:
             return None
         if not isinstance(vector, SparseVector):
             nearest = engine.Query.Nearest(vector.tolist(), using=_DENSE)
-            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * query.limit))
+            params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * query.limit), quantization=_RESCORED)
             return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=params)
         if not len(vector.indices):
             return None
@@ -418,7 +423,14 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
     """Settings of a shard. Without a graph, optimising keeps searches exact."""
     return engine.EdgeConfig(
         vectors={
-            _DENSE: engine.EdgeVectorParams(dim, engine.Distance.Dot, datatype=engine.VectorStorageDatatype.Float16)
+            _DENSE: engine.EdgeVectorParams(
+                dim,
+                engine.Distance.Dot,
+                datatype=engine.VectorStorageDatatype.Float16,
+                quantization_config=engine.ScalarQuantizationConfig(
+                    engine.ScalarType.Int8, quantile=_QUANTILE, memory=engine.Memory.Cached
+                ),
+            )
         },
         sparse_vectors={
             # Mapped, once packed: the system can drop what it is short of, and it is no slower.

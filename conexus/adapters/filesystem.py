@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from conexus.adapters.git_attributes import NO_MARKS, LinguistMarks
+from conexus.adapters.git_attributes import ATTRIBUTES, NO_MARKS, LinguistMarks
 from conexus.adapters.git_metadata import is_nested_checkout
-from conexus.adapters.ignore_rules import Judgement, UserGit
+from conexus.adapters.ignore_rules import GIT_RULES, OWN_RULES, Judgement, UserGit
 from conexus.adapters.regular_files import read_inside, stat_inside
 from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
@@ -24,6 +25,7 @@ from conexus.errors import SourceError
 from conexus.types import Checkout, FileStat, SkippedFile, SkipReason, Verdict
 
 _GIT = ".git"
+_RULES = frozenset({GIT_RULES, OWN_RULES, ATTRIBUTES})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -92,6 +94,38 @@ class FilesystemTree:
                 yield item
             else:
                 pending.pop()
+
+    def look(self, paths: Collection[str]) -> list[FileStat | SkippedFile] | None:
+        """Return what :meth:`scan` would yield of some files, in path order; nothing of those that are gone.
+
+        Rules are read anew.
+
+        Returns:
+            ``None`` where a path is a folder or holds rules for others, so that only a scan can tell.
+        """
+        self._rules = self._load_rules()
+        self._folders = {}
+        found: list[FileStat | SkippedFile] = []
+        for path in sorted(paths):
+            *above, name = path.split("/")
+            mode = self._mode(path)
+            if name in _RULES or _GIT in (*above, name) or stat.S_ISDIR(mode):
+                return None
+            item = self._look_at(above, name) if mode else None
+            if item is not None:
+                found.append(item)
+        return found
+
+    def _look_at(self, above: Sequence[str], name: str) -> FileStat | SkippedFile | None:
+        folder = self._rules.top()
+        for part in above:
+            skip, judgement = self._explain_folder(self._rules, folder, part)
+            if skip is not None:
+                return SkippedFile(f"{folder.path}{part}/", *skip)
+            folder = self._rules.enter(folder, part, judgement)
+        judgement = self._rules.judge(folder, [name], folders=False).get(name)
+        marks = folder.attributes.marks([name]).get(name, NO_MARKS)
+        return self._file(folder, name, lambda: stat_inside(self._root, folder.path + name), judgement, marks)
 
     def stat(self, path: str) -> FileStat | None:
         """Return the file as it is now, or ``None`` if it is gone or no regular file."""
@@ -203,7 +237,8 @@ class FilesystemTree:
         judged = self._rules.judge(folder, list(entries), folders=False)
         marks = folder.attributes.marks(list(entries))
         for name, entry in entries.items():
-            item = self._file(folder, entry, judged.get(name), marks.get(name, NO_MARKS))
+            state = partial(entry.stat, follow_symlinks=False)
+            item = self._file(folder, name, state, judged.get(name), marks.get(name, NO_MARKS))
             if item is not None:
                 keyed.append((name, item))
         keyed.sort(key=_first)
@@ -216,18 +251,23 @@ class FilesystemTree:
         return _Subfolder(folder, name, judgement)
 
     def _file(
-        self, folder: Folder, entry: os.DirEntry[str], judgement: Judgement | None, marks: LinguistMarks
+        self,
+        folder: Folder,
+        name: str,
+        look: Callable[[], os.stat_result],
+        judgement: Judgement | None,
+        marks: LinguistMarks,
     ) -> FileStat | SkippedFile | None:
-        path = folder.path + entry.name
+        path = folder.path + name
         if judgement is not None and judgement.excluded:
             return SkippedFile(path, SkipReason.IGNORED, str(judgement.rule))
         try:
-            state = entry.stat(follow_symlinks=False)
+            state = look()
         except OSError as exc:
             return None if exc.errno in _GONE else SkippedFile(path, SkipReason.UNREADABLE, exc.strerror or "")
         if not stat.S_ISREG(state.st_mode):
             return SkippedFile(path, *self._skip_irregular(path, state.st_mode))
-        skip = self._rules.skip_file(folder, entry.name, judgement, marks) or self._rules.skip_size(
+        skip = self._rules.skip_file(folder, name, judgement, marks) or self._rules.skip_size(
             state.st_size, forced=folder.forces(judgement)
         )
         return SkippedFile(path, *skip) if skip else _file_stat(path, state)

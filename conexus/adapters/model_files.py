@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 import struct
@@ -40,8 +41,7 @@ TENSOR: Final = "embeddings"
 _DECIDING = (VECTORS, TOKENIZER)  # the others are not read here
 _MOST_DESCRIPTION_BYTES = 1_000_000
 _LENGTH = struct.Struct("<Q")
-_DTYPE = "F16"
-_ITEM_BYTES = 2
+_KINDS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 _SHIPPED_HINT = "Run `pip install --force-reinstall conexus`."
@@ -89,11 +89,11 @@ def read_model(folder: Path) -> ModelFiles:
     for name in (CONFIG, MODULES):
         _read_checked(folder / name, digests[name])
     vocabulary = _vocabulary(folder / TOKENIZER, _read_checked(folder / TOKENIZER, digests[TOKENIZER]))
-    vectors = _tensor(folder / VECTORS, _map_checked(folder / VECTORS, digests[VECTORS]))
+    vectors = _matrix(folder / VECTORS, _map_checked(folder / VECTORS, digests[VECTORS]))
     if vectors.shape[0] != len(vocabulary):
-        _refuse(folder / VECTORS, f"has {vectors.shape[0]} rows for {len(vocabulary)} pieces")
+        refuse(folder / VECTORS, f"has {vectors.shape[0]} rows for {len(vocabulary)} pieces")
     if vectors[vocabulary[UNKNOWN]].any():
-        _refuse(folder / VECTORS, f"gives {UNKNOWN} a vector")
+        refuse(folder / VECTORS, f"gives {UNKNOWN} a vector")
     return ModelFiles(
         name=described["name"],
         fingerprint=described["fingerprint"],
@@ -128,29 +128,29 @@ def tokenizer_of(pieces: Sequence[str]) -> dict[str, Any]:
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_DESCRIPTION_BYTES:
-            _refuse(path, "is far too large")
+            refuse(path, "is far too large")
         described = json.loads(_read(path))
     except OSError as exc:
-        _refuse(path, _missing(exc), exc)
+        refuse(path, _missing(exc), exc)
     except (ValueError, RecursionError) as exc:
-        _refuse(path, "is no JSON", exc)
+        refuse(path, "is no JSON", exc)
     if not isinstance(described, dict) or described.get("format") != FORMAT:
-        _refuse(path, f"does not describe a model of the format {FORMAT}")
+        refuse(path, f"does not describe a model of the format {FORMAT}")
     if not all(isinstance(described.get(key), str) for key in ("name", "fingerprint")):
-        _refuse(path, "has no name or no fingerprint")
+        refuse(path, "has no name or no fingerprint")
     return described
 
 
 def _digests(path: Path, described: Mapping[str, Any]) -> dict[str, Digest]:
     listed = described.get("files")
     if not isinstance(listed, dict) or sorted(listed) != sorted(FILES):
-        _refuse(path, f"does not list {', '.join(FILES)}")
+        refuse(path, f"does not list {', '.join(FILES)}")
     try:
         found = {name: Digest(int(item["bytes"]), str(item["sha256"])) for name, item in listed.items()}
     except _MALFORMED as exc:
-        _refuse(path, "does not say what its files must be", exc)
+        refuse(path, "does not say what its files must be", exc)
     if described["fingerprint"] != fingerprint_of(found):
-        _refuse(path, "has a fingerprint that is not that of its files")
+        refuse(path, "has a fingerprint that is not that of its files")
     return found
 
 
@@ -159,44 +159,70 @@ def _read_checked(path: Path, expected: Digest) -> bytes:
         _check_size(path, path.stat().st_size, expected)
         content = _read(path)
     except OSError as exc:
-        _refuse(path, _missing(exc), exc)
+        refuse(path, _missing(exc), exc)
     _check_digest(path, hashlib.sha256(content).hexdigest(), expected)
     return content
 
 
 def _map_checked(path: Path, expected: Digest) -> mmap.mmap:
-    try:
-        if not path.is_file():
-            raise FileNotFoundError
-        with path.open("rb") as file:
-            _check_size(path, os.fstat(file.fileno()).st_size, expected)
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as exc:
-        _refuse(path, _missing(exc), exc)
+    mapped = map_file(path, expected)
     _check_digest(path, hashlib.sha256(mapped).hexdigest(), expected)
     mapped.madvise(mmap.MADV_DONTNEED)  # most pages are not needed again
     return mapped
 
 
-def _tensor(path: Path, mapped: mmap.mmap) -> npt.NDArray[np.float16]:
-    """Find the one tensor of a safetensors file: length of the header, header in JSON, numbers."""
+def map_file(path: Path, expected: Digest | None = None) -> mmap.mmap:
+    """Map a file into memory, if it is as long as it must be.
+
+    Raises:
+        EmbeddingError: It is missing, empty, or of another length.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            _check_size(path, size_bytes, Digest(size_bytes, "") if expected is None else expected)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as exc:
+        refuse(path, _missing(exc), exc)
+
+
+def tensors_of(path: Path, mapped: mmap.mmap) -> dict[str, npt.NDArray[Any]]:
+    """Find the tensors of a safetensors file: length of the header, header in JSON, numbers.
+
+    Raises:
+        EmbeddingError: It is none, or holds numbers of a kind that numpy lacks.
+    """
     length = _LENGTH.unpack_from(mapped)[0] if len(mapped) >= _LENGTH.size else len(mapped)
     start = _LENGTH.size + length
     if start > len(mapped):
-        _refuse(path, "is no safetensors file")
+        refuse(path, "is no safetensors file")
     try:
-        tensors = json.loads(mapped[_LENGTH.size : start])
-        tensors.pop("__metadata__", None)
-        only = tensors.pop(TENSOR)
-        rows, dim = (int(count) for count in only["shape"])
-        is_whole = [*only["data_offsets"]] == [0, rows * dim * _ITEM_BYTES] and not tensors
+        listed = json.loads(mapped[_LENGTH.size : start])
+        listed.pop("__metadata__", None)
+        return {str(name): _tensor(mapped, start, item) for name, item in listed.items()}
     except _MALFORMED as exc:
-        _refuse(path, f"does not hold one matrix named {TENSOR}", exc)
-    if only.get("dtype") != _DTYPE or not is_whole or rows < 1 or dim < 1:
-        _refuse(path, f"does not hold one matrix named {TENSOR} of float16")
-    if len(mapped) != start + rows * dim * _ITEM_BYTES or start % _ITEM_BYTES:
-        _refuse(path, "is not as long as its header says")
-    return np.frombuffer(mapped, dtype="<f2", offset=start).reshape(rows, dim)
+        refuse(path, "is no safetensors file that can be read here", exc)
+
+
+def _tensor(mapped: mmap.mmap, start: int, item: Mapping[str, Any]) -> npt.NDArray[Any]:
+    kind = np.dtype(_KINDS[item["dtype"]])
+    shape = tuple(int(count) for count in item["shape"])
+    first, last = (int(place) for place in item["data_offsets"])
+    count = math.prod(shape)
+    if min(shape, default=1) < 0 or not 0 <= first <= last == first + count * kind.itemsize:
+        raise ValueError(shape)
+    return np.frombuffer(mapped, dtype=kind, offset=start + first, count=count).reshape(shape)
+
+
+def _matrix(path: Path, mapped: mmap.mmap) -> npt.NDArray[np.float16]:
+    """Return the one tensor that a model of ours has."""
+    tensors = tensors_of(path, mapped)
+    table = tensors.get(TENSOR)
+    if len(tensors) != 1 or table is None or table.dtype != np.float16 or table.ndim != 2 or not table.size:  # noqa: PLR2004
+        refuse(path, f"does not hold one matrix named {TENSOR} of float16, and nothing else")
+    return table
 
 
 def _vocabulary(path: Path, content: bytes) -> dict[str, int]:
@@ -206,13 +232,13 @@ def _vocabulary(path: Path, content: bytes) -> dict[str, int]:
         vocabulary = found["model"].pop("vocab")
         is_ours = found == _without_vocabulary()
     except _MALFORMED as exc:
-        _refuse(path, "is no tokenizer", exc)
+        refuse(path, "is no tokenizer", exc)
     if not is_ours:
-        _refuse(path, "cuts words in another way than this version of Conexus")
+        refuse(path, "cuts words in another way than this version of Conexus")
     if not isinstance(vocabulary, dict) or list(vocabulary.values()) != list(range(len(vocabulary))):
-        _refuse(path, "does not number its pieces in order")
+        refuse(path, "does not number its pieces in order")
     if UNKNOWN not in vocabulary:
-        _refuse(path, f"has no piece {UNKNOWN}")
+        refuse(path, f"has no piece {UNKNOWN}")
     return vocabulary
 
 
@@ -230,21 +256,22 @@ def _read(path: Path) -> bytes:
 
 def _check_size(path: Path, size_bytes: int, expected: Digest) -> None:
     if size_bytes == 0:
-        _refuse(path, "is empty")
+        refuse(path, "is empty")
     more = size_bytes - expected.size_bytes
     if more:
-        _refuse(path, f"is {abs(more):,} bytes too {'long' if more > 0 else 'short'}")
+        refuse(path, f"is {abs(more):,} {'byte' if abs(more) == 1 else 'bytes'} too {'long' if more > 0 else 'short'}")
 
 
 def _check_digest(path: Path, sha256: str, expected: Digest) -> None:
     if sha256 != expected.sha256:
-        _refuse(path, f"was changed, or is that of another model (SHA-256 {sha256[:12]}…, not {expected.sha256[:12]}…)")
+        refuse(path, f"was changed, or is that of another model (SHA-256 {sha256[:12]}…, not {expected.sha256[:12]}…)")
 
 
 def _missing(exc: OSError) -> str:
     return "is missing" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
 
 
-def _refuse(path: Path, why: str, cause: Exception | None = None) -> NoReturn:
+def refuse(path: Path, why: str, cause: Exception | None = None) -> NoReturn:
+    """Raise the error that names a file of a model, what is wrong with it, and the next step."""
     hint = _SHIPPED_HINT if path.parent == MODEL_FOLDER else _OWN_HINT
     raise EmbeddingError(f"The embedding model cannot be used: {path} {why}.", hint=hint) from cause

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -67,6 +67,7 @@ from conexus.types import (
 _T = TypeVar("_T")
 _BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
+_RECORD = "id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules"
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _MAX_FOLDERS = 50
@@ -204,12 +205,20 @@ class SqliteCatalog:
 
     def files(self, index: IndexId) -> dict[str, FileRecord]:
         """Return what is known of every file, by path; skipped ones included."""
-        rows = self._rows(
-            "SELECT id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules "
-            "FROM files WHERE index_id = ?",
-            (index,),
-        )
+        rows = self._rows(f"SELECT {_RECORD} FROM files WHERE index_id = ?", (index,))  # noqa: S608 -- a constant
         return {record.stat.path: record for record in map(file_record, rows)}
+
+    def files_at(self, index: IndexId, paths: Collection[str]) -> dict[str, FileRecord]:
+        """Return what is known of the files at some paths and below them, by path; skipped ones included."""
+        found: dict[str, FileRecord] = {}
+        for path in map(os.fsencode, paths):
+            rows = self._rows(
+                f"SELECT {_RECORD} FROM files WHERE index_id = ? AND path = ? UNION ALL "  # noqa: S608 -- a constant
+                f"SELECT {_RECORD} FROM files WHERE index_id = ? AND path > ? AND path < ?",
+                (index, path, index, path + b"/", path + b"0"),  # what comes after a slash is a zero
+            )
+            found.update((record.stat.path, record) for record in map(file_record, rows))
+        return found
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
         """Write down which files are in flight, before the vectors change."""

@@ -49,10 +49,11 @@ class _Parts(dict[str, int]):
 
     def __missing__(self, part: str) -> int:
         row = len(self)
-        cut = word_pieces(part, self._vocabulary)
-        self.rows[row] = 0.0
-        if cut:
-            self.rows[row] = self._pieces[cut].astype(np.float32).sum(axis=0)
+        vector = self.rows[row]
+        first, *others = word_pieces(part, self._vocabulary) or (None,)
+        vector[:] = 0.0 if first is None else self._pieces[first]
+        for piece in others:  # few; an index of them all would cost more than it saves
+            vector += self._pieces[piece]
         self[part] = row
         return row
 
@@ -70,7 +71,7 @@ class _Words(dict[str, tuple[int, ...]]):
         self._capacity = capacity
 
     def __missing__(self, word: str) -> tuple[int, ...]:
-        rows = tuple(self._parts[part] for part in word_parts(word))
+        rows = tuple(map(self._parts.__getitem__, word_parts(word)))
         self[word] = rows
         return rows
 

@@ -99,11 +99,21 @@ def check_url(url: str, *, allow_private: bool) -> None:
     target = parse_url(url)
     if target.host == "localhost" or target.host.endswith(".localhost"):
         require_allowed(IPv4Address("127.0.0.1"), allow_private=allow_private)
+    address = _written(target.host)
+    if address is not None:
+        require_allowed(address, allow_private=allow_private)
+
+
+def _written(host: str) -> Address | None:
+    """Return the address that a host is, also one that only old programs write so: ``127.1``, ``0x7f.1``, a number."""
     try:
-        address = ipaddress.ip_address(target.host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return
-    require_allowed(address, allow_private=allow_private)
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None  # a name
 
 
 def allowed_addresses(target: Target, resolver: Resolver, *, allow_private: bool) -> list[Address]:

@@ -51,6 +51,8 @@ class WorkerSetup:
     skip_generated: bool
     parse_timeout_s: float
     parse_memory_mb: int
+    model: str = ""
+    """Folder of the static model that it embeds with; empty for the one that comes with Conexus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,14 @@ def _unpack(payload: bytes) -> Any:  # noqa: ANN401 -- checked by the callers' c
 
 def pack_setup(setup: WorkerSetup) -> bytes:
     """Encode the set-up."""
-    values = [getattr(setup, name) for name in WorkerSetup.__slots__]
-    values[0] = os.fsencode(setup.root)
-    return _pack(values)
+    values = {name: getattr(setup, name) for name in WorkerSetup.__slots__}
+    return _pack({**values, "root": os.fsencode(setup.root), "model": os.fsencode(setup.model)})
 
 
 def unpack_setup(payload: bytes) -> WorkerSetup:
     """Decode the set-up."""
-    root, *rest = _unpack(payload)
-    return WorkerSetup(os.fsdecode(root), *rest)
+    values = _unpack(payload)
+    return WorkerSetup(**{**values, "root": os.fsdecode(values["root"]), "model": os.fsdecode(values["model"])})
 
 
 def _stat_out(stat: FileStat) -> tuple[object, ...]:

@@ -56,6 +56,7 @@ _COMMANDS = {
     "status": "upkeep_command:status",
     "why": "upkeep_command:why",
     "eval": "eval_command:evaluate",
+    "model": "model_command:app",
     "doctor": "upkeep_command:doctor",
     "verify": "upkeep_command:verify",
     "config": "settings_command:app",

@@ -23,8 +23,8 @@ from conexus.types import Checkout
 if TYPE_CHECKING:
     from conexus.trials import Control, QuestionSet, Run, Trial
 
-_MAX_QUESTIONS = 10_000
-_DEFAULT_QUESTIONS = 100
+MAX_QUESTIONS = 10_000
+DEFAULT_QUESTIONS = 100
 _DESCRIBED = {
     "docs": "the first sentence of a documentation asks for the lines it documents",
     "history": "a commit's subject asks for the files it changed",
@@ -46,15 +46,14 @@ def evaluate(
     path: Annotated[Path, typer.Argument(parser=given_path, metavar="PATH", help="Folder of the repository.")] = Path(),
     questions: Annotated[
         int, typer.Option("-n", "--questions", metavar="N", help="Most questions of each set.")
-    ] = _DEFAULT_QUESTIONS,
+    ] = DEFAULT_QUESTIONS,
     chosen: Annotated[SetChoice, typer.Option("--set", help="Which questions to ask.")] = SetChoice.ALL,
     model: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
             metavar="PATH",
-            help="Compare with this embedding model: 'default', or the folder of a sentence-transformers model; "
-            "repeatable.",
+            help="Compare with this embedding model: 'default', or the folder of a model; repeatable.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draw other questions from the documentation.")] = 0,
@@ -74,11 +73,11 @@ def evaluate(
         conexus eval --model ~/models/all-MiniLM-L6-v2
         conexus eval --json | jq '.sets[0].runs[0].ndcg_at_10'
     """
-    if not 1 <= questions <= _MAX_QUESTIONS:
-        raise ConfigError(f"--questions is {questions}; it must be between 1 and {_MAX_QUESTIONS:,}")
+    if not 1 <= questions <= MAX_QUESTIONS:
+        raise ConfigError(f"--questions is {questions}; it must be between 1 and {MAX_QUESTIONS:,}")
     checkout = checkout_at(path)
-    config = _in_force(checkout)
-    by_model = {one.index.model: one for one in (config, *(_with_model(config, name) for name in model or []))}
+    config = in_force(checkout)
+    by_model = {one.index.model: one for one in (config, *(with_model(config, name) for name in model or []))}
     configs = list(by_model.values())
     from conexus import trials  # noqa: PLC0415 -- not for other commands
     from conexus.cli.eval_progress import EvalProgress  # noqa: PLC0415
@@ -87,14 +86,14 @@ def evaluate(
     with cancel_on_interrupt("stopping; nothing was changed") as asked:
         control = trials.Control(display, lambda: bool(asked))
         try:
-            sets, notices = _sets(checkout, chosen, config, (questions, seed), control)
+            sets, notices = question_sets(checkout, chosen, config, (questions, seed), control)
             if checkout.root != path.expanduser().resolve():
                 notices.insert(0, f"the whole repository {checkout.root} was measured")
-            done = [trials.run(one, configs, xdg=_xdg(), control=control) for one in sets]
+            done = [trials.run(one, configs, xdg=user_xdg(), control=control) for one in sets]
         finally:
             display.close()
     done = [trial for trial in done if trial.runs[0].scores]
-    notices += [notice for trial in done for notice in _notices_of(trial)]
+    notices += [notice for trial in done for notice in notices_of(trial)]
     if not done:
         raise SourceError("no question could be made of this repository", hint="; ".join(notices) or None)
     if as_json:
@@ -108,7 +107,7 @@ def evaluate(
         console.err(f"note: {console.one_line(notice)}")
 
 
-def _in_force(checkout: Checkout) -> Config:
+def in_force(checkout: Checkout) -> Config:
     """Return the settings of a tree, with the model that its index has, if there is one."""
     loaded = config_files.load(config_files.current_environ(), checkout.root, {})
     config = loaded.config
@@ -120,7 +119,7 @@ def _in_force(checkout: Checkout) -> Config:
         return kept.loaded.config
 
 
-def _with_model(config: Config, name: str) -> Config:
+def with_model(config: Config, name: str) -> Config:
     """Return the settings with another model.
 
     Raises:
@@ -134,12 +133,13 @@ def _with_model(config: Config, name: str) -> Config:
     return bootstrap.with_model(config, str(folder))
 
 
-def _xdg() -> Path | None:
+def user_xdg() -> Path | None:
+    """Return the user's ``XDG_CONFIG_HOME``, where it is set."""
     xdg = config_files.current_environ().get("XDG_CONFIG_HOME", "")
     return Path(xdg) if xdg else None
 
 
-def _sets(
+def question_sets(
     checkout: Checkout, chosen: SetChoice, config: Config, size_and_seed: tuple[int, int], control: Control
 ) -> tuple[list[QuestionSet], list[str]]:
     """Make the sets that are asked for, and say which could not be made.
@@ -152,7 +152,7 @@ def _sets(
     limit, seed = size_and_seed
     makers: dict[SetChoice, Callable[[], QuestionSet]] = {
         SetChoice.DOCS: lambda: trials.documentation_set(
-            checkout.root, limit, config=config, seed=seed, xdg=_xdg(), control=control
+            checkout.root, limit, config=config, seed=seed, xdg=user_xdg(), control=control
         ),
         SetChoice.HISTORY: lambda: trials.history_set(checkout.root, limit, config=config),
     }
@@ -175,7 +175,8 @@ def _sets(
     return found, notices
 
 
-def _notices_of(trial: Trial) -> list[str]:
+def notices_of(trial: Trial) -> list[str]:
+    """Say what a reader of a trial's figures should know."""
     from conexus.trials import FEW_QUESTIONS  # noqa: PLC0415 -- not for other commands
 
     count = len(trial.runs[0].questions)
@@ -244,7 +245,7 @@ def _set_as_json(trial: Trial, seed: int) -> dict[str, object]:
         "name": trial.name,
         "questions": len(first.questions),
         "dropped": trial.dropped,
-        "runs": [_run_as_json(run, None if run is first else first, seed) for run in trial.runs],
+        "runs": [run_as_json(run, None if run is first else first, seed) for run in trial.runs],
         "asked": [
             {
                 "text": question.text,
@@ -259,7 +260,8 @@ def _set_as_json(trial: Trial, seed: int) -> dict[str, object]:
     }
 
 
-def _run_as_json(run: Run, first: Run | None, seed: int) -> dict[str, object]:
+def run_as_json(run: Run, first: Run | None, seed: int) -> dict[str, object]:
+    """Return the figures of a run, and how they differ from those of the first."""
     from conexus.evaluation.metrics import TOKEN_BUDGETS  # noqa: PLC0415 -- not for other commands
 
     mean = run.mean

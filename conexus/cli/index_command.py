@@ -16,7 +16,7 @@ from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
 from conexus.context_service import check_name
 from conexus.errors import Cancelled, StoreError
-from conexus.types import Checkout, IndexEstimate, IndexReport, SkippedFile, SkipReason
+from conexus.types import Checkout, IndexedView, IndexEstimate, IndexReport, SkippedFile, SkipReason
 
 _SHOWN_FILES = 5
 _REASONS = {
@@ -38,7 +38,7 @@ def index(
     path: Annotated[Path, typer.Argument(parser=given_path, metavar="PATH", help="Folder of the repository.")] = Path(),
     name: Annotated[str, typer.Option("--name", help="Short name for the repository.")] = "",
     model: Annotated[
-        str, typer.Option("--model", help="Embedding model: 'default', or the folder of a sentence-transformers model.")
+        str, typer.Option("--model", help="Embedding model: 'default', or the folder of one of your own.")
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and follow changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -83,6 +83,8 @@ def index(
 def prepared(checkout: Checkout, model: str = "") -> Session:
     """Open a session for a tree, with the model that is asked for or that its index has."""
     session = open_session(checkout.root, {"index.model": _model(model)} if model else {})
+    if session.daemon is not None:
+        return session  # which keeps the model itself
     return keep_model(session, view_for(session.service, checkout))
 
 
@@ -92,10 +94,16 @@ def _model(text: str) -> str:
 
 def indexed_root(session: Session, checkout: Checkout) -> Checkout:
     """Return the indexed tree around a folder that is no checkout of its own, else the checkout itself."""
+    return indexed_tree(session, checkout)[0]
+
+
+def indexed_tree(session: Session, checkout: Checkout) -> tuple[Checkout, IndexedView | None]:
+    """Return what :func:`indexed_root` does, and what is indexed of it."""
     view = view_for(session.service, checkout)
     if view is None or view.root == checkout.root:
-        return checkout
-    return checkout_at(view.root, force=True)
+        return checkout, view
+    around = checkout_at(view.root, force=True)
+    return around, view if view.root == around.root else view_for(session.service, around)
 
 
 def run_index(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet: bool) -> IndexReport:
@@ -115,13 +123,19 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
     from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
 
     announced = quiet
-    for _ in changes(checkout.root, lambda: bool(asked), session.data_dir):
+    changed: frozenset[str] | None
+    looked = False
+    for changed in changes(checkout.root, lambda: bool(asked), session.data_dir):
         if not announced:
             console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
             announced = True
         try:
-            report = session.service.index(checkout, USER, lambda _: None, lambda: bool(asked), session.model)
+            report = session.service.index(
+                checkout, USER, lambda _: None, lambda: bool(asked), session.model, changed if looked else None
+            )
+            looked = True
         except StoreError as error:
+            looked = False  # what was missed is found by looking at everything
             console.fail(error)
             continue
         touched = report.files_indexed + report.files_deleted

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from conexus.cli import console
-from conexus.cli.index_command import indexed_root, prepared, run_index
+from conexus.cli.index_command import indexed_tree, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.render import OutputFormat, render
 from conexus.cli.session import (
@@ -19,7 +19,6 @@ from conexus.cli.session import (
     named,
     open_session,
     steadily,
-    view_for,
 )
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
@@ -130,8 +129,7 @@ def _scope(
         return open_session(), None, ()
     checkout = checkout_at(path or Path(), force=True)
     session = prepared(checkout)
-    root = indexed_root(session, checkout)
-    view = view_for(session.service, root)
+    root, view = indexed_tree(session, checkout)
     if fresh or view is None or view.root != root.root:
         if view is None:
             checkout_at(path or Path())  # refuses a home folder, which --force alone may index

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,7 @@ class DaemonClient:
         listener: ProgressListener = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
         model: str = "",
+        changed: Collection[str] | None = None,
     ) -> IndexReport:
         """Have a working tree indexed and follow the job."""
         job = self._ask("POST", "/v1/index", {"path": str(checkout.root), "model": model, "force": True})

@@ -1,4 +1,4 @@
-"""The first thing an HTTP request meets: names it may call by, pages it may come from, and its size.
+"""The first thing an HTTP request meets: names it may call by, pages it may come from, its address and its size.
 
 A page in a browser can reach this machine's ports, and by DNS rebinding under a name of its own. So a request is
 let in only under a name that is ours, and from a web page only if that page is named in the settings.
@@ -6,6 +6,8 @@ let in only under a name that is ours, and from a web page only if that page is 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 import secrets
@@ -23,6 +25,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _MAX_TARGET_BYTES = 16_384
+_ASTRAY = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)|[\x00\ufffd]")
+"""In no address of ours: ways up in the manner of any system, the end of a C string, and what is no UTF-8."""
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARD_S = 10.0
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -97,6 +103,13 @@ class Doors:
         return found is not None and found[1].rstrip(".") in self.hosts
 
 
+def path_refusal(path: str) -> tuple[str, ConexusError] | None:
+    """Return why no request is let in at an address, which comes decoded, or ``None``."""
+    if _ASTRAY.search(path) is None:
+        return None
+    return "path", InvalidRequest("the address leads elsewhere, or holds a character that cannot be there")
+
+
 def too_large(max_bytes: int) -> RequestTooLarge:
     """Return the error for a body that is too large."""
     return RequestTooLarge(
@@ -122,11 +135,13 @@ class Guard:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
-        refusal = self._doors.refusal(scope["headers"], target)
+        refusal = self._doors.refusal(scope["headers"], target) or path_refusal(scope["path"])
         answered = _with_headers(send, request_id)
         if refusal is not None:
             reason, error = refusal
             self._refused(reason)
+            if error.code is ErrorCode.TOO_LARGE:
+                await _discard(scope, receive)
             await send_failure(answered, error)
             return
         if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
@@ -134,6 +149,7 @@ class Guard:
                 receive = await _read(receive, self._doors.max_bytes)
             except ConexusError as error:
                 self._refused("size")
+                await _discard(scope, receive)
                 await send_failure(answered, error)
                 return
         await self._app(scope, receive, answered)
@@ -185,6 +201,23 @@ async def _read(receive: Receive, max_bytes: int) -> Receive:
         return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
     return again
+
+
+async def _discard(scope: Scope, receive: Receive) -> None:
+    """Read away the body of a refused request, within limits.
+
+    A client that is still sending when the connection is closed gets a reset in place of the answer. One that asks
+    whether to send (``Expect``) is not: it has sent nothing yet.
+    """
+    if any(name == b"expect" for name, _ in scope["headers"]):
+        return
+    size, more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_S):
+            while more and size < _MAX_DISCARDED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 async def send_failure(send: Send, error: ConexusError) -> None:

@@ -19,7 +19,7 @@ from conexus.errors import DaemonUnavailable
 
 # -P: without it Python would import from the folder it is started in.
 PROGRAM: Sequence[str] = (sys.executable, "-P", "-m", "conexus")
-_WAIT_S = 30.0
+_WAIT_S = 60.0  # a second or two where nothing else runs
 _POLL_S = 0.02
 _MAX_LOG_BYTES = 10_000_000
 _LAST_LINES = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -50,6 +50,16 @@ class _Caller:
     listener: ProgressListener
     is_cancelled: Callable[[], bool]
     started: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What a generation is behind on."""
+
+    known: dict[str, FileRecord]
+    """What it knows of the files that were looked at."""
+    plan: IndexPlan
+    skipped: list[SkippedFile]
 
 
 @dataclass(slots=True)
@@ -118,7 +128,8 @@ class Indexer:
         checkout = tree.checkout
         view = next((view for view in self._catalog.views() if view.root == checkout.root), None)
         usable = view.live if view is not None and view.live and self._fits(view.live) else None
-        plan, skipped = self._plan(tree, self._catalog.files(usable.id) if usable else {})
+        behind = self._behind(tree, usable)
+        plan = behind.plan
         size = sum(job.stat.size_bytes for job in plan.to_read)
         return IndexEstimate(
             repo=checkout.repo,
@@ -128,14 +139,18 @@ class Indexer:
             bytes_to_read=size,
             files_unchanged=plan.unchanged,
             files_to_delete=len(plan.to_delete),
-            skipped=tuple(skipped),
+            skipped=tuple(behind.skipped),
             estimated_s=size / _BYTES_A_SECOND,
             estimated_bytes=int(size * _INDEX_BYTES_A_SOURCE_BYTE),
             rebuild="" if view is None or view.live is None or usable else self._why_rebuild(view.live),
         )
 
     def run(
-        self, tree: SourceTree, listener: ProgressListener, is_cancelled: Callable[[], bool] = lambda: False
+        self,
+        tree: SourceTree,
+        listener: ProgressListener,
+        is_cancelled: Callable[[], bool] = lambda: False,
+        changed: Collection[str] | None = None,
     ) -> IndexReport:
         """Bring the index of a tree in line with it.
 
@@ -143,6 +158,8 @@ class Indexer:
             tree: The working tree.
             listener: Called often with how far the run is.
             is_cancelled: Asked often; once true the run ends soon, with all it has done kept.
+            changed: Paths that alone may have changed since the last run, so that the others need not be looked at
+                and are not counted; all are where this is ``None``.
 
         Raises:
             DiskFull: There is too little space; what was done is kept.
@@ -154,20 +171,27 @@ class Indexer:
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
         view = self._catalog.ensure_view(tree.checkout)
-        if (report := self._unchanged(view, tree, listener, started)) is not None:
-            return report
+        live = self._sound(view)
+        behind = self._behind(tree, live, changed) if live is not None else None
+        if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
+            self._catalog.finish_index(live.id, complete=True)
+            run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "")
+            return self._report(run, view)  # without opening the vectors
         with closing(self._pools(tree)) as pool:
-            if view.live is None:
+            if behind is None or behind.plan.to_read:
                 pool.start()  # it takes as long to start as all that goes before the first file
-            return self._run(view, tree, pool, _Caller(listener, is_cancelled, started))
+            return self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
 
-    def _run(self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller) -> IndexReport:
+    def _run(
+        self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller, behind: _Behind | None
+    ) -> IndexReport:
         index, shard, rebuilt = self._generation(view)
         try:
-            known = self._catalog.files(index.id)
-            plan, skipped = self._plan(tree, known)
-            run = _Run(index, plan, skipped, caller, rebuilt)
-            writer = IndexWriter(index.id, self._catalog, shard, self._embedder, known, self._options.rules)
+            if behind is None or view.live is None or index.id != view.live.id:
+                behind = self._behind(tree, index)
+            plan = behind.plan
+            run = _Run(index, plan, behind.skipped, caller, rebuilt)
+            writer = IndexWriter(index.id, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
@@ -177,10 +201,8 @@ class Indexer:
         finally:
             shard.close()
 
-    def _unchanged(
-        self, view: IndexedView, tree: SourceTree, listener: ProgressListener, started: float
-    ) -> IndexReport | None:
-        """Return the report at once where there is nothing to do, without opening the vectors."""
+    def _sound(self, view: IndexedView) -> IndexInfo | None:
+        """Return the live generation where nothing but files that changed may be wrong with it."""
         live = view.live
         if (
             live is None
@@ -191,12 +213,7 @@ class Indexer:
             or self._catalog.unfinished(live.id)
         ):
             return None
-        known = self._catalog.files(live.id)
-        plan, skipped = self._plan(tree, known)
-        if plan.to_read or plan.to_delete:
-            return None
-        self._catalog.finish_index(live.id, complete=True)
-        return self._report(_Run(live, plan, skipped, _Caller(listener, lambda: False, started), ""), view)
+        return live
 
     # ------------------------------------------------------------------ generations
 
@@ -250,15 +267,22 @@ class Indexer:
 
     # ------------------------------------------------------------------------- work
 
-    def _plan(self, tree: SourceTree, known: dict[str, FileRecord]) -> tuple[IndexPlan, list[SkippedFile]]:
+    def _behind(self, tree: SourceTree, index: IndexInfo | None, changed: Collection[str] | None = None) -> _Behind:
+        """Compare a tree with a generation of its index: the paths that changed where these are enough, else all."""
+        found: Iterable[FileStat | SkippedFile] | None = None if changed is None else tree.look(changed)
+        if changed is None or found is None:
+            found, changed = tree.scan(), None
         stats: list[FileStat] = []
         skipped: list[SkippedFile] = []
-        for entry in tree.scan():
+        for entry in found:
             if isinstance(entry, FileStat):
                 stats.append(entry)
             else:
                 skipped.append(entry)
-        return plan_index(stats, known, self._options.rules, tree.is_forced), skipped
+        known: dict[str, FileRecord] = {}
+        if index is not None:
+            known = self._catalog.files(index.id) if changed is None else self._catalog.files_at(index.id, changed)
+        return _Behind(known, plan_index(stats, known, self._options.rules, tree.is_forced), skipped)
 
     def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard) -> None:
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS

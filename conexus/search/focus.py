@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from conexus.lexical import split_identifier, stem, words
 from conexus.search.query import Query
@@ -18,19 +19,34 @@ def focus_of(chunk: Chunk, query: Query) -> int:
     asked = frozenset(query.stems)
     best, line_of_best = 0, 0
     for number, line in enumerate(lines):
-        found = asked & {stem(part) for word in words(line) for part in split_identifier(word)}
-        if len(found) > best:
-            best, line_of_best = len(found), number
+        found = len(_asked_in(line, asked))
+        if found > best:
+            best, line_of_best = found, number
     if not best:
         line_of_best = next((number for number, line in enumerate(lines) if line.strip()), 0)
     return chunk.span.start_line + line_of_best
 
 
+def _asked_in(line: str, asked: frozenset[str]) -> set[str]:
+    """Return which of some stems a line has."""
+    found: set[str] = set()
+    for word in words(line):
+        stems = _stems_in(word)
+        if not asked.isdisjoint(stems):
+            found |= asked & stems
+    return found
+
+
+@lru_cache(maxsize=20_000)  # the words of code are few, and come again in the next line
+def _stems_in(word: str) -> frozenset[str]:
+    return frozenset(stem(part) for part in split_identifier(word))
+
+
 def _line_of_definition(chunk: Chunk, lines: Sequence[str]) -> int | None:
     """Return which line holds the name: of those with it, the one that begins as the signature does, else the first."""
     name = chunk.symbol.rsplit(".", 1)[-1]
-    holding = [number for number, line in enumerate(lines) if name in words(line)]
-    holding = holding or [number for number, line in enumerate(lines) if name in line]
+    written = [number for number, line in enumerate(lines) if name in line]
+    holding = [number for number in written if name in words(lines[number])] or written
     for number in holding:
         line = " ".join(lines[number].split())
         if chunk.signature and (chunk.signature.startswith(line) or line.startswith(chunk.signature)):

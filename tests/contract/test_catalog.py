@@ -117,6 +117,24 @@ APP = {
 # --------------------------------------------------------------------------- views and generations
 
 
+def test_files_are_found_at_paths_and_below(catalog: Catalog) -> None:
+    """A folder stands for all in it, and for nothing whose name only begins like it."""
+    names = ["src/a.py", "src/deep/b.py", "src.py", "src0", "src-x/c.py", "other/src/a.py", "s%c/a.py"]
+    index = filled(catalog, {name: source("x = 1\n", "x") for name in names})
+    other = filled(catalog, {"src/a.py": source("x = 1\n", "x")}, root="/home/a/other", repo="local/other")
+    everything = catalog.files(index)
+    for paths, expected in (
+        ([], []),
+        (["src"], ["src/a.py", "src/deep/b.py"]),
+        (["src/a.py", "gone.py", "src.py"], ["src.py", "src/a.py"]),
+        (["s%c", "src0", ""], ["s%c/a.py", "src0"]),
+    ):
+        found = catalog.files_at(index, paths)
+        assert sorted(found) == expected
+        assert all(everything[path] == record for path, record in found.items())
+    assert [record.id for record in catalog.files_at(other, ["src"]).values()] == [id_of(catalog, other, "src/a.py")]
+
+
 def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     """Nothing is known at first, and asking for what is not there is no error."""
     nowhere = IndexId(99)

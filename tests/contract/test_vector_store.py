@@ -652,7 +652,7 @@ def test_a_server_that_never_answers_is_given_up() -> None:
         began = time.monotonic()
         with pytest.raises(StoreError, match="cannot be reached"):
             store.open(ONE, DIM)
-        assert time.monotonic() - began < 10.0
+        assert time.monotonic() - began < 30.0
         store.close()
 
 

@@ -29,7 +29,7 @@ _lending.loader.exec_module(_module)
 make_lending = _module.make_lending
 
 REPO = "example.org/tools/lending"
-_START_S = 60.0
+_START_S = 120.0
 
 
 @dataclass
@@ -84,7 +84,7 @@ def serving(program: Program, tree: Path, *arguments: str) -> Iterator[Served]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=120)
         except Exception:
             process.kill()
             raise

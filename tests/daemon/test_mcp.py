@@ -343,7 +343,7 @@ def test_addresses_lead_nowhere_else(served: Served, address: str) -> None:
 
 def post(served: Served, message: dict[str, Any], token: str | None = None, **headers: str) -> httpx2.Response:
     """Post one message as a client of the handshake era does."""
-    with httpx2.Client(timeout=30) as client:
+    with httpx2.Client(timeout=60) as client:
         given = {"accept": "application/json, text/event-stream", **headers}
         if token != "":
             given["authorization"] = f"Bearer {token or served.token}"
@@ -432,10 +432,14 @@ def test_a_repository_is_indexed_when_an_agent_first_asks(tmp_path: Path, mode: 
     )
     with serving(program, tree) as served:
         first = text_of(call(served, "search_code", {"query": "join a branch"}, mode=mode, **options))
-        assert "orchard was not indexed and is now" in first
-        assert "trees.py:1 (function graft" in first
-        again = text_of(call(served, "search_code", {"query": "join a branch"}, mode=mode, **options))
-        assert "was not indexed" not in again
+        # A busy machine takes longer than an answer waits.
+        assert "orchard was not indexed and is now" in first or "orchard is not indexed yet: indexing began" in first
+        again, until = first, time.monotonic() + 240
+        while "not indexed" in again:
+            assert time.monotonic() < until, again
+            time.sleep(0.2)
+            again = text_of(call(served, "search_code", {"query": "join a branch"}, mode=mode, **options))
+        assert "trees.py:1 (function graft" in again
         read = text_of(call(served, "read_file", {"path": "trees.py"}, mode=mode, **options))
         assert "def graft" in read
 
@@ -471,12 +475,13 @@ def test_open_streams_do_not_hold_a_daemon_up(tmp_path: Path) -> None:
             "accept": "text/event-stream",
         }
         with (
-            httpx2.Client(timeout=30) as client,
+            httpx2.Client(timeout=60) as client,
             client.stream("GET", f"{served.url}/mcp", headers=headers) as stream,
         ):
             assert stream.status_code == 200
-            started = time.monotonic()
             served.process.send_signal(signal.SIGTERM)
             stream.read()
-        served.process.wait(timeout=10)
-        assert time.monotonic() - started < 5
+        served.process.wait(timeout=60)
+        said = (program.folder / "serve.log").read_text(encoding="utf-8")
+        assert "stopping" in said
+        assert "timeout graceful shutdown exceeded" not in said  # uvicorn's word where it had to cut something off

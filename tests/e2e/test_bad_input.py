@@ -249,7 +249,7 @@ def test_huge_files_are_skipped_unread(program: Program, tree: Path) -> None:
         stream.truncate(1_000_000_000)
     started = time.monotonic()
     skipped = reasons(program, tree)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert skipped == {"huge.py": "too_large", "line.py": "too_large"}
     assert found_in(program, tree) == ["a.py"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from program import CONEXUS, Program, functions, write
+
+from conexus.adapters.model_files import MODEL_FOLDER
 
 # A network of its own that has nothing, not even a loopback that is up. Where the machine allows neither, the tests
 # fail: a machine that cannot show it is no proof.
@@ -103,3 +106,15 @@ def test_the_daemon_serves_where_there_is_loopback_and_nothing_else(program: Pro
     assert done.returncode == 0, done.stderr
     assert "through the daemon" in done.stderr
     assert "zoo.py:1" in done.stdout
+
+
+def test_a_model_of_the_users_own_needs_no_network(offline: Program, tree: Path, tmp_path: Path) -> None:
+    """Models in a folder are loaded as they are, by their digests or without."""
+    write(tree, {"zoo.py": "def weigh_elephant(scales):\n    return scales.read()\n"})
+    own = shutil.copytree(MODEL_FOLDER, tmp_path / "own")
+    offline.ok("model", "use", own)
+    offline.ok("index", tree)
+    (own / "model.json").unlink()  # what is left is a model that only the tokenizers package can read
+    offline.ok("model", "use", own)
+    assert offline.ok("index", tree, "--json").json["rebuilt"]
+    assert offline.ok("search", "weigh_elephant", tree, "--json").paths() == ["zoo.py"]

@@ -4,6 +4,7 @@ from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.memory_locks import NoLocks
 from conexus.adapters.memory_store import MemoryStore, MemoryVectorShard
+from conexus.adapters.model2vec_embedder import Model2vecEmbedder
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.qdrant_store import QdrantStore, QdrantVectorShard
 from conexus.adapters.shared_store import SharedStore
@@ -44,9 +45,9 @@ def trees(a: FilesystemTree) -> list[SourceTree]:
     return [a]
 
 
-def embedders(a: StaticEmbedder, b: TransformerEmbedder) -> list[Embedder]:
-    """Both models are an Embedder."""
-    return [a, b]
+def embedders(a: StaticEmbedder, b: TransformerEmbedder, c: Model2vecEmbedder) -> list[Embedder]:
+    """All three kinds of model are an Embedder."""
+    return [a, b, c]
 
 
 def stores(a: EdgeStore, b: MemoryStore, c: QdrantStore, d: SharedStore) -> list[VectorStore]:

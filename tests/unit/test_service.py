@@ -217,6 +217,45 @@ def test_edits_are_followed(bench: Bench) -> None:
     check_sound(service)
 
 
+def test_only_what_changed_is_looked_at(bench: Bench) -> None:
+    """With the paths that changed, a run reads those, takes out what is gone, and leaves the rest alone."""
+    app = bench.app()
+    app.index(bench.checkout(), USER)
+    bench.write(
+        {"bank/loans.py": "def lend_money(amount):\n    return amount\n", "unseen.py": "def unseen():\n    pass\n"}
+    )
+    (bench.root / "bank/interest.py").unlink()
+    (bench.root / "README.md").write_text("# Changed without a word\n")
+    report = app.index(bench.checkout(), USER, changed={"bank/loans.py", "bank/interest.py", "bank/never.py"})
+    assert (report.files_indexed, report.files_deleted, report.files_total) == (1, 1, 3)
+    assert first(app, "lend money").chunk.path == "bank/loans.py"
+    assert "unseen.py" not in {hit.chunk.path for hit in search(app, "unseen").hits}
+    assert app.index(bench.checkout(), USER, changed={"bank/loans.py"}).files_indexed == 0
+    assert app.index(bench.checkout(), USER).files_indexed == 2
+    check_sound(app)
+
+
+def test_a_folder_that_is_gone_goes_as_a_whole(bench: Bench) -> None:
+    """Of a folder that is moved away, only its own name is told."""
+    app = bench.app()
+    app.index(bench.checkout(), USER)
+    (bench.root / "bank").rename(bench.folder / "elsewhere")
+    assert app.index(bench.checkout(), USER, changed={"bank"}).files_deleted == 2
+    (bench.folder / "elsewhere").rename(bench.root / "shop")
+    assert app.index(bench.checkout(), USER, changed={"shop"}).files_indexed == 2
+    check_sound(app)
+
+
+def test_paths_are_not_believed_where_more_may_be_wrong(bench: Bench) -> None:
+    """An index that is not there, was cut short or has other options is brought in line as a whole."""
+    app = bench.app()
+    assert app.index(bench.checkout(), USER, changed={"README.md"}).files_total == 3
+    bench.write({".conexusignore": "*.md\n"})
+    assert app.index(bench.checkout(), USER, changed={".conexusignore"}).files_deleted == 1
+    app.close()
+    assert bench.app(max_chunk_chars=700).index(bench.checkout(), USER, changed=set()).files_indexed == 3
+
+
 def test_a_file_that_is_touched_is_not_written_again(bench: Bench) -> None:
     """New times with the old content cost a look, no chunk."""
     service = bench.app()

@@ -9,12 +9,14 @@ from pathlib import Path
 from queue import Empty, Queue
 
 import pytest
+from watchfiles import Change
 
 from conexus.adapters.memory_locks import NoLocks
-from conexus.adapters.watcher import changes
+from conexus.adapters.watcher import _paths, changes
 
 _PATIENCE_S = 10.0
 _QUIET_S = 1.0
+Changed = frozenset[str] | None
 
 
 @pytest.fixture
@@ -27,11 +29,11 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def seen(tree: Path) -> Iterator[Queue[int]]:
+def seen(tree: Path) -> Iterator[Queue[Changed]]:
     """What the watcher of the tree reports, from when it has begun."""
-    found: Queue[int] = Queue()
+    found: Queue[Changed] = Queue()
     stop = threading.Event()
-    watcher = threading.Thread(target=lambda: [found.put(count) for count in changes(tree, stop.is_set)])
+    watcher = threading.Thread(target=lambda: [found.put(paths) for paths in changes(tree, stop.is_set)])
     watcher.start()
     deadline = time.monotonic() + _PATIENCE_S
     number = 0
@@ -46,7 +48,7 @@ def seen(tree: Path) -> Iterator[Queue[int]]:
     assert not watcher.is_alive()
 
 
-def _drain(found: Queue[int]) -> None:
+def _drain(found: Queue[Changed]) -> None:
     try:
         while True:
             found.get(timeout=_QUIET_S)
@@ -55,32 +57,52 @@ def _drain(found: Queue[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "path"),
     [
-        lambda tree: (tree / "a.py").write_text("x = 2\n"),
-        lambda tree: (tree / "a.py").unlink(),
-        lambda tree: (tree / "a.py").rename(tree / "b.py"),
-        lambda tree: (tree / "new" / "deep").mkdir(parents=True),
-        lambda tree: (tree / "node_modules" / "x.js").write_text("1"),
-        lambda tree: (tree / ".gitignore").write_text("*.log\n"),
-        lambda tree: (tree / ".git" / "HEAD").write_text("ref: refs/heads/x\n"),
-        lambda tree: (tree / "a.py~").write_text(""),
+        (lambda tree: (tree / "a.py").write_text("x = 2\n"), "a.py"),
+        (lambda tree: (tree / "a.py").unlink(), "a.py"),
+        (lambda tree: (tree / "a.py").rename(tree / "b.py"), "b.py"),
+        (lambda tree: (tree / "new" / "deep").mkdir(parents=True), "new"),
+        (lambda tree: (tree / "node_modules" / "x.js").write_text("1"), "node_modules/x.js"),
+        (lambda tree: (tree / ".gitignore").write_text("*.log\n"), ".gitignore"),
+        (lambda tree: (tree / ".git" / "HEAD").write_text("ref: refs/heads/x\n"), None),
+        (lambda tree: (tree / "a.py~").write_text(""), "a.py~"),
     ],
     ids=["write", "delete", "rename", "folder", "ignored folder", "rules", "head", "odd name"],
 )
-def test_a_change_is_reported(tree: Path, seen: Queue[int], change: Callable[[Path], object]) -> None:
-    """Once, soon, whatever it is: the ignore rules are the scan's business."""
+def test_a_change_is_reported(
+    tree: Path, seen: Queue[Changed], change: Callable[[Path], object], path: str | None
+) -> None:
+    """Soon, whatever it is: the ignore rules are the scan's business. What git does may change any file."""
     change(tree)
-    assert seen.get(timeout=_PATIENCE_S) >= 1
+    found = seen.get(timeout=_PATIENCE_S)
+    assert found is None if path is None else found is not None and path in found
 
 
-def test_what_git_does_inside_its_folder_is_not_reported(tree: Path, seen: Queue[int]) -> None:
+def test_what_git_does_inside_its_folder_is_not_reported(tree: Path, seen: Queue[Changed]) -> None:
     """A commit writes dozens of objects that nobody searches."""
     for number in range(20):
         (tree / ".git" / "objects" / str(number)).write_text("x")
     (tree / ".git" / "index.lock").write_text("x")
     with pytest.raises(Empty):
         seen.get(timeout=_QUIET_S)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["/t/a.py", "/t/d/b.py"], {"a.py", "d/b.py"}),
+        ([], set()),
+        (["/t"], None),
+        (["/t/a.py", "/t/.git/index"], None),
+        ([f"/t/{number}.py" for number in range(1000)], {f"{number}.py" for number in range(1000)}),
+        ([f"/t/{number}.py" for number in range(1001)], None),
+    ],
+    ids=["files", "none", "root", "git", "many", "very many"],
+)
+def test_changes_that_may_touch_any_file(paths: list[str], expected: set[str] | None) -> None:
+    """Where the root, git's files or very many paths change, all is to be looked at."""
+    assert _paths({(Change.modified, path) for path in paths}, len("/t/")) == expected
 
 
 def test_no_locks_hold_nothing(tmp_path: Path) -> None:

