@@ -88,7 +88,7 @@ def documented(path: str, text: str, language: Language) -> tuple[Documented, ..
     found: dict[tuple[Cut, ...], Documented] = {}
     for symbol in extract(grammar, source, root, LineTable(source)).symbols:
         sentence = question_of(symbol) if symbol.kind in _ASKED else ""
-        cuts = _cuts(source, root, symbol, language) if sentence else ()
+        cuts = cuts_of(source, root, symbol, language) if sentence else ()
         if cuts:  # of several definitions that share a comment, the outermost
             found.setdefault(cuts, Documented(path, sentence, symbol.span, cuts))
     return tuple(found.values())
@@ -124,7 +124,7 @@ def _stems(text: str) -> set[str]:
     return {stem(part) for part in parts - QUESTION_WORDS - _FILLER} - {stem(part) for part in _FILLER}
 
 
-def _cuts(source: bytes, root: Node, symbol: Symbol, language: Language) -> tuple[Cut, ...]:
+def cuts_of(source: bytes, root: Node, symbol: Symbol, language: Language) -> tuple[Cut, ...]:
     """Return where the documentation of a symbol stands; empty where that cannot be told."""
     start = symbol.span.start_byte
     node = root.descendant_for_byte_range(start, start + 1)
@@ -220,4 +220,4 @@ def _moved(position: int, cuts: Sequence[Cut]) -> int:
     return position + shift
 
 
-__all__ = ["KIND", "Cut", "Documented", "documented", "question_of", "sampled", "without_documentation"]
+__all__ = ["KIND", "Cut", "Documented", "cuts_of", "documented", "question_of", "sampled", "without_documentation"]
