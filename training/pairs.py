@@ -39,7 +39,7 @@ from conexus.parsing.secrets import redact
 from conexus.parsing.symbols import extract
 from conexus.parsing.text import decode
 from conexus.types import Reference, Symbol, SymbolKind, TextChunk
-from training.overlap import Lines
+from training.overlap import Lines, Runs
 
 _MAX_CHUNK: Final = IndexOptions().max_chunk_chars
 _FILES_A_PACKAGE: Final = 160
@@ -257,14 +257,14 @@ def fingerprint(document: Document) -> bytes:
     return hashlib.blake2b(parts.encode("utf-8", "replace"), digest_size=8).digest()
 
 
-_overlap: Lines | None = None
+_overlap: tuple[Lines, Runs] | None = None
 
 
 def _work(job: tuple[str, Path]) -> tuple[str, list[tuple[bytes, dict[str, Any]]], int]:
     package, folder = job
     rows, dropped = [], 0
     for document in package_documents(folder):
-        if _overlap is not None and _overlap.is_copy(document.text):
+        if _overlap is not None and any(known.is_copy(document.text) for known in _overlap):
             dropped += 1
             continue
         rows.append((fingerprint(document), document.row(package)))
@@ -287,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args(arguments)
     if options.mirrors is not None:
-        _overlap = Lines.of(options.mirrors / "whole")
-        print(f"{len(_overlap.known)} lines of the development set are known", flush=True)
+        _overlap = (Lines.of(options.mirrors / "whole"), Runs.of(options.mirrors / "whole"))
+        print(f"{len(_overlap[0].known)} lines of the development set are known", flush=True)
     wanted = [
         job for job in _packages(options.corpus) if not options.registry or job[0].partition("/")[0] in options.registry
     ]

@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = json.loads((options.run / "curve.json").read_text(encoding="utf-8"))["recipe"]
     description = {
         "licence": "Apache-2.0",
+        "languages": ["English"],
         "started_from": "sentence-transformers/all-MiniLM-L6-v2",
         "trained_on": f"{len(read_list(LIST))} packages, listed in training/packages.tsv",
         "recipe": recipe,
