@@ -119,6 +119,10 @@ class Embedder(Protocol):
         """Whether embedding costs less than a cache look-up, so that every worker does its own."""
         ...
 
+    def knows(self, word: str) -> bool:
+        """Whether a lower-case word is one of the model's own, and so is met often: it is not misspelt."""
+        ...
+
     def embed_documents(self, texts: Sequence[str]) -> DenseMatrix:
         """Embed texts to be stored.
 

@@ -7,7 +7,7 @@ file and index that a run needs is in temporary folders of its own, which are go
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -27,6 +27,7 @@ from conexus.evaluation.questions import Place, Question
 from conexus.parsing.languages import detect
 from conexus.parsing.secrets import redact
 from conexus.parsing.text import decode
+from conexus.search.ranking import LEARNT, Weighting
 from conexus.types import LOCAL_USER, Checkout, IndexProgress, RepoId, SearchFilter, SearchRequest
 
 DEFAULT_QUESTIONS = 100
@@ -108,6 +109,8 @@ class Run:
     """Those that could be asked; the same for all configurations of a trial."""
     scores: tuple[Score, ...]
     """One a question."""
+    weights: str = ""
+    """Name of the weights; empty for the learnt ones."""
 
     @property
     def mean(self) -> Score:
@@ -226,16 +229,34 @@ def history_set(
     return QuestionSet(history.KIND, tuple(Stage((item.question,), trees.writer(item.commit)) for item in found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way of answering: an index, and weights on it."""
+
+    bench: _Bench
+    model: str
+    weights: str
+    weighting: Weighting
+
+
 def run(
     questions: QuestionSet,
     configs: Sequence[Config],
     *,
+    weightings: Mapping[str, Weighting] | None = None,
     xdg: Path | None = None,
     control: Control | None = None,
 ) -> Trial:
     """Ask a set of every configuration, each with an index of its own in a temporary folder.
 
     Where their index is kept is the only setting that does not count.
+
+    Args:
+        questions: What is asked.
+        configs: Each with the learnt weights of the ranking.
+        weightings: Other weights, by name, for the first configuration's index.
+        xdg: The user's ``XDG_CONFIG_HOME``, where it is set.
+        control: Follows and stops the work.
 
     Raises:
         SourceError: No stage could be written.
@@ -244,10 +265,12 @@ def run(
         Cancelled: The caller asked to stop.
     """
     control = control or Control()
-    total = len(questions.questions) * len(configs)
+    others = weightings or {}
+    count = len(configs) + len(others)
+    total = len(questions.questions) * count
     started = time.monotonic()
     kept: list[Question] = []
-    scores: list[list[Score]] = [[] for _ in configs]
+    scores: list[list[Score]] = [[] for _ in range(count)]
     asked = 0
     problem: SourceError | None = None
 
@@ -262,28 +285,31 @@ def run(
             _Bench(stack, _in_folder(config, folder / f"data-{number}"), tree, xdg)
             for number, config in enumerate(configs)
         ]
+        ways = [_Way(bench, config.index.model, "", LEARNT) for bench, config in zip(benches, configs, strict=True)]
+        ways += [_Way(benches[0], configs[0].index.model, name, others[name]) for name in others]
         for stage in questions.stages:
             try:
                 stage.write(tree)
             except SourceError as exc:
                 problem = exc
-                asked += len(stage.questions) * len(configs)
+                asked += len(stage.questions) * count
                 continue
-            answerable: tuple[Question, ...] = ()
-            for number, bench in enumerate(benches):
+            for bench in benches:
                 bench.index(tell, control.is_cancelled)
-                if number == 0:
-                    answerable = _answerable(stage.questions, bench.paths())
-                    kept += answerable
+            answerable = _answerable(stage.questions, benches[0].paths())
+            kept += answerable
+            for way, found in zip(ways, scores, strict=True):
                 for question in answerable:
                     control.check()
-                    scores[number].append(score(question, bench.ask(question)))
+                    found.append(score(question, way.bench.ask(question, way.weighting)))
                     asked += 1
                     tell()
                 asked += len(stage.questions) - len(answerable)
     if problem is not None and not kept:
         raise problem
-    runs = tuple(Run(config.index.model, tuple(kept), tuple(row)) for config, row in zip(configs, scores, strict=True))
+    runs = tuple(
+        Run(way.model, tuple(kept), tuple(found), way.weights) for way, found in zip(ways, scores, strict=True)
+    )
     dropped = len(questions.questions) - len(kept)
     return Trial(questions.name, runs, dropped, "" if problem is None else problem.message)
 
@@ -314,11 +340,14 @@ class _Bench:
         live = [view.live for view in catalog.views() if view.live is not None]
         return frozenset(problem.path for index in live for problem in catalog.problems(index.id))
 
-    def ask(self, question: Question) -> list[Place]:
+    def ask(self, question: Question, weighting: Weighting = LEARNT) -> list[Place]:
         """Return the places that a search gives, best first; none for a text that is no query."""
         where = SearchFilter(roots=frozenset({str(self._checkout.root)}), tests=self._config.search.tests)
+        service = self._service
+        if weighting is not LEARNT:
+            service = replace(service, engine=service.engine.weighted(weighting))
         try:
-            response = self._service.search(SearchRequest(question.text, _DEPTH, where), _USER)
+            response = service.search(SearchRequest(question.text, _DEPTH, where), _USER)
         except QueryError:
             return []
         return [

@@ -8,36 +8,40 @@ python benchmarks/quality/fit.py --also DIR…         … and what the document
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from learning import RUNS, Example, Weights, folds, learn, order_of
-from prepare import OUT, Library, Prepared, prepare
-from question_sets import Case, documentation, source, whole
+from learning import GIVEN, RUNS, Example, Weights, folds, learn, order_of
+from measured import Maker, Measured, candidates, example_of
+from prepare import OUT, Library, prepare
+from question_sets import Case, documentation, source, whole, whole_without_names
 from repositories import DEVELOPMENT
 
-from conexus import bootstrap, trials
-from conexus.config import Config, StoreOptions
+from conexus import trials
 from conexus.evaluation.metrics import ndcg
-from conexus.evaluation.questions import Place
-from conexus.search.engine import SearchableView
-from conexus.search.features import FEATURES, QuestionKind, kind_of, measure
-from conexus.search.query import analyse
-from conexus.search.weights import SAME_FILE
-from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
+from conexus.search.features import FEATURES, QuestionKind
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _WEIGHTS: Final = _ROOT / "conexus" / "search" / "weights.py"
 _REPORT: Final = _ROOT / "benchmarks" / "results" / "ranking.md"
-_WHO: Final = LOCAL_USER
 _ALSO: Final = 60  # questions of another tree
 _DIGITS: Final = 4
+_SETS: Final[dict[str, Maker]] = {
+    "source": source,
+    "whole": whole,
+    "whole-nostem": whole_without_names,
+    "docs": documentation,
+}
+_COLUMNS: Final = {feature.name: column for column, feature in enumerate(FEATURES)}
+_SAME_FILE: Final = (4.0, 5.0, 2.5)
+"""For a name, an explanation, all else. Set by hand: what is learnt here has one result a file. An explanation is found
+in several files, a name in one place of each; what other questions ask for may well be the third function of a file."""
+_KINDS_SHOWN: Final = ("architecture", "semantic", "symbol")
 
 _HEAD: Final = '''"""What each feature is worth, by the kind of question.
 
@@ -52,7 +56,7 @@ import numpy as np
 
 from conexus.search.features import FEATURES, QuestionKind, Row
 
-SAME_FILE: Final = {same_file}
+SAME_FILE: Final[dict[QuestionKind, float]] = dict(zip(QuestionKind, {same_file}, strict=True))
 """What a chunk loses for each better one of its file, in a file of one subject."""
 
 _BY_NAME: Final[dict[str, tuple[float, float, float]]] = {{
@@ -71,40 +75,7 @@ __all__ = ["SAME_FILE", "WEIGHTS"]
 '''
 
 
-def _examples(case: Case, scratch: Path) -> Iterator[Example]:
-    """Index a tree with the real service and measure the candidates of every question."""
-    root = case.tree.resolve()
-    config = Config(store=StoreOptions(path=str(scratch)))
-    with closing(bootstrap.build(config, keep_open=True).service) as service:
-        service.index(Checkout(root, RepoId(f"local/{root.name}"), root.name), _WHO)
-        view = service.catalog.views()[0]
-        if view.live is None:
-            raise ValueError(f"{root} has no index")
-        with closing(service.store.open(view.live.id, view.live.dim)) as shard:
-            searchable = SearchableView(view, view.live, shard)
-            for question in case.questions:
-                query = analyse(question.text)
-                found, floor = service.engine.candidates(query, SearchRequest(question.text), [searchable])
-                if not found:
-                    continue
-                chunks = service.catalog.chunks_by_id(view.live.id, [item.head.id for item in found])
-                spans = [chunks[item.head.id].chunk.span for item in found]
-                places = [
-                    Place(case.prefix + item.head.path, span.start_line, span.end_line, 1)
-                    for item, span in zip(found, spans, strict=True)
-                ]
-                yield Example(
-                    repository=case.repository,
-                    kind=kind_of(query),
-                    features=measure(query, found, floor),
-                    files=np.unique([item.head.file for item in found], return_inverse=True)[1],
-                    right=np.array([any(place.answers(target) for target in question.targets) for place in places]),
-                    targets=len(question.targets),
-                    has_lines=any(target.start_line is not None for target in question.targets),
-                )
-
-
-def _score(example: Example, weights: Weights) -> float:
+def score_of(example: Example, weights: Weights) -> float:
     """NDCG@10 of one result a file; for an answer that has lines, of all results."""
     order = order_of(example, weights)
     if example.has_lines:
@@ -116,35 +87,27 @@ def _score(example: Example, weights: Weights) -> float:
     return ndcg(ranks, example.targets)
 
 
-def _collected(name: str, repositories: Sequence[Prepared], library: Library, scratch: Path) -> list[Example]:
-    made: list[Example] = []
-    maker = {"source": source, "whole": whole, "docs": documentation}[name]
-    for repository in repositories:
-        print(f"  {name}: {repository.name}", flush=True)
-        for case in maker(library, repository, scratch / "trees" / name / repository.name):
-            made += _measured(case, scratch / "index")
-    return made
-
-
-def _measured(case: Case, scratch: Path) -> list[Example]:
-    made = list(_examples(case, scratch))
-    shutil.rmtree(scratch, ignore_errors=True)
-    return made
-
-
 def _by_folds(
     learnt_on: Sequence[Sequence[Example]], asked: Sequence[Sequence[Example]], without: str = "", runs: int = RUNS
 ) -> list[float]:
-    """Mean NDCG@10 of each set: over repositories, of the mean, each asked with weights that never saw it."""
+    """Mean NDCG@10 of each set: over repositories, of the mean, each asked with weights that never saw it.
+
+    After the sets come the kinds of question of the first, over questions.
+    """
     values: list[defaultdict[str, list[float]]] = [defaultdict(list) for _ in asked]
+    kinds: defaultdict[str, list[float]] = defaultdict(list)
     for held_out in folds(sorted({example.repository for examples in asked for example in examples})):
         seen = [example for part in learnt_on for example in part if example.repository not in held_out]
         weights = learn(seen, without=frozenset({without}), runs=runs)
         for found, examples in zip(values, asked, strict=True):
             for example in examples:
                 if example.repository in held_out:
-                    found[example.repository].append(_score(example, weights))
-    return [float(np.mean([np.mean(scores) for scores in found.values()])) for found in values]
+                    value = score_of(example, weights)
+                    found[example.repository].append(value)
+                    if examples is asked[0]:
+                        kinds[example.asked].append(value)
+    means = [float(np.mean([np.mean(scores) for scores in found.values()])) for found in values]
+    return [*means, *(float(np.mean(kinds[kind])) if kinds[kind] else 0.0 for kind in _KINDS_SHOWN)]
 
 
 def _written(weights: Weights) -> str:
@@ -152,7 +115,15 @@ def _written(weights: Weights) -> str:
     for column, feature in enumerate(FEATURES):
         values = ", ".join(f"{round(float(weights[kind][column]), _DIGITS) + 0.0}" for kind in QuestionKind)
         lines.append(f'    "{feature.name}": ({values}),\n')
-    return _HEAD.format(same_file=SAME_FILE) + "".join(lines) + _FOOT
+    return _HEAD.format(same_file=_SAME_FILE) + "".join(lines) + _FOOT
+
+
+def _as_json(weights: Weights) -> dict[str, object]:
+    """As ``conexus eval --weights`` reads them."""
+    by_name: dict[str, object] = {"same_file": list(_SAME_FILE)}
+    for column, feature in enumerate(FEATURES):
+        by_name[feature.name] = [round(float(weights[kind][column]), _DIGITS) + 0.0 for kind in QuestionKind]
+    return by_name
 
 
 def _other_trees(roots: Sequence[Path], scratch: Path) -> list[Example]:
@@ -163,7 +134,8 @@ def _other_trees(roots: Sequence[Path], scratch: Path) -> list[Example]:
             folder = scratch / f"also-{number}"
             folder.mkdir(parents=True)
             stage.write(folder)
-            made += _measured(Case("also", f"also/{root.name}", "", folder, "", stage.questions), scratch / "index")
+            case = Case("also", f"also/{root.name}", "", folder, "", stage.questions)
+            made += [example_of(case, asked) for asked in candidates(case, scratch / f"index-{number}")]
     return made
 
 
@@ -173,6 +145,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mirrors", type=Path, metavar="DIR", help="local copies of the repositories, owner+name")
     parser.add_argument("--ablate", action="store_true", help="measure without each group of features")
     parser.add_argument("--also", nargs="+", type=Path, default=[], metavar="DIR", help="other trees to learn from")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the weights for conexus eval --weights, too")
     return parser.parse_args()
 
 
@@ -181,13 +154,19 @@ def main() -> None:
     options = _arguments()
     repositories = prepare(sorted(DEVELOPMENT), options.out, options.mirrors)
     library = Library(options.out)
+    kept = Measured.below(library)
+    sets: dict[str, list[Example]] = {}
+    for name, maker in _SETS.items():
+        sets[name] = []
+        for repository in repositories:
+            print(f"  {name}: {repository.name}", flush=True)
+            sets[name] += kept.examples(name, maker, repository)
     with tempfile.TemporaryDirectory() as made:
-        scratch = Path(made)
-        sets = {name: _collected(name, repositories, library, scratch) for name in ("source", "whole", "docs")}
-        other = _other_trees(options.also, scratch)
+        other = _other_trees(options.also, Path(made))
     asked = list(sets.values())
     learnt_on = [sets["source"], sets["docs"]]
-    _WEIGHTS.write_text(_written(learn([example for part in learnt_on for example in part])), encoding="utf-8")
+    weights = learn([example for part in learnt_on for example in part])
+    _WEIGHTS.write_text(_written(weights), encoding="utf-8")
     rows = [
         ("as shipped", _by_folds(learnt_on, asked)),
         ("learnt on the public questions alone", _by_folds([sets["source"]], asked)),
@@ -198,9 +177,16 @@ def main() -> None:
         rows.append((name, _by_folds([other], asked)))
     if options.ablate:
         rows += [
-            (f"without: {label}", _by_folds(learnt_on, asked, label, runs=1))
-            for label in dict.fromkeys(feature.label for feature in FEATURES)
+            (f"without the given: {name}", _by_folds(learnt_on, asked, name, runs=1))
+            for name in GIVEN
+            if any(example.features[:, _COLUMNS[name]].any() for examples in asked for example in examples)
         ]
+        rows += [
+            (f"without: {label}", _by_folds(learnt_on, asked, label, runs=1))
+            for label in dict.fromkeys(feature.label for feature in FEATURES if feature.name not in GIVEN)
+        ]
+    if options.json:
+        options.json.write_text(json.dumps(_as_json(weights), indent=1) + "\n", encoding="utf-8")
     table = "".join(f"| {name} | {' | '.join(f'{value:.4f}' for value in values)} |\n" for name, values in rows)
     _REPORT.write_text(_PAGE.format(table=table), encoding="utf-8")
     print(table)
@@ -212,10 +198,11 @@ Written by `benchmarks/quality/fit.py`. NDCG@10, mean over the 25 development re
 repositories, so that no repository is asked with weights that saw it. `source` and `whole`: the public questions, one
 result a file. `docs`: documentation taken out of the code, the answer is the lines of the definition. Weights are the
 mean of three runs, in the rows *without* of one. Differences below 0.004 are chance: so much another order of the
-questions moves them.
+questions moves them. The last three columns are kinds of question of `source`, over questions. *given*: weights that
+`learning.py` sets by hand, since no fold could learn them from another; the row says what the ranking is without them.
 
-| | source | whole | docs |
-|---|---|---|---|
+| | source | whole | whole-nostem | docs | architecture | semantic | symbol |
+|---|---|---|---|---|---|---|---|
 {table}"""
 
 if __name__ == "__main__":

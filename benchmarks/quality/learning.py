@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conexus.search.features import FEATURES, QuestionKind
+from conexus.search.features import FEATURES, Feature, QuestionKind
 
 _ROUNDS: Final = 20
 RUNS: Final = 3
@@ -29,12 +29,20 @@ _LEAST_DEVIATION: Final = 0.1
 """Keeps a feature that few candidates have from a weight that outweighs all others."""
 FOLDS: Final = 5
 
-_GIVEN: Final = {"path_asked": 8.0, "line_asked": 6.0, "qualified_definition": 4.0}
-"""Set by hand: no question of the sets names the file, the line or the member that it wants."""
+GIVEN: Final = {
+    "path_asked": 8.0,
+    "line_asked": 6.0,
+    "qualified_definition": 4.0,
+    "docs_asked": 2.0,
+    "other_platform": -2.5,
+    "older_version": -2.0,
+    "only_declared": -2.0,
+}
+"""Set by hand. No question of the sets names the file, the line, the member or the kind of document that it wants; and
+twins are in so few of the repositories that nothing can be learnt of them by folds."""
 
 Weights = dict[QuestionKind, npt.NDArray[np.float64]]
 _KINDS: Final = tuple(QuestionKind)
-_SIGNS: Final = np.array([feature.sign for feature in FEATURES], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +61,8 @@ class Example:
     """How many right answers there are, found or not."""
     has_lines: bool
     """Whether the answer is lines rather than a file."""
+    asked: str = ""
+    """Kind of the question as its set has it."""
 
 
 def folds(repositories: Sequence[str]) -> list[frozenset[str]]:
@@ -62,8 +72,20 @@ def folds(repositories: Sequence[str]) -> list[frozenset[str]]:
     return [frozenset(shuffled[start::FOLDS]) for start in range(FOLDS)]
 
 
-def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(), runs: int = RUNS) -> Weights:
-    """Learn weights, as the mean of several runs, leaving out features by label.
+def learn(
+    examples: Sequence[Example],
+    *,
+    without: frozenset[str] = frozenset(),
+    runs: int = RUNS,
+    features: Sequence[Feature] = FEATURES,
+) -> Weights:
+    """Learn weights, as the mean of several runs, leaving out features by label or name.
+
+    Args:
+        examples: What is learnt from.
+        without: Labels and names of features.
+        runs: How many.
+        features: What the examples' columns are.
 
     Raises:
         ValueError: No example has both a right and a wrong file.
@@ -73,26 +95,25 @@ def learn(examples: Sequence[Example], *, without: frozenset[str] = frozenset(),
         raise ValueError("nothing to learn from")
     deviations = np.concatenate([example.features for example in usable]).std(axis=0)
     scale = np.maximum(deviations, _LEAST_DEVIATION)
-    kept = np.array([feature.label not in without for feature in FEATURES])
-    learnt = [_run(usable, scale, kept, seed) for seed in range(runs)]
+    left_out = without | GIVEN.keys()
+    kept = np.array([left_out.isdisjoint((feature.label, feature.name)) for feature in features])
+    signs = np.array([feature.sign for feature in features], dtype=np.float64)
+    learnt = [_run([_Prepared.of(one, scale, kept) for one in usable], signs, seed) for seed in range(runs)]
     mean = np.mean(learnt, axis=0) * kept / scale
-    given = np.array([_GIVEN.get(feature.name, 0.0) for feature in FEATURES])
+    given = np.array([0.0 if feature.name in without else GIVEN.get(feature.name, 0.0) for feature in features])
     return {kind: mean[0] + mean[1 + column] + given for column, kind in enumerate(_KINDS)}
 
 
-def _run(
-    examples: Sequence[Example], scale: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_], seed: int
-) -> npt.NDArray[np.float64]:
+def _run(examples: Sequence[_Prepared], signs: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:
     """Return the base and, after it, what each kind adds; in units of the features' deviations."""
     generator = np.random.default_rng(seed)
-    scaled = [example.features / scale * kept for example in examples]
-    weights = np.zeros((1 + len(_KINDS), len(FEATURES)))
+    weights = np.zeros((1 + len(_KINDS), len(signs)))
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     total, summed, step = np.zeros_like(weights), 0, 0
     for turn in range(_ROUNDS):
         for number in generator.permutation(len(examples)):
-            row = 1 + _KINDS.index(examples[number].kind)
-            slope = _slope(examples[number], scaled[number], weights[0] + weights[row])
+            row = examples[number].row
+            slope = _slope(examples[number], weights[0] + weights[row])
             if slope is None:
                 continue
             gradient = np.zeros_like(weights)
@@ -101,41 +122,63 @@ def _run(
             first = _ADAM[0] * first + (1 - _ADAM[0]) * gradient
             second = _ADAM[1] * second + (1 - _ADAM[1]) * gradient**2
             mean, spread = first / (1 - _ADAM[0] ** step), second / (1 - _ADAM[1] ** step)
-            weights = _signed(weights - _STEP * mean / (np.sqrt(spread) + _ADAM[2]))
+            weights = _signed(weights - _STEP * mean / (np.sqrt(spread) + _ADAM[2]), signs)
         if turn >= _ROUNDS * (1 - _AVERAGED):
             total, summed = total + weights, summed + 1
     return total / summed
 
 
-def _signed(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """An example with its candidates file by file."""
+
+    features: npt.NDArray[np.float64]
+    """In units of their deviations."""
+    files: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    """Where each file's candidates begin."""
+    right_files: npt.NDArray[np.bool_]
+    """Of each file, whether it holds an answer."""
+    beside: npt.NDArray[np.bool_]
+    """Of each candidate, whether it is wrong in a right file."""
+    has_lines: bool
+    row: int
+    """Of the weights: what the kind of the question adds."""
+
+    @classmethod
+    def of(cls, example: Example, scale: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_]) -> _Prepared:
+        order = np.argsort(example.files, kind="stable")
+        files, right = example.files[order], example.right[order]
+        starts = np.flatnonzero(np.concatenate(([True], files[1:] != files[:-1])))
+        right_files = np.logical_or.reduceat(right, starts)
+        beside = np.repeat(right_files, np.diff(starts, append=len(files))) & ~right
+        features = np.ascontiguousarray((example.features / scale * kept)[order])
+        row = 1 + _KINDS.index(example.kind)
+        return cls(features, files, starts, right_files, beside, example.has_lines, row)
+
+
+def _signed(weights: npt.NDArray[np.float64], signs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Take back what gives a feature the sign that it must not have."""
-    base = np.where(_SIGNS * weights[0] < 0, 0.0, weights[0])
-    added = [np.where(_SIGNS * (base + row) < 0, -base, row) for row in weights[1:]]
+    base = np.where(signs * weights[0] < 0, 0.0, weights[0])
+    added = [np.where(signs * (base + row) < 0, -base, row) for row in weights[1:]]
     return np.vstack((base, *added))
 
 
-def _slope(
-    example: Example, scaled: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64] | None:
+def _slope(example: _Prepared, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
     """Return the gradient of the pairwise logistic loss, or nothing where there is no pair."""
-    order = np.argsort(-np.einsum("ij,j->i", scaled, weights), kind="stable")
-    best_right: dict[int, int] = {}
-    for index in order:
-        if example.right[index]:
-            best_right.setdefault(int(example.files[index]), int(index))
-    best_wrong: dict[int, int] = {}
-    beside: list[int] = []
-    for index in order:
-        file = int(example.files[index])
-        if file not in best_right:
-            best_wrong.setdefault(file, int(index))
-        elif example.has_lines and not example.right[index] and len(beside) < _WRONG_CHUNKS:
-            beside.append(int(index))
-    wrong = [*list(best_wrong.values())[:_WRONG_FILES], *beside]
-    if not wrong:
+    scores = np.einsum("ij,j->i", example.features, weights)
+    counted = np.where(example.beside, -np.inf, scores)
+    best = np.lexsort((-counted, example.files))[example.starts]
+    right, wrong = best[example.right_files], best[~example.right_files]
+    wrong = wrong[np.argsort(-scores[wrong], kind="stable")[:_WRONG_FILES]]
+    if example.has_lines:
+        beside = np.flatnonzero(example.beside)
+        nearest = beside[np.argsort(-scores[beside], kind="stable")[:_WRONG_CHUNKS]]
+        wrong = np.concatenate((wrong, nearest))
+    if not len(wrong):
         return None
-    good, bad = scaled[list(best_right.values())], scaled[wrong]
-    gaps = np.einsum("ij,j->i", bad, weights)[None, :] - np.einsum("ij,j->i", good, weights)[:, None]
+    good, bad = example.features[right], example.features[wrong]
+    gaps = scores[wrong][None, :] - scores[right][:, None]
     push = 1.0 / (1.0 + np.exp(-gaps))
     slope: npt.NDArray[np.float64] = (
         np.einsum("i,ij->j", push.sum(axis=0), bad) - np.einsum("i,ij->j", push.sum(axis=1), good)

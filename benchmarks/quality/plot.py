@@ -1,4 +1,4 @@
-"""Draws docs/images/quality.png from benchmarks/results/quality.tsv; needs matplotlib (``pip install matplotlib``).
+"""Draws docs/images/quality.png and latency.png from benchmarks/results; needs matplotlib (``pip install matplotlib``).
 
 python benchmarks/quality/plot.py
 """
@@ -12,11 +12,15 @@ from typing import Final
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from latencies import read_latencies
+from prepare import OUT, Library, published_mean
 from scores import Rows, mean, read, selected
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _TABLE: Final = _ROOT / "benchmarks" / "results" / "quality.tsv"
+_TIMES: Final = _TABLE.with_name("quality-latency.tsv")
 _IMAGE: Final = _ROOT / "docs" / "images" / "quality.png"
+_LATENCY: Final = _IMAGE.with_name("latency.png")
 _SYSTEMS: Final = {
     "conexus": ("Conexus", "#1f6feb"),
     "semble": ("semble, with the same vectors", "#f0883e"),
@@ -27,9 +31,12 @@ _SETS: Final = {
     "source": "public questions,\nsource folders",
     "whole": "the same,\nwhole repositories",
     "whole-nostem": "the same, without the\nwords of the file's name",
+    "typos": "the same, source folders,\na letter wrong",
     "docs": "documentation →\ndefinition",
     "history": "commit →\nchanged files",
 }
+_MARKERS: Final = {"source": "o", "whole": "s"}
+_SHORT: Final = {"source": "source folders", "whole": "whole repositories"}
 _WIDTH: Final = 0.2
 
 
@@ -61,5 +68,46 @@ def draw(found: Mapping[tuple[str, str], float], image: Path) -> None:
     figure.savefig(image)
 
 
+def draw_latency(
+    found: Mapping[tuple[str, str], float], times: Mapping[tuple[str, str], float], published: Mapping[str, float]
+) -> None:
+    """Draw quality against the time of a search; what others published has a quality only."""
+    figure, axes = plt.subplots(figsize=(8, 4.2), dpi=150)
+    for system, (label, colour) in _SYSTEMS.items():
+        for name, marker in _MARKERS.items():
+            if (taken := times.get((name, system))) is not None:
+                title = f"{label}, {_SHORT[name]}"
+                axes.scatter(taken, found[name, system], 60, colour, marker, edgecolors="#57606a", label=title)
+    for number, (label, value) in enumerate(sorted(published.items(), key=lambda entry: -entry[1])):
+        axes.axhline(value, color="#8b949e", linestyle=(0, (4, 2 + 2 * number)), linewidth=1)
+        axes.annotate(
+            f"{label}: {value:.3f} published, source folders",
+            (0.99, value),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom" if number % 2 == 0 else "top",
+            fontsize=7,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("median time of a search, ms, the index being open")
+    axes.set_ylabel("NDCG@10, results as they come")
+    axes.set_ylim(0, 1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7, frameon=False, loc="center right")
+    figure.tight_layout()
+    figure.savefig(_LATENCY)
+
+
+def main() -> None:
+    """Draw both."""
+    found = means(read(_TABLE))
+    draw(found, _IMAGE)
+    times = {(entry.set_name, entry.system): entry.p50_ms for entry in read_latencies(_TIMES)}
+    library = Library(OUT)
+    names = sorted(library.repositories())
+    means_of = ((tool, published_mean(figures, names)) for tool, figures in library.published().items())
+    draw_latency(found, times, {tool: value for tool, value in means_of if value is not None and tool != "ripgrep"})
+
+
 if __name__ == "__main__":
-    draw(means(read(_TABLE)), _IMAGE)
+    main()

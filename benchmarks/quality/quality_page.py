@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from latencies import Latency
 from prepare import Prepared, published_mean
 from scores import ONE_A_FILE, Row, Rows, Verdict, compare, mean, selected
 
@@ -15,7 +16,9 @@ tell. semble runs with the vectors of our model in the place of its own; what it
 given beside it. Every figure is the mean over repositories of the mean over a repository's questions. NDCG, MRR and
 recall are of the first ten results; *within 500* is the share of the right answers met by who reads the results in
 order, up to 500 tokens (4 bytes each) of text. *One a file* drops the further results of a file and forgets which lines
-answer, which by itself scores higher: compare like with like. Scores of single questions are in `quality.tsv`.
+answer, which by itself scores higher: compare like with like. Scores of single questions are in `quality.tsv`. *p50* is
+the median time of a search, the index being open; ripgrep starts a process for each. The machine was not idle: compare
+searches with each other, and see `speed.md` for budgets.
 """
 _ABOUT = {
     "source": "semble's questions, asked of the folder of each repository that its benchmark indexes.",
@@ -24,6 +27,7 @@ _ABOUT = {
         "The same, without the words that the name of an answering file has; questions left with fewer than two words "
         "are dropped, and with them every question that is one name."
     ),
+    "typos": "The questions of `source`, each with a letter wrong in its longest word, as people type.",
     "docs": (
         "First sentences of documentation, which is taken out of the files before they are indexed; "
         "the answer is the definition's lines."
@@ -39,13 +43,18 @@ _COLUMNS: Sequence[tuple[str, Callable[[Row], float]]] = (
     ("2k", lambda row: row.within_2k),
     ("4k", lambda row: row.within_4k),
 )
+_TIME = "p50, ms"
 _NDCG = _COLUMNS[0][1]
 _PAIR = ("conexus", "semble")
 _ORDER = ("conexus", "semble", "bm25-windows", "ripgrep")
 
 
 def page(
-    rows: Rows, repositories: Mapping[str, Prepared], published: Mapping[str, Mapping[str, float]], notes: Sequence[str]
+    rows: Rows,
+    repositories: Mapping[str, Prepared],
+    published: Mapping[str, Mapping[str, float]],
+    notes: Sequence[str],
+    times: Sequence[Latency] = (),
 ) -> str:
     """Return the whole page.
 
@@ -54,10 +63,11 @@ def page(
         repositories: What was asked about, by name.
         published: NDCG@10 that others published, by system and repository.
         notes: Paragraphs on this run.
+        times: How long searches took.
     """
     parts = [_HEAD, *(f"{note}\n" for note in [*notes, *_nearest(repositories.values())])]
     for set_name in sorted({row.set_name for row in rows}, key=_place_of_set):
-        parts += _set(set_name, [row for row in rows if row.set_name == set_name], published)
+        parts += _set(set_name, [row for row in rows if row.set_name == set_name], published, times)
     return "\n".join(parts)
 
 
@@ -72,12 +82,12 @@ def _nearest(repositories: Iterable[Prepared]) -> list[str]:
     return [f"Nearest commit, since the pinned one was not to be had: {', '.join(names)}."]
 
 
-def _set(name: str, rows: Rows, published: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _set(name: str, rows: Rows, published: Mapping[str, Mapping[str, float]], times: Sequence[Latency]) -> list[str]:
     systems = sorted({row.system for row in rows}, key=_place_of_system)
     one = selected(rows, name, systems[0])
     names = sorted({row.repository for row in one})
     parts = [f"## {name}\n", f"{_ABOUT.get(name, '')} {len(one)} questions, {len(names)} repositories.\n".lstrip()]
-    parts += [_table(["system", *(title for title, _ in _COLUMNS)], _main_rows(name, rows, systems))]
+    parts += [_table(["system", *(title for title, _ in _COLUMNS), _TIME], _main_rows(name, rows, systems, times))]
     if name == "source" and (others := _published(published, names)):
         parts += ["Published by semble's authors, averaged over the same repositories, not measured here:\n", others]
     parts += _against_semble(name, rows)
@@ -101,9 +111,14 @@ def _title(system: str) -> str:
     return f"{system.removesuffix(ONE_A_FILE)}, one a file" if system.endswith(ONE_A_FILE) else system
 
 
-def _main_rows(name: str, rows: Rows, systems: Sequence[str]) -> list[list[str]]:
+def _main_rows(name: str, rows: Rows, systems: Sequence[str], times: Sequence[Latency]) -> list[list[str]]:
+    taken = {entry.system: f"{entry.p50_ms:.1f}" for entry in times if entry.set_name == name}
     return [
-        [_title(system), *(_figure(mean(selected(rows, name, system), value)) for _, value in _COLUMNS)]
+        [
+            _title(system),
+            *(_figure(mean(selected(rows, name, system), value)) for _, value in _COLUMNS),
+            taken.get(system, ""),
+        ]
         for system in systems
     ]
 

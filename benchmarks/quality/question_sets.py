@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from prepare import Library, Prepared
-from repositories import questions, without_file_names
+from repositories import misspelt, questions, without_file_names
 
 from conexus import trials
 from conexus.adapters.git_history import GitHistory
@@ -56,6 +56,12 @@ def whole_without_names(library: Library, repository: Prepared, _: Path) -> Iter
     yield Case("whole-nostem", repository.name, repository.language, tree, "", asked)
 
 
+def typos(library: Library, repository: Prepared, folder: Path) -> Iterator[Case]:
+    """Yield the questions of ``source``, misspelt."""
+    for case in source(library, repository, folder):
+        yield replace(case, set_name="typos", questions=tuple(misspelt(case.questions)))
+
+
 def documentation(library: Library, repository: Prepared, folder: Path) -> Iterator[Case]:
     """Yield what the documentation of the code asks, of the whole repository without that documentation."""
     made = trials.documentation_set(library.tree("whole", repository.name), _QUESTIONS)
@@ -86,6 +92,7 @@ SETS: Final[Mapping[str, Callable[[Library, Prepared, Path], Iterator[Case]]]] =
     "source": source,
     "whole": whole,
     "whole-nostem": whole_without_names,
+    "typos": typos,
     "docs": documentation,
     "history": history,
 }

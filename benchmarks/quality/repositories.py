@@ -8,6 +8,8 @@ repository and not kept here.
 from __future__ import annotations
 
 import hashlib
+import random
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -27,6 +29,7 @@ DEVELOPMENT: Final = (
 )
 """What may be tuned on. All others are held out: nobody who changes the ranking looks at them."""
 _MIN_WORDS = 2
+_MIN_MISSPELT = 6
 
 
 class RepositoryHeldOut(Exception):
@@ -127,6 +130,39 @@ def without_file_names(asked: Iterable[Question]) -> list[Question]:
         if len(left) >= _MIN_WORDS:
             found.append(Question(" ".join(left), question.kind, question.targets))
     return found
+
+
+def misspelt(asked: Iterable[Question]) -> list[Question]:
+    """Get a letter of the longest word of each question wrong; questions without a word of six letters are dropped.
+
+    Two neighbours change places, a letter is left out, is there twice, or is another one. What happens and where is
+    drawn from the question, and so is the same each time. The first and the last letter stay.
+    """
+    found = []
+    for question in asked:
+        parts = {part for word in words(question.text) for part in split_identifier(word) if part.isalpha()}
+        longest = max(sorted(parts), key=len, default="")
+        if len(longest) >= _MIN_MISSPELT:
+            seed = hashlib.sha256(question.text.encode()).digest()
+            wrong = _with_typo(longest, random.Random(seed))  # noqa: S311 -- to be drawn again, not to be secret
+            at = question.text.lower().index(longest)
+            wrong = question.text[at] + wrong[1:]  # as it was written
+            text = question.text[:at] + wrong + question.text[at + len(longest) :]
+            found.append(Question(text, question.kind, question.targets))
+    return found
+
+
+def _with_typo(word: str, chance: random.Random) -> str:
+    """Return a lower-case word with one letter wrong."""
+    at = chance.randrange(1, len(word) - 2)
+    before, letter, after = word[:at], word[at], word[at + 1 :]
+    made = (
+        before + after[0] + letter + after[1:],
+        before + after,
+        before + letter + letter + after,
+        before + chance.choice(string.ascii_lowercase) + after,
+    )
+    return next(wrong for wrong in chance.sample(made, len(made)) if wrong != word)
 
 
 def _stems(text: str) -> set[str]:

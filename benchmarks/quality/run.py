@@ -16,17 +16,18 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from git_trees import GitError
+from latencies import Latency, latencies_replaced, latency, read_latencies, write_latencies
 from prepare import OUT, Library, Prepared, prepare
 from quality_page import comparison_lines, page
 from question_sets import SETS, Case
 from repositories import DEVELOPMENT, RepositoryHeldOut, identity
 from scores import Row, Rows, read, replaced, rows_of, verdicts, write
-from systems import SYSTEMS, NotInstalled, System, make
+from systems import SYSTEMS, Answer, NotInstalled, System, make
 
 from conexus.evaluation.questions import Place, Question
 
@@ -43,6 +44,8 @@ class Run:
     """For indexes and trees that a set makes; emptied after each repository."""
     systems: dict[str, System]
     sets: Sequence[str]
+    times: defaultdict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Milliseconds of each question, by set and system."""
 
     def ask(self, repository: Prepared) -> list[Row]:
         """Ask every question about one repository and keep the places that were found."""
@@ -53,7 +56,9 @@ class Run:
             answered: defaultdict[str, list[tuple[Question, list[Place]]]] = defaultdict(list)
             for case in SETS[set_name](self.library, repository, folder):
                 for name, system in self.systems.items():
-                    answered[name] += _answers(system, case)
+                    found = system.answers(case.tree, [question.text for question in case.questions])
+                    answered[name] += _of_repository(case, found)
+                    self.times[set_name, name] += [answer.elapsed_ms for answer in found]
             for name, pairs in answered.items():
                 asked = [question for question, _ in pairs]
                 places = [found for _, found in pairs]
@@ -81,9 +86,9 @@ class Run:
         (folder / f"{repository.name}.{system}.json").write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
 
 
-def _answers(system: System, case: Case) -> list[tuple[Question, list[Place]]]:
-    found = system.answers(case.tree, [question.text for question in case.questions])
-    prefixed = ([replace(place, path=case.prefix + place.path) for place in places] for places in found)
+def _of_repository(case: Case, found: Sequence[Answer]) -> list[tuple[Question, list[Place]]]:
+    """Return each question with its places, their paths as the repository has them."""
+    prefixed = ([replace(place, path=case.prefix + place.path) for place in answer.places] for answer in found)
     return list(zip(case.questions, prefixed, strict=True))
 
 
@@ -112,32 +117,45 @@ def _systems(names: Sequence[str], scratch: Path, notes: list[str]) -> dict[str,
 
 def _measure(
     options: argparse.Namespace, repositories: Sequence[Prepared], names: Sequence[str]
-) -> tuple[list[Row], list[str]]:
-    """Return the scores and what is to be said of the run."""
+) -> tuple[list[Row], list[Latency], list[str]]:
+    """Return the scores, how long searches took, and what is to be said of the run."""
     notes: list[str] = []
     library = Library(options.out.resolve())
     scratch = Path(tempfile.mkdtemp(prefix="conexus-quality-", dir=options.scratch))
     try:
         run = Run(library, scratch, _systems(names, scratch, notes), options.set or list(SETS))
-        return [row for repository in repositories for row in run.ask(repository)], notes
+        rows = [row for repository in repositories for row in run.ask(repository)]
+        return rows, [latency(*key, times) for key, times in run.times.items() if times], notes
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _report(options: argparse.Namespace, repositories: Sequence[Prepared], rows: Rows, notes: Sequence[str]) -> None:
+def _report(
+    options: argparse.Namespace,
+    repositories: Sequence[Prepared],
+    rows: Rows,
+    times: Sequence[Latency],
+    notes: Sequence[str],
+) -> None:
     library = Library(options.out.resolve())
     by_name = {repository.name: repository for repository in repositories}
     if options.results == "-" or options.repo:
-        print(page(rows, by_name, library.published(), notes))
+        print(page(rows, by_name, library.published(), notes, times))
         return
     stem = "quality-held-out" if options.held_out else "quality"
     table = Path(options.results) / f"{stem}.tsv"
     table.parent.mkdir(parents=True, exist_ok=True)
     everything = replaced(read(table), rows)
     write(table, everything)
-    text = page(everything, by_name, library.published(), notes)
+    times = latencies_replaced(read_latencies(_latency_table(table)), times)
+    write_latencies(_latency_table(table), times)
+    text = page(everything, by_name, library.published(), notes, times)
     table.with_suffix(".md").write_text(text, encoding="utf-8")
     print(f"written: {table}, {table.with_suffix('.md').name}")
+
+
+def _latency_table(table: Path) -> Path:
+    return table.with_name(f"{table.stem}-latency.tsv")
 
 
 def _arguments() -> argparse.Namespace:
@@ -161,7 +179,7 @@ def main() -> int:
     except (RepositoryHeldOut, GitError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
-    rows, notes = _measure(options, repositories, ["conexus"] if options.check else options.system or SYSTEMS)
+    rows, times, notes = _measure(options, repositories, ["conexus"] if options.check else options.system or SYSTEMS)
     committed = read(_RESULTS / ("quality-held-out.tsv" if options.held_out else "quality.tsv"))
     found = verdicts(committed, rows)
     if found:
@@ -169,7 +187,7 @@ def main() -> int:
         print("\n".join(comparison_lines(found)))
     if options.check:
         return _checked(rows, committed, worse=any(verdict.is_worse for verdict in found))
-    _report(options, repositories, rows, notes)
+    _report(options, repositories, rows, times, notes)
     return 0
 
 

@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +46,31 @@ class NotInstalled(Exception):
     """A system cannot run here; the text says what would have to be installed."""
 
 
+class Answer(NamedTuple):
+    """What one question brought."""
+
+    places: list[Place]
+    """Up to :data:`DEPTH`, best first; paths are relative to the tree."""
+    elapsed_ms: float
+    """How long the search took, the index being open."""
+
+
 class System(Protocol):
     """A search over a tree."""
 
-    def answers(self, tree: Path, questions: Sequence[str]) -> list[list[Place]]:
-        """Return up to :data:`DEPTH` places for each question, best first; paths are relative to the tree."""
+    def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
+        """Index a tree and answer each question."""
         ...
+
+
+def _timed(search: Callable[[str], list[Place]], questions: Sequence[str]) -> list[Answer]:
+    """Ask one question after the other, after the first has been asked once for nothing."""
+    found = []
+    for question in [*questions[:1], *questions]:
+        started = time.perf_counter()
+        places = search(question)
+        found.append(Answer(places, (time.perf_counter() - started) * 1000))
+    return found[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +79,7 @@ class Conexus:
 
     scratch: Path
 
-    def answers(self, tree: Path, questions: Sequence[str]) -> list[list[Place]]:
+    def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
         """Index the tree, or bring its index up to date where this run indexed it before, and ask."""
         root = tree.resolve()
         key = hashlib.sha256(str(root).encode()).hexdigest()[:12]
@@ -66,7 +87,7 @@ class Conexus:
         service = bootstrap.build(config, keep_open=True).service
         try:
             service.index(Checkout(root, RepoId(f"local/{root.name}-{key[:6]}"), root.name), _WHO)
-            return [self._places(service, question) for question in questions]
+            return _timed(partial(self._places, service), questions)
         finally:
             service.close()
 
@@ -90,14 +111,14 @@ class Semble:
 
     bench: Bench
 
-    def answers(self, tree: Path, questions: Sequence[str]) -> list[list[Place]]:
+    def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
         """Index the tree in memory and ask."""
         cache = self.bench.fresh("semble-cache")
         asked = self.bench.scratch / "semble-questions.json"
         asked.write_text(json.dumps(list(questions)), encoding="utf-8")
         python = self.bench.build / "semble" / "bin" / "python"
         done = timed([python, _HERE / "semble_places.py", tree, asked, str(DEPTH)], self.bench.semble_env(cache))
-        return [[Place(*place) for place in places] for places in done.answer]
+        return [Answer([Place(*place) for place in places], elapsed_ms) for places, elapsed_ms in done.answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +127,9 @@ class Ripgrep:
 
     program: str
 
-    def answers(self, tree: Path, questions: Sequence[str]) -> list[list[Place]]:
+    def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
         """Search the tree once a question."""
-        return [self._places(tree, question) for question in questions]
+        return _timed(partial(self._places, tree), questions)
 
     def _places(self, tree: Path, question: str) -> list[Place]:
         options = ["--no-config", "--fixed-strings", "--ignore-case", "--count-matches", "--null"]
@@ -127,7 +148,7 @@ def _whole_file(tree: Path, path: str) -> Place:
 class Bm25Windows:
     """BM25 over windows of fifty lines, words split as identifiers are; nothing else is known of a file."""
 
-    def answers(self, tree: Path, questions: Sequence[str]) -> list[list[Place]]:
+    def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
         """Count the words of the tree and ask."""
         places: list[Place] = []
         postings: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -139,9 +160,9 @@ class Bm25Windows:
             places.append(place)
             lengths.append(counts.total())
         if not places:
-            return [[] for _ in questions]
+            return [Answer([], 0.0) for _ in questions]
         norms = _K1 * (1 - _B + _B * np.array(lengths, dtype=np.float64) / max(1.0, float(np.mean(lengths))))
-        return [_best(places, _bm25(dict.fromkeys(_terms(question)), postings, norms)) for question in questions]
+        return _timed(lambda asked: _best(places, _bm25(dict.fromkeys(_terms(asked)), postings, norms)), questions)
 
 
 def _bm25(

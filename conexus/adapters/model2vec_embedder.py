@@ -83,6 +83,10 @@ class Model2vecEmbedder:
         """False: parsing processes would each need the package, which uses all cores by itself."""
         return False
 
+    def knows(self, word: str) -> bool:
+        """Whether a word is a piece of the vocabulary by itself."""
+        return self._tokenizer.token_to_id(word) is not None
+
     def embed_documents(self, texts: Sequence[str]) -> DenseMatrix:
         """Embed texts; the vector of each is the same, bit for bit, whatever the others are.
 

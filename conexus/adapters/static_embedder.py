@@ -162,6 +162,7 @@ class StaticEmbedder:
         self._name = model.name if folder == MODEL_FOLDER else str(folder.absolute())
         self._fingerprint = f"{model.fingerprint}-{_POOLING}"
         self._dim = int(model.vectors.shape[1])
+        self._vocabulary = model.vocabulary
         self._words = _Words(model.vocabulary, model.vectors, cached_parts)
         self._lock = threading.Lock()
 
@@ -184,6 +185,10 @@ class StaticEmbedder:
     def is_fast(self) -> bool:
         """True: a chunk takes less than 0.1 ms."""
         return True
+
+    def knows(self, word: str) -> bool:
+        """Whether a word is a piece of the vocabulary by itself."""
+        return word in self._vocabulary
 
     def embed_documents(self, texts: Sequence[str]) -> DenseMatrix:
         """Embed texts; the vector of each is the same, bit for bit, whatever the others are.

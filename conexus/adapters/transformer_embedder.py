@@ -83,6 +83,11 @@ class TransformerEmbedder:
         """False: a chunk takes tens of milliseconds without a GPU."""
         return False
 
+    def knows(self, word: str) -> bool:
+        """Whether the model's tokenizer has a word as one piece. Loads the model."""
+        with self._lock:
+            return len(self._loaded().tokenizer.tokenize(word)) == 1
+
     def embed_documents(self, texts: Sequence[str]) -> DenseMatrix:
         """Embed texts with the model's own prompt for documents, where it has one.
 

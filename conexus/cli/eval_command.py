@@ -21,10 +21,12 @@ from conexus.errors import ConfigError, EmbeddingError, SourceError
 from conexus.types import Checkout
 
 if TYPE_CHECKING:
+    from conexus.search.ranking import Weighting
     from conexus.trials import Control, QuestionSet, Run, Trial
 
 MAX_QUESTIONS = 10_000
 DEFAULT_QUESTIONS = 100
+_MAX_WEIGHTS_BYTES = 100_000
 _DESCRIBED = {
     "docs": "the first sentence of a documentation asks for the lines it documents",
     "history": "a commit's subject asks for the files it changed",
@@ -56,6 +58,15 @@ def evaluate(
             help="Compare with this embedding model: 'default', or the folder of a model; repeatable.",
         ),
     ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            parser=given_path,
+            help="Compare with these weights of the ranking: a JSON object of features and numbers; repeatable.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draw other questions from the documentation.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -71,6 +82,7 @@ def evaluate(
         conexus eval ~/src/flask --questions 50
         conexus eval --set docs --seed 7
         conexus eval --model ~/models/all-MiniLM-L6-v2
+        conexus eval --weights flat.json
         conexus eval --json | jq '.sets[0].runs[0].ndcg_at_10'
     """
     if not 1 <= questions <= MAX_QUESTIONS:
@@ -79,6 +91,7 @@ def evaluate(
     config = in_force(checkout)
     by_model = {one.index.model: one for one in (config, *(with_model(config, name) for name in model or []))}
     configs = list(by_model.values())
+    weightings = {str(file): _weighting(file) for file in weights or []}
     from conexus import trials  # noqa: PLC0415 -- not for other commands
     from conexus.cli.eval_progress import EvalProgress  # noqa: PLC0415
 
@@ -89,7 +102,7 @@ def evaluate(
             sets, notices = question_sets(checkout, chosen, config, (questions, seed), control)
             if checkout.root != path.expanduser().resolve():
                 notices.insert(0, f"the whole repository {checkout.root} was measured")
-            done = [trials.run(one, configs, xdg=user_xdg(), control=control) for one in sets]
+            done = [trials.run(one, configs, weightings=weightings, xdg=user_xdg(), control=control) for one in sets]
         finally:
             display.close()
     done = [trial for trial in done if trial.runs[0].scores]
@@ -131,6 +144,26 @@ def with_model(config: Config, name: str) -> Config:
     if not folder.is_dir():
         raise EmbeddingError(f"{name} is no folder", hint="--model takes 'default' or the folder of a model")
     return bootstrap.with_model(config, str(folder))
+
+
+def _weighting(file: Path) -> Weighting:
+    """Read weights from a file.
+
+    Raises:
+        ConfigError: It is not there, or holds something else.
+    """
+    from conexus.search import ranking  # noqa: PLC0415 -- not for other commands
+
+    try:
+        with file.expanduser().open("rb") as stream:
+            read = json.loads(stream.read(_MAX_WEIGHTS_BYTES))
+    except OSError as exc:
+        raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(f"{file} is no JSON: {exc}") from exc
+    if not isinstance(read, dict):
+        raise ConfigError(f"{file} holds no JSON object", hint='as {"test": -1.0, "name_f1": [1.0, 2.0, 1.5]}')
+    return ranking.changed(read)
 
 
 def user_xdg() -> Path | None:
@@ -196,11 +229,12 @@ def _table(trial: Trial, seed: int) -> list[str]:
 
     count = console.count(len(trial.runs[0].questions), "question")
     names = _names(trial.runs)
-    width = max(len("model"), *(len(name) for name in names))
+    head = "model, weights" if any(run.weights for run in trial.runs) else "model"
+    width = max(len(head), *(len(name) for name in names))
     heads = [f"recall@{DEPTH}", "MRR", f"NDCG@{DEPTH}", *(f"in {_thousands(budget)}" for budget in TOKEN_BUDGETS)]
     lines = [
         f"{trial.name}: {count} ({_DESCRIBED.get(trial.name, '')})",
-        f"  {'model':<{width}}  " + "  ".join(f"{head:>9}" for head in heads),
+        f"  {head:<{width}}  " + "  ".join(f"{head:>9}" for head in heads),
     ]
     for name, run in zip(names, trial.runs, strict=True):
         mean = run.mean
@@ -217,11 +251,10 @@ def _table(trial: Trial, seed: int) -> list[str]:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """Return names of models for people: the last part of a folder, the whole of it where that is not enough."""
-    short = [Path(run.model).name or run.model for run in runs]
-    return [
-        console.one_line(name if short.count(name) == 1 else run.model) for name, run in zip(short, runs, strict=True)
-    ]
+    """Return names of runs for people: the last part of a folder or file, the whole of it where that is not enough."""
+    whole = [run.weights or run.model for run in runs]
+    short = [Path(name).name or name for name in whole]
+    return [console.one_line(name if short.count(name) == 1 else full) for name, full in zip(short, whole, strict=True)]
 
 
 def _thousands(tokens: int) -> str:
@@ -268,6 +301,7 @@ def run_as_json(run: Run, first: Run | None, seed: int) -> dict[str, object]:
     gap = None if first is None else run.against(first, seed=seed)
     return {
         "model": run.model,
+        "weights": run.weights or None,
         "recall_at_10": mean.recall,
         "mrr": mean.mrr,
         "ndcg_at_10": mean.ndcg,

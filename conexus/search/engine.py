@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from conexus.lexical import encode_query
 from conexus.ports import Catalog, Embedder, VectorShard
+from conexus.search import spelling
 from conexus.search.candidates import Candidate
 from conexus.search.focus import focus_of
 from conexus.search.globs import matcher
 from conexus.search.query import Query, analyse
-from conexus.search.ranking import Ranked, rank
+from conexus.search.ranking import LEARNT, Ranked, Weighting, rank
 from conexus.types import (
     ChunkId,
     FileId,
@@ -33,6 +34,7 @@ from conexus.types import (
 )
 
 _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
+_READ_FOR_WORDS = 60  # results whose words may stand for misspelt ones; all of the names of the index bring no more
 _FILES_BY_NAME = 40
 _CHUNKS_BY_NAME = 30
 _PLACES = 20  # of a question: a stack trace has more, the innermost frames of which are anywhere in it
@@ -59,7 +61,11 @@ class SearchEngine:
     """Answers queries from open indexes."""
 
     def __init__(
-        self, catalog: Catalog, embedder_of: Callable[[IndexInfo], Embedder], freshness: FreshnessCheck
+        self,
+        catalog: Catalog,
+        embedder_of: Callable[[IndexInfo], Embedder],
+        freshness: FreshnessCheck,
+        weighting: Weighting = LEARNT,
     ) -> None:
         """Make an engine.
 
@@ -67,10 +73,16 @@ class SearchEngine:
             catalog: Where chunks and symbols are.
             embedder_of: Gives the model that an index was built with.
             freshness: Checks each hit that is returned.
+            weighting: What the ranking gives its features.
         """
         self._catalog = catalog
         self._embedder_of = embedder_of
         self._freshness = freshness
+        self._weighting = weighting
+
+    def weighted(self, weighting: Weighting) -> SearchEngine:
+        """Return an engine on the same indexes that ranks otherwise."""
+        return SearchEngine(self._catalog, self._embedder_of, self._freshness, weighting)
 
     def run(
         self, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None] = lambda: None
@@ -87,9 +99,12 @@ class SearchEngine:
         """
         started = time.perf_counter()
         query = analyse(request.text)
-        candidates, floor = self.candidates(query, request, views, check)
+        ranked = self._ranked(query, request, views, check)
+        if (respelt := self._respelt(query, ranked, request, views)) is not None:
+            query = respelt
+            ranked = self._ranked(query, request, views, check)
         check()
-        chosen, copies = self._distinct(rank(query, candidates, floor), max(0, request.limit), views)
+        chosen, copies = self._distinct(ranked, max(0, request.limit), views)
         hits = tuple(
             self._hit(item, stored, views[item.candidate.view].view, query, request.explain) for item, stored in chosen
         )
@@ -173,6 +188,13 @@ class SearchEngine:
             )
         return tuple(hits)
 
+    def _ranked(
+        self, query: Query, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None]
+    ) -> list[Ranked]:
+        candidates, floor = self.candidates(query, request, views, check)
+        check()
+        return rank(query, candidates, floor, self._weighting)
+
     def candidates(
         self,
         query: Query,
@@ -190,6 +212,33 @@ class SearchEngine:
             candidates += found
             floor = min(floor, lowest)
         return candidates, floor
+
+    def _respelt(
+        self, query: Query, ranked: Sequence[Ranked], request: SearchRequest, views: Sequence[SearchableView]
+    ) -> Query | None:
+        """Return the question with words of the best results in the place of words that no chunk has, if there are.
+
+        A word that the model knows is not misspelt, so that most questions cost nothing here.
+        """
+        wrong = [
+            word
+            for word in spelling.suspects(query.text)
+            if not any(self._embedder_of(view.index).knows(word) for view in views)
+        ]
+        for view in views if wrong else ():
+            where = self._point_filter(view.index.id, request.where)
+            answers = view.shard.search_all([VectorQuery(encode_query(word), 1, where) for word in wrong])
+            wrong = [word for word, found in zip(wrong, answers, strict=True) if not found]
+        if not wrong:
+            return None
+        chunks = self._chunks([item.candidate for item in ranked[:_READ_FOR_WORDS]], views)
+        vocabulary = spelling.vocabulary(stored.chunk.text for stored in chunks.values())
+        right = {word: meant for word in wrong if (meant := spelling.correction(word, vocabulary)) is not None}
+        if not right:
+            return None
+        respelt = analyse(spelling.replaced(query.text, right))
+        told = [f"nothing has {word!r}: {meant!r} was searched for" for word, meant in right.items()]
+        return replace(respelt, notice="; ".join(filter(None, [query.notice, *told])))
 
     def _point_filter(self, index: IndexId, where: SearchFilter) -> PointFilter:
         files: frozenset[FileId] | None = None

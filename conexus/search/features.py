@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conexus.lexical import split_identifier, stem
+from conexus.lexical import split_identifier, stem, words
 from conexus.search.candidates import Candidate
 from conexus.search.query import Query
 from conexus.types import ChunkHead, FileTag, Retriever, SymbolKind, SymbolMatch
@@ -84,6 +84,8 @@ _OF_FILE: Final = (
     Feature("example", "example", -1),
     Feature("docs", "docs", -1),
     Feature("config", "config", -1),
+    Feature("docs_asked", "documents asked for", 1),
+    Feature("other_platform", "other platform", -1),
 )
 _OF_CHUNK: Final = (
     Feature("name_f1", "name", 1),
@@ -96,9 +98,14 @@ _OF_CHUNK: Final = (
     Feature("line_asked", "line asked for", 1),
     Feature("block", "no definition", -1),
 )
-FEATURES: Final = (*_RETRIEVAL, *_OF_FILE, *_OF_CHUNK)
+_OF_NEIGHBOURS: Final = (
+    Feature("older_version", "older version", -1),
+    Feature("only_declared", "declared here, defined elsewhere", -1),
+)
+FEATURES: Final = (*_RETRIEVAL, *_OF_FILE, *_OF_CHUNK, *_OF_NEIGHBOURS)
 
 _TAGS: Final = (FileTag.TEST, FileTag.EXAMPLE, FileTag.DOCS, FileTag.CONFIG)
+_DOCS: Final = _TAGS.index(FileTag.DOCS)
 # A question that says one of these words wants such files.
 _TAG_WORDS: Final = {
     FileTag.TEST: frozenset({"test", "spec", "fixtur", "mock"}),
@@ -106,6 +113,18 @@ _TAG_WORDS: Final = {
     FileTag.DOCS: frozenset({"doc", "document", "readm", "guid"}),
     FileTag.CONFIG: frozenset({"config", "configur", "set", "ci", "workflow"}),
 }
+_DOCS_ASKED: Final = frozenset("doc docs documentation guide manual readme tutorial changelog".split())
+# Conexus runs on Linux and macOS: of twins, one a platform, people mean the one that is built where they are.
+_OTHER_PLATFORM = re.compile(
+    r"(?:^|[/_.-])(?:aix|cygwin|haiku|ibmi|mingw|msvc|nt|os390|qnx|solaris|sunos|vms|win|win32|win64|wince|windows|zos)"
+    r"(?=[/_.-])",
+    re.IGNORECASE,
+)
+_PLATFORM_ASKED: Final = frozenset(
+    "aix cygwin haiku ibmi mingw msvc os390 qnx solaris sunos vms win win32 win64 wince windows zos".split()
+)
+_VERSION = re.compile(r"(?:^|/)v(\d{1,4})(?=/)")
+_VERSION_ASKED = re.compile(r"\bv(?:ersion )?\d", re.IGNORECASE)
 _DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
 _REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
 _HEADER = re.compile(r"\.(?:h|hh|hpp|hxx)$")
@@ -164,8 +183,11 @@ def measure(query: Query, candidates: Sequence[Candidate], dense_floor: float) -
     first = np.unique(files, return_index=True)[1]
     of_file = np.array([asked.file_row(candidates[index]) for index in first])
     of_chunk = np.array([asked.chunk_row(candidate) for candidate in candidates])
-    retrieval = _retrieval(candidates, dense_floor, files, [candidates[index].head.path for index in first])
-    return np.hstack((retrieval, of_file[files], of_chunk))
+    paths = [candidates[index].head.path for index in first]
+    retrieval = _retrieval(candidates, dense_floor, files, paths)
+    older = np.zeros(len(paths)) if asked.names_version else _older_versions(paths)
+    neighbours = np.column_stack((older[files], _only_declared(query, candidates)))
+    return np.hstack((retrieval, of_file[files], of_chunk, neighbours))
 
 
 # ------------------------------------------------------------------------------- retrieval
@@ -217,6 +239,50 @@ def _numbered(keys: Iterable[Hashable]) -> npt.NDArray[np.intp]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)
 
 
+# ------------------------------------------------------------------------------ neighbours
+
+
+def _older_versions(paths: Sequence[str]) -> Row:
+    """Whether a file is of a version (``v1/``) of which a later one is found beside it."""
+    versions = [_version_of(path) for path in paths]
+    latest: dict[str, int] = {}
+    for found in versions:
+        if found is not None:
+            latest[found[0]] = max(found[1], latest.get(found[0], 0))
+    return np.array([float(found is not None and found[1] < latest[found[0]]) for found in versions])
+
+
+@lru_cache(maxsize=50_000)
+def _version_of(path: str) -> tuple[str, int] | None:
+    """Return the folder that holds versions, and which of them a file is in."""
+    found = _VERSION.search(path)
+    return None if found is None else (path[: found.start()], int(found[1]))
+
+
+def _only_declared(query: Query, candidates: Sequence[Candidate]) -> Row:
+    """Whether a candidate declares a name that is written in the question, and another defines it: header and source.
+
+    Only names written as names of code count: many a word of a sentence is the name of something.
+    """
+    only = np.zeros(len(candidates))
+    if not query.identifiers:
+        return only
+    names = {
+        number: {_last(match.symbol) for match in item.matches if match.exact}.intersection(query.identifiers)
+        for number, item in enumerate(candidates)
+        if item.matches
+    }
+    declaring = [number for number, own in names.items() if own and _declares(candidates[number].head.path)]
+    if declaring:
+        defined = frozenset[str]().union(*(own for number, own in names.items() if number not in declaring))
+        only[[number for number in declaring if names[number] <= defined]] = 1.0
+    return only
+
+
+def _declares(path: str) -> bool:
+    return bool(_HEADER.search(path) or _DECLARATIONS.search(path))
+
+
 # ----------------------------------------------------------------------------------- words
 
 
@@ -243,6 +309,10 @@ class _Asked:
         for word in self._stems:
             self._by_prefix.setdefault(word[:_MIN_PREFIX], []).append(word)
         self._unasked_roles = tuple(float(not _TAG_WORDS[tag] & self._stems) for tag in _TAGS)
+        said = frozenset(map(str.lower, words(query.text)))
+        self._wants_docs = float(not said.isdisjoint(_DOCS_ASKED))
+        self._any_platform = float(said.isdisjoint(_PLATFORM_ASKED))
+        self.names_version = bool(_VERSION_ASKED.search(query.text))
         self._overlaps: dict[frozenset[str], _Overlap] = {}
         self._names: dict[str, tuple[float, float, float]] = {}
 
@@ -253,7 +323,7 @@ class _Asked:
         name, folders, last_folder = path_stems(path)
         stem_of_file = self._overlap(name)
         wanted = bool(self._query.paths) and any(_same_path(path, asked) for asked in self._query.paths)
-        facts, roles = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
+        facts, roles, other_platform = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
         return (
             stem_of_file.recall,
             stem_of_file.precision,
@@ -264,6 +334,8 @@ class _Asked:
             float(wanted),
             *facts,
             *map(mul, roles, self._unasked_roles),
+            self._wants_docs * roles[_DOCS],
+            self._any_platform * other_platform,
         )
 
     def chunk_row(self, candidate: Candidate) -> tuple[float, ...]:
@@ -405,15 +477,15 @@ def path_stems(path: str) -> tuple[frozenset[str], frozenset[str], frozenset[str
 @lru_cache(maxsize=50_000)
 def _file_facts(
     path: str, uses: int, chunks: int, tags: frozenset[FileTag]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return what no question changes: the features from ``uses`` to ``header``, and the roles of the file."""
+) -> tuple[tuple[float, ...], tuple[float, ...], float]:
+    """Return what no question changes: ``uses`` to ``header``, the file's roles, whether it is of another platform."""
     facts = (
         math.log1p(min(uses, _MOST_USES)),
         math.log1p(min(chunks, _MOST_CHUNKS)),
         float(min(path.count("/"), _MOST_FOLDERS)),
         *_file_kind(path),
     )
-    return facts, tuple(float(tag in tags) for tag in _TAGS)
+    return facts, tuple(float(tag in tags) for tag in _TAGS), float(bool(_OTHER_PLATFORM.search(path)))
 
 
 def _file_kind(path: str) -> tuple[float, float, float, float]:

@@ -8,19 +8,68 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from conexus.errors import ConfigError
 from conexus.search.candidates import Candidate
-from conexus.search.features import FEATURES, Matrix, Row, kind_of, measure
+from conexus.search.features import FEATURES, Matrix, QuestionKind, Row, kind_of, measure
 from conexus.search.query import Query
 from conexus.search.weights import SAME_FILE, WEIGHTS
 from conexus.types import ChunkId, Factor, FileId
 
 _CHUNKS_A_SUBJECT = 16
 _ROUNDING = 1e-12
+_SAME_FILE = "same_file"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighting:
+    """What the ranking gives its features."""
+
+    by_kind: Mapping[QuestionKind, Row]
+    same_file: Mapping[QuestionKind, float]
+    """What a chunk loses for each better one of its file, in a file of one subject."""
+
+
+LEARNT = Weighting(WEIGHTS, SAME_FILE)
+"""As ``benchmarks/quality/fit.py`` learnt it."""
+
+
+def changed(changes: Mapping[str, object]) -> Weighting:
+    """Return the learnt weights with some of them changed.
+
+    Args:
+        changes: By name of a feature, or ``same_file``: one number, or one for each kind of question in the order of
+            :class:`QuestionKind`.
+
+    Raises:
+        ConfigError: There is no such feature, or it is given something else.
+    """
+    columns = {feature.name: column for column, feature in enumerate(FEATURES)}
+    by_kind = {kind: weights.copy() for kind, weights in WEIGHTS.items()}
+    same_file = dict(SAME_FILE)
+    for name, value in changes.items():
+        numbers = _numbers(name, value)
+        if name == _SAME_FILE:
+            same_file = dict(zip(QuestionKind, numbers, strict=True))
+        elif name in columns:
+            for kind, number in zip(QuestionKind, numbers, strict=True):
+                by_kind[kind][columns[name]] = number
+        else:
+            raise ConfigError(f"{name!r} is no feature", hint=f"features: {', '.join([_SAME_FILE, *columns])}")
+    return Weighting(by_kind, same_file)
+
+
+def _numbers(name: str, value: object) -> list[float]:
+    given = value if isinstance(value, list) else [value] * len(QuestionKind)
+    numbers = [float(one) for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(numbers) != len(given) or len(numbers) != len(QuestionKind) or not all(map(math.isfinite, numbers)):
+        kinds = ", ".join(QuestionKind)
+        raise ConfigError(f"the weight of {name!r} is {value!r}", hint=f"give one number, or a list for {kinds}")
+    return numbers
 
 
 @dataclass(slots=True)
@@ -54,24 +103,28 @@ class Ranked:
         )
 
 
-def rank(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> list[Ranked]:
+def rank(
+    query: Query, candidates: Sequence[Candidate], dense_floor: float, weighting: Weighting = LEARNT
+) -> list[Ranked]:
     """Score candidates and order them, best first; ties by place, so that equal input gives equal output.
 
     Args:
         query: What is asked.
         candidates: Each chunk once.
         dense_floor: Similarity of the last chunk that the dense search returned: below it nothing is known.
+        weighting: What features are worth.
     """
     if not candidates:
         return []
     features: Matrix = measure(query, candidates, dense_floor)
-    weights = WEIGHTS[kind_of(query)]
+    kind = kind_of(query)
+    weights = weighting.by_kind[kind]
     scores: list[float] = np.einsum("ij,j->i", features, weights).tolist()
     ordered = sorted(map(Ranked, candidates, scores, features * weights), key=_place)
-    return _spread_over_files(ordered)
+    return _spread_over_files(ordered, weighting.same_file[kind])
 
 
-def _spread_over_files(ordered: Sequence[Ranked]) -> list[Ranked]:
+def _spread_over_files(ordered: Sequence[Ranked], same_file: float) -> list[Ranked]:
     """Put further chunks of a file behind what other files have to say."""
     seen: defaultdict[tuple[int, FileId], int] = defaultdict(int)
     for item in ordered:
@@ -80,7 +133,7 @@ def _spread_over_files(ordered: Sequence[Ranked]) -> list[Ranked]:
         before = seen[key]
         seen[key] += 1
         if before:
-            item.same_file = -SAME_FILE * before / _breadth(head.file_chunks)
+            item.same_file = -same_file * before / _breadth(head.file_chunks)
             item.score += item.same_file
     return sorted(ordered, key=_place)
 
@@ -95,4 +148,4 @@ def _place(item: Ranked) -> tuple[float, str, int, ChunkId]:
     return -item.score, head.path, head.start_byte, head.id
 
 
-__all__ = ["Candidate", "Ranked", "rank"]
+__all__ = ["LEARNT", "Candidate", "Ranked", "Weighting", "changed", "rank"]

@@ -151,3 +151,10 @@ print(embedder.embed_query("read a json file").shape, embedder.embed_documents([
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(")
     assert done.stderr == ""
+
+
+def test_words_are_known_or_not(embedder):
+    """A word of every day is a piece by itself; letters without sense are not, nor is what is no word."""
+    assert embedder.knows("session")
+    assert not embedder.knows("qzxjvkqzxjvk")
+    assert not embedder.knows("")

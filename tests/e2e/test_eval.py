@@ -164,3 +164,36 @@ def test_other_commands_do_not_load_the_library(program: Program, repository: Pa
     assert "conexus.search.engine" in ended.err
     assert "dulwich" not in ended.err
     assert "conexus.trials" not in ended.err
+
+
+def test_weights_of_a_file_are_compared_with_the_learnt_ones(
+    program: Program, repository: Path, tmp_path: Path
+) -> None:
+    """A row each, on the same index; with weights that tell nothing apart, less is found."""
+    weights = tmp_path / "flat.json"
+    weights.write_text(json.dumps({"bm25": 0, "bm25_rank": 0, "test": [-1, -1, -1]}), encoding="utf-8")
+    found = program.ok("eval", repository, "--set", "docs", "--weights", weights, "--json").json
+    first, second = found["sets"][0]["runs"]
+    assert (first["weights"], second["weights"]) == (None, str(weights))
+    assert first["model"] == second["model"]
+    assert first["against_first"] is None
+    assert second["against_first"]["mean"] <= 0.0
+    table = program.ok("eval", repository, "--set", "docs", "--weights", weights).out
+    assert "model, weights" in table
+    assert "flat.json: NDCG@10" in table
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [('{"nothing": 1}', "no feature"), ("[]", "no JSON object"), ("{", "no JSON"), ('{"bm25": "x"}', "bm25")],
+)
+def test_weights_that_are_none_are_refused(
+    program: Program, repository: Path, tmp_path: Path, content: str, said: str
+) -> None:
+    """Before anything is indexed."""
+    weights = tmp_path / "weights.json"
+    weights.write_text(content, encoding="utf-8")
+    ended = program.run("eval", repository, "--weights", weights)
+    assert ended.code == ERROR
+    assert said in ended.err
+    assert program.run("eval", repository, "--weights", tmp_path / "none.json").code == ERROR

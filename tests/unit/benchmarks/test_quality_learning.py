@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from learning import FOLDS, Example, folds, learn, order_of
+from learning import FOLDS, GIVEN, Example, folds, learn, order_of
 
 from conexus.search.features import FEATURES, QuestionKind
 
 COLUMNS = {feature.name: column for column, feature in enumerate(FEATURES)}
-GIVEN = [COLUMNS[name] for name in ("path_asked", "line_asked", "qualified_definition")]
+SET_BY_HAND = [COLUMNS[name] for name in GIVEN]
 
 
 def examples(seed: int, right_by: str, count: int = 60, *, chance: float = 0.0) -> list[Example]:
@@ -18,7 +18,7 @@ def examples(seed: int, right_by: str, count: int = 60, *, chance: float = 0.0) 
     made = []
     for number in range(count):
         features = generator.random((12, len(FEATURES)))
-        features[:, GIVEN] = 0.0  # their weights are given, not learnt
+        features[:, SET_BY_HAND] = 0.0  # their weights are given, not learnt
         best = int(features[:, COLUMNS[right_by]].argmax())
         if generator.random() < chance:
             best = int(generator.integers(12))
@@ -33,7 +33,7 @@ def test_what_tells_right_from_wrong_gets_the_weight(name: str) -> None:
     """It outweighs every other feature, and orders questions that were not learnt from."""
     weights = learn(examples(1, name, 200))
     for kind in QuestionKind:
-        assert int(np.abs(weights[kind]).argmax()) in {COLUMNS[name], *GIVEN}
+        assert int(np.abs(weights[kind]).argmax()) in {COLUMNS[name], *SET_BY_HAND}
     unseen = examples(2, name)
     first = [bool(example.right[order_of(example, weights)[0]]) for example in unseen]
     assert np.mean(first) > 0.6  # chance gives a twelfth

@@ -9,6 +9,7 @@ from repositories import (
     chosen,
     identity,
     kind_of,
+    misspelt,
     questions,
     specification,
     without_file_names,
@@ -87,3 +88,18 @@ def test_identity_tells_questions_apart_and_not_their_text() -> None:
     assert identity(first) != identity(second)
     assert identity(first) == identity(Question("session cookie", "other", (Target("a.py"),)))
     assert "session" not in identity(first)
+
+
+def test_typos_are_the_same_each_time() -> None:
+    """One letter of the longest word is wrong, its ends are right; short questions are dropped."""
+    asked = [
+        Question(text, "semantic", (Target("a.py"),)) for text in ("how are sessions kept", "HTTPAdapter", "a job")
+    ]
+    wrong = misspelt(asked)
+    assert wrong == misspelt(asked)
+    assert len(wrong) == 2
+    for before, after in zip(asked, wrong, strict=False):
+        assert before.text != after.text
+        assert abs(len(before.text) - len(after.text)) <= 1
+        assert after.targets == before.targets
+    assert wrong[1].text.startswith("HTTPA")

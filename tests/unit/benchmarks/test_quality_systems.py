@@ -93,7 +93,7 @@ def test_searches_answer_with_places_of_the_tree(prepared: tuple[Library, Prepar
     if (program := shutil.which("rg")) is not None:
         systems["ripgrep"] = Ripgrep(program)
     for name, system in systems.items():
-        answers = system.answers(case.tree, texts)
+        answers = [answer.places for answer in system.answers(case.tree, texts)]
         assert all((case.tree / place.path).is_file() and place.size_bytes for found in answers for place in found)
         prefixed = [[Place(case.prefix + p.path, p.start_line, p.end_line, p.size_bytes) for p in a] for a in answers]
         scored = rows_of(("source", "mail", "python"), name, case.questions, prefixed)
@@ -107,10 +107,10 @@ def test_changed_tree_is_indexed_again(tmp_path: Path) -> None:
     tree.mkdir()
     (tree / "a.py").write_text("def apples():\n    return 1\n", encoding="utf-8")
     conexus = Conexus(tmp_path / "scratch")
-    assert [place.path for place in conexus.answers(tree, ["apples"])[0]] == ["a.py"]
+    assert [place.path for place in conexus.answers(tree, ["apples"])[0].places] == ["a.py"]
     (tree / "a.py").unlink()
     (tree / "b.py").write_text("def apples(basket):\n    return basket\n", encoding="utf-8")
-    assert [place.path for place in conexus.answers(tree, ["apples"])[0]] == ["b.py"]
+    assert [place.path for place in conexus.answers(tree, ["apples"])[0].places] == ["b.py"]
 
 
 def test_question_without_a_word_has_no_answer(tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_question_without_a_word_has_no_answer(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "a.py").write_text("x = 1\n", encoding="utf-8")
-    assert Conexus(tmp_path / "scratch").answers(tree, ["???"]) == [[]]
-    assert Bm25Windows().answers(tree, ["???"]) == [[]]
+    for system in (Conexus(tmp_path / "scratch"), Bm25Windows()):
+        assert [answer.places for answer in system.answers(tree, ["???"])] == [[]]

@@ -10,6 +10,8 @@ from builders import REPO, Piece, SmallIndex, SourceFile, source
 
 from conexus.errors import QueryError
 from conexus.search.engine import SearchableView, SearchEngine
+from conexus.search.features import FEATURES
+from conexus.search.ranking import changed
 from conexus.types import (
     Freshness,
     Hit,
@@ -302,3 +304,29 @@ def test_an_empty_view_changes_nothing(index: SmallIndex, engine: SearchEngine, 
     assert engine.run(SearchRequest("session"), [empty]).hits == ()
     assert engine.run(SearchRequest("session"), []).hits == ()
     index.catalog.remove_view(empty.view.id)
+
+
+def test_a_misspelt_word_is_corrected_by_the_words_of_the_best_results(view: SearchableView, index: SmallIndex) -> None:
+    """And the answer says so; the same question without the error finds the same first."""
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, Disk())
+    right = engine.run(SearchRequest("retry with backoff for several attempts"), [view])
+    wrong = engine.run(SearchRequest("retry with backoff for several attepmts"), [view])
+    assert [hit.chunk.id for hit in wrong.hits] == [hit.chunk.id for hit in right.hits]
+    assert wrong.notices == ("nothing has 'attepmts': 'attempts' was searched for",)
+    assert right.notices == ()
+
+
+def test_what_a_filter_keeps_out_corrects_nothing(view: SearchableView, index: SmallIndex) -> None:
+    """A word is unknown where no chunk that may be returned has it, and only such chunks have words to offer."""
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, Disk())
+    request = SearchRequest("attepmts", where=SearchFilter(languages=frozenset({"typescript"})))
+    assert engine.run(request, [view]).notices == ()
+
+
+def test_an_engine_can_rank_otherwise(view: SearchableView, index: SmallIndex) -> None:
+    """With weights that find nothing in anything, all scores are nothing; the engine it was made from ranks on."""
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, Disk())
+    flat = engine.weighted(changed({"same_file": 0, **{feature.name: 0 for feature in FEATURES}}))
+    request = SearchRequest("retry with backoff")
+    assert {hit.score for hit in flat.run(request, [view]).hits} == {0.0}
+    assert engine.run(request, [view]).hits[0].chunk.path == "src/http/retry.py"

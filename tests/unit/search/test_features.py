@@ -175,3 +175,45 @@ def test_a_place_that_is_named_is_found(query: str) -> None:
     rows = measured(query, at, above, other)
     assert [row["path_asked"] for row in rows] == [1.0, 1.0, 0.0]
     assert [row["line_asked"] for row in rows] == [1.0, 0.0, 0.0]
+
+
+def test_files_of_other_platforms_are_known_by_their_paths() -> None:
+    """Unless the question names one."""
+    paths = ("src/win/pipe.c", "src/unix/pipe.c", "src/pipe_windows.go", "src/window/pipe.c", "src/darwin.c")
+    rows = measured("open a pipe", *map(found, paths))
+    assert [row["other_platform"] for row in rows] == [1.0, 0.0, 1.0, 0.0, 0.0]
+    rows = measured("open a pipe on Windows", *map(found, paths))
+    assert not any(row["other_platform"] for row in rows)
+
+
+def test_older_versions_are_known_beside_later_ones() -> None:
+    """By folders v1, v2 in one place; not where the question names a version."""
+    paths = ("api/v1/job.go", "api/v2/job.go", "api/v10/job.go", "other/v1/job.go", "v3.go")
+    assert [row["older_version"] for row in measured("job", *map(found, paths))] == [1.0, 1.0, 0.0, 0.0, 0.0]
+    for query in ("job in v1", "job of version 1"):
+        assert not any(row["older_version"] for row in measured(query, *map(found, paths)))
+
+
+def test_a_declaration_is_known_where_the_definition_is_found_too() -> None:
+    """For names written as names: a header's, where a source file has the same."""
+
+    def defines(path: str, symbol: str) -> Candidate:
+        candidate = found(path, bm25=1.0)
+        candidate.matches.append(
+            SymbolMatch(symbol, SymbolKind.FUNCTION, 1, candidate.head.id, candidate.head.file, exact=True)
+        )
+        return candidate
+
+    header, source = defines("include/job.h", "job_start"), defines("src/job.c", "job_start")
+    for query in ("job_start", "what does job_start do"):
+        assert [row["only_declared"] for row in measured(query, header, source)] == [1.0, 0.0]
+        assert [row["only_declared"] for row in measured(query, header)] == [0.0]
+    header, source = defines("include/job.h", "start"), defines("src/job.c", "start")
+    assert [row["only_declared"] for row in measured("start a job", header, source)] == [0.0, 0.0]
+
+
+def test_documents_are_wanted_where_they_are_named() -> None:
+    """A question for the guide is for a document, one about documents need not be."""
+    guide = found("docs/guide.md", tags=frozenset({FileTag.DOCS}))
+    assert measured("upgrade guide", guide, found("a.py"))[0]["docs_asked"] == 1.0
+    assert [row["docs_asked"] for row in measured("upgrade", guide, found("a.py"))] == [0.0, 0.0]

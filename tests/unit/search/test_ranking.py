@@ -9,8 +9,10 @@ from builders import head_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conexus.errors import ConfigError
+from conexus.search.features import FEATURES, QuestionKind
 from conexus.search.query import analyse
-from conexus.search.ranking import Candidate, rank
+from conexus.search.ranking import LEARNT, Candidate, changed, rank
 from conexus.search.weights import SAME_FILE
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
@@ -113,16 +115,17 @@ def test_a_file_name_that_is_asked_for_counts() -> None:
 
 def test_a_second_chunk_of_a_file_stands_back() -> None:
     """So that other files are heard; the best of the file is untouched."""
+    step = SAME_FILE[QuestionKind.OTHER]
     first, second = found("a.py", bm25=5.0, line=1), found("a.py", bm25=4.9, line=50)
     other = found("b.py", bm25=4.8)
     ranked = rank(analyse("anything else"), [second, other, first], 0.0)
     lost = {(c.candidate.head.path, c.candidate.head.start_byte): c.same_file for c in ranked}
-    assert lost == {("a.py", 0): 0.0, ("a.py", second.head.start_byte): -SAME_FILE, ("b.py", 0): 0.0}
+    assert lost == {("a.py", 0): 0.0, ("a.py", second.head.start_byte): -step, ("b.py", 0): 0.0}
     third = found("a.py", bm25=4.0, line=90)
     ranked = rank(analyse("anything else"), [found("a.py", bm25=5.0), found("a.py", bm25=4.9, line=50), third], 0.0)
-    assert [c.same_file for c in ranked] == [0.0, -SAME_FILE, -2 * SAME_FILE]
+    assert [c.same_file for c in ranked] == [0.0, -step, -2 * step]
     assert ranked[0].candidate.head.start_byte == 0
-    assert [f.value for f in ranked[1].factors if f.name == "same file"] == [-SAME_FILE]
+    assert [f.value for f in ranked[1].factors if f.name == "same file"] == [-step]
 
 
 def test_a_large_file_may_be_found_more_often() -> None:
@@ -132,7 +135,7 @@ def test_a_large_file_may_be_found_more_often() -> None:
         [found("a.py", bm25=5.0, file_chunks=1024), found("a.py", bm25=4.0, line=50, file_chunks=1024)],
         0.0,
     )
-    assert ranked[1].same_file == pytest.approx(-SAME_FILE / 6)
+    assert ranked[1].same_file == pytest.approx(-SAME_FILE[QuestionKind.NAME] / 6)
 
 
 def test_files_of_two_views_are_apart() -> None:
@@ -204,3 +207,40 @@ def test_the_factors_are_the_score(candidates: list[Candidate], query: str) -> N
     for candidate in ranked:
         assert candidate.score == pytest.approx(sum(f.value for f in candidate.factors), abs=1e-6)
         assert all(f.value and f.name for f in candidate.factors)
+
+
+def test_weights_can_be_changed_by_name() -> None:
+    """One number for all kinds of question or one for each; all others stay."""
+    other = changed({"same_file": 0.5, "bm25": 7, "name_f1": [1.0, 2.0, 3.0]})
+    assert set(other.same_file.values()) == {0.5}
+    columns = [feature.name for feature in FEATURES]
+    for number, kind in enumerate(QuestionKind):
+        assert other.by_kind[kind][columns.index("bm25")] == 7.0
+        assert other.by_kind[kind][columns.index("name_f1")] == 1.0 + number
+        assert other.by_kind[kind][columns.index("dense")] == LEARNT.by_kind[kind][columns.index("dense")]
+    assert changed({}).same_file == SAME_FILE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nothing": 1.0},
+        {"bm25": "much"},
+        {"bm25": True},
+        {"bm25": [1.0, 2.0]},
+        {"bm25": float("nan")},
+        {"same_file": [1.0, 2.0]},
+        {"bm25": None},
+    ],
+)
+def test_weights_of_no_feature_or_that_are_no_numbers_are_refused(changes: dict[str, object]) -> None:
+    """With an error that says which."""
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        changed(changes)
+
+
+def test_a_declaration_stands_behind_its_definition() -> None:
+    """Though a header that many include is used more."""
+    header = defining(found("include/job.h", bm25=9.0, file_uses=30), "job_start", SymbolKind.FUNCTION)
+    source = defining(found("src/job.c", bm25=8.0), "job_start", SymbolKind.FUNCTION)
+    assert order("job_start explained", header, source) == ["src/job.c", "include/job.h"]
