@@ -320,7 +320,7 @@ class _Asked:
         """Return :data:`_OF_FILE` of a candidate's file."""
         head = candidate.head
         path = head.path
-        name, folders, last_folder = path_stems(path)
+        name, folders, last_folder, whole = path_stems(path)
         stem_of_file = self._overlap(name)
         wanted = bool(self._query.paths) and any(_same_path(path, asked) for asked in self._query.paths)
         facts, roles, other_platform = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
@@ -330,7 +330,7 @@ class _Asked:
             stem_of_file.f1,
             self._overlap(folders).recall,
             self._overlap(last_folder).f1,
-            self._overlap(name | folders).recall,
+            self._overlap(whole).recall,
             float(wanted),
             *facts,
             *map(mul, roles, self._unasked_roles),
@@ -385,9 +385,8 @@ class _Asked:
         """How the name that a chunk defines fits: by itself, and with what encloses it."""
         known = self._names.get(symbol)
         if known is None:
-            scope, _, name = symbol.rpartition(".")
-            own = self._overlap(stems_of(name))
-            whole = self._overlap(stems_of(name) | stems_of(scope)) if scope else own
+            name, scoped = _symbol_stems(symbol)
+            own, whole = self._overlap(name), self._overlap(scoped)
             known = self._names[symbol] = (own.f1, own.precision, whole.f1)
         return known
 
@@ -468,10 +467,18 @@ def stems_of(name: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=50_000)
-def path_stems(path: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the stems of a file's name, of all its folders' names, and of its own folder's."""
+def _symbol_stems(symbol: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the stems of a name's last part, and of all of it."""
+    scope, _, name = symbol.rpartition(".")
+    return stems_of(name), stems_of(name) | stems_of(scope)
+
+
+@lru_cache(maxsize=50_000)
+def path_stems(path: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the stems of a file's name, of all its folders' names, of its own folder's, and of all together."""
     folders, _, name = path.rpartition("/")
-    return stems_of(name.split(".", 1)[0]), stems_of(folders), stems_of(folders.rpartition("/")[2])
+    stem_of_file, of_folders = stems_of(name.split(".", 1)[0]), stems_of(folders)
+    return stem_of_file, of_folders, stems_of(folders.rpartition("/")[2]), stem_of_file | of_folders
 
 
 @lru_cache(maxsize=50_000)
