@@ -77,23 +77,25 @@ def draw_latency(
         for name, marker in _MARKERS.items():
             if (taken := times.get((name, system))) is not None:
                 title = f"{label}, {_SHORT[name]}"
-                axes.scatter(taken, found[name, system], 60, colour, marker, edgecolors="#57606a", label=title)
+                axes.scatter(
+                    taken, found[name, system], s=60, c=colour, marker=marker, edgecolors="#57606a", label=title
+                )
     for number, (label, value) in enumerate(sorted(published.items(), key=lambda entry: -entry[1])):
         axes.axhline(value, color="#8b949e", linestyle=(0, (4, 2 + 2 * number)), linewidth=1)
         axes.annotate(
-            f"{label}: {value:.3f} published, source folders",
-            (0.99, value),
+            f"{label}: {value:.3f}, published, source folders",
+            (0.01, value),
             xycoords=("axes fraction", "data"),
-            ha="right",
             va="bottom" if number % 2 == 0 else "top",
             fontsize=7,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("median time of a search, ms, the index being open")
     axes.set_ylabel("NDCG@10, results as they come")
     axes.set_ylim(0, 1)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7, frameon=False, loc="center right")
+    axes.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0.3, 0.15))
     figure.tight_layout()
     figure.savefig(_LATENCY)
 
