@@ -74,7 +74,7 @@ $(TESTS): $(CHECKS)
 	@touch $@
 
 # git judges how we read ignore files. Where it is missing it is installed if that takes no question: as root, on
-# Debian and its kin.
+# Debian and its kin. promtool judges our metrics; it is unpacked beside the tests and installed nowhere.
 system-packages:
 	@if ! command -v git >/dev/null; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -84,3 +84,4 @@ system-packages:
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
 	fi
+	@sh tools/get_promtool.sh "$(BUILD)/promtool" || echo "no promtool: the test of the metrics by it is left out" >&2

@@ -296,8 +296,7 @@ class VectorQuery:
     """Applied inside the search, never after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredPoint:
+class ScoredPoint(NamedTuple):
     """A point found by one retrieval."""
 
     id: ChunkId
@@ -533,8 +532,7 @@ class StoredChunk:
     checked_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolMatch:
+class SymbolMatch(NamedTuple):
     """A definition found by name, and the chunk that holds its name."""
 
     symbol: str

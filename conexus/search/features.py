@@ -297,6 +297,7 @@ class _Overlap:
 
 _NO_OVERLAP = _Overlap()
 _NO_NAME = (0.0, 0.0, 0.0)
+_NO_PATH = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class _Asked:
@@ -314,28 +315,35 @@ class _Asked:
         self._any_platform = float(said.isdisjoint(_PLATFORM_ASKED))
         self.names_version = bool(_VERSION_ASKED.search(query.text))
         self._overlaps: dict[frozenset[str], _Overlap] = {}
-        self._names: dict[str, tuple[float, float, float]] = {}
 
     def file_row(self, candidate: Candidate) -> tuple[float, ...]:
         """Return :data:`_OF_FILE` of a candidate's file."""
         head = candidate.head
         path = head.path
-        name, folders, last_folder, whole = path_stems(path)
-        stem_of_file = self._overlap(name)
         wanted = bool(self._query.paths) and any(_same_path(path, asked) for asked in self._query.paths)
         facts, roles, other_platform = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
         return (
-            stem_of_file.recall,
-            stem_of_file.precision,
-            stem_of_file.f1,
-            self._overlap(folders).recall,
-            self._overlap(last_folder).f1,
-            self._overlap(whole).recall,
+            *self._path_row(path),
             float(wanted),
             *facts,
             *map(mul, roles, self._unasked_roles),
             self._wants_docs * roles[_DOCS],
             self._any_platform * other_platform,
+        )
+
+    def _path_row(self, path: str) -> tuple[float, float, float, float, float, float]:
+        """How the names of a file and of its folders fit."""
+        name, folders, last_folder, whole = path_stems(path)
+        if _prefixes(whole).isdisjoint(self._by_prefix):  # as most are
+            return _NO_PATH
+        own = self._overlap(name)
+        return (
+            own.recall,
+            own.precision,
+            own.f1,
+            self._overlap(folders).recall,
+            self._overlap(last_folder).f1,
+            self._overlap(whole).recall,
         )
 
     def chunk_row(self, candidate: Candidate) -> tuple[float, ...]:
@@ -383,12 +391,11 @@ class _Asked:
 
     def _name_row(self, symbol: str) -> tuple[float, float, float]:
         """How the name that a chunk defines fits: by itself, and with what encloses it."""
-        known = self._names.get(symbol)
-        if known is None:
-            name, scoped = _symbol_stems(symbol)
-            own, whole = self._overlap(name), self._overlap(scoped)
-            known = self._names[symbol] = (own.f1, own.precision, whole.f1)
-        return known
+        name, scoped = _symbol_stems(symbol)
+        if _prefixes(scoped).isdisjoint(self._by_prefix):  # as nearly all are
+            return _NO_NAME
+        own = self._overlap(name)
+        return (own.f1, own.precision, self._overlap(scoped).f1)
 
     def _definition(self, match: SymbolMatch) -> float:
         """How much a definition is what the question names."""
@@ -417,8 +424,6 @@ class _Asked:
         return known
 
     def _compare(self, found: frozenset[str]) -> _Overlap:
-        if _prefixes(found).isdisjoint(self._by_prefix):  # as nearly all are
-            return _NO_OVERLAP
         covered: set[str] = set()
         fitting = 0
         for word in found:

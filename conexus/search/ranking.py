@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -135,7 +136,7 @@ def _spread_over_files(ordered: Sequence[Ranked], same_file: float) -> list[Rank
         if before:
             item.same_file = -same_file * before / _breadth(head.file_chunks)
             item.score += item.same_file
-    return sorted(ordered, key=_place)
+    return sorted(ordered, key=attrgetter("score"), reverse=True)
 
 
 def _breadth(chunks: int) -> float:
