@@ -38,6 +38,7 @@ _MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
 _MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
+_ASCII_WORD = re.compile(r"[A-Za-z_][\w$]*|\d+", re.ASCII)  # the same of ASCII, in two thirds of the time
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NO_LETTER = re.compile(r"[^\w]|_")
 _PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
@@ -102,12 +103,12 @@ def split_identifier(word: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """Return the words and numbers of a text, as written, in order."""
-    return _WORD.findall(text)
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
 
 
 def count_words(text: str) -> Counter[str]:
     """Return how often each of the :func:`words` of a text stands in it, in the order of their first places."""
-    return Counter(_WORD.findall(text))
+    return Counter(words(text))
 
 
 def name_key(name: str) -> str:
@@ -131,7 +132,7 @@ def _terms_of(word: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1_000)
 def _distinct_terms(text: str) -> frozenset[int]:
-    return frozenset(term for word in _WORD.findall(text) for term in _terms_of(word))
+    return frozenset(term for word in words(text) for term in _terms_of(word))
 
 
 def encode_document(counts: Mapping[str, int], path: str, names: Sequence[str], weight: float = 1.0) -> SparseVector:
@@ -188,7 +189,7 @@ def query_words(text: str) -> list[str]:
 
     Question words are dropped, unless nothing else is left.
     """
-    found = list(dict.fromkeys(_WORD.findall(text)))
+    found = list(dict.fromkeys(words(text)))
     return [word for word in found if word.lower() not in QUESTION_WORDS] or found
 
 

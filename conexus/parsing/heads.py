@@ -153,6 +153,8 @@ def documentation(source: bytes, node: Node, kind: SymbolKind) -> str:
         stripped = told
         if stripped:
             plain.append(stripped)
+            if _SENTENCE_END.search(" ".join(plain)):
+                break
     return _SENTENCE_END.split(" ".join(plain), maxsplit=1)[0][:_MAX_DOC_CHARS]
 
 

@@ -217,10 +217,10 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
     for node in sorted(captures.get("ref", ()), key=_start_of):
         if node.start_byte in skipped:
             continue
-        name = text_of(source, node)
-        if node.type in _PATH_NODES or "::" in name:
+        name, form = text_of(source, node), node.type
+        if form in _PATH_NODES or "::" in name:
             name = _split_path(name)[1]
-        if node.type in _SYMBOL_LITERALS:
+        if form in _SYMBOL_LITERALS:
             name = name.strip(": ").strip(QUOTES)
         if len(name) <= _MAX_NAME_CHARS:
             lines = used.setdefault(name, {})
