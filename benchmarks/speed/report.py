@@ -6,12 +6,15 @@ import os
 import platform
 import re
 import statistics
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 _ENGINES = ("conexus", "qdrant-edge-py", "tree-sitter", "numpy")
+_ADDITIONS = 1_000_000
+_COPIED_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,26 @@ def machine() -> list[str]:
         f"{cores} cores ({_processor()}), {_memory_gb():.0f} GB, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}; {packages}.",
         "",
-        f"Load of the machine before the first run: {load[0]:.2f} (1 minute), {load[1]:.2f} (5 minutes).{warning}",
+        f"Load of the machine before the first run: {load[0]:.2f} (1 minute), {load[1]:.2f} (5 minutes).{warning} "
+        f"{_pace()}",
     ]
+
+
+def _pace() -> str:
+    """Say how fast the machine was, which on a shared host changes by the hour; best of five."""
+    loops, copies = [], []
+    block = bytearray(_COPIED_BYTES)
+    for _ in range(5):
+        started = time.perf_counter()
+        sum(number for number in range(_ADDITIONS))
+        loops.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        bytes(block)
+        copies.append(time.perf_counter() - started)
+    return (
+        f"Its pace: {_ADDITIONS:,} additions in Python {min(loops) * 1000:.0f} ms, "
+        f"a copy of {_COPIED_BYTES // 10**6} MB {min(copies) * 1000:.0f} ms."
+    )
 
 
 def _processor() -> str:
