@@ -1,6 +1,7 @@
 """Learns the weights of the ranking on the development repositories and writes conexus/search/weights.py.
 
 python benchmarks/quality/fit.py                     measure by folds of whole repositories, and write the weights
+                                                     and benchmarks/results/ranking.md
 python benchmarks/quality/fit.py --ablate            … and what each group of features brings
 python benchmarks/quality/fit.py --also DIR…         … and what the documentation of other trees alone would teach
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from git_trees import GitError
 from learning import GIVEN, RUNS, Example, Weights, folds, learn, order_of
 from measured import Maker, Measured, candidates, example_of
 from prepare import OUT, Library, prepare
@@ -152,7 +155,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Collect, measure by folds, learn on all, write."""
     options = _arguments()
-    repositories = prepare(sorted(DEVELOPMENT), options.out, options.mirrors)
+    try:
+        repositories = prepare(sorted(DEVELOPMENT), options.out, options.mirrors)
+    except GitError as exc:
+        sys.exit(f"error: {exc}")
     library = Library(options.out)
     kept = Measured.below(library)
     sets: dict[str, list[Example]] = {}

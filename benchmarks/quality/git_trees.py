@@ -42,6 +42,8 @@ def locate(mirrors: Path, owner_and_name: str) -> Path:
     """
     owner, name = owner_and_name.lower().split("/")
     wanted = (f"{owner}+{name}", name, f"{name}.git")
+    if not mirrors.is_dir():
+        raise GitError(f"no folder {mirrors}")
     folders = {path.name.lower(): path for path in mirrors.iterdir()}
     for folder in (folders[key] for key in wanted if key in folders):
         for candidate in (folder / "repo", folder / "repo" / ".git", folder / ".git", folder):

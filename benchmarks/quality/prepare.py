@@ -22,6 +22,7 @@ from repositories import (
     SET_REVISION,
     SET_URL,
     RepositoryHeldOut,
+    RepositoryUnknown,
     Specification,
     annotations_path,
     chosen,
@@ -112,6 +113,7 @@ def prepare(names: Sequence[str], out: Path, mirrors: Path | None, *, held_out: 
 
     Raises:
         RepositoryHeldOut: One of them may not be used.
+        RepositoryUnknown: The set does not have one of them.
         GitError: Something cannot be had.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -196,7 +198,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         ready = prepare(options.repo, options.out, options.mirrors, held_out=options.held_out)
-    except (RepositoryHeldOut, GitError, KeyError) as exc:
+    except (RepositoryHeldOut, RepositoryUnknown, GitError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     nearest = [repository.name for repository in ready if repository.is_nearest]

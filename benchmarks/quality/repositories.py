@@ -36,6 +36,10 @@ class RepositoryHeldOut(Exception):
     """A repository was asked for that is not in the development set."""
 
 
+class RepositoryUnknown(Exception):
+    """A repository was asked for that the set does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Specification:
     """One repository of the set."""
@@ -71,17 +75,17 @@ def chosen(names: Sequence[str], known: Iterable[str], *, held_out: bool) -> lis
 
     Raises:
         RepositoryHeldOut: One of them may not.
-        KeyError: The set has no such repository.
+        RepositoryUnknown: The set has no such repository.
     """
     everything = list(known)
     wanted = list(dict.fromkeys(names)) or [name for name in everything if (name in DEVELOPMENT) is not held_out]
+    if unknown := [name for name in wanted if name not in everything]:
+        raise RepositoryUnknown(f"not in the set: {', '.join(unknown)}")
     if not held_out and (kept := [name for name in wanted if name not in DEVELOPMENT]):
         raise RepositoryHeldOut(
             f"held out: {', '.join(kept)}; only the development set may be used without --held-out, and what is seen "
             "of the others must not be used to change the ranking"
         )
-    if unknown := [name for name in wanted if name not in everything]:
-        raise KeyError(f"not in the set: {', '.join(unknown)}")
     return wanted
 
 

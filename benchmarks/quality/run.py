@@ -25,7 +25,7 @@ from latencies import Latency, latencies_replaced, latency, read_latencies, writ
 from prepare import OUT, Library, Prepared, prepare
 from quality_page import comparison_lines, page
 from question_sets import SETS, Case
-from repositories import DEVELOPMENT, RepositoryHeldOut, identity
+from repositories import DEVELOPMENT, RepositoryHeldOut, RepositoryUnknown, identity
 from scores import Row, Rows, read, replaced, rows_of, verdicts, write
 from systems import SYSTEMS, Answer, NotInstalled, System, make
 
@@ -176,7 +176,7 @@ def main() -> int:
     options = _arguments()
     try:
         repositories = _ready(options)
-    except (RepositoryHeldOut, GitError) as exc:
+    except (RepositoryHeldOut, RepositoryUnknown, GitError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     rows, times, notes = _measure(options, repositories, ["conexus"] if options.check else options.system or SYSTEMS)

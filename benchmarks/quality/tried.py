@@ -243,8 +243,8 @@ def main() -> None:
 _PAGE: Final = """# What was tried for the ranking and brings nothing
 
 Written by `benchmarks/quality/tried.py`, where each idea is described. NDCG@10 of the public questions on source
-folders, one result a file, by folds of whole repositories; learnt from these questions alone, so that the first row is
-below that of `ranking.md`. Differences below 0.004 are chance. What is in this table is not in the ranking.
+folders, one result a file, by folds of whole repositories; learnt from these questions alone, in one run. Differences
+below 0.004 are chance. What is in this table is not in the ranking.
 
 | | source | architecture | semantic | symbol |
 |---|---|---|---|---|

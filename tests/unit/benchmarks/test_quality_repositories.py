@@ -6,6 +6,7 @@ import pytest
 from repositories import (
     DEVELOPMENT,
     RepositoryHeldOut,
+    RepositoryUnknown,
     chosen,
     identity,
     kind_of,
@@ -39,7 +40,7 @@ def test_held_out_repositories_on_demand() -> None:
 
 def test_unknown_repository_is_an_error() -> None:
     """A name that the set does not have is an error, held out or not."""
-    with pytest.raises(KeyError, match="nobody"):
+    with pytest.raises(RepositoryUnknown, match="nobody"):
         chosen(["nobody"], KNOWN, held_out=True)
 
 
