@@ -38,7 +38,7 @@ _MAX_WORD_CHARS = 64  # longer runs are data: hashes, base64
 _MIN_STEM_CHARS = 4  # shorter words have no ending to take off
 
 _WORD = re.compile(r"[^\W\d][\w$]*|\d+", re.UNICODE)
-_ASCII_WORD = re.compile(r"[A-Za-z_][\w$]*|\d+", re.ASCII)  # the same of ASCII, in two thirds of the time
+_ASCII_WORD = re.compile(r"[A-Za-z_][\w$]*|\d+", re.ASCII)  # finds the same in ASCII, and sooner
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NO_LETTER = re.compile(r"[^\w]|_")
 _PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)

@@ -104,15 +104,11 @@ def test_deep_nesting_of_definitions_is_no_danger(language: str, unit: str) -> N
     assert sum(len(symbol.parent) for symbol in result.symbols) < 30_000_000
 
 
-@pytest.mark.parametrize(
-    ("language", "size"),
-    # What is no C takes its grammar 20 s a megabyte.
-    [("python", 1_000_000), ("json", 1_000_000), ("c", 200_000), ("markdown", 1_000_000), ("html", 1_000_000)],
-)
+@pytest.mark.parametrize("language", ["python", "json", "c", "markdown", "html"])
 @pytest.mark.parametrize("word", ["word ", "é"])
-def test_one_long_line(language: str, size: int, word: str) -> None:
-    """A long line is cut at characters, in time that grows with it and not with its square."""
-    text = word * (size // len(word.encode()))
+def test_one_long_line(language: str, word: str) -> None:
+    """A megabyte on one line is cut at characters, in time that grows with it and not with its square."""
+    text = word * (1_000_000 // len(word.encode()))
     began = time.process_time()
     chunks = parse_text(text, BY_NAME[language], 1500).chunks
     assert time.process_time() - began < 60
