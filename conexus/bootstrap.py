@@ -30,6 +30,7 @@ from conexus.indexing.pipeline import Indexer
 from conexus.parsing.classify import skip_by_name
 from conexus.ports import Embedder, Locks, ParsePool, SourceTree, VectorStore
 from conexus.search.engine import SearchEngine
+from conexus.search.heads import ChunkHeads
 from conexus.search.reading import CodeReader
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
@@ -126,7 +127,9 @@ def build(
         locks=_locks(data_dir),
         trees=lambda checkout: tree(checkout, settings(checkout).index),
         indexers=indexer,
-        engine=SearchEngine(catalog, embedder_of, DiskFreshness(tree_of_view)),
+        engine=SearchEngine(
+            catalog, embedder_of, DiskFreshness(tree_of_view), heads=ChunkHeads(catalog, keep=keep_open)
+        ),
         reader=CodeReader(catalog, SqliteCodebase(catalog.rows)),
         edition=load_edition(config, tuple(entry_points(group=ENTRY_POINT_GROUP))),
         options=config.store,

@@ -259,6 +259,9 @@ class ParsePool(Protocol):
 class Catalog(Protocol):
     """Remembers what is indexed: repositories, files, chunks, symbols. Every write is one transaction."""
 
+    changes: int
+    """Another number after each change of files that this object made. Other processes are kept out by locks."""
+
     def views(self) -> list[IndexedView]:
         """Return all working trees, by name."""
         ...
@@ -347,6 +350,14 @@ class Catalog(Protocol):
 
     def chunk_heads(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, ChunkHead]:
         """Return what ranking needs of those of the chunks that the index has."""
+        ...
+
+    def all_heads(self, index: IndexId) -> Iterator[ChunkHead]:
+        """Yield what ranking needs of every chunk, file by file."""
+        ...
+
+    def file_uses(self, index: IndexId) -> dict[FileId, int]:
+        """Return :attr:`ChunkHead.file_uses` of every file that is indexed."""
         ...
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:

@@ -400,6 +400,7 @@ class LocalService:
 
     def close(self) -> None:
         """Close every index and the catalog. Idempotent."""
+        self.engine.close()
         with self._mutex:
             for held in self._held.values():
                 held.close()

@@ -23,7 +23,7 @@ from question_sets import Case
 from conexus import bootstrap
 from conexus.config import Config, StoreOptions
 from conexus.evaluation.questions import Place, Question, Target
-from conexus.search.candidates import Candidate
+from conexus.search.candidates import Candidates
 from conexus.search.engine import SearchableView
 from conexus.search.features import QuestionKind, kind_of, measure
 from conexus.search.query import Query, analyse
@@ -41,7 +41,9 @@ _MAKES_INDEXES: Final = (
     "types.py",
     "model",
 )
-_SEARCHES: Final = tuple(f"search/{name}.py" for name in ("candidates", "engine", "features", "globs", "query"))
+_SEARCHES: Final = tuple(
+    f"search/{name}.py" for name in ("candidates", "columns", "engine", "features", "globs", "heads", "names", "query")
+)
 _WHO: Final = LOCAL_USER
 
 Maker = Callable[[Library, Prepared, Path], Iterator[Case]]
@@ -131,7 +133,7 @@ class Asked:
 
     question: Question
     query: Query
-    found: Sequence[Candidate]
+    found: Candidates
     floor: float
     chunks: Sequence[Chunk]
     """Of each candidate."""
@@ -167,7 +169,7 @@ def example_of(case: Case, asked: Asked) -> Example:
         repository=case.repository,
         kind=kind_of(asked.query),
         features=measure(asked.query, asked.found, asked.floor),
-        files=np.unique([item.head.file for item in asked.found], return_inverse=True)[1],
+        files=asked.found.file,
         right=np.array([any(place.answers(target) for target in targets) for place in places]),
         targets=len(targets),
         has_lines=any(target.start_line is not None for target in targets),

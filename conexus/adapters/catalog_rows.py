@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from conexus.adapters.chunk_ids import chunk_key
+from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
     Chunk,
+    ChunkHead,
     ChunkId,
     ContentHash,
     FileCommit,
@@ -211,6 +212,17 @@ def file_facts(row: Sequence[object]) -> FileFacts:
 def file_tags(written: str) -> frozenset[FileTag]:
     """Return the roles of a file as its row has them."""
     return frozenset(FileTag(tag) for tag in written.split())
+
+
+def chunk_heads(rows: Sequence[Sequence[object]]) -> Iterator[ChunkHead]:
+    """Yield rows of ``chunks`` with what ranking needs of their files as values."""
+    paths: dict[bytes, str] = {}  # several chunks of a file are the rule
+    for key, file, start, first, last, kind, symbol, path, tags, chunks, uses in cast("Sequence[Sequence[Any]]", rows):
+        decoded = paths.get(path)
+        if decoded is None:
+            decoded = paths[path] = os.fsdecode(path)
+        chunk = chunk_id_of(key)
+        yield ChunkHead(chunk, file, decoded, start, first, last, kind, symbol, file_tags(tags), chunks, uses)
 
 
 def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: str, facts: FileFacts) -> StoredChunk:

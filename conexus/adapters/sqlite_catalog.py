@@ -13,7 +13,8 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,11 +23,11 @@ import numpy as np
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
     FileFacts,
+    chunk_heads,
     chunk_rows,
     file_facts,
     file_record,
     file_row,
-    file_tags,
     import_rows,
     inode_out,
     reference_rows,
@@ -68,6 +69,10 @@ _T = TypeVar("_T")
 _BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
 _RECORD = "id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules"
+_HEADS = (
+    "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, f.chunks, f.uses "
+    "FROM chunks c JOIN files f ON f.id = c.file"
+)
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _MAX_FOLDERS = 50
@@ -92,9 +97,19 @@ class SqliteCatalog:
         self._connection = SqliteConnection(path, CATALOG, busy_s=_BUSY_S)
         self._db = self._connection.raw
         self._db.execute("PRAGMA cache_size = -32000")
+        self._numbers = count(1)
+        self.changes = 0
+        """Another number after each change of what is indexed that this object made."""
 
     def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         return self._connection.transaction()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """Change what is indexed, in one transaction."""
+        with self._transaction() as db:
+            yield db
+        self.changes = next(self._numbers)  # not before: who looks at the files after it must find the new ones
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         return self._connection.rows(sql, parameters)
@@ -142,7 +157,7 @@ class SqliteCatalog:
 
     def remove_view(self, view: int) -> list[IndexId]:
         """Forget a view, and its repository with its last view. Returns the indexes that were its."""
-        with self._transaction() as db:
+        with self._change() as db:
             indexes = [IndexId(row[0]) for row in db.execute("SELECT id FROM indexes WHERE view = ?", (view,))]
             db.execute("DELETE FROM views WHERE id = ?", (view,))
             db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
@@ -194,7 +209,7 @@ class SqliteCatalog:
 
     def drop_index(self, index: IndexId) -> None:
         """Forget a generation with all its files."""
-        with self._transaction() as db:
+        with self._change() as db:
             db.execute("DELETE FROM indexes WHERE id = ?", (index,))
 
     def indexes(self) -> list[IndexId]:
@@ -232,7 +247,7 @@ class SqliteCatalog:
         self, index: IndexId, files: Sequence[FileCommit], removed: Sequence[FileId], touched: Sequence[FileRecord] = ()
     ) -> None:
         """Replace files and end the batch."""
-        with self._transaction() as db:
+        with self._change() as db:
             uses = dict(_each(db, "SELECT path, uses FROM files WHERE id IN", removed))
             db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
             db.executemany(
@@ -256,7 +271,7 @@ class SqliteCatalog:
 
     def count_uses(self, index: IndexId) -> None:
         """Count for every file how often other files use what it defines, where at most two files define the name."""
-        with self._transaction() as db:
+        with self._change() as db:
             rows = db.execute(
                 "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "
                 "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
@@ -274,7 +289,7 @@ class SqliteCatalog:
 
     def forget_unfinished(self, index: IndexId) -> None:
         """Drop the files in flight, so that the next run reads them again."""
-        with self._transaction() as db:
+        with self._change() as db:
             db.execute("DELETE FROM files WHERE id IN (SELECT file FROM journal WHERE index_id = ?)", (index,))
             db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
             db.execute("UPDATE indexes SET complete = 0 WHERE id = ?", (index,))
@@ -309,27 +324,22 @@ class SqliteCatalog:
     def chunk_heads(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, ChunkHead]:
         """Return what ranking needs of those of the chunks that the index has."""
         # The plus keeps SQLite from going through all files of the index to find those of the chunks.
-        asked = {chunk_key(chunk): chunk for chunk in ids}
         found: dict[ChunkId, ChunkHead] = {}
-        paths: dict[bytes, str] = {}  # several chunks of a file are the rule
-        for part in _parts(list(asked)):
-            rows = self._rows(
-                "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, "  # noqa: S608 -- question marks only
-                "f.chunks, f.uses FROM chunks c JOIN files f ON f.id = c.file "
-                f"WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?",
-                (*part, index),
-            )
-            for key, file, start, first, last, kind, symbol, path, tags, chunks, uses in cast(
-                "list[tuple[Any, ...]]", rows
-            ):
-                chunk = asked[key]
-                decoded = paths.get(path)
-                if decoded is None:
-                    decoded = paths[path] = os.fsdecode(path)
-                found[chunk] = ChunkHead(
-                    chunk, file, decoded, start, first, last, kind, symbol, file_tags(tags), chunks, uses
-                )
+        for part in _parts(list(map(chunk_key, ids))):
+            rows = self._rows(f"{_HEADS} WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?", (*part, index))
+            found.update((head.id, head) for head in chunk_heads(rows))
         return found
+
+    def all_heads(self, index: IndexId) -> Iterator[ChunkHead]:
+        """Yield what ranking needs of every chunk, file by file."""
+        files = self._rows("SELECT id FROM files WHERE index_id = ? AND skipped IS NULL ORDER BY id", (index,))
+        for part in _parts([row[0] for row in files]):  # never all of the rows at once
+            yield from chunk_heads(self._rows(f"{_HEADS} WHERE c.file IN ({_marks(part)})", part))
+
+    def file_uses(self, index: IndexId) -> dict[FileId, int]:
+        """Return every file that is indexed, and how often others use what it defines."""
+        rows = self._rows("SELECT id, uses FROM files WHERE index_id = ? AND skipped IS NULL", (index,))
+        return dict(cast("list[tuple[FileId, int]]", rows))
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
         """Return those of the chunks that the index has, with their texts."""
@@ -428,17 +438,17 @@ class SqliteCatalog:
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
                 (index, *part, *values, _MAX_DEFINITIONS),
             )
-            for name, parent, kind, line, file, chunk in rows:
-                found.append(
-                    SymbolMatch(
-                        symbol=f"{parent}.{name}" if parent else str(name),
-                        kind=SymbolKind(str(kind)),
-                        line=_int(line),
-                        chunk=chunk_id_of(_bytes(chunk)),
-                        file=FileId(_int(file)),
-                        exact=name in written,
-                    )
+            found += [
+                SymbolMatch(
+                    f"{parent}.{name}" if parent else name,
+                    SymbolKind(kind),
+                    line,
+                    chunk_id_of(chunk),
+                    file,
+                    name in written,
                 )
+                for name, parent, kind, line, file, chunk in cast("list[tuple[Any, ...]]", rows)
+            ]
         return found
 
     def files_with_words(

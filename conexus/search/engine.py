@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from conexus.lexical import encode_query
 from conexus.ports import Catalog, Embedder, VectorShard
 from conexus.search import spelling
-from conexus.search.candidates import Candidate
+from conexus.search.candidates import BIT_OF, Candidate, Candidates, Part, joined
 from conexus.search.focus import focus_of
 from conexus.search.globs import matcher
+from conexus.search.heads import ChunkHeads
 from conexus.search.query import Query, analyse
-from conexus.search.ranking import LEARNT, Ranked, Weighting, rank
+from conexus.search.ranking import LEARNT, Ranked, Ranking, Weighting, rank
 from conexus.types import (
     ChunkId,
     FileId,
@@ -30,6 +33,7 @@ from conexus.types import (
     SearchRequest,
     SearchResponse,
     StoredChunk,
+    SymbolMatch,
     VectorQuery,
 )
 
@@ -66,6 +70,7 @@ class SearchEngine:
         embedder_of: Callable[[IndexInfo], Embedder],
         freshness: FreshnessCheck,
         weighting: Weighting = LEARNT,
+        heads: ChunkHeads | None = None,
     ) -> None:
         """Make an engine.
 
@@ -74,15 +79,25 @@ class SearchEngine:
             embedder_of: Gives the model that an index was built with.
             freshness: Checks each hit that is returned.
             weighting: What the ranking gives its features.
+            heads: Finds the heads of chunks; in the catalog where ``None``.
         """
         self._catalog = catalog
         self._embedder_of = embedder_of
         self._freshness = freshness
         self._weighting = weighting
+        self._heads = heads or ChunkHeads(catalog)
 
     def weighted(self, weighting: Weighting) -> SearchEngine:
         """Return an engine on the same indexes that ranks otherwise."""
-        return SearchEngine(self._catalog, self._embedder_of, self._freshness, weighting)
+        return SearchEngine(self._catalog, self._embedder_of, self._freshness, weighting, self._heads)
+
+    def wait(self) -> None:
+        """Return when nothing is being read into memory; for measurements."""
+        self._heads.wait()
+
+    def close(self) -> None:
+        """Forget what is in memory. Idempotent."""
+        self._heads.close()
 
     def run(
         self, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None] = lambda: None
@@ -190,7 +205,7 @@ class SearchEngine:
 
     def _ranked(
         self, query: Query, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None]
-    ) -> list[Ranked]:
+    ) -> Ranking:
         candidates, floor = self.candidates(query, request, views, check)
         check()
         return rank(query, candidates, floor, self._weighting)
@@ -201,20 +216,20 @@ class SearchEngine:
         request: SearchRequest,
         views: Sequence[SearchableView],
         check: Callable[[], None] = lambda: None,
-    ) -> tuple[list[Candidate], float]:
+    ) -> tuple[Candidates, float]:
         """Return what is to be ranked, and the similarity below which the dense search says nothing."""
-        candidates: list[Candidate] = []
+        candidates: list[Candidates] = []
         floor = 1.0
         for number, view in enumerate(views):
             check()
             where = self._point_filter(view.index.id, request.where)
             found, lowest = self._retrieve(query, view, number, where, max(_CANDIDATES, request.limit))
-            candidates += found
+            candidates.append(found)
             floor = min(floor, lowest)
-        return candidates, floor
+        return joined(candidates), floor
 
     def _respelt(
-        self, query: Query, ranked: Sequence[Ranked], request: SearchRequest, views: Sequence[SearchableView]
+        self, query: Query, ranked: Ranking, request: SearchRequest, views: Sequence[SearchableView]
     ) -> Query | None:
         """Return the question with words of the best results in the place of words that no chunk has, if there are.
 
@@ -254,7 +269,7 @@ class SearchEngine:
 
     def _retrieve(
         self, query: Query, view: SearchableView, number: int, where: PointFilter, depth: int
-    ) -> tuple[list[Candidate], float]:
+    ) -> tuple[Candidates, float]:
         """Return the candidates of one view, and the similarity below which the dense search says nothing."""
         vector = self._embedder_of(view.index).embed_query(query.text)
         known = vector if vector.any() else None  # a query without a known word is equally far from everything
@@ -274,28 +289,11 @@ class SearchEngine:
             for path, line in query.places[:_PLACES]
             for chunk in self._catalog.chunks_at(view.index.id, path, line, where)
         ]
-        ids = dict.fromkeys(
-            [
-                *(p.id for p in dense),
-                *(p.id for p in bm25),
-                *(m.chunk for m in named),
-                *(p.id for p in by_name),
-                *placed,
-            ]
-        )
-        heads = self._catalog.chunk_heads(view.index.id, list(ids))
-        candidates = {key: Candidate(heads[key], number) for key in ids if key in heads}
-        _note(candidates, dense, Retriever.DENSE)
-        _note(candidates, bm25, Retriever.BM25)
-        _note(candidates, by_name, Retriever.PATH)
-        for chunk in placed:
-            if (candidate := candidates.get(chunk)) is not None:
-                candidate.found_by.add(Retriever.PATH)
-        for match in named:
-            if (candidate := candidates.get(match.chunk)) is not None:
-                candidate.matches.append(match)
-                candidate.found_by.add(Retriever.SYMBOL)
-        return list(candidates.values()), min((point.score for point in dense), default=1.0)
+        found = _Found(dense, bm25, by_name, named, placed)
+        ids = found.ids()
+        parts, places = self._heads.find(number, view.index.id, view.shard, ids)
+        candidates = found.candidates([ids[place] for place in places.tolist()], parts)
+        return candidates, min((point.score for point in dense), default=1.0)
 
     def _files_by_name(self, query: Query, view: SearchableView, where: PointFilter) -> PointFilter | None:
         """Narrow a filter to the files whose names have words of the question, within which is searched once more."""
@@ -306,7 +304,7 @@ class SearchEngine:
         return PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
 
     def _distinct(
-        self, ranked: Sequence[Ranked], limit: int, views: Sequence[SearchableView]
+        self, ranked: Ranking, limit: int, views: Sequence[SearchableView]
     ) -> tuple[list[tuple[Ranked, StoredChunk]], list[str]]:
         """Return the best with their texts, each text of a view once, and where the copies are that were left out."""
         chosen: list[tuple[Ranked, StoredChunk]] = []
@@ -354,15 +352,57 @@ class SearchEngine:
         )
 
 
-def _note(candidates: Mapping[ChunkId, Candidate], points: Iterable[ScoredPoint], retriever: Retriever) -> None:
-    for point in points:
-        if (candidate := candidates.get(point.id)) is None:
-            continue
-        candidate.found_by.add(retriever)
-        if retriever is Retriever.DENSE:
-            candidate.dense = point.score
-        else:
-            candidate.bm25 = max(candidate.bm25, point.score)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the retrievers found in one view."""
+
+    dense: Sequence[ScoredPoint]
+    bm25: Sequence[ScoredPoint]
+    by_name: Sequence[ScoredPoint]
+    """By its words in files that the question names."""
+    named: Sequence[SymbolMatch]
+    placed: Sequence[ChunkId]
+
+    def ids(self) -> list[ChunkId]:
+        """Return the chunks, each once."""
+        return list(
+            dict.fromkeys(
+                [
+                    *(point.id for point in self.dense),
+                    *(point.id for point in self.bm25),
+                    *(match.chunk for match in self.named),
+                    *(point.id for point in self.by_name),
+                    *self.placed,
+                ]
+            )
+        )
+
+    def candidates(self, ids: Iterable[ChunkId], parts: Sequence[Part]) -> Candidates:
+        """Put what was found of some chunks into columns; ``parts`` are their heads."""
+        place_of = {chunk: place for place, chunk in enumerate(ids)}
+        dense, bm25 = np.zeros(len(place_of)), np.zeros(len(place_of))
+        found_by = np.zeros(len(place_of), dtype=np.uint8)
+        matches: dict[int, list[SymbolMatch]] = {}
+        for retriever, points in (
+            (Retriever.DENSE, self.dense),
+            (Retriever.BM25, self.bm25),
+            (Retriever.PATH, self.by_name),
+        ):
+            known = [(place_of[chunk], score) for chunk, score in points if chunk in place_of]
+            if known:
+                places, scores = zip(*known, strict=True)
+                at = np.array(places)
+                into = dense if retriever is Retriever.DENSE else bm25
+                into[at] = np.maximum(into[at], scores) if retriever is Retriever.PATH else scores
+                found_by[at] |= BIT_OF[retriever]
+        for chunk in self.placed:
+            if (place := place_of.get(chunk)) is not None:
+                found_by[place] |= BIT_OF[Retriever.PATH]
+        for match in self.named:
+            if (place := place_of.get(match.chunk)) is not None:
+                matches.setdefault(place, []).append(match)
+                found_by[place] |= BIT_OF[Retriever.SYMBOL]
+        return Candidates(parts, dense, bm25, found_by, matches)
 
 
 def _overlap(asked: int, matched: int, total: int) -> float:

@@ -7,30 +7,27 @@ otherwise find that a test's file or a missing word speaks for a result, now and
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from operator import mul
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from conexus.lexical import split_identifier, stem, words
-from conexus.search.candidates import Candidate
+from conexus.lexical import words
+from conexus.search.candidates import Candidates
+from conexus.search.columns import ROLES, ChunkColumns, declares
+from conexus.search.names import AskedWords, Row
 from conexus.search.query import Query
-from conexus.types import ChunkHead, FileTag, Retriever, SymbolKind, SymbolMatch
+from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
-Row = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
 
 _BEST_OF_FILE = 3
 _DENSE_SHARE = 0.8  # of meaning in what speaks for a folder
 _RANK_OFFSET = 3.0  # keeps the first ranks from outweighing all others
-_MIN_PREFIX = 4
 
 
 class QuestionKind(StrEnum):
@@ -104,8 +101,13 @@ _OF_NEIGHBOURS: Final = (
 )
 FEATURES: Final = (*_RETRIEVAL, *_OF_FILE, *_OF_CHUNK, *_OF_NEIGHBOURS)
 
-_TAGS: Final = (FileTag.TEST, FileTag.EXAMPLE, FileTag.DOCS, FileTag.CONFIG)
-_DOCS: Final = _TAGS.index(FileTag.DOCS)
+_DOCS: Final = ROLES.index(FileTag.DOCS)
+# Places of columns in those of files and of chunks.
+_PATH_ASKED: Final = 6
+_NAME: Final = slice(0, 3)
+_DEFINED: Final = slice(3, 7)
+_LINE_ASKED: Final = 7
+_BLOCK: Final = 8
 # A question that says one of these words wants such files.
 _TAG_WORDS: Final = {
     FileTag.TEST: frozenset({"test", "spec", "fixtur", "mock"}),
@@ -114,24 +116,11 @@ _TAG_WORDS: Final = {
     FileTag.CONFIG: frozenset({"config", "configur", "set", "ci", "workflow"}),
 }
 _DOCS_ASKED: Final = frozenset("doc docs documentation guide manual readme tutorial changelog".split())
-# Conexus runs on Linux and macOS: of twins, one a platform, people mean the one that is built where they are.
-_OTHER_PLATFORM = re.compile(
-    r"(?:^|[/_.-])(?:aix|cygwin|haiku|ibmi|mingw|msvc|nt|os390|qnx|solaris|sunos|vms|win|win32|win64|wince|windows|zos)"
-    r"(?=[/_.-])",
-    re.IGNORECASE,
-)
 _PLATFORM_ASKED: Final = frozenset(
     "aix cygwin haiku ibmi mingw msvc os390 qnx solaris sunos vms win win32 win64 wince windows zos".split()
 )
 _VERSION = re.compile(r"(?:^|/)v(\d{1,4})(?=/)")
 _VERSION_ASKED = re.compile(r"\bv(?:ersion )?\d", re.IGNORECASE)
-_DECLARATIONS = re.compile(r"(?:\.d\.ts|\.pyi|\.mli|_pb2\.py|\.min\.js)$")
-_REEXPORT = re.compile(r"(?:^|/)(?:__init__\.pyi?|index\.[jt]sx?|mod\.rs)$")
-_HEADER = re.compile(r"\.(?:h|hh|hpp|hxx)$")
-_GENERIC_NAMES = frozenset(
-    "__init__ base common core helpers index init internal lib main mod types util utils".split()
-)
-
 _DEFINING: Final = {
     SymbolKind.CLASS: 1.0,
     SymbolKind.STRUCT: 1.0,
@@ -156,8 +145,6 @@ _OTHER_STYLE = 0.9  # the name is found, but written in another style
 _QUALIFIED, _HALF_QUALIFIED = 1.3, 0.4
 _SPELLED_OUT = 1.5
 _BY_FOLDER = 0.5  # `tokens::issue` is in a folder or file of that name, where it is no type
-# Beyond these, in repositories far larger than those that the weights are learnt on, nothing more is said.
-_MOST_USES, _MOST_CHUNKS, _MOST_FOLDERS = 30, 200, 6
 
 
 def kind_of(query: Query) -> QuestionKind:
@@ -167,44 +154,36 @@ def kind_of(query: Query) -> QuestionKind:
     return QuestionKind.EXPLANATION if query.text.lower().startswith(("how ", "why ")) else QuestionKind.OTHER
 
 
-def measure(query: Query, candidates: Sequence[Candidate], dense_floor: float) -> Matrix:
+def measure(query: Query, candidates: Candidates, dense_floor: float) -> Matrix:
     """Measure candidates.
 
     Args:
         query: What is asked.
-        candidates: Each chunk once; at least one.
+        candidates: At least one.
         dense_floor: Similarity of the last chunk that the dense search returned: below it nothing is known.
 
     Returns:
         Shape ``(len(candidates), len(FEATURES))``.
     """
     asked = _Asked(query)
-    files = _numbered((candidate.view, candidate.head.file) for candidate in candidates)
-    first = np.unique(files, return_index=True)[1]
-    of_file = np.array([asked.file_row(candidates[index]) for index in first])
-    of_chunk = np.array([asked.chunk_row(candidate) for candidate in candidates])
-    paths = [candidates[index].head.path for index in first]
-    retrieval = _retrieval(candidates, dense_floor, files, paths)
+    files, paths = candidates.file, candidates.paths
     older = np.zeros(len(paths)) if asked.names_version else _older_versions(paths)
     neighbours = np.column_stack((older[files], _only_declared(query, candidates)))
-    return np.hstack((retrieval, of_file[files], of_chunk, neighbours))
+    retrieval = _retrieval(candidates, dense_floor)
+    return np.hstack((retrieval, asked.files(candidates)[files], asked.chunks(candidates), neighbours))
 
 
 # ------------------------------------------------------------------------------- retrieval
 
 
-def _retrieval(
-    candidates: Sequence[Candidate], dense_floor: float, files: npt.NDArray[np.intp], paths: Sequence[str]
-) -> Matrix:
-    bm25 = np.array([candidate.bm25 for candidate in candidates])
-    dense = np.array(
-        [candidate.dense if Retriever.DENSE in candidate.found_by else dense_floor for candidate in candidates]
-    )
-    bm25 = bm25 / (bm25.max() or 1.0)
+def _retrieval(candidates: Candidates, dense_floor: float) -> Matrix:
+    files = candidates.file
+    bm25 = candidates.bm25 / (candidates.bm25.max() or 1.0)
+    dense = np.where(candidates.found(Retriever.DENSE), candidates.dense, dense_floor)
     dense = np.maximum(0.0, dense - dense_floor)
     dense = dense / max(dense.max(), 1e-6)
     file_bm25, file_dense = _of_files(bm25, files), _of_files(dense, files)
-    folders = _numbered(path.rpartition("/")[0] for path in paths)
+    folders = _numbered(path.rpartition("/")[0] for path in candidates.paths)
     in_folder = _sums(folders, file_bm25 + _DENSE_SHARE * file_dense)
     folder = (in_folder / (in_folder.max() or 1.0))[folders]
     of_file = np.column_stack((file_bm25, file_dense, _nearness(file_bm25), _nearness(file_dense), folder))
@@ -252,14 +231,13 @@ def _older_versions(paths: Sequence[str]) -> Row:
     return np.array([float(found is not None and found[1] < latest[found[0]]) for found in versions])
 
 
-@lru_cache(maxsize=50_000)
 def _version_of(path: str) -> tuple[str, int] | None:
     """Return the folder that holds versions, and which of them a file is in."""
     found = _VERSION.search(path)
     return None if found is None else (path[: found.start()], int(found[1]))
 
 
-def _only_declared(query: Query, candidates: Sequence[Candidate]) -> Row:
+def _only_declared(query: Query, candidates: Candidates) -> Row:
     """Whether a candidate declares a name that is written in the question, and another defines it: header and source.
 
     Only names written as names of code count: many a word of a sentence is the name of something.
@@ -268,104 +246,112 @@ def _only_declared(query: Query, candidates: Sequence[Candidate]) -> Row:
     if not query.identifiers:
         return only
     names = {
-        number: {_last(match.symbol) for match in item.matches if match.exact}.intersection(query.identifiers)
-        for number, item in enumerate(candidates)
-        if item.matches
+        place: {_last(match.symbol) for match in matches if match.exact}.intersection(query.identifiers)
+        for place, matches in candidates.matches.items()
     }
-    declaring = [number for number, own in names.items() if own and _declares(candidates[number].head.path)]
+    declaring = [place for place, own in names.items() if own and declares(candidates.paths[candidates.file[place]])]
     if declaring:
-        defined = frozenset[str]().union(*(own for number, own in names.items() if number not in declaring))
-        only[[number for number in declaring if names[number] <= defined]] = 1.0
+        defined = frozenset[str]().union(*(own for place, own in names.items() if place not in declaring))
+        only[[place for place in declaring if names[place] <= defined]] = 1.0
     return only
-
-
-def _declares(path: str) -> bool:
-    return bool(_HEADER.search(path) or _DECLARATIONS.search(path))
 
 
 # ----------------------------------------------------------------------------------- words
 
 
-@dataclass(frozen=True, slots=True)
-class _Overlap:
-    recall: float = 0.0
-    """Share of the question's words that a name has."""
-    precision: float = 0.0
-    """Share of the name's words that the question has."""
-    f1: float = 0.0
-
-
-_NO_OVERLAP = _Overlap()
-_NO_NAME = (0.0, 0.0, 0.0)
-_NO_PATH = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
 class _Asked:
-    """A question, compared with each name and path once."""
+    """A question, compared with names and paths."""
 
     def __init__(self, query: Query) -> None:
         self._query = query
-        self._stems = frozenset(query.stems)
-        self._by_prefix: dict[str, list[str]] = {}
-        for word in self._stems:
-            self._by_prefix.setdefault(word[:_MIN_PREFIX], []).append(word)
-        self._unasked_roles = tuple(float(not _TAG_WORDS[tag] & self._stems) for tag in _TAGS)
+        self._words = AskedWords(query.stems)
+        stems = self._words.stems
+        self._unasked_roles = np.array([float(not _TAG_WORDS[tag] & stems) for tag in ROLES])
         said = frozenset(map(str.lower, words(query.text)))
         self._wants_docs = float(not said.isdisjoint(_DOCS_ASKED))
         self._any_platform = float(said.isdisjoint(_PLATFORM_ASKED))
+        self._said: dict[tuple[str, SymbolKind, bool], tuple[float, float, float]] = {}
+        self._known: dict[int, npt.NDArray[np.uint64]] = {}
         self.names_version = bool(_VERSION_ASKED.search(query.text))
-        self._overlaps: dict[frozenset[str], _Overlap] = {}
 
-    def file_row(self, candidate: Candidate) -> tuple[float, ...]:
-        """Return :data:`_OF_FILE` of a candidate's file."""
-        head = candidate.head
-        path = head.path
-        wanted = bool(self._query.paths) and any(_same_path(path, asked) for asked in self._query.paths)
-        facts, roles, other_platform = _file_facts(path, head.file_uses, head.file_chunks, head.tags)
-        return (
-            *self._path_row(path),
-            float(wanted),
-            *facts,
-            *map(mul, roles, self._unasked_roles),
-            self._wants_docs * roles[_DOCS],
-            self._any_platform * other_platform,
-        )
+    def files(self, candidates: Candidates) -> Matrix:
+        """Return :data:`_OF_FILE` of the candidates' files."""
+        found = np.zeros((len(candidates.first_of_file), len(_OF_FILE)))
+        for part, files, rows in candidates.files_by_part():
+            columns = part.columns
+            which = columns.file[rows].astype(np.intp)
+            among = self._among(columns)
+            names = self._words.overlaps(among, columns.file_names, 4 * which[:, np.newaxis] + np.arange(4))
+            roles = columns.roles[which]
+            found[files] = np.column_stack(
+                (
+                    names.recall[:, 0],
+                    names.precision[:, 0],
+                    names.f1[:, 0],
+                    names.recall[:, 1],
+                    names.f1[:, 2],
+                    names.recall[:, 3],
+                    np.zeros(len(which)),
+                    columns.facts[which],
+                    roles * self._unasked_roles,
+                    self._wants_docs * roles[:, _DOCS],
+                    self._any_platform * columns.other_platform[which],
+                )
+            )
+        if self._query.paths:
+            found[:, _PATH_ASKED] = [
+                float(any(_same_path(path, asked) for asked in self._query.paths)) for path in candidates.paths
+            ]
+        return found
 
-    def _path_row(self, path: str) -> tuple[float, float, float, float, float, float]:
-        """How the names of a file and of its folders fit."""
-        name, folders, last_folder, whole = path_stems(path)
-        if _prefixes(whole).isdisjoint(self._by_prefix):  # as most are
-            return _NO_PATH
-        own = self._overlap(name)
-        return (
-            own.recall,
-            own.precision,
-            own.f1,
-            self._overlap(folders).recall,
-            self._overlap(last_folder).f1,
-            self._overlap(whole).recall,
-        )
+    def chunks(self, candidates: Candidates) -> Matrix:
+        """Return :data:`_OF_CHUNK` of candidates."""
+        found = np.zeros((len(candidates), len(_OF_CHUNK)))
+        for part in candidates.parts:
+            columns, rows = part.columns, part.rows
+            among = self._among(columns)
+            symbols, places = np.unique(columns.symbol[rows], return_inverse=True)
+            names = self._words.overlaps(among, columns.symbol_names, 2 * symbols[:, np.newaxis] + np.arange(2))
+            of_symbols = np.column_stack((names.f1[:, 0], names.precision[:, 0], names.f1[:, 1]))
+            found[part.at, _NAME] = of_symbols[places]
+            if "block" in columns.kinds:
+                found[part.at, _BLOCK] = columns.kind[rows] == columns.kinds.index("block")
+            for path, line in self._query.places:
+                held = (columns.start_line[rows] <= line) & (columns.end_line[rows] >= line)
+                for place, row in zip(part.at[held].tolist(), rows[held].tolist(), strict=True):
+                    if _same_path(columns.paths[columns.file[row]], path):
+                        found[place, _LINE_ASKED] = 1.0
+        for place, matches in candidates.matches.items():
+            found[place, _DEFINED] = self._defined(candidates.paths[candidates.file[place]], matches)
+        return found
 
-    def chunk_row(self, candidate: Candidate) -> tuple[float, ...]:
-        """Return :data:`_OF_CHUNK` of a candidate."""
-        head = candidate.head
-        named = self._name_row(head.symbol) if head.symbol else _NO_NAME
-        places = self._query.places
-        line = float(bool(places) and any(_holds(head, *place) for place in places))
-        block = float(head.kind == "block")
-        if not candidate.matches:
-            return (*named, 0.0, 0.0, 0.0, 0.0, line, block)
-        # `Session.send` names the method and not the class, nor another's `send`.
-        fitting = [match for match in candidate.matches if not self._is_of_another(match)]
-        return (
-            *named,
-            max(map(self._definition, candidate.matches)),
-            float(any(match.exact and _last(match.symbol) in self._query.identifiers for match in fitting)),
-            float(any(match.kind in _TYPES for match in fitting)),
-            max((self._qualified(head.path, match) for match in fitting), default=0.0),
-            line,
-            block,
-        )
+    def _among(self, columns: ChunkColumns) -> npt.NDArray[np.uint64]:
+        found = self._known.get(id(columns))
+        if found is None:
+            found = self._known[id(columns)] = self._words.among(columns.words)
+        return found
+
+    def _defined(self, path: str, matches: Sequence[SymbolMatch]) -> tuple[float, float, float, float]:
+        """Return the columns of :data:`_DEFINED` of a chunk that holds definitions."""
+        said = [self._said_of(match) for match in matches]
+        qualified = 0.0
+        if self._query.qualified:
+            fitting = (match for match in matches if not self._is_of_another(match))
+            qualified = max((self._qualified(path, match) for match in fitting), default=0.0)
+        return max(one[0] for one in said), max(one[1] for one in said), max(one[2] for one in said), qualified
+
+    def _said_of(self, match: SymbolMatch) -> tuple[float, float, float]:
+        """Return the columns of :data:`_DEFINED` that one definition makes, but for the last."""
+        key = (match.symbol, match.kind, match.exact)
+        found = self._said.get(key)
+        if found is None:
+            fits = not self._is_of_another(match)  # `Session.send` names the method, not the class or another's `send`
+            found = self._said[key] = (
+                self._definition(match),
+                float(fits and match.exact and _last(match.symbol) in self._query.identifiers),
+                float(fits and match.kind in _TYPES),
+            )
+        return found
 
     def _is_of_another(self, match: SymbolMatch) -> bool:
         """Whether the question names a member, and this is something else."""
@@ -389,14 +375,6 @@ class _Asked:
                 return _BY_FOLDER
         return 0.0
 
-    def _name_row(self, symbol: str) -> tuple[float, float, float]:
-        """How the name that a chunk defines fits: by itself, and with what encloses it."""
-        name, scoped = _symbol_stems(symbol)
-        if _prefixes(scoped).isdisjoint(self._by_prefix):  # as nearly all are
-            return _NO_NAME
-        own = self._overlap(name)
-        return (own.f1, own.precision, self._overlap(scoped).f1)
-
     def _definition(self, match: SymbolMatch) -> float:
         """How much a definition is what the question names."""
         query = self._query
@@ -411,35 +389,7 @@ class _Asked:
             return weight * (_QUALIFIED if whole else _HALF_QUALIFIED)
         if name in query.identifiers:
             return weight * _SPELLED_OUT
-        return weight * self._overlap(stems_of(name)).f1
-
-    def _overlap(self, found: frozenset[str]) -> _Overlap:
-        """Compare the stems of a name with those of the question.
-
-        A word counts where it begins with the other (``hasher``, ``hash``), if at least four letters agree.
-        """
-        known = self._overlaps.get(found)
-        if known is None:
-            known = self._overlaps[found] = self._compare(found)
-        return known
-
-    def _compare(self, found: frozenset[str]) -> _Overlap:
-        covered: set[str] = set()
-        fitting = 0
-        for word in found:
-            if (near := self._by_prefix.get(word[:_MIN_PREFIX])) is None:
-                continue
-            alike = [
-                other
-                for other in near
-                if word == other or (len(other) >= _MIN_PREFIX and (word.startswith(other) or other.startswith(word)))
-            ]
-            fitting += bool(alike)
-            covered.update(alike)
-        if not covered:
-            return _NO_OVERLAP
-        recall, precision = len(covered) / len(self._stems), fitting / len(found)
-        return _Overlap(recall, precision, 2.0 * recall * precision / (recall + precision))
+        return weight * self._words.f1(name)
 
 
 def _agree(symbol: str, asked: str) -> bool:
@@ -452,66 +402,8 @@ def _same_path(path: str, asked: str) -> bool:
     return path == asked or path.endswith("/" + asked) or asked.endswith("/" + path)
 
 
-def _holds(head: ChunkHead, path: str, line: int) -> bool:
-    return head.start_line <= line <= head.end_line and _same_path(head.path, path)
-
-
 def _last(symbol: str) -> str:
     return symbol.rpartition(".")[2]
 
 
-@lru_cache(maxsize=50_000)
-def _prefixes(stems: frozenset[str]) -> frozenset[str]:
-    return frozenset(word[:_MIN_PREFIX] for word in stems)
-
-
-@lru_cache(maxsize=50_000)
-def stems_of(name: str) -> frozenset[str]:
-    """Return the stems of a name's words."""
-    return frozenset(map(stem, split_identifier(name)))
-
-
-@lru_cache(maxsize=50_000)
-def _symbol_stems(symbol: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the stems of a name's last part, and of all of it."""
-    scope, _, name = symbol.rpartition(".")
-    return stems_of(name), stems_of(name) | stems_of(scope)
-
-
-@lru_cache(maxsize=50_000)
-def path_stems(path: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the stems of a file's name, of all its folders' names, of its own folder's, and of all together."""
-    folders, _, name = path.rpartition("/")
-    stem_of_file, of_folders = stems_of(name.split(".", 1)[0]), stems_of(folders)
-    return stem_of_file, of_folders, stems_of(folders.rpartition("/")[2]), stem_of_file | of_folders
-
-
-@lru_cache(maxsize=50_000)
-def _file_facts(
-    path: str, uses: int, chunks: int, tags: frozenset[FileTag]
-) -> tuple[tuple[float, ...], tuple[float, ...], float]:
-    """Return what no question changes: ``uses`` to ``header``, the file's roles, whether it is of another platform."""
-    facts = (
-        math.log1p(min(uses, _MOST_USES)),
-        math.log1p(min(chunks, _MOST_CHUNKS)),
-        float(min(path.count("/"), _MOST_FOLDERS)),
-        *_file_kind(path),
-    )
-    return facts, tuple(float(tag in tags) for tag in _TAGS), float(bool(_OTHER_PLATFORM.search(path)))
-
-
-def _file_kind(path: str) -> tuple[float, float, float, float]:
-    """Whether a path is generic, of declarations, of re-exports, a header."""
-    name = path.rpartition("/")[2].split(".", 1)[0].lower()
-    declares = bool(_DECLARATIONS.search(path))
-    found: tuple[bool, ...] = (
-        name in _GENERIC_NAMES,
-        declares,
-        not declares and bool(_REEXPORT.search(path)),
-        bool(_HEADER.search(path)),
-    )
-    generic, declarations, reexports, header = map(float, found)
-    return generic, declarations, reexports, header
-
-
-__all__ = ["FEATURES", "Feature", "QuestionKind", "kind_of", "measure", "path_stems", "stems_of"]
+__all__ = ["FEATURES", "Feature", "Matrix", "QuestionKind", "Row", "kind_of", "measure"]

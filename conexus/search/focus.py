@@ -16,10 +16,10 @@ def focus_of(chunk: Chunk, query: Query) -> int:
     lines = lines_of(chunk)
     if chunk.kind != "block" and chunk.symbol and (head := _line_of_definition(chunk, lines)) is not None:
         return chunk.span.start_line + head
-    asked = frozenset(query.stems)
+    stems_of = _asked_in(chunk.text, frozenset(query.stems))
     best, line_of_best = 0, 0
-    for number, line in enumerate(lines):
-        found = len(_asked_in(line, asked))
+    for number, line in enumerate(lines if stems_of else ()):
+        found = len(frozenset().union(*(stems_of[word] for word in words(line) if word in stems_of)))
         if found > best:
             best, line_of_best = found, number
     if not best:
@@ -27,14 +27,10 @@ def focus_of(chunk: Chunk, query: Query) -> int:
     return chunk.span.start_line + line_of_best
 
 
-def _asked_in(line: str, asked: frozenset[str]) -> set[str]:
-    """Return which of some stems a line has."""
-    found: set[str] = set()
-    for word in words(line):
-        stems = _stems_in(word)
-        if not asked.isdisjoint(stems):
-            found |= asked & stems
-    return found
+def _asked_in(text: str, asked: frozenset[str]) -> dict[str, frozenset[str]]:
+    """Return the words of a text that have some of these stems, with those that each has."""
+    found = ((word, asked & _stems_in(word)) for word in set(words(text)))
+    return {word: stems for word, stems in found if stems}
 
 
 @lru_cache(maxsize=20_000)  # the words of code are few, and come again in the next line

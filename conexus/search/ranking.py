@@ -10,16 +10,18 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import overload
 
 import numpy as np
 
 from conexus.errors import ConfigError
-from conexus.search.candidates import Candidate
+from conexus.search.candidates import Candidate, Candidates
+from conexus.search.columns import KEY
 from conexus.search.features import FEATURES, Matrix, QuestionKind, Row, kind_of, measure
+from conexus.search.names import Numbers
 from conexus.search.query import Query
 from conexus.search.weights import SAME_FILE, WEIGHTS
-from conexus.types import ChunkId, Factor, FileId
+from conexus.types import Factor
 
 _CHUNKS_A_SUBJECT = 16
 _ROUNDING = 1e-12
@@ -104,39 +106,93 @@ class Ranked:
         )
 
 
-def rank(
-    query: Query, candidates: Sequence[Candidate], dense_floor: float, weighting: Weighting = LEARNT
-) -> list[Ranked]:
-    """Score candidates and order them, best first; ties by place, so that equal input gives equal output.
+class Ranking(Sequence[Ranked]):
+    """Candidates with their scores, best first; each is made when it is asked for."""
+
+    def __init__(self, candidates: Candidates, features: Matrix, weights: Row, same_file: float) -> None:
+        """Score candidates and order them; ties by place, so that equal input gives equal output.
+
+        Args:
+            candidates: What is ranked.
+            features: Shape ``(len(candidates), len(FEATURES))``.
+            weights: Shape ``(len(FEATURES),)``.
+            same_file: What a chunk loses for each better one of its file, in a file of one subject.
+        """
+        self._candidates = candidates
+        self._features = features
+        self._weights = weights
+        scores: Row = np.einsum("ij,j->i", features, weights)
+        order = _by_place(candidates, scores)
+        self._same_file = np.zeros(len(scores))
+        self._same_file[order] = _further_of_file(candidates, order, same_file)
+        self._scores = scores + self._same_file
+        self._order = order[np.argsort(-self._scores[order], kind="stable")].tolist()
+
+    def __len__(self) -> int:
+        """Return the number of candidates."""
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, which: int) -> Ranked: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Ranked]: ...
+    def __getitem__(self, which: int | slice) -> Ranked | list[Ranked]:
+        """Return candidates by their ranks, from 0."""
+        if isinstance(which, slice):
+            return [self._at(place) for place in self._order[which]]
+        return self._at(self._order[which])
+
+    def _at(self, place: int) -> Ranked:
+        return Ranked(
+            candidate=self._candidates[place],
+            score=float(self._scores[place]),
+            shares=self._features[place] * self._weights,
+            same_file=float(self._same_file[place]),
+        )
+
+
+def rank(query: Query, candidates: Candidates, dense_floor: float, weighting: Weighting = LEARNT) -> Ranking:
+    """Score candidates and order them, best first.
 
     Args:
         query: What is asked.
-        candidates: Each chunk once.
+        candidates: What is to be ranked.
         dense_floor: Similarity of the last chunk that the dense search returned: below it nothing is known.
         weighting: What features are worth.
     """
-    if not candidates:
-        return []
-    features: Matrix = measure(query, candidates, dense_floor)
     kind = kind_of(query)
-    weights = weighting.by_kind[kind]
-    scores: list[float] = np.einsum("ij,j->i", features, weights).tolist()
-    ordered = sorted(map(Ranked, candidates, scores, features * weights), key=_place)
-    return _spread_over_files(ordered, weighting.same_file[kind])
+    features = measure(query, candidates, dense_floor) if len(candidates) else np.empty((0, len(FEATURES)))
+    return Ranking(candidates, features, weighting.by_kind[kind], weighting.same_file[kind])
 
 
-def _spread_over_files(ordered: Sequence[Ranked], same_file: float) -> list[Ranked]:
-    """Put further chunks of a file behind what other files have to say."""
-    seen: defaultdict[tuple[int, FileId], int] = defaultdict(int)
-    for item in ordered:
-        head = item.candidate.head
-        key = (item.candidate.view, head.file)
-        before = seen[key]
-        seen[key] += 1
-        if before:
-            item.same_file = -same_file * before / _breadth(head.file_chunks)
-            item.score += item.same_file
-    return sorted(ordered, key=attrgetter("score"), reverse=True)
+def _by_place(candidates: Candidates, scores: Row) -> Numbers:
+    """Return the order of scores, best first; those that are equal by path, place in the file, and id."""
+    starts = np.empty(len(candidates), dtype=np.int64)
+    keys = np.empty(len(candidates), dtype=KEY)
+    for part in candidates.parts:
+        starts[part.at] = part.columns.start_byte[part.rows]
+        keys[part.at] = part.columns.keys[part.rows]
+    ranks = {path: number for number, path in enumerate(sorted(set(candidates.paths)))}
+    of_file = np.array([ranks[path] for path in candidates.paths], dtype=np.intp)
+    return np.lexsort((keys, starts, of_file[candidates.file], -scores))
+
+
+def _further_of_file(candidates: Candidates, order: Numbers, same_file: float) -> Row:
+    """Return what each candidate, best first, loses for the better ones of its file.
+
+    Further chunks of a file stand behind what other files have to say.
+    """
+    sizes = np.empty(len(candidates.paths), dtype=np.int64)
+    for part, files, rows in candidates.files_by_part():
+        sizes[files] = part.columns.chunks[part.columns.file[rows]]
+    files = candidates.file[order]
+    by_file = np.argsort(files, kind="stable")
+    grouped = files[by_file]
+    before = np.empty(len(order))
+    before[by_file] = np.arange(len(order)) - np.searchsorted(grouped, grouped)  # less where its file begins
+    breadth = np.array([_breadth(size) for size in sizes.tolist()])
+    lost: Row = -same_file * before / breadth[files]
+    return lost
 
 
 def _breadth(chunks: int) -> float:
@@ -144,9 +200,4 @@ def _breadth(chunks: int) -> float:
     return max(1.0, math.log2(max(1, chunks) / _CHUNKS_A_SUBJECT))
 
 
-def _place(item: Ranked) -> tuple[float, str, int, ChunkId]:
-    head = item.candidate.head
-    return -item.score, head.path, head.start_byte, head.id
-
-
-__all__ = ["LEARNT", "Candidate", "Ranked", "Weighting", "changed", "rank"]
+__all__ = ["LEARNT", "Ranked", "Ranking", "Weighting", "changed", "rank"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import head_of
 
-from conexus.search.candidates import Candidate
+from conexus.search.candidates import Candidate, listed
 from conexus.search.features import FEATURES, QuestionKind, kind_of, measure
 from conexus.search.query import analyse
 from conexus.search.weights import WEIGHTS
@@ -24,7 +24,7 @@ def found(path: str, *, bm25: float = 0.0, dense: float | None = None, **fields:
 
 def measured(query: str, *candidates: Candidate, floor: float = 0.0) -> list[dict[str, float]]:
     """Features by name, of each candidate."""
-    rows = measure(analyse(query), candidates, floor).tolist()
+    rows = measure(analyse(query), listed(candidates), floor).tolist()
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
@@ -168,9 +168,9 @@ def test_a_member_is_asked_for_with_what_it_belongs_to() -> None:
 def test_a_place_that_is_named_is_found(query: str) -> None:
     """With more folders than are indexed or fewer, and with the line as other programs write it."""
     at, above, other = (
-        found("app/utils/text.py", start_line=10, end_line=20),
-        found("app/utils/text.py", start_line=1, end_line=9),
-        found("app/text_utils.py", start_line=10, end_line=20),
+        found("app/utils/text.py", line=10, end_line=20),
+        found("app/utils/text.py", line=1, end_line=9),
+        found("app/text_utils.py", line=10, end_line=20),
     )
     rows = measured(query, at, above, other)
     assert [row["path_asked"] for row in rows] == [1.0, 1.0, 0.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from builders import head_of
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import ConfigError
+from conexus.search.candidates import Candidate, listed
 from conexus.search.features import FEATURES, QuestionKind
 from conexus.search.query import analyse
-from conexus.search.ranking import LEARNT, Candidate, changed, rank
+from conexus.search.ranking import LEARNT, Ranking, changed, rank
 from conexus.search.weights import SAME_FILE
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
@@ -35,13 +37,17 @@ def defining(candidate: Candidate, symbol: str, kind: SymbolKind, *, exact: bool
     return candidate
 
 
+def ranking(query: str, candidates: Sequence[Candidate], floor: float = 0.0) -> Ranking:
+    return rank(analyse(query), listed(candidates), floor)
+
+
 def order(query: str, *candidates: Candidate, floor: float = 0.0) -> list[str]:
-    return [item.candidate.head.path for item in rank(analyse(query), candidates, floor)]
+    return [item.candidate.head.path for item in ranking(query, candidates, floor)]
 
 
 def test_nothing_ranks_as_nothing() -> None:
     """No candidates, no hits."""
-    assert rank(analyse("x"), [], 0.0) == []
+    assert list(ranking("x", [])) == []
 
 
 @pytest.mark.parametrize("query", ["send_request", "where is send_request defined", "`send_request`", "send_request()"])
@@ -83,7 +89,7 @@ def test_kinds_of_definitions_differ() -> None:
 def test_every_kind_of_definition_has_a_weight() -> None:
     """A kind that is added cannot be forgotten in ranking."""
     for kind in SymbolKind:
-        [ranked] = rank(analyse("Config"), [defining(found("a.py"), "Config", kind)], 0.0)
+        [ranked] = ranking("Config", [defining(found("a.py"), "Config", kind)])
         assert any(factor.name == "definition" and factor.value > 0 for factor in ranked.factors)
 
 
@@ -92,7 +98,7 @@ def test_tests_examples_documents_and_settings_are_penalised(tag: FileTag) -> No
     """Of two that are alike the one without a role comes first."""
     tagged = found("src/a.py", bm25=5.0, dense=0.5, tags=frozenset({tag}))
     plain = found("src/b.py", bm25=5.0, dense=0.5)
-    ranked = rank(analyse("anything else"), [tagged, plain], 0.0)
+    ranked = ranking("anything else", [tagged, plain])
     assert [c.candidate.head.path for c in ranked] == ["src/b.py", "src/a.py"]
     assert any(factor.name == tag.value and factor.value < 0 for factor in ranked[1].factors)
 
@@ -118,11 +124,11 @@ def test_a_second_chunk_of_a_file_stands_back() -> None:
     step = SAME_FILE[QuestionKind.OTHER]
     first, second = found("a.py", bm25=5.0, line=1), found("a.py", bm25=4.9, line=50)
     other = found("b.py", bm25=4.8)
-    ranked = rank(analyse("anything else"), [second, other, first], 0.0)
+    ranked = ranking("anything else", [second, other, first])
     lost = {(c.candidate.head.path, c.candidate.head.start_byte): c.same_file for c in ranked}
     assert lost == {("a.py", 0): 0.0, ("a.py", second.head.start_byte): -step, ("b.py", 0): 0.0}
     third = found("a.py", bm25=4.0, line=90)
-    ranked = rank(analyse("anything else"), [found("a.py", bm25=5.0), found("a.py", bm25=4.9, line=50), third], 0.0)
+    ranked = ranking("anything else", [found("a.py", bm25=5.0), found("a.py", bm25=4.9, line=50), third])
     assert [c.same_file for c in ranked] == [0.0, -step, -2 * step]
     assert ranked[0].candidate.head.start_byte == 0
     assert [f.value for f in ranked[1].factors if f.name == "same file"] == [-step]
@@ -130,17 +136,15 @@ def test_a_second_chunk_of_a_file_stands_back() -> None:
 
 def test_a_large_file_may_be_found_more_often() -> None:
     """It has more subjects than one, so its further chunks lose less."""
-    ranked = rank(
-        analyse("x"),
-        [found("a.py", bm25=5.0, file_chunks=1024), found("a.py", bm25=4.0, line=50, file_chunks=1024)],
-        0.0,
+    ranked = ranking(
+        "x", [found("a.py", bm25=5.0, file_chunks=1024), found("a.py", bm25=4.0, line=50, file_chunks=1024)]
     )
     assert ranked[1].same_file == pytest.approx(-SAME_FILE[QuestionKind.NAME] / 6)
 
 
 def test_files_of_two_views_are_apart() -> None:
     """Equal numbers of files in two views do not make one file."""
-    ranked = rank(analyse("x"), [found("a.py", bm25=5.0, view=0), found("a.py", bm25=5.0, view=1)], 0.0)
+    ranked = ranking("x", [found("a.py", bm25=5.0, view=0), found("a.py", bm25=5.0, view=1)])
     assert not any(f.name == "same file" for c in ranked for f in c.factors)
 
 
@@ -157,7 +161,7 @@ def test_ties_are_broken_by_place() -> None:
     for seed in range(6):
         mixed = [found(path, bm25=3.0, line=line) for path, line in candidates]
         random.Random(seed).shuffle(mixed)  # noqa: S311 -- no secret
-        places = [(c.candidate.head.path, c.candidate.head.start_byte) for c in rank(analyse("x"), mixed, 0.0)]
+        places = [(c.candidate.head.path, c.candidate.head.start_byte) for c in ranking("x", mixed)]
         expected = expected or places
         assert places == expected
     assert order("x", found("b.py", bm25=1.0), found("a.py", bm25=1.0)) == ["a.py", "b.py"]
@@ -167,7 +171,7 @@ def test_meaning_counts_above_the_floor() -> None:
     """What the dense search did not return has no meaning, even below zero."""
     low, high = found("a.py", dense=0.30), found("b.py", dense=0.50)
     silent = found("c.py", bm25=0.1)
-    ranked = rank(analyse("anything else"), [low, high, silent], 0.30)
+    ranked = ranking("anything else", [low, high, silent], 0.30)
     values = {c.candidate.head.path: {f.name: f.value for f in c.factors} for c in ranked}
     assert values["b.py"]["meaning"] > 0
     assert "meaning" not in values["a.py"]
@@ -201,8 +205,9 @@ candidates_of_all_kinds = st.lists(
 def test_the_factors_are_the_score(candidates: list[Candidate], query: str) -> None:
     """They sum up to it, none is empty, every candidate comes out once, best first."""
     floor = min((c.dense for c in candidates if Retriever.DENSE in c.found_by), default=0.0)
-    ranked = rank(analyse(query), candidates, floor)
-    assert {id(c.candidate) for c in ranked} == {id(c) for c in candidates}
+    ranked = ranking(query, candidates, floor)
+    assert {c.candidate.head.id for c in ranked} == {c.head.id for c in candidates}
+    assert len(ranked) == len(candidates)
     assert [c.score for c in ranked] == sorted((c.score for c in ranked), reverse=True)
     for candidate in ranked:
         assert candidate.score == pytest.approx(sum(f.value for f in candidate.factors), abs=1e-6)

@@ -1,0 +1,134 @@
+"""Gives the heads of chunks: from the catalog, or from memory where an index is asked again and again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+
+from conexus.errors import ConexusError
+from conexus.ports import Catalog, VectorShard
+from conexus.search.candidates import Part
+from conexus.search.columns import ChunkColumns, columns_of, keys_of
+from conexus.search.names import Numbers
+from conexus.types import ChunkId, IndexId
+
+_MAX_MISSED = 0.2  # of the files, new ones and those that are gone; beyond, all are read anew
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The columns of an index."""
+
+    columns: ChunkColumns
+    changes: int
+    """Of the catalog, when it was last looked at which files there are."""
+    shard: VectorShard
+    """While this is open no other process changes the index."""
+
+
+class ChunkHeads:
+    """Finds the heads of chunks.
+
+    What is in memory is right whatever changes: a file that changes gets a new number, the chunks of numbers that are
+    gone are passed over, and those that are not in memory are read from the catalog.
+
+    Args:
+        catalog: Where the chunks are.
+        keep: Whether to read the heads of an index into memory, in a thread of its own, once it is asked. Until they
+            are there they come from the catalog.
+    """
+
+    def __init__(self, catalog: Catalog, *, keep: bool = False) -> None:
+        self._catalog = catalog
+        self._keep = keep
+        self._kept: dict[IndexId, _Kept] = {}
+        self._readers: dict[IndexId, threading.Thread] = {}
+        self._mutex = threading.Lock()
+        self._closed = False
+
+    def find(self, view: int, index: IndexId, shard: VectorShard, ids: Sequence[ChunkId]) -> tuple[list[Part], Numbers]:
+        """Find the heads of chunks.
+
+        Args:
+            view: The number of the view among those that are searched.
+            index: Its generation.
+            shard: The vectors of that generation.
+            ids: The chunks, each once.
+
+        Returns:
+            The heads, and the places in ``ids`` of those that were found; parts count these alone.
+        """
+        keys = keys_of(ids)
+        kept = self._current(index, shard) if self._keep else None
+        rows = kept.find(keys) if kept is not None else np.full(len(ids), -1, dtype=np.intp)
+        there = rows >= 0
+        parts = []
+        if not there.all():
+            missed = np.flatnonzero(~there)
+            read = columns_of(self._catalog.chunk_heads(index, [ids[place] for place in missed.tolist()]).values())
+            read_rows = read.find(keys[missed])
+            there[missed[read_rows >= 0]] = True
+            if len(read):
+                parts.append((read, read_rows[read_rows >= 0], missed[read_rows >= 0]))
+        if kept is not None:
+            parts.append((kept, rows[rows >= 0], np.flatnonzero(rows >= 0)))
+        at = np.cumsum(there) - 1
+        return [Part(view, columns, rows, at[own]) for columns, rows, own in parts], np.flatnonzero(there)
+
+    def wait(self) -> None:
+        """Return when no index is being read into memory."""
+        while readers := list(self._readers.values()):
+            for reader in readers:
+                reader.join()
+
+    def close(self) -> None:
+        """Forget all, and read nothing more. Idempotent."""
+        self._closed = True
+        self.wait()
+        self._kept.clear()
+
+    def _current(self, index: IndexId, shard: VectorShard) -> ChunkColumns | None:
+        """Return the columns of an index as far as they are in memory."""
+        kept = self._kept.get(index)
+        if kept is not None and kept.changes == self._catalog.changes and kept.shard is shard:
+            return kept.columns
+        with self._mutex:
+            kept = self._kept.get(index)
+            changes = self._catalog.changes
+            if kept is None:
+                self._start_reading(index, shard)
+                return None
+            if kept.changes != changes or kept.shard is not shard:
+                uses = self._catalog.file_uses(index)
+                kept = self._kept[index] = _Kept(kept.columns.updated(uses), changes, shard)
+                there = int(kept.columns.there.sum())
+                if len(uses) + len(kept.columns.there) - 2 * there > _MAX_MISSED * len(uses):
+                    self._start_reading(index, shard)
+                for other in self._kept.keys() - set(self._catalog.indexes()):
+                    del self._kept[other]
+            return kept.columns
+
+    def _start_reading(self, index: IndexId, shard: VectorShard) -> None:
+        if index not in self._readers and not self._closed:
+            reader = threading.Thread(target=self._read, args=(index, shard), name="conexus-heads", daemon=True)
+            self._readers[index] = reader
+            reader.start()
+
+    def _read(self, index: IndexId, shard: VectorShard) -> None:
+        try:
+            changes = self._catalog.changes
+            columns = columns_of(takewhile(lambda _: not self._closed, self._catalog.all_heads(index)))
+            with self._mutex:
+                if not self._closed:
+                    self._kept[index] = _Kept(columns, changes, shard)
+        except ConexusError:
+            pass  # it was removed or is damaged, which a search that reads it tells
+        finally:
+            del self._readers[index]
+
+
+__all__ = ["ChunkHeads"]
