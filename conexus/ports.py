@@ -388,6 +388,21 @@ class Catalog(Protocol):
         """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
         ...
 
+    def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:
+        """Return names of definitions that a word could have been meant as.
+
+        Args:
+            index: The generation.
+            word: Lower-case letters; at least two.
+            more: How many letters longer or shorter a name may be.
+            where: Applied to the definitions' files; the kinds in it do not matter here.
+
+        Returns:
+            Names without case and underscores that begin with the word's first letter, or with its second one and then
+            the first; and how many definitions have each.
+        """
+        ...
+
     def files_with_words(
         self, index: IndexId, stems: Sequence[str], where: PointFilter
     ) -> dict[FileId, tuple[int, int]]:

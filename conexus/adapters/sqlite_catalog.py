@@ -451,6 +451,20 @@ class SqliteCatalog:
             ]
         return found
 
+    def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:
+        """Return names of definitions that a word could have been meant as."""
+        limit, values = _conditions(where)
+        joined = "JOIN files f ON f.id = s.file " if limit else ""
+        found: dict[str, int] = {}
+        for start in {word[0], word[1::-1]}:
+            rows = self._rows(
+                f"SELECT s.key, count(*) FROM symbols s {joined}WHERE s.index_id = ? AND s.key >= ? AND s.key < ? "  # noqa: S608 -- question marks only
+                f"AND length(s.key) BETWEEN ? AND ?{limit} GROUP BY s.key",
+                (index, start, start[:-1] + chr(ord(start[-1]) + 1), len(word) - more, len(word) + more, *values),
+            )
+            found.update(cast("list[tuple[str, int]]", rows))
+        return found
+
     def files_with_words(
         self, index: IndexId, stems: Sequence[str], where: PointFilter
     ) -> dict[FileId, tuple[int, int]]:

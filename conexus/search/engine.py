@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -231,9 +232,10 @@ class SearchEngine:
     def _respelt(
         self, query: Query, ranked: Ranking, request: SearchRequest, views: Sequence[SearchableView]
     ) -> Query | None:
-        """Return the question with words of the best results in the place of words that no chunk has, if there are.
+        """Return the question with words that the index has in the place of words that no chunk has, if there are.
 
-        A word that the model knows is not misspelt, so that most questions cost nothing here.
+        Those of the best results come first, then names of definitions. A word that the model knows is not misspelt,
+        so that most questions cost nothing here.
         """
         wrong = [
             word
@@ -248,12 +250,24 @@ class SearchEngine:
             return None
         chunks = self._chunks([item.candidate for item in ranked[:_READ_FOR_WORDS]], views)
         vocabulary = spelling.vocabulary(stored.chunk.text for stored in chunks.values())
-        right = {word: meant for word in wrong if (meant := spelling.correction(word, vocabulary)) is not None}
+        right = {
+            word: meant
+            for word in wrong
+            if (meant := spelling.correction(word, vocabulary) or self._name_like(word, request, views)) is not None
+        }
         if not right:
             return None
         respelt = analyse(spelling.replaced(query.text, right))
         told = [f"nothing has {word!r}: {meant!r} was searched for" for word, meant in right.items()]
         return replace(respelt, notice="; ".join(filter(None, [query.notice, *told])))
+
+    def _name_like(self, word: str, request: SearchRequest, views: Sequence[SearchableView]) -> str | None:
+        """Return the name of a definition that was meant by a word, if there is one."""
+        names: Counter[str] = Counter()
+        for view in views:
+            where = self._point_filter(view.index.id, request.where)
+            names.update(self._catalog.names_like(view.index.id, word, spelling.most_edits(word), where))
+        return spelling.correction(word, names)
 
     def _point_filter(self, index: IndexId, where: SearchFilter) -> PointFilter:
         files: frozenset[FileId] | None = None

@@ -31,7 +31,7 @@ def correction(word: str, known: Mapping[str, int]) -> str | None:
         word: Lower-case, not among the known.
         known: Words, and how often they are met.
     """
-    most = 2 if len(word) >= _TWO_EDITS_CHARS else 1
+    most = most_edits(word)
     found = [
         (distance, -count, other)
         for other, count in known.items()
@@ -40,6 +40,11 @@ def correction(word: str, known: Mapping[str, int]) -> str | None:
         and (distance := edits(word, other, most)) <= most
     ]
     return min(found)[2] if found else None
+
+
+def most_edits(word: str) -> int:
+    """Return how many letters of a word may be wrong."""
+    return 2 if len(word) >= _TWO_EDITS_CHARS else 1
 
 
 def edits(one: str, other: str, most: int) -> int:

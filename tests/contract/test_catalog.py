@@ -536,6 +536,15 @@ def test_tags_come_back(catalog: Catalog) -> None:
     assert catalog.chunks_by_id(index, [match.chunk])[match.chunk].chunk.tags == {FileTag.TEST}
 
 
+def test_names_like_a_word_are_told(catalog: Catalog) -> None:
+    """Those that begin as it does, or with its first two letters changed; of about its length; of allowed files."""
+    names = ("send_all", "SendAll", "sendalot", "Esndall", "receive", "send")
+    index = filled(catalog, {f"f{n}.py": source(f"def {name}(): pass\n", name) for n, name in enumerate(names)})
+    assert catalog.names_like(index, "sendal", 1, EVERYWHERE) == {"sendall": 2, "esndall": 1}
+    assert catalog.names_like(index, "sendall", 1, EVERYWHERE) == {"sendall": 2, "sendalot": 1, "esndall": 1}
+    assert catalog.names_like(index, "sendall", 1, replace(EVERYWHERE, files=frozenset())) == {}
+
+
 def test_many_chunks_can_be_asked_for(catalog: Catalog) -> None:
     """More than one statement can name."""
     index = filled(catalog, {"a.py": SourceFile(tuple(Piece(f"x{n} = {n}\n") for n in range(1300)))})

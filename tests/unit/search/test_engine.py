@@ -318,6 +318,16 @@ def test_a_misspelt_word_is_corrected_by_the_words_of_the_best_results(view: Sea
     assert right.notices == ()
 
 
+def test_a_misspelt_name_is_corrected_by_the_names_of_the_index(view: SearchableView, index: SmallIndex) -> None:
+    """Where no result has words to offer: a question that is nothing but the name. Filters keep names out."""
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, Disk())
+    found = engine.run(SearchRequest("evictodlest"), [view])
+    assert found.hits[0].chunk.symbol == "evictOldest"
+    assert found.notices == ("nothing has 'evictodlest': 'evictoldest' was searched for",)
+    elsewhere = SearchRequest("evictodlest", where=SearchFilter(languages=frozenset({"python"})))
+    assert engine.run(elsewhere, [view]).notices == ()
+
+
 def test_what_a_filter_keeps_out_corrects_nothing(view: SearchableView, index: SmallIndex) -> None:
     """A word is unknown where no chunk that may be returned has it, and only such chunks have words to offer."""
     engine = SearchEngine(index.catalog, lambda _: index.embedder, Disk())
