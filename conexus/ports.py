@@ -36,6 +36,7 @@ from conexus.types import (
     RepoId,
     ScoredPoint,
     SkippedFile,
+    Span,
     SparseVector,
     StoredChunk,
     StoredPoint,
@@ -480,6 +481,18 @@ class Codebase(Protocol):
 
     def chunks_of(self, file: FileId, first_line: int, last_line: int) -> list[ChunkId]:
         """Return the chunks with a line of the range, in their order."""
+        ...
+
+    def enclosing(self, file: FileId, span: Span) -> list[Symbol]:
+        """Return the definitions that reach from before a span to behind it, outer ones first."""
+        ...
+
+    def used_between(self, file: FileId, first_line: int, last_line: int) -> list[str]:
+        """Return the names that lines of a file use, in the order of their first places."""
+        ...
+
+    def import_lines(self, file: FileId) -> list[int]:
+        """Return the lines of a file that import something, in their order."""
         ...
 
     def line_count(self, file: FileId) -> int:

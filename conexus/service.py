@@ -18,12 +18,15 @@ from conexus.indexing.verify import check_view
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.packing import pack
+from conexus.search.query import analyse
 from conexus.search.reading import CodeReader
 from conexus.types import (
     Checkout,
+    ChunkId,
     ContextRequest,
     ContextResponse,
     FileText,
+    Hit,
     IndexedView,
     IndexEstimate,
     IndexId,
@@ -37,6 +40,7 @@ from conexus.types import (
     SearchFilter,
     SearchRequest,
     SearchResponse,
+    Surroundings,
     SymbolAnswer,
     Verdict,
     VerifyFinding,
@@ -52,6 +56,7 @@ _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+_EXPLAINED = 12  # of the hits of a packed answer, those that get what stands around them
 
 
 def _go_on() -> None:
@@ -168,7 +173,10 @@ class LocalService:
         ids = self.reader.chunks_at(index, place.path, place.line)
         origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
         if origin is None:
-            raise NotFound(f"the index of {view.name} has nothing at {place.path}:{place.line}")
+            raise NotFound(
+                f"the index of {view.name} has nothing at {place.path}:{place.line}",
+                hint="`conexus why FILE` says whether a file is indexed",
+            )
         response = self._searched(
             request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
         )
@@ -186,9 +194,22 @@ class LocalService:
         check()
         positions = range(len(found.hits)) if request.only is None else request.only
         chosen = [position for position in positions if position < len(found.hits)]
-        packed = pack([found.hits[position] for position in chosen], request.max_tokens, request.max_bytes)
+        hits = [found.hits[position] for position in chosen]
+        around = self._surroundings(hits[:_EXPLAINED], request.search.text, check)
+        packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
         return ContextResponse(packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices)
+
+    def _surroundings(self, hits: Sequence[Hit], question: str, check: Check) -> dict[ChunkId, Surroundings]:
+        """Return what a reader needs beside hits, of trees that are there still."""
+        live = {str(view.root): view.live for view in self.catalog.views() if view.live is not None}
+        stems = frozenset(analyse(question).stems)
+        found = {}
+        for hit in hits:
+            check()
+            if (index := live.get(hit.root)) is not None:
+                found[hit.chunk.id] = self.reader.surroundings(index, hit.chunk, stems)
+        return found
 
     def _searched(self, request: SearchRequest, who: Principal, run: _Run) -> SearchResponse:
         narrowed = replace(request, where=self.edition.access.narrow(who, request.where))

@@ -787,6 +787,23 @@ class RepositoryMap:
     files_total: int
 
 
+class ContextFormat(StrEnum):
+    """How a packed answer is written."""
+
+    MARKDOWN = "markdown"
+    XML = "xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a reader needs beside the code of a chunk; lines of text each."""
+
+    before: tuple[str, ...] = ()
+    """Signatures of what encloses it, outer ones first, and the imports that it uses."""
+    after: tuple[str, ...] = ()
+    """Where what it uses is defined, with signatures; where it is used, if that is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContextRequest:
     """A question, and how much of a model's window its answer may take."""
@@ -794,13 +811,14 @@ class ContextRequest:
     search: SearchRequest
     max_tokens: int = 4000
     max_bytes: int = 200_000
+    style: ContextFormat = ContextFormat.MARKDOWN
     only: tuple[int, ...] | None = None
     """Positions of the hits to pack: what an earlier answer left out. ``None`` for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextBlock:
-    """One piece of a packed answer: neighbouring chunks of one file."""
+    """One piece of a packed answer: neighbouring chunks of one file, or one line of a chunk."""
 
     repo: RepoId
     root: str
@@ -811,6 +829,12 @@ class ContextBlock:
     chunks: tuple[ChunkId, ...]
     neutralised: bool = False
     """Whether control, bidi or invisible characters of the text were made visible."""
+    before: tuple[str, ...] = ()
+    """As :attr:`Surroundings.before`."""
+    after: tuple[str, ...] = ()
+    """As :attr:`Surroundings.after`."""
+    outline: bool = False
+    """Whether the text is a line that stands for the chunk, whose code there was no room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -823,7 +847,7 @@ class ContextResponse:
     tokens: int
     """Upper estimate, see :func:`conexus.search.packing.estimate_tokens`."""
     left_out: tuple[int, ...]
-    """Positions, among all hits of the question, of those that there was no room for."""
+    """Positions, among all hits of the question, of those whose code there was no room for."""
     complete: bool = True
     notices: tuple[str, ...] = ()
 

@@ -140,6 +140,29 @@ class SqliteCodebase:
         )
         return [chunk_id_of(row[0]) for row in rows if isinstance(row[0], bytes)]
 
+    def enclosing(self, file: FileId, span: Span) -> list[Symbol]:
+        """Return the definitions that reach from before a span to behind it, outer ones first."""
+        rows = self._rows(
+            f"SELECT {_SYMBOL} FROM symbols s WHERE s.file = ? AND s.start_byte < ? AND s.end_byte >= ? "  # noqa: S608 -- a constant
+            "ORDER BY s.start_byte, s.end_byte DESC",
+            (file, span.start_byte, span.end_byte),
+        )
+        return [_symbol(row) for row in rows]
+
+    def used_between(self, file: FileId, first_line: int, last_line: int) -> list[str]:
+        """Return the names that lines of a file use, in the order of their first places."""
+        found: list[tuple[int, str]] = []
+        for name, lines in self._rows("SELECT name, lines FROM refs WHERE file = ?", (file,)):
+            inside = [line for line in map(int, str(lines).split()) if first_line <= line <= last_line]
+            if inside:
+                found.append((min(inside), str(name)))
+        return [name for _, name in sorted(found)]
+
+    def import_lines(self, file: FileId) -> list[int]:
+        """Return the lines of a file that import something, in their order."""
+        rows = self._rows("SELECT DISTINCT line FROM imports WHERE file = ? ORDER BY line", (file,))
+        return [_int(row[0]) for row in rows]
+
     def line_count(self, file: FileId) -> int:
         """Return the number of the last line of a file."""
         rows = self._rows("SELECT coalesce(max(end_line), 0) FROM chunks WHERE file = ?", (file,))

@@ -52,6 +52,10 @@ def _root(
 _COMMANDS = {
     "index": "index_command:index",
     "search": "search_command:search",
+    "context": "context_command:context",
+    "similar": "code_command:similar",
+    "symbols": "code_command:symbols",
+    "map": "code_command:show_map",
     "repos": "repos_command:app",
     "status": "upkeep_command:status",
     "why": "upkeep_command:why",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from conexus.cli.console import clean, one_line
+from conexus.search.packing import code_span
 from conexus.search.snippets import Snippet, snippet
 from conexus.types import Freshness, Hit, SearchRequest, SearchResponse
 
@@ -101,8 +102,8 @@ def _markdown(request: SearchRequest, response: SearchResponse, cwd: Path, conte
         last = found.first_line + max(0, len(found.lines) - 1)
         title = heading(hit)
         yield ""
-        place = _code_span(f"{one_line(shown_path(hit, cwd))}:{found.first_line}-{last}")
-        yield f"## {place} {_code_span(title)}" if title else f"## {place}"
+        place = code_span(f"{one_line(shown_path(hit, cwd))}:{found.first_line}-{last}")
+        yield f"## {place} {code_span(title)}" if title else f"## {place}"
         yield ""
         body = [clean(line) for line in found.lines]
         fence = _FENCE
@@ -111,15 +112,6 @@ def _markdown(request: SearchRequest, response: SearchResponse, cwd: Path, conte
         yield fence + (hit.chunk.language or _suffix(hit.chunk.path))
         yield from body
         yield fence
-
-
-def _code_span(text: str) -> str:
-    """Return text as code of Markdown, between more backticks than it holds in a row."""
-    ticks = "`"
-    while ticks in text:
-        ticks += "`"
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
 def _suffix(path: str) -> str:

@@ -172,6 +172,7 @@ class DaemonClient:
                 "filter": _filter(request.search.where),
                 "max_tokens": request.max_tokens,
                 "max_bytes": request.max_bytes,
+                "format": request.style.value,
             },
         )
         return ContextResponse(
@@ -186,6 +187,9 @@ class DaemonClient:
                     text=block["text"],
                     chunks=tuple(ChunkId(chunk) for chunk in block["chunks"]),
                     neutralised=block["neutralised"],
+                    before=tuple(block["before"]),
+                    after=tuple(block["after"]),
+                    outline=block["outline"],
                 )
                 for block in found["blocks"]
             ),

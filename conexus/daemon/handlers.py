@@ -232,9 +232,8 @@ class Handlers:
     def _context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
         only = tuple(messages.numbers_of(request.cursor, 100, 100)) if request.cursor else None
         search = SearchRequest(request.query, request.limit, self._filter(request.filter, call.who))
-        answer = self._service.context(
-            ContextRequest(search, request.max_tokens, request.max_bytes, only), call.who, call.check
-        )
+        wanted = ContextRequest(search, request.max_tokens, request.max_bytes, request.format, only)
+        answer = self._service.context(wanted, call.who, call.check)
         # Without a block not one line of the first chunk fits: to ask on would bring the same.
         more = messages.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
         return messages.context_response(answer, more, call.who)

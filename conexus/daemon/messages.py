@@ -104,6 +104,9 @@ def context_response(answer: ContextResponse, next_cursor: str, who: Principal) 
                 text=text(block.text),
                 chunks=list(block.chunks),
                 neutralised=block.neutralised,
+                before=list(map(text, block.before)),
+                after=list(map(text, block.after)),
+                outline=block.outline,
             )
             for block in answer.blocks
         ],

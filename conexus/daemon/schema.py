@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from conexus.types import (
+    ContextFormat,
     FileTag,
     Freshness,
     IndexStage,
@@ -173,10 +174,12 @@ class ContextRequest(Message):
     """Most chunks that are considered."""
     cursor: Cursor = ""
     """``next_cursor`` of an earlier answer, for what it left out."""
+    format: ContextFormat = ContextFormat.MARKDOWN
+    """How ``text`` is written."""
 
 
 class ContextBlock(Message):
-    """Neighbouring chunks of one file."""
+    """Neighbouring chunks of one file, or a line that stands for a chunk."""
 
     repository: str
     root: str = ""
@@ -187,6 +190,12 @@ class ContextBlock(Message):
     chunks: list[str]
     neutralised: bool = False
     """Whether control, bidi or invisible characters were made visible."""
+    before: list[str] = []
+    """Signatures of what encloses the code, and imports that it uses."""
+    after: list[str] = []
+    """Where what it uses is defined; where it is used, if that was asked for."""
+    outline: bool = False
+    """Whether ``text`` is a line that stands for a chunk, whose code there was no room for."""
 
 
 class ContextResponse(Message):
@@ -198,7 +207,7 @@ class ContextResponse(Message):
     tokens: int
     """Estimate for ``text``."""
     left_out: int
-    """Chunks that there was no room for."""
+    """Chunks whose code there was no room for."""
     complete: bool = True
     notices: list[str] = []
     next_cursor: str = ""

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from conexus.errors import InvalidRequest, NotFound
-from conexus.lexical import name_key
+from conexus.lexical import name_key, stem, words
 from conexus.ports import Catalog, Codebase
+from conexus.search.snippets import lines_of
 from conexus.types import (
+    Chunk,
     ChunkId,
     Definition,
     FileId,
@@ -19,14 +21,27 @@ from conexus.types import (
     MapFile,
     RelatedFile,
     RepositoryMap,
+    Surroundings,
     Symbol,
     SymbolAnswer,
+    SymbolKind,
     Use,
 )
 
 _SHOWN_NAMES = 4
 _MAP_SYMBOLS = 12
 _MAX_LINE = 2**31 - 1
+_ENCLOSING = 3  # deeper nests say no more
+_IMPORT_CHUNKS, _IMPORT_LINES = 4, 6
+_USED_NAMES, _USED_DEFINITIONS, _SHOWN_DEFINITIONS, _SHOWN_USES = 60, 200, 6, 5
+_SAME_NAMES = 2  # a name that more is called says little of what is meant
+_SAY_LITTLE = frozenset({SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.SECTION, SymbolKind.VARIABLE})
+_SAID_EVERYWHERE = frozenset("super self this print len str int list dict set type new init main".split())
+_USES_ASKED = frozenset(map(stem, "call calls callers caller used uses usage users test tests".split()))
+_IMPORT_WORDS = frozenset(
+    "import from as use using require include package extern crate const let var type static export default self super "
+    "alias pub mod open".split()
+)
 _DEFINED_WEIGHT = 1.0  # a file that uses this one depends on it just as one that it uses
 
 
@@ -154,6 +169,71 @@ class CodeReader:
         file = self._code.file_at(index.id, path)
         return self._code.chunks_of(file.id, line, line) if file is not None else []
 
+    def surroundings(self, index: IndexInfo, chunk: Chunk, question: frozenset[str]) -> Surroundings:
+        """Return what a reader needs to understand a chunk.
+
+        Args:
+            index: The generation.
+            chunk: The chunk.
+            question: Stems of what was asked: with words as "callers" or "used", uses of what it defines are added.
+        """
+        file = self._code.file_at(index.id, chunk.path)
+        if file is None:
+            return Surroundings()
+        span = chunk.span
+        around = [symbol for symbol in self._code.enclosing(file.id, span) if symbol.name_line < span.start_line]
+        enclosing = [symbol.signature or f"{symbol.kind} {symbol.qualified_name}" for symbol in around]
+        before = [*self._imports(index, file.id, chunk), *enclosing[-_ENCLOSING:]]
+        after = self._used(index, file, chunk)
+        if not question.isdisjoint(_USES_ASKED):
+            after = [*self._users(index, file, chunk), *after]
+        return Surroundings(tuple(before), tuple(after))
+
+    def _imports(self, index: IndexInfo, file: FileId, chunk: Chunk) -> list[str]:
+        """Return the lines that import what a chunk uses."""
+        lines = [line for line in self._code.import_lines(file) if line < chunk.span.start_line]
+        if not lines:
+            return []
+        ids = self._code.chunks_of(file, lines[0], lines[-1])[:_IMPORT_CHUNKS]
+        texts = {
+            stored.chunk.span.start_line + number: line
+            for stored in self._catalog.chunks_by_id(index.id, ids).values()
+            for number, line in enumerate(lines_of(stored.chunk))
+        }
+        used = set(words(chunk.text))
+        found = [texts[line].strip() for line in lines if line in texts]
+        return [line for line in found if not used.isdisjoint(_imported(line))][:_IMPORT_LINES]
+
+    def _used(self, index: IndexInfo, file: FileOutline, chunk: Chunk) -> list[str]:
+        """Return where names that a chunk uses are defined, of those that hardly anything else is called."""
+        used = self._code.used_between(file.id, chunk.span.start_line, chunk.span.end_line)
+        names = [name for name in used if name.lower() not in _SAID_EVERYWHERE][:_USED_NAMES]
+        defined: defaultdict[str, list[tuple[FileId, Symbol]]] = defaultdict(list)
+        for other, symbol in self._code.definitions(index.id, list(map(name_key, names)), _USED_DEFINITIONS):
+            if symbol.kind not in _SAY_LITTLE:
+                defined[symbol.name].append((other, symbol))
+        few = [found for name in names if 0 < len(found := defined[name]) <= _SAME_NAMES]
+        places = [(other, symbol) for found in few for other, symbol in found]
+        outside = [
+            (other, symbol)
+            for other, symbol in places
+            if other != file.id or not chunk.span.start_line <= symbol.name_line <= chunk.span.end_line
+        ][:_SHOWN_DEFINITIONS]
+        outlines = self._code.outlines([other for other, _ in outside])
+        return [
+            f"{outlines[other].path}:{symbol.name_line} {symbol.signature or symbol.qualified_name}"
+            for other, symbol in outside
+        ]
+
+    def _users(self, index: IndexInfo, file: FileOutline, chunk: Chunk) -> list[str]:
+        """Return where others use what a chunk defines."""
+        name = chunk.symbol.rpartition(".")[2]
+        if not name or chunk.kind == "block":
+            return []
+        places = [place for place in self._code.uses(index.id, [name], _SHOWN_USES + 1) if place[0] != file.id]
+        outlines = self._code.outlines(list({other for other, _ in places}))
+        return [f"used at {outlines[other].path}:{line}" for other, line in places[:_SHOWN_USES]]
+
     def map(self, view: IndexedView, index: IndexInfo, limit: int) -> RepositoryMap:
         """Return the files that others use most, with what they define."""
         files = self._code.most_used(index.id, limit)
@@ -177,6 +257,12 @@ class CodeReader:
                 details={"field": "path"},
             )
         return found
+
+
+def _imported(line: str) -> set[str]:
+    """Return the words of an import that could be a name in the code: after the last ``import``, where there is one."""
+    names = line.rpartition(" import ")[2] if line.startswith("from ") else line
+    return {word for word in words(names) if word not in _IMPORT_WORDS}
 
 
 def _belongs(symbol: Symbol, enclosing: Sequence[str]) -> bool:

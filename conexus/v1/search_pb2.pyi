@@ -138,6 +138,24 @@ RETRIEVER_SYMBOL: Retriever.ValueType  # 3
 RETRIEVER_PATH: Retriever.ValueType  # 4
 Global___Retriever: _TypeAlias = Retriever  # noqa: Y015
 
+class _ContextFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContextFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContextFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTEXT_FORMAT_UNSPECIFIED: _ContextFormat.ValueType  # 0
+    CONTEXT_FORMAT_MARKDOWN: _ContextFormat.ValueType  # 1
+    CONTEXT_FORMAT_XML: _ContextFormat.ValueType  # 2
+
+class ContextFormat(_ContextFormat, metaclass=_ContextFormatEnumTypeWrapper):
+    """How a packed answer is written."""
+
+CONTEXT_FORMAT_UNSPECIFIED: ContextFormat.ValueType  # 0
+CONTEXT_FORMAT_MARKDOWN: ContextFormat.ValueType  # 1
+CONTEXT_FORMAT_XML: ContextFormat.ValueType  # 2
+Global___ContextFormat: _TypeAlias = ContextFormat  # noqa: Y015
+
 @_typing.final
 class SymbolKindList(_message.Message):
     """Kinds that may be left out, which is not the same as none."""
@@ -535,6 +553,7 @@ class ContextRequest(_message.Message):
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     max_tokens: _builtins.int
     """Hard cap, by an estimate that counts rather too many tokens. 100 to 200,000. 4,000 where it is not set."""
@@ -544,6 +563,8 @@ class ContextRequest(_message.Message):
     """Most chunks that are considered. 1 to 100. 30 where it is not set."""
     cursor: _builtins.str
     """`next_cursor` of an earlier answer, for what it left out."""
+    format: Global___ContextFormat.ValueType
+    """How `text` is written. Markdown where it is not set."""
     @_builtins.property
     def filter(self) -> Global___Filter: ...
     def __init__(
@@ -555,10 +576,11 @@ class ContextRequest(_message.Message):
         max_bytes: _builtins.int | None = ...,
         limit: _builtins.int | None = ...,
         cursor: _builtins.str = ...,
+        format: Global___ContextFormat.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_max_bytes", b"_max_bytes", "_max_tokens", b"_max_tokens", "filter", b"filter", "limit", b"limit", "max_bytes", b"max_bytes", "max_tokens", b"max_tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_max_bytes", b"_max_bytes", "_max_tokens", b"_max_tokens", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "max_bytes", b"max_bytes", "max_tokens", b"max_tokens", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_max_bytes", b"_max_bytes", "_max_tokens", b"_max_tokens", "cursor", b"cursor", "filter", b"filter", "format", b"format", "limit", b"limit", "max_bytes", b"max_bytes", "max_tokens", b"max_tokens", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -589,6 +611,9 @@ class ContextBlock(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     CHUNKS_FIELD_NUMBER: _builtins.int
     NEUTRALISED_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    OUTLINE_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     root: _builtins.str
     path: _builtins.str
@@ -597,8 +622,18 @@ class ContextBlock(_message.Message):
     text: _builtins.str
     neutralised: _builtins.bool
     """Whether control, bidi or invisible characters were made visible."""
+    outline: _builtins.bool
+    """Whether `text` is a line that stands for a chunk, whose code there was no room for."""
     @_builtins.property
     def chunks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Signatures of what encloses the code, and imports that it uses."""
+
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where what it uses is defined; where it is used, if that was asked for."""
+
     def __init__(
         self,
         *,
@@ -610,10 +645,13 @@ class ContextBlock(_message.Message):
         text: _builtins.str = ...,
         chunks: _abc.Iterable[_builtins.str] | None = ...,
         neutralised: _builtins.bool = ...,
+        before: _abc.Iterable[_builtins.str] | None = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
+        outline: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "end_line", b"end_line", "neutralised", b"neutralised", "path", b"path", "repository", b"repository", "root", b"root", "start_line", b"start_line", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "chunks", b"chunks", "end_line", b"end_line", "neutralised", b"neutralised", "outline", b"outline", "path", b"path", "repository", b"repository", "root", b"root", "start_line", b"start_line", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -637,7 +675,7 @@ class ContextResponse(_message.Message):
     tokens: _builtins.int
     """Estimate for `text`."""
     left_out: _builtins.int
-    """Chunks that there was no room for."""
+    """Chunks whose code there was no room for."""
     complete: _builtins.bool
     """True where it is not set."""
     next_cursor: _builtins.str

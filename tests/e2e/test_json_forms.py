@@ -189,6 +189,27 @@ def test_verify_why_doctor_and_settings(zoo: tuple[Program, Path]) -> None:
         check(setting, {"value": str, "origin": str})
 
 
+def test_context_symbols_map_and_similar(zoo: tuple[Program, Path]) -> None:
+    """``conexus.context/1``, ``conexus.symbols/1`` and ``conexus.map/1``; look-alikes are results of a search."""
+    program, root = zoo
+    packed = program.ok("context", "weigh an elephant", root, "--json").json
+    check(packed, {"schema": str, "query": str, "complete": bool, "tokens": int, "left_out": int, "text": str})
+    assert packed["schema"] == "conexus.context/1"
+    assert packed["blocks"]
+    for block in packed["blocks"]:
+        check(block, {"path": str, "start_line": int, "end_line": int, "text": str, "outline": bool, "before": list})
+    found = program.ok("symbols", "weigh", root, "--uses", "--json").json
+    assert found["schema"] == "conexus.symbols/1"
+    [definition] = found["definitions"]
+    check(definition, {"path": str, "line": int, "symbol": str, "kind": str, "signature": str})
+    assert (definition["symbol"], definition["line"]) == ("Elephant.weigh", 4)
+    overview = program.ok("map", root, "--json").json
+    assert overview["schema"] == "conexus.map/1"
+    assert "Elephant" in [one["symbol"] for file in overview["files"] for one in file["symbols"]]
+    alike = program.ok("similar", f"{root}/zoo.py:4", "--json").json
+    check(alike, SEARCH)
+
+
 def test_an_error_leaves_stdout_empty(zoo: tuple[Program, Path]) -> None:
     """Who reads JSON from stdout never gets half of it: errors are on stderr, with exit code 2."""
     program, root = zoo

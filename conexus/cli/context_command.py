@@ -1,0 +1,149 @@
+"""``conexus context``."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.scope import (
+    AllOption,
+    FolderArgument,
+    FreshOption,
+    GlobOption,
+    KindOption,
+    LanguageOption,
+    RepoOption,
+    Scope,
+    TestsOption,
+    kinds,
+    languages,
+)
+from conexus.cli.session import USER, steadily
+from conexus.errors import ConfigError
+from conexus.types import ContextBlock, ContextFormat, ContextRequest, ContextResponse, SearchRequest
+
+EXIT_NOTHING = 1
+EXIT_INCOMPLETE = 3
+SCHEMA = "conexus.context/1"
+_MIN_TOKENS, _MAX_TOKENS = 100, 200_000
+_MIN_BYTES, _MAX_BYTES = 400, 2_000_000
+_MAX_CONSIDERED = 100
+
+
+class ContextOutput(StrEnum):
+    """How a packed answer is written."""
+
+    MARKDOWN = "markdown"
+    XML = "xml"
+    JSON = "json"
+
+
+def context(
+    question: Annotated[str, typer.Argument(help="What the model is to answer or to work on.")],
+    path: FolderArgument = None,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, counted rather too high.")
+    ] = 4000,
+    max_bytes: Annotated[int, typer.Option("--max-bytes", help="Never more bytes than this.")] = 200_000,
+    consider: Annotated[int, typer.Option("--limit", "-n", help="Most results of the search that are packed.")] = 30,
+    repo: RepoOption = None,
+    all_repos: AllOption = False,
+    lang: LanguageOption = None,
+    glob: GlobOption = None,
+    kind: KindOption = None,
+    tests: TestsOption = None,
+    output: Annotated[
+        ContextOutput, typer.Option("--format", "-f", help="xml for models that are used to tags.")
+    ] = ContextOutput.MARKDOWN,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    fresh: FreshOption = False,
+) -> None:
+    """Pack the code that answers a question into a text for a language model, within a budget.
+
+    The best results come whole, with the imports they use, what encloses them, and where what they call is
+    defined; others as one line each. A folder that is not indexed yet is indexed first. Exit code: 0 found, 1
+    nothing found, 2 an error, 3 answered from an index that is not finished.
+
+    Examples:
+        conexus context "how are sessions refreshed" --max-tokens 2000
+        conexus context "add a retry to the http client" src/ --no-tests | llm
+        conexus context "who calls parse_config" --format xml
+        conexus context "where are tokens checked" --json | jq '.blocks[].path'
+    """
+    _require("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
+    _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
+    _require("-n", consider, 1, _MAX_CONSIDERED)
+    chosen = ContextOutput.JSON if as_json else output
+    style = ContextFormat.XML if chosen is ContextOutput.XML else ContextFormat.MARKDOWN
+    scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
+
+    def ask() -> ContextResponse:
+        session, where = scope.open()
+        with session:
+            request = ContextRequest(SearchRequest(question, consider, where), max_tokens, max_bytes, style)
+            return session.service.context(request, USER)
+
+    response = steadily(ask)
+    if chosen is ContextOutput.JSON:
+        console.out(json.dumps(_as_json(question, response), indent=2))
+    elif response.text:
+        console.out(response.text.removesuffix("\n"))
+    if chosen is not ContextOutput.JSON:
+        for notice in response.notices:
+            console.err(f"note: {console.one_line(notice)}")
+        console.err(_told(response))
+    if not response.complete:
+        raise typer.Exit(EXIT_INCOMPLETE)
+    if not response.blocks:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _require(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigError(f"{option} is {value}; it must be between {least} and {most}")
+
+
+def _told(response: ContextResponse) -> str:
+    """Return one line about an answer."""
+    if not response.blocks:
+        return "nothing fits: raise --max-tokens" if response.left_out else "nothing found"
+    whole = sum(not block.outline for block in response.blocks)
+    lines = len(response.blocks) - whole
+    parts = [f"about {response.tokens:,} tokens", console.count(whole, "piece") + " of code"]
+    if lines:
+        parts.append(f"{lines} more as a line each")
+    if missing := len(response.left_out) - lines:
+        parts.append(f"{missing} left out: raise --max-tokens")
+    return ", ".join(parts)
+
+
+def _as_json(question: str, response: ContextResponse) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "query": question,
+        "complete": response.complete,
+        "tokens": response.tokens,
+        "left_out": len(response.left_out),
+        "notices": list(response.notices),
+        "text": response.text,
+        "blocks": [_block_json(block) for block in response.blocks],
+    }
+
+
+def _block_json(block: ContextBlock) -> dict[str, object]:
+    return {
+        "path": block.path,
+        "start_line": block.start_line,
+        "end_line": block.end_line,
+        "root": block.root,
+        "repository": block.repo,
+        "outline": block.outline,
+        "neutralised": block.neutralised,
+        "before": list(block.before),
+        "text": block.text,
+        "after": list(block.after),
+    }

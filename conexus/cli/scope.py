@@ -1,0 +1,158 @@
+"""What a question is asked of: repositories, folders, languages, kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.index_command import indexed_tree, prepared, run_index
+from conexus.cli.progress import cancel_on_interrupt
+from conexus.cli.session import Session, checkout_at, given_path, named, open_session
+from conexus.errors import Cancelled, ConfigError
+from conexus.parsing.languages import BY_NAME, canonical
+from conexus.search.globs import literal
+from conexus.types import RepoId, SearchFilter, SymbolKind
+
+FolderArgument = Annotated[
+    Path | None, typer.Argument(parser=given_path, metavar="PATH", help="Search only below this folder.")
+]
+RepoOption = Annotated[
+    list[str] | None, typer.Option("--repo", "-r", metavar="NAME", help="Search this repository; repeatable.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Search every indexed repository.")]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--lang", "-l", metavar="LANGUAGE", help="Only this language; repeatable.")
+]
+GlobOption = Annotated[
+    list[str] | None,
+    typer.Option("--path", "-p", metavar="GLOB", help="Only files that fit, as 'src/**' or '*.py'; repeatable."),
+]
+KindOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", "-k", metavar="KIND", help="Only where one is defined: function, class, section, …; repeatable."
+    ),
+]
+TestsOption = Annotated[bool | None, typer.Option("--tests/--no-tests", help="Whether tests may be found.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What was asked for on the command line; nothing is looked at before :meth:`open`."""
+
+    path: Path | None = None
+    repos: Sequence[str] = ()
+    all_repos: bool = False
+    languages: frozenset[str] | None = None
+    globs: Sequence[str] = ()
+    kinds: frozenset[str] | None = None
+    tests: bool | None = None
+    """The setting where ``None``."""
+    fresh: bool = False
+
+    def open(self) -> tuple[Session, SearchFilter]:
+        """Open the session, indexing first what is not indexed yet, and return the filter.
+
+        Raises:
+            Cancelled: The user stopped the indexing.
+            RepositoryNotIndexed: A repository that is named is not there.
+        """
+        session, roots, below = self._session()
+        globs = _both(below, self.globs) if below and self.globs else (*below, *self.globs)
+        tests = session.loaded.config.search.tests if self.tests is None else self.tests
+        try:
+            repos = _repositories(session, self.repos) if self.repos else None
+        except BaseException:
+            session.service.close()
+            raise
+        return session, SearchFilter(
+            repos=repos,
+            roots=roots,
+            languages=self.languages,
+            path_globs=globs or None,
+            kinds=self.kinds,
+            tests=tests,
+        )
+
+    def _session(self) -> tuple[Session, frozenset[str] | None, tuple[str, ...]]:
+        """Open the session; return the trees to search and the folder inside them."""
+        if self.repos or self.all_repos:
+            return open_session(), None, ()
+        folder = self.path or Path()
+        session, root = open_tree(folder, fresh=self.fresh)
+        below = (folder.expanduser().resolve() if self.path else root).relative_to(root).as_posix()
+        return session, frozenset({str(root)}), () if below == "." else (f"/{literal(below)}/",)
+
+
+def open_tree(folder: Path, *, fresh: bool = False) -> tuple[Session, Path]:
+    """Open a session for the tree that holds a folder, and index it first where it is not indexed yet.
+
+    Args:
+        folder: The folder.
+        fresh: Whether to bring an index that is there up to date, too.
+
+    Returns:
+        The session, and the root of the indexed tree.
+
+    Raises:
+        SourceError: There is no such folder, or it should not be indexed.
+        Cancelled: The user stopped the indexing.
+    """
+    checkout = checkout_at(folder, force=True)
+    session = prepared(checkout)
+    root, view = indexed_tree(session, checkout)
+    if fresh or view is None or view.root != root.root:
+        if view is None:
+            checkout_at(folder)  # refuses a home folder, which --force alone may index
+            console.err(f"{console.one_line(str(root.root))} is not indexed yet: indexing it first")
+        with cancel_on_interrupt() as asked:
+            report = run_index(session, root, asked, quiet=False)
+        if report.cancelled:
+            raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
+    return session, root.root
+
+
+def _repositories(session: Session, names: Sequence[str]) -> frozenset[RepoId]:
+    return frozenset(view.repo for name in names for view in named(session.service, name))
+
+
+def _both(folder: Sequence[str], globs: Sequence[str]) -> tuple[str, ...]:
+    """Patterns that hold only below a folder."""
+    base = folder[0].rstrip("/")
+    return tuple(f"{base}/{'' if '/' in item.strip('/') else '**/'}{item.lstrip('/')}" for item in globs)
+
+
+def languages(names: Sequence[str]) -> frozenset[str] | None:
+    """Return languages by the names that people use, ``None`` for no names.
+
+    Raises:
+        ConfigError: A name is no language's.
+    """
+    if not names:
+        return None
+    found = {name: canonical(name) for name in names}
+    unknown = [name for name, language in found.items() if language is None]
+    if unknown:
+        raise ConfigError(
+            f"{unknown[0]!r} is no language that Conexus knows", hint="known are: " + ", ".join(sorted(BY_NAME))
+        )
+    return frozenset(language for language in found.values() if language)
+
+
+def kinds(names: Sequence[str]) -> frozenset[str] | None:
+    """Return kinds of definitions, ``None`` for no names.
+
+    Raises:
+        ConfigError: A name is no kind.
+    """
+    known = {item.value for item in SymbolKind}
+    for name in names:
+        if name.lower() not in known:
+            raise ConfigError(f"{name!r} is no kind of definition", hint="known are: " + ", ".join(sorted(known)))
+    return frozenset(name.lower() for name in names) or None

@@ -1,0 +1,86 @@
+"""Code for language models and readers, from the terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from program import ERROR, NOTHING, Program
+
+from conexus.search.packing import estimate_tokens
+
+
+def test_context_is_packed_within_its_budget(lending: tuple[Program, Path]) -> None:
+    """What is cited is in the files at these lines; the cap is hard, in tokens and in bytes."""
+    program, root = lending
+    for options in ((), ("--max-tokens", "400"), ("--max-bytes", "900"), ("--format", "xml")):
+        ended = program.ok("context", "how is the fine of a late loan counted", root, *options)
+        assert "desk/lending.py" in ended.out
+        if "--max-tokens" in options:
+            assert estimate_tokens(ended.out) <= 400
+        if "--max-bytes" in options:
+            assert len(ended.out.encode()) <= 900
+    packed = program.ok("context", "how is the fine of a late loan counted", root, "--json").json
+    for block in packed["blocks"]:
+        if not block["outline"]:
+            lines = (root / block["path"]).read_text().split("\n")[block["start_line"] - 1 : block["end_line"]]
+            assert block["text"].strip() == "\n".join(lines).strip()
+
+
+def test_what_stands_around_comes_with_it(lending: tuple[Program, Path]) -> None:
+    """The class around a method, and where what it uses is defined."""
+    program, root = lending
+    packed = program.ok("context", "Desk.lend", root, "--json").json
+    told = [line for block in packed["blocks"] for line in (*block["before"], *block["after"])]
+    assert any(line.startswith("class ") for line in told), told
+    assert any(re.match(r"desk/lending\.py:\d+ ", line) for line in told), told
+
+
+def test_what_is_wrong_is_told(lending: tuple[Program, Path]) -> None:
+    """Each with what to do, before anything is looked at."""
+    program, root = lending
+    for arguments, said in (
+        (("context", "x", root, "--max-tokens", "5"), "--max-tokens is 5; it must be between 100 and 200000"),
+        (("context", "", root), "the query is empty"),
+        (("similar", "lending.py"), "'lending.py' names no line"),
+        (("similar", f"{root}/nowhere.py:3"), "nowhere.py is not there"),
+        (("similar", f"{root}/desk:3"), "desk is no file"),
+        (("similar", f"{root}/web/logo.png:1"), "has nothing at web/logo.png:1"),
+        (("similar", f"{root}/desk/lending.py:99999"), "has nothing at desk/lending.py:99999"),
+        (("symbols", "...", root), "'...' is no name"),
+        (("map", root, "-n", "0"), "-n is 0; it must be between 1 and 200"),
+    ):
+        ended = program.run(*arguments)
+        assert (ended.code, ended.out) == (ERROR, ""), arguments
+        assert said in ended.err
+        assert "hint:" in ended.err or "must be between" in ended.err, ended.err
+    assert program.run("symbols", "no_such_name_anywhere", root).code == NOTHING
+
+
+def test_names_look_alikes_and_the_map(lending: tuple[Program, Path]) -> None:
+    """Places can be clicked; a map stays within its budget."""
+    program, root = lending
+    found = program.ok("symbols", "statement", "--uses", cwd=root)
+    assert re.search(r"^desk/lending\.py:\d+  function statement  def statement\(", found.out, re.MULTILINE), found.out
+    alike = program.ok("similar", "desk/lending.py:30", "-n", "3", cwd=root)
+    assert len(alike.out.splitlines()) == 3
+    whole, short = program.ok("map", cwd=root), program.ok("map", "--max-tokens", "100", cwd=root)
+    assert "desk/lending.py" in whole.out
+    assert whole.out.startswith(short.out)
+    assert estimate_tokens(short.out) <= 100
+    assert "raise --max-tokens" in short.err
+
+
+def test_a_tree_that_is_not_indexed_is_indexed_first(program: Program, tree: Path) -> None:
+    """By every one of the commands."""
+    (tree / "app.py").write_text("def send(request):\n    return request\n")
+    ended = program.ok("context", "send a request", tree)
+    assert "is not indexed yet: indexing it first" in ended.err
+    assert "def send(request):" in ended.out
+
+
+@pytest.mark.parametrize("command", ["context", "similar", "symbols", "map"])
+def test_help_has_examples(program: Program, command: str) -> None:
+    """That can be copied."""
+    assert f"conexus {command}" in program.ok(command, "--help").out
