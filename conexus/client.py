@@ -1,0 +1,360 @@
+"""The Python API: ``conexus.open(path)`` in this process, ``conexus.connect(url)`` at a daemon.
+
+Both give a :class:`Code`, and the ``_async`` forms an :class:`AsyncCode`, whose methods are the same::
+
+    import conexus
+
+    with conexus.open("~/src/flask") as code:
+        for hit in code.search("where are sessions stored", limit=5).hits:
+            print(hit.chunk.location, hit.score)
+        prompt = code.context("how are sessions stored", max_tokens=2000).text
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from conexus import __version__
+from conexus.adapters import config_files
+from conexus.adapters.roots import checkout_of
+from conexus.context_service import ContextService, ProgressListener, named, view_at
+from conexus.daemon import discovery
+from conexus.daemon.client import DaemonClient
+from conexus.daemon.discovery import Address
+from conexus.errors import ConfigError
+from conexus.types import (
+    LOCAL_USER,
+    Checkout,
+    ContextFormat,
+    ContextRequest,
+    ContextResponse,
+    FileText,
+    IndexReport,
+    Place,
+    RelatedFile,
+    RepositoryMap,
+    SearchFilter,
+    SearchRequest,
+    SearchResponse,
+    SymbolAnswer,
+)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a search is limited to; everything where a field is ``None``."""
+
+    languages: Collection[str] | None = None
+    """As ``python``."""
+    paths: Collection[str] | None = None
+    """Patterns, as ``src/**`` or ``*.py``."""
+    kinds: Collection[str] | None = None
+    """Of definitions, as ``function`` or ``class``."""
+    tests: bool = True
+    """Whether tests may be found."""
+
+    def within(self, root: str | None) -> SearchFilter:
+        """Return the filter for one working tree, or for all where ``None``."""
+        return SearchFilter(
+            roots=None if root is None else frozenset({root}),
+            languages=None if self.languages is None else frozenset(self.languages),
+            path_globs=None if self.paths is None else tuple(self.paths),
+            kinds=None if self.kinds is None else frozenset(self.kinds),
+            tests=self.tests,
+        )
+
+
+_ANYTHING = Filter()
+
+
+class Code(AbstractContextManager["Code"]):
+    """The code of one working tree, or of all that are indexed. Threads may share it.
+
+    Args:
+        service: What does the work.
+        root: The working tree; all where ``None``.
+        checkout: The same, where it is on this machine; :meth:`index` needs it.
+    """
+
+    def __init__(self, service: ContextService, root: str | None, checkout: Checkout | None = None) -> None:
+        self._service = service
+        self._root = root
+        self._checkout = checkout
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        self._service.close()
+
+    @property
+    def root(self) -> str | None:
+        """The working tree; ``None`` for all of them."""
+        return self._root
+
+    def index(self, listener: ProgressListener = lambda _: None) -> IndexReport:
+        """Bring the index in line with the tree.
+
+        Raises:
+            ConfigError: There is no tree: it was connected to all of a daemon's.
+            StoreBusy: Another process works on it.
+        """
+        if self._checkout is None:
+            raise ConfigError("no working tree was named to be indexed", hint="use conexus.open(path)")
+        return self._service.index(self._checkout, LOCAL_USER, listener)
+
+    def search(
+        self, query: str, *, limit: int = 10, where: Filter = _ANYTHING, explain: bool = False
+    ) -> SearchResponse:
+        """Return the chunks that fit a question or a name, best first.
+
+        Raises:
+            QueryError: The query has no word, or a path pattern is malformed.
+            RepositoryNotIndexed: Nothing is indexed.
+        """
+        return self._service.search(SearchRequest(query, limit, where.within(self._root), explain), LOCAL_USER)
+
+    def context(
+        self,
+        question: str,
+        *,
+        max_tokens: int = 4000,
+        max_bytes: int = 200_000,
+        style: Literal["markdown", "xml"] = "markdown",
+        limit: int = 30,
+        where: Filter = _ANYTHING,
+    ) -> ContextResponse:
+        """Return the code that answers a question as one text, within a budget.
+
+        Args:
+            question: The question.
+            max_tokens: Most tokens of the text, estimated rather too high.
+            max_bytes: Most bytes of the text in UTF-8.
+            style: How it is written.
+            limit: Most chunks that are considered.
+            where: What the search is limited to.
+
+        Raises:
+            QueryError: As :meth:`search`.
+        """
+        search = SearchRequest(question, limit, where.within(self._root))
+        return self._service.context(ContextRequest(search, max_tokens, max_bytes, ContextFormat(style)), LOCAL_USER)
+
+    def similar(self, path: str, line: int, *, limit: int = 10, where: Filter = _ANYTHING) -> SearchResponse:
+        """Return the chunks most like the one at a line of a file of the tree.
+
+        Raises:
+            NotFound: The index has nothing there.
+        """
+        wanted = SearchRequest("", limit, where.within(self._root))
+        return self._service.similar(Place(self._tree(), path, line), wanted, LOCAL_USER)
+
+    def symbols(self, name: str, *, uses: bool = False, limit: int = 50) -> SymbolAnswer:
+        """Return where a name is defined and, if asked for, used.
+
+        Raises:
+            InvalidRequest: The name holds no letter or digit.
+        """
+        return self._service.symbols(name, _ANYTHING.within(self._root), limit, LOCAL_USER, uses=uses)
+
+    def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
+        """Return the files most tied to one of the tree by what they define and use.
+
+        Raises:
+            NotFound: The file is not in the index.
+        """
+        return self._service.related(self._tree(), path, limit, LOCAL_USER)
+
+    def read(self, path: str, first_line: int = 1, last_line: int | None = None) -> FileText:
+        """Return lines of an indexed file, secrets redacted.
+
+        Raises:
+            NotFound: The file is not in the index.
+            InvalidRequest: There are no such lines.
+        """
+        return self._service.read(self._tree(), path, (first_line, last_line), LOCAL_USER)
+
+    def map(self, *, limit: int = 40) -> RepositoryMap:
+        """Return the most used files of the tree and what they define."""
+        return self._service.map(self._tree(), limit, LOCAL_USER)
+
+    def _tree(self) -> str:
+        if self._root is None:
+            raise ConfigError(
+                "this asks about one working tree", hint="name it: conexus.connect(url, token, repository=…)"
+            )
+        return self._root
+
+
+class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
+    """A :class:`Code` whose methods are awaited; the work is done in threads, so that the loop goes on.
+
+    Args:
+        open_code: Opens it.
+    """
+
+    def __init__(self, open_code: Callable[[], Code]) -> None:
+        self._open = open_code
+        self._code: Code | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> AsyncCode:
+        """Open it."""
+        await self._opened()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        if self._code is not None:
+            await asyncio.to_thread(self._code.close)
+
+    async def index(self, listener: ProgressListener = lambda _: None) -> IndexReport:
+        """As :meth:`Code.index`; the listener is called in a thread."""
+        return await self._do(lambda code: code.index(listener))
+
+    async def search(
+        self, query: str, *, limit: int = 10, where: Filter = _ANYTHING, explain: bool = False
+    ) -> SearchResponse:
+        """As :meth:`Code.search`."""
+        return await self._do(lambda code: code.search(query, limit=limit, where=where, explain=explain))
+
+    async def context(
+        self,
+        question: str,
+        *,
+        max_tokens: int = 4000,
+        max_bytes: int = 200_000,
+        style: Literal["markdown", "xml"] = "markdown",
+        limit: int = 30,
+        where: Filter = _ANYTHING,
+    ) -> ContextResponse:
+        """As :meth:`Code.context`."""
+        return await self._do(
+            lambda code: code.context(
+                question, max_tokens=max_tokens, max_bytes=max_bytes, style=style, limit=limit, where=where
+            )
+        )
+
+    async def similar(self, path: str, line: int, *, limit: int = 10, where: Filter = _ANYTHING) -> SearchResponse:
+        """As :meth:`Code.similar`."""
+        return await self._do(lambda code: code.similar(path, line, limit=limit, where=where))
+
+    async def symbols(self, name: str, *, uses: bool = False, limit: int = 50) -> SymbolAnswer:
+        """As :meth:`Code.symbols`."""
+        return await self._do(lambda code: code.symbols(name, uses=uses, limit=limit))
+
+    async def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
+        """As :meth:`Code.related`."""
+        return await self._do(lambda code: code.related(path, limit=limit))
+
+    async def read(self, path: str, first_line: int = 1, last_line: int | None = None) -> FileText:
+        """As :meth:`Code.read`."""
+        return await self._do(lambda code: code.read(path, first_line, last_line))
+
+    async def map(self, *, limit: int = 40) -> RepositoryMap:
+        """As :meth:`Code.map`."""
+        return await self._do(lambda code: code.map(limit=limit))
+
+    async def _opened(self) -> Code:
+        async with self._opening:
+            if self._code is None:
+                self._code = await asyncio.to_thread(self._open)
+            return self._code
+
+    async def _do(self, work: Callable[[Code], _T]) -> _T:
+        return await asyncio.to_thread(work, await self._opened())
+
+
+def open(path: str | Path = ".", *, index: bool = True) -> Code:  # noqa: A001 -- read as conexus.open
+    """Open the working tree that holds a folder: in this process, or at the daemon that has the indexes.
+
+    Args:
+        path: The folder.
+        index: Whether to index the tree first where it is not indexed yet.
+
+    Raises:
+        SourceError: There is no such folder, or it should not be indexed.
+        ConfigError: A setting is wrong.
+        StoreError: The data folder cannot be used.
+    """
+    checkout = checkout_of(Path(path).expanduser(), Path.home(), force=True)
+    loaded = config_files.load(config_files.current_environ(), checkout.root, {})
+    address = None
+    if loaded.config.store.path != config_files.MEMORY:
+        address = discovery.find(config_files.data_dir(loaded.config))
+    service: ContextService
+    if address is not None:
+        service = DaemonClient(address, surface="python")
+    else:
+        from conexus import bootstrap  # noqa: PLC0415 -- a client of a daemon does not need it
+
+        service = bootstrap.build(loaded.config, keep_open=True).service
+    try:
+        view = view_at(service.views(LOCAL_USER), checkout.root)
+        if view is None and index:
+            checkout_of(Path(path).expanduser(), Path.home())  # refuses a home folder
+            service.index(checkout, LOCAL_USER)
+    except BaseException:
+        service.close()
+        raise
+    return Code(service, str(view.root if view is not None else checkout.root), checkout)
+
+
+def connect(url: str, token: str, *, repository: str = "") -> Code:
+    """Connect to a daemon.
+
+    Args:
+        url: Where it listens, as ``http://127.0.0.1:7520``.
+        token: Its token, or an API key.
+        repository: Short name, id or folder of the one to ask about; all that the token may read where empty.
+
+    Raises:
+        ConfigError: The address is none.
+        DaemonUnavailable: There is no daemon.
+        Unauthenticated: The token is not valid.
+        RepositoryNotIndexed: The repository is not there.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.port is None:
+        raise ConfigError(f"{url!r} is no address of a daemon", hint="give it as http://127.0.0.1:7520")
+    service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token), surface="python")
+    try:
+        views = service.views(LOCAL_USER)  # tells at once what is wrong
+        root = str(named(views, repository)[0].root) if repository else None
+    except BaseException:
+        service.close()
+        raise
+    return Code(service, root)
+
+
+def open_async(path: str | Path = ".", *, index: bool = True) -> AsyncCode:
+    """As :func:`open`, to be used as ``async with``."""
+    return AsyncCode(partial(open, path, index=index))
+
+
+def connect_async(url: str, token: str, *, repository: str = "") -> AsyncCode:
+    """As :func:`connect`, to be used as ``async with``."""
+    return AsyncCode(partial(connect, url, token, repository=repository))
+
+
+__all__ = ["AsyncCode", "Code", "Filter", "connect", "connect_async", "open", "open_async"]
