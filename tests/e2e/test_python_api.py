@@ -1,4 +1,4 @@
-"""The Python API: in this process, at a daemon, awaited; and the examples of its page."""
+"""The Python API: in this process, at a daemon, awaited; and the examples of its pages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from program import Program
 import conexus
 from conexus.errors import ConfigError, DaemonUnavailable, RepositoryNotIndexed, SourceError, Unauthenticated
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGES = Path(__file__).parents[2] / "docs"
+EXAMPLES = [
+    example
+    for page in ("python.md", "langchain.md")
+    for example in re.findall(r"```python\n(.*?)```", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL)
+]
 APP = {
     "src/app.py": '"""An application."""\n\n\nclass Flask:\n    def run(self, host):\n        """Serve."""\n'
     "        return host\n",
@@ -144,7 +148,7 @@ def test_methods_can_be_awaited(flask: Path) -> None:
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run(number: int, request: pytest.FixtureRequest) -> None:
-    """As they stand on the page."""
+    """As they stand on the pages."""
     example = EXAMPLES[number]
     if "connect" in example:
         url, token = request.getfixturevalue("daemon")
@@ -153,7 +157,7 @@ def test_the_examples_run(number: int, request: pytest.FixtureRequest) -> None:
     else:
         request.getfixturevalue("flask")
         names = {}
-    exec(compile(example, "python.md", "exec"), {"__name__": "example", **names})  # noqa: S102 -- our own page
+    exec(compile(example, "example", "exec"), {"__name__": "example", **names})  # noqa: S102 -- our own page
 
 
 def test_importing_it_imports_little() -> None:
