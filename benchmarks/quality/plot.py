@@ -5,16 +5,21 @@ python benchmarks/quality/plot.py
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from latencies import read_latencies
 from prepare import OUT, Library, published_mean
 from scores import Rows, mean, read, selected
+
+try:
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit("matplotlib is not installed: pip install matplotlib")
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _TABLE: Final = _ROOT / "benchmarks" / "results" / "quality.tsv"

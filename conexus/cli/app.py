@@ -53,6 +53,7 @@ _COMMANDS = {
     "index": "index_command:index",
     "search": "search_command:search",
     "context": "context_command:context",
+    "extract": "context_command:extract",
     "similar": "code_command:similar",
     "symbols": "code_command:symbols",
     "map": "code_command:show_map",

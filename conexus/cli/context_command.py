@@ -1,8 +1,10 @@
-"""``conexus context``."""
+"""``conexus context`` and ``conexus extract``."""
 
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -24,7 +26,9 @@ from conexus.cli.scope import (
 )
 from conexus.cli.session import USER, steadily
 from conexus.errors import ConfigError
-from conexus.types import ContextBlock, ContextFormat, ContextRequest, ContextResponse, SearchRequest
+from conexus.search.mentions import mentioned
+from conexus.search.packing import pack
+from conexus.types import ChunkId, ContextBlock, ContextFormat, ContextRequest, ContextResponse, Hit, SearchRequest
 
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3
@@ -32,6 +36,9 @@ SCHEMA = "conexus.context/1"
 _MIN_TOKENS, _MAX_TOKENS = 100, 200_000
 _MIN_BYTES, _MAX_BYTES = 400, 2_000_000
 _MAX_CONSIDERED = 100
+_MAX_READ = 1_000_000
+_MAX_PLACES = 40
+_AT_A_PLACE = 8  # results that are looked through for the one at a line
 
 
 class ContextOutput(StrEnum):
@@ -42,13 +49,24 @@ class ContextOutput(StrEnum):
     JSON = "json"
 
 
+_STYLES = {
+    ContextOutput.MARKDOWN: ContextFormat.MARKDOWN,
+    ContextOutput.XML: ContextFormat.XML,
+    ContextOutput.JSON: ContextFormat.MARKDOWN,
+}
+MaxTokens = Annotated[
+    int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, counted rather too high.")
+]
+MaxBytes = Annotated[int, typer.Option("--max-bytes", help="Never more bytes than this.")]
+Style = Annotated[ContextOutput, typer.Option("--format", "-f", help="xml for models that are used to tags.")]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+
+
 def context(
     question: Annotated[str, typer.Argument(help="What the model is to answer or to work on.")],
     path: FolderArgument = None,
-    max_tokens: Annotated[
-        int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, counted rather too high.")
-    ] = 4000,
-    max_bytes: Annotated[int, typer.Option("--max-bytes", help="Never more bytes than this.")] = 200_000,
+    max_tokens: MaxTokens = 4000,
+    max_bytes: MaxBytes = 200_000,
     consider: Annotated[int, typer.Option("--limit", "-n", help="Most results of the search that are packed.")] = 30,
     repo: RepoOption = None,
     all_repos: AllOption = False,
@@ -56,10 +74,8 @@ def context(
     glob: GlobOption = None,
     kind: KindOption = None,
     tests: TestsOption = None,
-    output: Annotated[
-        ContextOutput, typer.Option("--format", "-f", help="xml for models that are used to tags.")
-    ] = ContextOutput.MARKDOWN,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    output: Style = ContextOutput.MARKDOWN,
+    as_json: Json = False,
     fresh: FreshOption = False,
 ) -> None:
     """Pack the code that answers a question into a text for a language model, within a budget.
@@ -78,21 +94,73 @@ def context(
     _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
     _require("-n", consider, 1, _MAX_CONSIDERED)
     chosen = ContextOutput.JSON if as_json else output
-    style = ContextFormat.XML if chosen is ContextOutput.XML else ContextFormat.MARKDOWN
     scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
 
     def ask() -> ContextResponse:
         session, where = scope.open()
         with session:
-            request = ContextRequest(SearchRequest(question, consider, where), max_tokens, max_bytes, style)
+            request = ContextRequest(SearchRequest(question, consider, where), max_tokens, max_bytes, _STYLES[chosen])
             return session.service.context(request, USER)
 
-    response = steadily(ask)
-    if chosen is ContextOutput.JSON:
-        console.out(json.dumps(_as_json(question, response), indent=2))
+    _show(question, steadily(ask), chosen)
+
+
+def extract(
+    path: FolderArgument = None,
+    max_tokens: MaxTokens = 4000,
+    max_bytes: MaxBytes = 200_000,
+    output: Style = ContextOutput.MARKDOWN,
+    as_json: Json = False,
+) -> None:
+    """Return the code that a stack trace, a compiler's output or a diff on stdin names.
+
+    Of Python's stack traces the innermost frames come first. A folder that is not indexed yet is indexed first.
+    Exit code: 0 found, 1 nothing found, 2 an error.
+
+    Examples:
+        pytest 2>&1 | conexus extract
+        git diff | conexus extract --max-tokens 2000
+        make 2>&1 | conexus extract src/ --format xml | llm "why does it not compile?"
+    """
+    _require("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
+    _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
+    if console.is_terminal(sys.stdin):
+        raise ConfigError("there is nothing on stdin", hint="pipe something into it: pytest 2>&1 | conexus extract")
+    text = sys.stdin.buffer.read(_MAX_READ).decode("utf-8", "replace")
+    places = mentioned(text)[:_MAX_PLACES]
+    chosen = ContextOutput.JSON if as_json else output
+    scope = Scope(path)
+
+    def ask() -> list[Hit]:
+        session, where = scope.open()
+        with session:
+            found: dict[ChunkId, Hit] = {}
+            for file, line in places:
+                request = SearchRequest(f"{file}:{line}", _AT_A_PLACE, where)
+                for hit in session.service.search(request, USER).hits:
+                    span = hit.chunk.span
+                    if span.start_line <= line <= span.end_line and _is_named(hit.chunk.path, file):
+                        found.setdefault(hit.chunk.id, replace(hit, focus_line=line))
+                        break
+            return list(found.values())
+
+    hits = steadily(ask) if places else []
+    packed = pack(hits, max_tokens, max_bytes, style=_STYLES[chosen])
+    asked = ", ".join(f"{file}:{line}" for file, line in places)
+    _show(asked, ContextResponse(packed.text, packed.blocks, packed.tokens, packed.left_out), chosen)
+
+
+def _is_named(path: str, file: str) -> bool:
+    """Whether a path is the one that is named, the one with more of its folders than the other."""
+    return path == file or path.endswith("/" + file) or file.endswith("/" + path)
+
+
+def _show(asked: str, response: ContextResponse, output: ContextOutput) -> None:
+    if output is ContextOutput.JSON:
+        console.out(json.dumps(_as_json(asked, response), indent=2))
     elif response.text:
         console.out(response.text.removesuffix("\n"))
-    if chosen is not ContextOutput.JSON:
+    if output is not ContextOutput.JSON:
         for notice in response.notices:
             console.err(f"note: {console.one_line(notice)}")
         console.err(_told(response))

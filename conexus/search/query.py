@@ -74,7 +74,7 @@ def analyse(text: str) -> Query:
         for start in range(len(found) - length + 1)
     ]
     names = [*identifiers, *plain, *joined]
-    places = list(_places(clean))
+    places = list(places_in(clean))
     stems = (stem(part) for word in found for part in split_identifier(word))
     return Query(
         text=clean,
@@ -89,7 +89,7 @@ def analyse(text: str) -> Query:
     )
 
 
-def _places(text: str) -> Iterator[tuple[str, int]]:
+def places_in(text: str) -> Iterator[tuple[str, int]]:
     """Yield what looks like a path, with the line that follows it, or 0."""
     for match in _PATH.finditer(text):
         path = match[0].rstrip(".").removeprefix("./")

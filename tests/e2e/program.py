@@ -83,11 +83,20 @@ class Program:
         self, *arguments: str | Path | bytes, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> Ended:
         """Run a command to its end."""
+        return self._ended(arguments, b"", cwd, env)
+
+    def fed(self, text: str, *arguments: str | Path) -> Ended:
+        """Run a command to its end, with a text on stdin."""
+        return self._ended(arguments, text.encode(), None, None)
+
+    def _ended(
+        self, arguments: Sequence[str | Path | bytes], fed: bytes, cwd: Path | None, env: Mapping[str, str] | None
+    ) -> Ended:
         done = subprocess.run(
             [*self.before, CONEXUS, *arguments],
             cwd=cwd or self.folder,
             env=self.environ(env),
-            stdin=subprocess.DEVNULL,
+            input=fed,
             capture_output=True,
             timeout=300,
             check=False,

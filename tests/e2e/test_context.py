@@ -72,6 +72,27 @@ def test_names_look_alikes_and_the_map(lending: tuple[Program, Path]) -> None:
     assert "raise --max-tokens" in short.err
 
 
+def test_what_a_trace_names_is_extracted(lending: tuple[Program, Path]) -> None:
+    """The innermost frame first; frames of other code are passed over."""
+    program, root = lending
+    lines = (root / "desk" / "lending.py").read_text().split("\n")
+    raised = next(number for number, line in enumerate(lines, start=1) if "raise " in line)
+    trace = (
+        "Traceback (most recent call last):\n"
+        f'  File "/srv/{root.name}/tests/test_lending.py", line 6, in test\n'
+        f'  File "/srv/{root.name}/desk/lending.py", line {raised}, in lend\n'
+        '  File "/usr/lib/python3/other.py", line 3, in other\nValueError: no\n'
+    )
+    ended = program.fed(trace, "extract", root, "--json")
+    assert ended.code == 0
+    blocks = ended.json["blocks"]
+    assert [block["path"] for block in blocks] == ["desk/lending.py", "tests/test_lending.py"]
+    assert blocks[0]["start_line"] <= raised <= blocks[0]["end_line"]
+    assert "raise " in program.fed(trace, "extract", root, "--max-tokens", "300").out
+    nothing = program.fed("all is well\n", "extract", root)
+    assert (nothing.code, nothing.out, nothing.err) == (NOTHING, "", "nothing found\n")
+
+
 def test_a_tree_that_is_not_indexed_is_indexed_first(program: Program, tree: Path) -> None:
     """By every one of the commands."""
     (tree / "app.py").write_text("def send(request):\n    return request\n")
@@ -80,7 +101,7 @@ def test_a_tree_that_is_not_indexed_is_indexed_first(program: Program, tree: Pat
     assert "def send(request):" in ended.out
 
 
-@pytest.mark.parametrize("command", ["context", "similar", "symbols", "map"])
+@pytest.mark.parametrize("command", ["context", "extract", "similar", "symbols", "map"])
 def test_help_has_examples(program: Program, command: str) -> None:
     """That can be copied."""
     assert f"conexus {command}" in program.ok(command, "--help").out
