@@ -13,14 +13,14 @@ Both give a :class:`Code`, and the ``_async`` forms an :class:`AsyncCode`, whose
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
 
 from conexus import __version__
 from conexus.adapters import config_files
@@ -29,7 +29,8 @@ from conexus.context_service import ContextService, ProgressListener, named, vie
 from conexus.daemon import discovery
 from conexus.daemon.client import DaemonClient
 from conexus.daemon.discovery import Address
-from conexus.errors import ConfigError
+from conexus.errors import ConfigError, InvalidRequest, StoreError
+from conexus.parsing.languages import canonical
 from conexus.types import (
     LOCAL_USER,
     Checkout,
@@ -45,9 +46,13 @@ from conexus.types import (
     SearchRequest,
     SearchResponse,
     SymbolAnswer,
+    SymbolKind,
 )
 
 _T = TypeVar("_T")
+_ADDRESS = re.compile(r"http://[\w.\-\[\]:]+:\d{1,5}/?", re.ASCII)
+_TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
+_MAX_RESULTS, _MAX_MAP_FILES, _MAX_LINE = 1000, 200, 2**31 - 1  # as the daemon's schema has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,26 @@ class Filter:
     """Whether tests may be found."""
 
     def within(self, root: str | None) -> SearchFilter:
-        """Return the filter for one working tree, or for all where ``None``."""
+        """Return the filter for one working tree, or for all where ``None``.
+
+        Raises:
+            InvalidRequest: A field is no list of texts, or names no language or kind.
+        """
+        for field in ("languages", "paths", "kinds"):
+            value = getattr(self, field)
+            if isinstance(value, str) or not all(isinstance(one, str) and one for one in value or ()):
+                raise InvalidRequest(f"Filter.{field} is {value!r}", hint=f'give a list, as {field}=["…"]')
+        if not isinstance(self.tests, bool):
+            raise InvalidRequest(f"Filter.tests is {self.tests!r}", hint="give True or False")
+        for name in self.languages or ():
+            if canonical(name) is None:
+                raise InvalidRequest(f"{name!r} is no language that Conexus knows")
+        for name in self.kinds or ():
+            if name not in set(SymbolKind):
+                raise InvalidRequest(f"{name!r} is no kind of definition", hint=f"known are: {', '.join(SymbolKind)}")
         return SearchFilter(
             roots=None if root is None else frozenset({root}),
-            languages=None if self.languages is None else frozenset(self.languages),
+            languages=None if self.languages is None else frozenset(filter(None, map(canonical, self.languages))),
             path_globs=None if self.paths is None else tuple(self.paths),
             kinds=None if self.kinds is None else frozenset(self.kinds),
             tests=self.tests,
@@ -87,7 +108,7 @@ class Code(AbstractContextManager["Code"]):
     """
 
     def __init__(self, service: ContextService, root: str | None, checkout: Checkout | None = None) -> None:
-        self._service = service
+        self._open_service: ContextService | None = service
         self._root = root
         self._checkout = checkout
 
@@ -99,7 +120,15 @@ class Code(AbstractContextManager["Code"]):
 
     def close(self) -> None:
         """Let go of everything. Idempotent."""
-        self._service.close()
+        service, self._open_service = self._open_service, None
+        if service is not None:
+            service.close()
+
+    @property
+    def _service(self) -> ContextService:
+        if self._open_service is None:
+            raise StoreError("it is closed", hint="use it inside its `with`")
+        return self._open_service
 
     @property
     def root(self) -> str | None:
@@ -126,7 +155,7 @@ class Code(AbstractContextManager["Code"]):
             QueryError: The query has no word, or a path pattern is malformed.
             RepositoryNotIndexed: Nothing is indexed.
         """
-        return self._service.search(SearchRequest(query, limit, where.within(self._root), explain), LOCAL_USER)
+        return self._service.search(replace(self._asked(query, limit, where), explain=explain), LOCAL_USER)
 
     def context(
         self,
@@ -151,7 +180,12 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             QueryError: As :meth:`search`.
         """
-        search = SearchRequest(question, limit, where.within(self._root))
+        _require("max_tokens", max_tokens, 100, 200_000)
+        _require("max_bytes", max_bytes, 400, 2_000_000)
+        _require("limit", limit, 1, 100)
+        if style not in set(ContextFormat):
+            raise InvalidRequest(f"style is {style!r}", hint=f"known are: {', '.join(ContextFormat)}")
+        search = self._asked(question, limit, where)
         return self._service.context(ContextRequest(search, max_tokens, max_bytes, ContextFormat(style)), LOCAL_USER)
 
     def similar(self, path: str, line: int, *, limit: int = 10, where: Filter = _ANYTHING) -> SearchResponse:
@@ -160,8 +194,9 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             NotFound: The index has nothing there.
         """
-        wanted = SearchRequest("", limit, where.within(self._root))
-        return self._service.similar(Place(self._tree(), path, line), wanted, LOCAL_USER)
+        _require("line", line, 1, _MAX_LINE)
+        wanted = self._asked("", limit, where)
+        return self._service.similar(Place(self._tree(), self._inside(path), line), wanted, LOCAL_USER)
 
     def symbols(self, name: str, *, uses: bool = False, limit: int = 50) -> SymbolAnswer:
         """Return where a name is defined and, if asked for, used.
@@ -169,7 +204,8 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             InvalidRequest: The name holds no letter or digit.
         """
-        return self._service.symbols(name, _ANYTHING.within(self._root), limit, LOCAL_USER, uses=uses)
+        _require("limit", limit, 1, _MAX_RESULTS)
+        return self._service.symbols(_text(name), _ANYTHING.within(self._root), limit, LOCAL_USER, uses=uses)
 
     def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
         """Return the files most tied to one of the tree by what they define and use.
@@ -177,7 +213,8 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             NotFound: The file is not in the index.
         """
-        return self._service.related(self._tree(), path, limit, LOCAL_USER)
+        _require("limit", limit, 1, _MAX_RESULTS)
+        return self._service.related(self._tree(), self._inside(path), limit, LOCAL_USER)
 
     def read(self, path: str, first_line: int = 1, last_line: int | None = None) -> FileText:
         """Return lines of an indexed file, secrets redacted.
@@ -186,11 +223,26 @@ class Code(AbstractContextManager["Code"]):
             NotFound: The file is not in the index.
             InvalidRequest: There are no such lines.
         """
-        return self._service.read(self._tree(), path, (first_line, last_line), LOCAL_USER)
+        _require("first_line", first_line, 1, _MAX_LINE)
+        if last_line is not None:
+            _require("last_line", last_line, 1, _MAX_LINE)
+        return self._service.read(self._tree(), self._inside(path), (first_line, last_line), LOCAL_USER)
 
     def map(self, *, limit: int = 40) -> RepositoryMap:
         """Return the most used files of the tree and what they define."""
+        _require("limit", limit, 1, _MAX_MAP_FILES)
         return self._service.map(self._tree(), limit, LOCAL_USER)
+
+    def _asked(self, query: str, limit: int, where: Filter) -> SearchRequest:
+        _require("limit", limit, 1, _MAX_RESULTS)
+        if not isinstance(where, Filter):
+            raise InvalidRequest(f"where is {where!r}", hint="give a conexus.Filter")
+        return SearchRequest(_text(query), limit, where.within(self._root))
+
+    def _inside(self, path: str) -> str:
+        """Return a path as the index has it: relative to the tree."""
+        full = Path(self._tree(), _text(path))
+        return full.relative_to(self._tree()).as_posix() if full.is_relative_to(self._tree()) else path
 
     def _tree(self) -> str:
         if self._root is None:
@@ -198,6 +250,22 @@ class Code(AbstractContextManager["Code"]):
                 "this asks about one working tree", hint="name it: conexus.connect(url, token, repository=…)"
             )
         return self._root
+
+
+def _require(name: str, value: object, least: int, most: int) -> None:
+    """Refuse a number that is out of range, as a daemon does.
+
+    Raises:
+        InvalidRequest: It is.
+    """
+    if not isinstance(value, int) or not least <= value <= most:
+        raise InvalidRequest(f"{name} is {value!r}; it must be between {least} and {most}", details={"field": name})
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise InvalidRequest(f"{value!r} is no text without null characters")
+    return value
 
 
 class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
@@ -334,9 +402,10 @@ def connect(url: str, token: str, *, repository: str = "") -> Code:
         Unauthenticated: The token is not valid.
         RepositoryNotIndexed: The repository is not there.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or parts.port is None:
+    if not _ADDRESS.fullmatch(url):
         raise ConfigError(f"{url!r} is no address of a daemon", hint="give it as http://127.0.0.1:7520")
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError("the token has characters that no token has")
     service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token), surface="python")
     try:
         views = service.views(LOCAL_USER)  # tells at once what is wrong

@@ -27,6 +27,7 @@ from conexus.cli.scope import (
 from conexus.cli.search_command import EXIT_NOTHING, limited, show_results
 from conexus.cli.session import USER, steadily
 from conexus.errors import ConfigError, SourceError
+from conexus.lexical import name_key
 from conexus.search.packing import estimate_tokens
 from conexus.types import (
     Definition,
@@ -65,8 +66,8 @@ def similar(
 ) -> None:
     """Find code like that at a line: duplicates, and what was written after the same pattern.
 
-    A score of 1 is the same text. Exit code: 0 found, 1 nothing found, 2 an error, 3 answered from an
-    index that is not finished.
+    A score of 1 is the same text. A folder that is not indexed yet is indexed first. Exit code: 0 found, 1
+    nothing found, 2 an error, 3 answered from an index that is not finished.
 
     Examples:
         conexus similar src/http/session.py:42
@@ -76,6 +77,8 @@ def similar(
     if found is None:
         raise ConfigError(f"{place!r} names no line", hint="give a file and a line, as src/app.py:42")
     file, line = Path(found["path"]).expanduser(), int(found["line"])
+    if line < 1:
+        raise ConfigError(f"{place!r} names line {line}", hint="lines count from 1")
     if not file.is_file():
         raise SourceError(
             f"{file} is not there" if not file.exists() else f"{file} is no file",
@@ -140,6 +143,8 @@ def symbols(
             console.out("")
         for use in answer.uses:
             console.out(f"{_shown(use, cwd)}:{use.line}")
+        if answer.definitions and not any(_is_called(one.symbol, name) for one in answer.definitions):
+            console.err(f"note: nothing is called {console.one_line(name)}; these have its last part")
         if not answer.complete:
             console.err(f"there are more than {wanted}: raise -n")
         if not answer.definitions and not answer.uses:
@@ -192,6 +197,12 @@ def show_map(
         if left < 0:
             console.err("cut short: raise --max-tokens")
             break
+
+
+def _is_called(symbol: str, name: str) -> bool:
+    """Whether a symbol has the name, with all that the name says of what encloses it; case and style do not matter."""
+    asked, own = ([name_key(part) for part in re.split(r"[.#]|::|->", text)] for text in (name, symbol))
+    return own[-len(asked) :] == asked
 
 
 def _definition_line(found: Definition, cwd: Path) -> str:

@@ -33,11 +33,12 @@ from conexus.types import ChunkId, ContextBlock, ContextFormat, ContextRequest, 
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3
 SCHEMA = "conexus.context/1"
+_RAISE = "raise --max-tokens, or --max-bytes"
 _MIN_TOKENS, _MAX_TOKENS = 100, 200_000
 _MIN_BYTES, _MAX_BYTES = 400, 2_000_000
 _MAX_CONSIDERED = 100
 _MAX_READ = 1_000_000
-_MAX_PLACES = 40
+_MAX_LOOKED_AT, _MAX_FOUND = 300, 60  # places
 _AT_A_PLACE = 8  # results that are looked through for the one at a line
 
 
@@ -126,8 +127,9 @@ def extract(
     _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
     if console.is_terminal(sys.stdin):
         raise ConfigError("there is nothing on stdin", hint="pipe something into it: pytest 2>&1 | conexus extract")
-    text = sys.stdin.buffer.read(_MAX_READ).decode("utf-8", "replace")
-    places = mentioned(text)[:_MAX_PLACES]
+    text, is_whole = _read_end()
+    places = mentioned(text)
+    notices = [] if is_whole else [f"only the last {_MAX_READ:,} bytes were read"]
     chosen = ContextOutput.JSON if as_json else output
     scope = Scope(path)
 
@@ -135,11 +137,21 @@ def extract(
         session, where = scope.open()
         with session:
             found: dict[ChunkId, Hit] = {}
+            elsewhere: set[str] = set()
+            looked_at = 0
             for file, line in places:
+                if file in elsewhere:
+                    continue
+                if looked_at == _MAX_LOOKED_AT or len(found) == _MAX_FOUND:
+                    notices.append(f"of {len(places):,} places that are named the first were looked at")
+                    break
+                looked_at += 1
                 request = SearchRequest(f"{file}:{line}", _AT_A_PLACE, where)
-                for hit in session.service.search(request, USER).hits:
-                    span = hit.chunk.span
-                    if span.start_line <= line <= span.end_line and _is_named(hit.chunk.path, file):
+                named = [hit for hit in session.service.search(request, USER).hits if _is_named(hit.chunk.path, file)]
+                if not named:
+                    elsewhere.add(file)
+                for hit in named:
+                    if hit.chunk.span.start_line <= line <= hit.chunk.span.end_line:
                         found.setdefault(hit.chunk.id, replace(hit, focus_line=line))
                         break
             return list(found.values())
@@ -147,7 +159,21 @@ def extract(
     hits = steadily(ask) if places else []
     packed = pack(hits, max_tokens, max_bytes, style=_STYLES[chosen])
     asked = ", ".join(f"{file}:{line}" for file, line in places)
-    _show(asked, ContextResponse(packed.text, packed.blocks, packed.tokens, packed.left_out), chosen)
+    _show(
+        asked,
+        ContextResponse(packed.text, packed.blocks, packed.tokens, packed.left_out, notices=tuple(notices)),
+        chosen,
+    )
+
+
+def _read_end() -> tuple[str, bool]:
+    """Return the end of what is on stdin, where errors stand, and whether it is all of it."""
+    kept = b""
+    is_whole = True
+    while block := sys.stdin.buffer.read(_MAX_READ):
+        is_whole = is_whole and len(kept) + len(block) <= _MAX_READ
+        kept = (kept + block)[-_MAX_READ:]
+    return kept.decode("utf-8", "replace"), is_whole
 
 
 def _is_named(path: str, file: str) -> bool:
@@ -178,14 +204,14 @@ def _require(option: str, value: int, least: int, most: int) -> None:
 def _told(response: ContextResponse) -> str:
     """Return one line about an answer."""
     if not response.blocks:
-        return "nothing fits: raise --max-tokens" if response.left_out else "nothing found"
+        return f"nothing fits: {_RAISE}" if response.left_out else "nothing found"
     whole = sum(not block.outline for block in response.blocks)
     lines = len(response.blocks) - whole
     parts = [f"about {response.tokens:,} tokens", console.count(whole, "piece") + " of code"]
     if lines:
-        parts.append(f"{lines} more as a line each")
+        parts.append(f"{lines} more as {'one line' if lines == 1 else 'a line each'}")
     if missing := len(response.left_out) - lines:
-        parts.append(f"{missing} left out: raise --max-tokens")
+        parts.append(f"{missing} left out: {_RAISE}")
     return ", ".join(parts)
 
 

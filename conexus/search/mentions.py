@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from conexus.search.query import places_in
 
+_BACKSLASH = re.compile(r"(?<=[\w.:])\\(?=[\w.])")  # of Windows' paths
 _ESCAPE = re.compile(r"\x1b\[[0-9;:]*[A-Za-z]")
 _NEW_FILE = re.compile(r"\+\+\+ (?:b/)?([^\t\n]+)")
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
@@ -20,7 +21,7 @@ def mentioned(text: str) -> list[tuple[str, int]]:
     Of a diff, the first changed line of each hunk, in the new file; of Python's stack traces, the innermost frames
     first; of everything else, in the order of the text.
     """
-    clean = _ESCAPE.sub("", text)
+    clean = _BACKSLASH.sub("/", _ESCAPE.sub("", text))
     found = list(_of_diff(clean)) if _HUNK.search(clean) else []
     if not found:
         found = [(path, line) for path, line in places_in(clean) if line]

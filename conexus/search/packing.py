@@ -24,6 +24,7 @@ _DIGITS_A_TOKEN = 3
 _SPACES_A_TOKEN = 8
 _CODE_SHARE, _LINES_SHARE = 0.75, 0.87  # of the budget, for code and then for code and lines together
 _LINE_CHARS = 200
+_CUT = "… cut here: there is no room for the rest"
 _BETWEEN = "…"  # parts code from what stands around it
 _OUR_TAGS = re.compile(r"<(?=/?(?:code|outline|context)\b)", re.IGNORECASE)
 
@@ -185,9 +186,10 @@ def pack(
     for position in left_out if packer.groups else ():
         packer.try_outline(position, _outline(hits[position]), _LINES_SHARE)
     for place, group in enumerate(packer.groups):
-        around = _joined([(surroundings or {}).get(chunk.id, _NOTHING) for chunk in group.chunks])
-        for tried in (around, Surroundings(around.before)):
-            if tried != _NOTHING and packer.try_groups(
+        own = [(surroundings or {}).get(chunk.id, _NOTHING) for chunk in group.chunks]
+        around = _joined([group.around, *own])
+        for tried in (around, Surroundings(around.before, group.around.after)):
+            if tried != group.around and packer.try_groups(
                 [*packer.groups[:place], replace(group, around=tried), *packer.groups[place + 1 :]]
             ):
                 break
@@ -241,7 +243,8 @@ def _first_lines(hit: Hit, lines: Sequence[str]) -> _Group:
     text = "".join(lines)
     size = len(text.encode("utf-8", "surrogatepass"))
     shorter = replace(span, end_byte=span.start_byte + size, end_line=span.start_line + len(lines) - 1)
-    return _Group(hit.root, (replace(hit.chunk, text=text, span=shorter),))
+    around = _NOTHING if text == hit.chunk.text else Surroundings(after=(_CUT,))
+    return _Group(hit.root, (replace(hit.chunk, text=text, span=shorter),), around)
 
 
 def _outline(hit: Hit) -> ContextBlock:

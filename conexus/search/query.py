@@ -21,9 +21,8 @@ _DOTTED = re.compile(r"(?<![\w$])[^\W\d][\w$]*+(?:(?:\.|::|->|#)[^\W\d][\w$]*+)+
 _QUOTED = re.compile(r"[`'\"]([^\W\d][\w$]*)[`'\"]")
 _PATH = re.compile(r"(?<![\w.@+-])[\w.@+-]++(?:/[\w.@+-]++)++|(?<![\w.-])\.?[\w-]++(?:\.[\w-]++)++")
 _EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
-_LINE = re.compile(
-    r':(\d{1,7})\b|", line (\d{1,7})\b|\((\d{1,7})\b'
-)  # as compilers, Python and other programs write it
+# As compilers, Python, .NET, PHP, Perl and other programs write it.
+_LINE = re.compile(r':(\d{1,7})\b|", line (\d{1,7})\b|:line (\d{1,7})\b| (?:on )?line (\d{1,7})\b|\((\d{1,7})\b')
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def test_what_is_wrong_is_told(lending: tuple[Program, Path]) -> None:
         (("similar", f"{root}/web/logo.png:1"), "has nothing at web/logo.png:1"),
         (("similar", f"{root}/desk/lending.py:99999"), "has nothing at desk/lending.py:99999"),
         (("symbols", "...", root), "'...' is no name"),
+        (("similar", f"{root}/desk/lending.py:0"), "names line 0"),
         (("map", root, "-n", "0"), "-n is 0; it must be between 1 and 200"),
     ):
         ended = program.run(*arguments)
@@ -89,6 +90,11 @@ def test_what_a_trace_names_is_extracted(lending: tuple[Program, Path]) -> None:
     assert [block["path"] for block in blocks] == ["desk/lending.py", "tests/test_lending.py"]
     assert blocks[0]["start_line"] <= raised <= blocks[0]["end_line"]
     assert "raise " in program.fed(trace, "extract", root, "--max-tokens", "300").out
+    noise = "".join(f"/usr/lib/other{number}.py:{number}: x\n" for number in range(1, 60))
+    assert "raise " in program.fed(noise + f"desk/lending.py:{raised}: x\n", "extract", root).out
+    cut = program.fed("x" * 1_100_000 + f"\ndesk/lending.py:{raised}: x\n", "extract", root)
+    assert "raise " in cut.out
+    assert "note: only the last 1,000,000 bytes were read" in cut.err
     nothing = program.fed("all is well\n", "extract", root)
     assert (nothing.code, nothing.out, nothing.err) == (NOTHING, "", "nothing found\n")
 

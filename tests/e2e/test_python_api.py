@@ -17,7 +17,15 @@ import pytest
 from program import Program
 
 import conexus
-from conexus.errors import ConfigError, DaemonUnavailable, RepositoryNotIndexed, SourceError, Unauthenticated
+from conexus.errors import (
+    ConfigError,
+    DaemonUnavailable,
+    InvalidRequest,
+    RepositoryNotIndexed,
+    SourceError,
+    StoreError,
+    Unauthenticated,
+)
 
 PAGES = Path(__file__).parents[2] / "docs"
 EXAMPLES = [
@@ -100,8 +108,39 @@ def test_what_is_wrong_is_an_error(flask: Path) -> None:
         conexus.connect("127.0.0.1:7520", "token")
     with pytest.raises(DaemonUnavailable):
         conexus.connect("http://127.0.0.1:1", "token")
+    with pytest.raises(ConfigError):
+        conexus.connect("http://127.0.0.1:abc", "token")
+    with pytest.raises(ConfigError, match="characters that no token has"):
+        conexus.connect("http://127.0.0.1:7520", "to\nken")
     with pytest.raises(AttributeError):
         conexus.nothing  # noqa: B018
+
+
+def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
+    """Numbers out of range, filters of another form, and paths however they are written."""
+    with conexus.open(flask) as code:
+        for where in (
+            conexus.Filter(languages="python"),
+            conexus.Filter(languages=["klingon"]),
+            conexus.Filter(kinds=["nope"]),
+            conexus.Filter(paths=[""]),
+        ):
+            with pytest.raises(InvalidRequest):
+                code.search("sessions", where=where)
+        for wrong in (
+            lambda: code.search("sessions", limit=0),
+            lambda: code.context("sessions", max_tokens=5),
+            lambda: code.similar("src/app.py", 10**30),
+            lambda: code.map(limit=-1),
+            lambda: code.search(None),  # type: ignore[arg-type]
+            lambda: code.context("sessions", style="yaml"),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(InvalidRequest):
+                wrong()
+        assert code.similar("./src/app.py", 5).hits
+        assert code.read(f"{code.root}/src/app.py").lines_total == 7
+    with pytest.raises(StoreError, match="it is closed"):
+        code.search("sessions")
 
 
 def test_a_daemon_answers_the_same(flask: Path, daemon: tuple[str, str]) -> None:

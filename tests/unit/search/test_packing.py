@@ -164,6 +164,13 @@ def test_xml_is_well_formed_where_code_is() -> None:
     assert 'neutralised="true"' in evil.text
 
 
+def test_a_cut_is_told() -> None:
+    """A model must not take the beginning of a function for the whole."""
+    packed = pack([hit_of("a.py", "word word word\n" * 100, 1)], 200, 10_000)
+    assert "cut here" in packed.text
+    assert packed.blocks[0].after
+
+
 def test_nothing_packs_as_nothing() -> None:
     """No hits, no text."""
     for style in FORMATS:
