@@ -29,6 +29,7 @@ from typing import IO, Final
 import numpy as np
 import qdrant_edge as engine
 
+from conexus.adapters.chunk_ids import chunk_id_of
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.types import (
@@ -513,11 +514,8 @@ def _scored(found: Sequence[engine.ScoredPoint], most: float) -> list[ScoredPoin
 
 
 def _id_of(point: uuid.UUID | int | str) -> ChunkId:
-    """Return what the engine calls a point as an id; in half the time of :meth:`uuid.UUID.__str__`."""
-    if not isinstance(point, uuid.UUID):
-        return ChunkId(str(point))
-    digits = f"{point.int:032x}"
-    return ChunkId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+    """Return what the engine calls a point as an id."""
+    return chunk_id_of(point.bytes) if isinstance(point, uuid.UUID) else ChunkId(str(point))
 
 
 @contextmanager

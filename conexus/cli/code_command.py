@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from conexus.cli import console
-from conexus.cli.render import OutputFormat
+from conexus.cli.render import OutputFormat, path_from
 from conexus.cli.scope import (
+    EXIT_NOTHING,
     AllOption,
     FolderArgument,
     GlobOption,
@@ -23,8 +24,9 @@ from conexus.cli.scope import (
     kinds,
     languages,
     open_tree,
+    require_between,
 )
-from conexus.cli.search_command import EXIT_NOTHING, limited, show_results
+from conexus.cli.search_command import limited, show_results
 from conexus.cli.session import USER, steadily
 from conexus.errors import ConfigError, SourceError
 from conexus.lexical import name_key
@@ -169,10 +171,8 @@ def show_map(
         conexus map
         conexus map ~/src/django --max-tokens 1000
     """
-    if not 1 <= files <= _MAX_MAP_FILES:
-        raise ConfigError(f"-n is {files}; it must be between 1 and {_MAX_MAP_FILES}")
-    if not _MIN_MAP_TOKENS <= max_tokens <= _MAX_MAP_TOKENS:
-        raise ConfigError(f"--max-tokens is {max_tokens}; it must be between {_MIN_MAP_TOKENS} and {_MAX_MAP_TOKENS}")
+    require_between("-n", files, 1, _MAX_MAP_FILES)
+    require_between("--max-tokens", max_tokens, _MIN_MAP_TOKENS, _MAX_MAP_TOKENS)
 
     def ask() -> RepositoryMap:
         session, root = open_tree(path or Path())
@@ -213,8 +213,7 @@ def _definition_line(found: Definition, cwd: Path) -> str:
 
 
 def _shown(found: Definition | Use, cwd: Path) -> str:
-    full = Path(found.root) / found.path
-    return console.one_line(str(full.relative_to(cwd) if full.is_relative_to(cwd) else full))
+    return console.one_line(path_from(cwd, found.root, found.path))
 
 
 def _signature(found: Definition) -> str:

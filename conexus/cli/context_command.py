@@ -12,6 +12,8 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.scope import (
+    EXIT_INCOMPLETE,
+    EXIT_NOTHING,
     AllOption,
     FolderArgument,
     FreshOption,
@@ -23,15 +25,15 @@ from conexus.cli.scope import (
     TestsOption,
     kinds,
     languages,
+    require_between,
 )
 from conexus.cli.session import USER, steadily
 from conexus.errors import ConfigError
 from conexus.search.mentions import mentioned
 from conexus.search.packing import pack
+from conexus.search.query import same_path
 from conexus.types import ChunkId, ContextBlock, ContextFormat, ContextRequest, ContextResponse, Hit, SearchRequest
 
-EXIT_NOTHING = 1
-EXIT_INCOMPLETE = 3
 SCHEMA = "conexus.context/1"
 _RAISE = "raise --max-tokens, or --max-bytes"
 _MIN_TOKENS, _MAX_TOKENS = 100, 200_000
@@ -91,9 +93,9 @@ def context(
         conexus context "who calls parse_config" --format xml
         conexus context "where are tokens checked" --json | jq '.blocks[].path'
     """
-    _require("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
-    _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
-    _require("-n", consider, 1, _MAX_CONSIDERED)
+    require_between("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
+    require_between("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
+    require_between("-n", consider, 1, _MAX_CONSIDERED)
     chosen = ContextOutput.JSON if as_json else output
     scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
 
@@ -123,8 +125,8 @@ def extract(
         git diff | conexus extract --max-tokens 2000
         make 2>&1 | conexus extract src/ --format xml | llm "why does it not compile?"
     """
-    _require("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
-    _require("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
+    require_between("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
+    require_between("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
     if console.is_terminal(sys.stdin):
         raise ConfigError("there is nothing on stdin", hint="pipe something into it: pytest 2>&1 | conexus extract")
     text, is_whole = _read_end()
@@ -147,7 +149,7 @@ def extract(
                     break
                 looked_at += 1
                 request = SearchRequest(f"{file}:{line}", _AT_A_PLACE, where)
-                named = [hit for hit in session.service.search(request, USER).hits if _is_named(hit.chunk.path, file)]
+                named = [hit for hit in session.service.search(request, USER).hits if same_path(hit.chunk.path, file)]
                 if not named:
                     elsewhere.add(file)
                 for hit in named:
@@ -176,11 +178,6 @@ def _read_end() -> tuple[str, bool]:
     return kept.decode("utf-8", "replace"), is_whole
 
 
-def _is_named(path: str, file: str) -> bool:
-    """Whether a path is the one that is named, the one with more of its folders than the other."""
-    return path == file or path.endswith("/" + file) or file.endswith("/" + path)
-
-
 def _show(asked: str, response: ContextResponse, output: ContextOutput) -> None:
     if output is ContextOutput.JSON:
         console.out(json.dumps(_as_json(asked, response), indent=2))
@@ -194,11 +191,6 @@ def _show(asked: str, response: ContextResponse, output: ContextOutput) -> None:
         raise typer.Exit(EXIT_INCOMPLETE)
     if not response.blocks:
         raise typer.Exit(EXIT_NOTHING)
-
-
-def _require(option: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise ConfigError(f"{option} is {value}; it must be between {least} and {most}")
 
 
 def _told(response: ContextResponse) -> str:

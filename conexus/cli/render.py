@@ -65,7 +65,12 @@ def render(
 
 def shown_path(hit: Hit, cwd: Path) -> str:
     """Return a hit's path as a terminal in ``cwd`` can open it: relative below it, else absolute."""
-    full = Path(hit.root) / hit.chunk.path
+    return path_from(cwd, hit.root, hit.chunk.path)
+
+
+def path_from(cwd: Path, root: str, path: str) -> str:
+    """Return a path of a working tree as a terminal in ``cwd`` can open it."""
+    full = Path(root) / path
     return str(full.relative_to(cwd)) if full.is_relative_to(cwd) else str(full)
 
 

@@ -18,6 +18,9 @@ from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
 from conexus.types import RepoId, SearchFilter, SymbolKind
 
+EXIT_NOTHING = 1
+EXIT_INCOMPLETE = 3
+
 FolderArgument = Annotated[
     Path | None, typer.Argument(parser=given_path, metavar="PATH", help="Search only below this folder.")
 ]
@@ -126,6 +129,16 @@ def _both(folder: Sequence[str], globs: Sequence[str]) -> tuple[str, ...]:
     """Patterns that hold only below a folder."""
     base = folder[0].rstrip("/")
     return tuple(f"{base}/{'' if '/' in item.strip('/') else '**/'}{item.lstrip('/')}" for item in globs)
+
+
+def require_between(option: str, value: int, least: int, most: int) -> None:
+    """Refuse a number that is out of range.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if not least <= value <= most:
+        raise ConfigError(f"{option} is {value}; it must be between {least} and {most}")
 
 
 def languages(names: Sequence[str]) -> frozenset[str] | None:

@@ -10,6 +10,8 @@ import typer
 from conexus.cli import console
 from conexus.cli.render import OutputFormat, render
 from conexus.cli.scope import (
+    EXIT_INCOMPLETE,
+    EXIT_NOTHING,
     AllOption,
     FolderArgument,
     FreshOption,
@@ -21,13 +23,11 @@ from conexus.cli.scope import (
     TestsOption,
     kinds,
     languages,
+    require_between,
 )
 from conexus.cli.session import answered, steadily
-from conexus.errors import ConfigError
 from conexus.types import SearchRequest, SearchResponse
 
-EXIT_NOTHING = 1
-EXIT_INCOMPLETE = 3
 _MAX_RESULTS = 1000
 _MAX_LINES = 100_000
 _RICH_LINES = 8
@@ -92,8 +92,7 @@ def limited(limit: int) -> int:
     Raises:
         ConfigError: It is none.
     """
-    if not 1 <= limit <= _MAX_RESULTS:
-        raise ConfigError(f"-n is {limit}; it must be between 1 and {_MAX_RESULTS}")
+    require_between("-n", limit, 1, _MAX_RESULTS)
     return limit
 
 
@@ -121,8 +120,8 @@ def show_results(
 
 
 def _require_lines(context: int | None) -> None:
-    if context is not None and not 0 <= context <= _MAX_LINES:
-        raise ConfigError(f"-C is {context}; it must be between 0 and {_MAX_LINES}")
+    if context is not None:
+        require_between("-C", context, 0, _MAX_LINES)
 
 
 def _show(request: SearchRequest, response: SearchResponse, output: OutputFormat, context: int | None) -> None:

@@ -20,7 +20,7 @@ from conexus.lexical import words
 from conexus.search.candidates import Candidates
 from conexus.search.columns import ROLES, ChunkColumns, declares
 from conexus.search.names import AskedWords, Row
-from conexus.search.query import Query
+from conexus.search.query import Query, same_path
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
 
 Matrix = npt.NDArray[np.float64]
@@ -300,7 +300,7 @@ class _Asked:
             )
         if self._query.paths:
             found[:, _PATH_ASKED] = [
-                float(any(_same_path(path, asked) for asked in self._query.paths)) for path in candidates.paths
+                float(any(same_path(path, asked) for asked in self._query.paths)) for path in candidates.paths
             ]
         return found
 
@@ -319,7 +319,7 @@ class _Asked:
             for path, line in self._query.places:
                 held = (columns.start_line[rows] <= line) & (columns.end_line[rows] >= line)
                 for place, row in zip(part.at[held].tolist(), rows[held].tolist(), strict=True):
-                    if _same_path(columns.paths[columns.file[row]], path):
+                    if same_path(columns.paths[columns.file[row]], path):
                         found[place, _LINE_ASKED] = 1.0
         for place, matches in candidates.matches.items():
             found[place, _DEFINED] = self._defined(candidates.paths[candidates.file[place]], matches)
@@ -395,11 +395,6 @@ class _Asked:
 def _agree(symbol: str, asked: str) -> bool:
     """Whether two qualified names are one, the one with more of what encloses it than the other."""
     return "." in symbol and (symbol == asked or symbol.endswith("." + asked) or asked.endswith("." + symbol))
-
-
-def _same_path(path: str, asked: str) -> bool:
-    """Whether a path is the one asked for, the one with more of its folders than the other."""
-    return path == asked or path.endswith("/" + asked) or asked.endswith("/" + path)
 
 
 def _last(symbol: str) -> str:

@@ -88,6 +88,11 @@ def analyse(text: str) -> Query:
     )
 
 
+def same_path(path: str, asked: str) -> bool:
+    """Whether a path is the one asked for, the one with more of its folders than the other."""
+    return path == asked or path.endswith("/" + asked) or asked.endswith("/" + path)
+
+
 def places_in(text: str) -> Iterator[tuple[str, int]]:
     """Yield what looks like a path, with the line that follows it, or 0."""
     for match in _PATH.finditer(text):
