@@ -171,7 +171,7 @@ class Code(AbstractContextManager["Code"]):
 
         Args:
             question: The question.
-            max_tokens: Most tokens of the text, estimated rather too high.
+            max_tokens: Most tokens of the text, as :func:`conexus.tokens.count_tokens` counts.
             max_bytes: Most bytes of the text in UTF-8.
             style: How it is written.
             limit: Most chunks that are considered.

@@ -21,7 +21,7 @@ from pydantic import ConfigDict, Field
 
 from conexus.client import Code, Filter
 from conexus.search.neutral import clean
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 from conexus.types import Hit, SearchResponse
 
 _TOOL = (
@@ -48,7 +48,7 @@ class ConexusRetriever(BaseRetriever):
     where: Filter = Filter()
     """What the search is limited to."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Most tokens of all documents together, estimated rather too high; the first that does not fit ends them."""
+    """Most tokens of all documents together; the first that does not fit ends them."""
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
@@ -70,7 +70,7 @@ class TokenBudget(BaseDocumentCompressor):
     """Keeps as many of the first documents as fit a budget, and of the next one the lines that do."""
 
     max_tokens: int = Field(default=4000, ge=1)
-    """Most tokens of all together, estimated rather too high."""
+    """Most tokens of all together."""
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -79,11 +79,11 @@ class TokenBudget(BaseDocumentCompressor):
         whole = within(documents, self.max_tokens)
         if len(whole) == len(documents):
             return whole
-        left = self.max_tokens - sum(estimate_tokens(document.page_content) for document in whole)
+        left = self.max_tokens - sum(count_tokens(document.page_content) for document in whole)
         following = documents[len(whole)]
         lines: list[str] = []
         for line in following.page_content.splitlines(keepends=True):
-            left -= estimate_tokens(line)
+            left -= count_tokens(line)
             if left < 0:
                 break
             lines.append(line)
@@ -98,7 +98,7 @@ def context_tool(code: Code, *, max_tokens: int = 2000, where: Filter | None = N
 
     Args:
         code: What is searched.
-        max_tokens: Most tokens of an answer, estimated rather too high.
+        max_tokens: Most tokens of an answer.
         where: What the search is limited to.
     """
     wanted = Filter() if where is None else where
@@ -140,7 +140,7 @@ def within(documents: Sequence[Document], max_tokens: int) -> list[Document]:
     """Return the first documents that fit together, each whole."""
     kept: list[Document] = []
     for document in documents:
-        max_tokens -= estimate_tokens(document.page_content)
+        max_tokens -= count_tokens(document.page_content)
         if max_tokens < 0:
             break
         kept.append(document)

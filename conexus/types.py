@@ -845,7 +845,7 @@ class ContextResponse:
     """All blocks, each with its place as a heading; what is to be given to a model."""
     blocks: tuple[ContextBlock, ...]
     tokens: int
-    """Upper estimate, see :func:`conexus.search.packing.estimate_tokens`."""
+    """Of the text, as :func:`conexus.tokens.count_tokens` counts."""
     left_out: tuple[int, ...]
     """Positions, among all hits of the question, of those whose code there was no room for."""
     complete: bool = True

@@ -30,7 +30,7 @@ from conexus.cli.search_command import limited, show_results
 from conexus.cli.session import USER, steadily
 from conexus.errors import ConfigError, SourceError
 from conexus.lexical import name_key
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 from conexus.types import (
     Definition,
     Place,
@@ -159,7 +159,7 @@ def show_map(
     path: FolderArgument = None,
     files: Annotated[int, typer.Option("-n", "--limit", help="Most files.")] = 40,
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, counted rather too high.")
+        int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, as cl100k_base counts.")
     ] = 4000,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON; all of the files.")] = False,
 ) -> None:
@@ -188,7 +188,7 @@ def show_map(
         lines = [console.one_line(file.path), *(f"  {_signature(one)}" for one in file.symbols)]
         fitting = []
         for line in lines:
-            left -= estimate_tokens(line + "\n")
+            left -= count_tokens(line + "\n")
             if left < 0:
                 break
             fitting.append(line)

@@ -58,7 +58,7 @@ _STYLES = {
     ContextOutput.JSON: ContextFormat.MARKDOWN,
 }
 MaxTokens = Annotated[
-    int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, counted rather too high.")
+    int, typer.Option("--max-tokens", "-t", help="Never more tokens than this, as cl100k_base counts.")
 ]
 MaxBytes = Annotated[int, typer.Option("--max-bytes", help="Never more bytes than this.")]
 Style = Annotated[ContextOutput, typer.Option("--format", "-f", help="xml for models that are used to tags.")]
@@ -199,7 +199,7 @@ def _told(response: ContextResponse) -> str:
         return f"nothing fits: {_RAISE}" if response.left_out else "nothing found"
     whole = sum(not block.outline for block in response.blocks)
     lines = len(response.blocks) - whole
-    parts = [f"about {response.tokens:,} tokens", console.count(whole, "piece") + " of code"]
+    parts = [f"{response.tokens:,} tokens", console.count(whole, "piece") + " of code"]
     if lines:
         parts.append(f"{lines} more as {'one line' if lines == 1 else 'a line each'}")
     if missing := len(response.left_out) - lines:

@@ -17,7 +17,7 @@ from conexus.daemon.mcp_places import Caller, Places, listed
 from conexus.daemon.operations import BY_NAME
 from conexus.errors import RepositoryNotIndexed
 from conexus.search.neutral import one_line
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 from conexus.types import JobState
 
 _M = TypeVar("_M", bound=schema.Message)
@@ -168,7 +168,7 @@ class Answers:
         more = f"{_MORE}{found.next_cursor}" if found.next_cursor else ""
         body = found.text or (_NOTHING if not found.left_out else "Nothing fits: raise max_tokens.")
         base = _base({block.root or block.repository for block in found.blocks}, _BASE_TOKENS)
-        left = arguments.max_tokens - sum(estimate_tokens(part) for part in (base, body, more)) - 5
+        left = arguments.max_tokens - sum(count_tokens(part) for part in (base, body, more)) - 5
         said = [words.note(one) for one in notes_within(notes, left, 1)]
         return Answer("\n".join(part for part in (base, body.rstrip("\n"), *said, more) if part))
 

@@ -2,8 +2,7 @@
 
 An answer is a frame (what is said before, after and beside the entries) and entries. As many entries are taken as
 fit; the first is cut where it is too long by itself, so that each page has something and who follows the cursors
-comes to an end. Estimates of parts add up to no less than that of the whole, see
-:func:`conexus.search.packing.estimate_tokens`.
+comes to an end. Tokens are counted entry by entry, with a little more for what stands between two of them.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from conexus.search.neutral import clean, one_line
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 
 _SHARE_FOR_NOTES = 5
+_BETWEEN = 2  # the line end or comma between entries, and what both sides of it become by it
 _MAX_NOTES = 6
 _ELLIPSIS = " …"
 
@@ -47,7 +47,7 @@ class Budget:
     """
 
     def __init__(self, max_tokens: int, text: str, data: Any = None) -> None:  # noqa: ANN401 -- JSON
-        self._text = max_tokens - estimate_tokens(text)
+        self._text = max_tokens - count_tokens(text)
         self._data = max_tokens - (0 if data is None else json_tokens(data))
 
     def take(self, entry: Entry) -> bool:
@@ -66,8 +66,7 @@ class Budget:
 
     @staticmethod
     def _cost(entry: Entry) -> tuple[int, int]:
-        # One more for the line end or the comma between entries.
-        return estimate_tokens(entry.text) + 1, 0 if entry.data is None else json_tokens(entry.data) + 1
+        return count_tokens(entry.text) + _BETWEEN, 0 if entry.data is None else json_tokens(entry.data) + _BETWEEN
 
 
 def fill(count: int, render: Render, budget: Budget) -> list[Entry]:
@@ -97,8 +96,8 @@ def _cut(render: Callable[[int], Entry], whole: Entry, budget: Budget) -> Entry:
 
 
 def json_tokens(data: Any) -> int:  # noqa: ANN401 -- JSON
-    """Return about how many tokens a value has as JSON."""
-    return estimate_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    """Return how many tokens a value has as JSON."""
+    return count_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 
 def notes_within(notes: Sequence[str], max_tokens: int, share: int = _SHARE_FOR_NOTES) -> list[str]:
@@ -121,7 +120,7 @@ def notes_within(notes: Sequence[str], max_tokens: int, share: int = _SHARE_FOR_
     return kept
 
 
-def shortened(text: str, max_tokens: int, cost: Callable[[str], int] = estimate_tokens) -> str:
+def shortened(text: str, max_tokens: int, cost: Callable[[str], int] = count_tokens) -> str:
     """Return a text, or as much of its beginning as fits; empty where nothing does."""
     if cost(text) <= max_tokens:
         return text

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from conexus.daemon import messages, schema
 from conexus.daemon.mcp_pages import ALL_LINES, Entry, cleaned, fenced, first_lines, shortened
 from conexus.search.neutral import clean, one_line
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 from conexus.types import Freshness
 
 _Rooted = TypeVar("_Rooted", bound=schema.Definition | schema.Use | schema.RelatedFile)
@@ -167,8 +167,8 @@ def file_line(line: str) -> Entry:
 
 
 def line_tokens(line: str) -> int:
-    """Return about how many tokens a line takes."""
-    return estimate_tokens(file_line(line).text)
+    """Return how many tokens a line takes."""
+    return count_tokens(file_line(line).text)
 
 
 def file_page(

@@ -167,7 +167,7 @@ class ContextRequest(Message):
     query: Text
     filter: Filter = Filter()
     max_tokens: Annotated[int, Field(ge=100, le=200_000)] = 4000
-    """Hard cap, by an estimate that counts rather too many tokens."""
+    """Hard cap, in tokens of the vocabulary cl100k_base."""
     max_bytes: Annotated[int, Field(ge=400, le=2_000_000)] = 200_000
     """Hard cap of the text in UTF-8."""
     limit: Annotated[int, Field(ge=1, le=100)] = 30

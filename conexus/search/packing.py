@@ -15,36 +15,15 @@ from xml.sax.saxutils import quoteattr
 
 from conexus.search.neutral import clean, one_line
 from conexus.search.snippets import lines_of
+from conexus.tokens import count_tokens
 from conexus.types import Chunk, ChunkId, ContextBlock, ContextFormat, Hit, Surroundings
 
 _FENCE = "```"
-_PIECE = re.compile(r"[A-Za-z_]+|[0-9]+|\s+|[^\sA-Za-z0-9_]", re.ASCII)
-_LETTERS_A_TOKEN = 4
-_DIGITS_A_TOKEN = 3
-_SPACES_A_TOKEN = 8
 _CODE_SHARE, _LINES_SHARE = 0.75, 0.87  # of the budget, for code and then for code and lines together
 _LINE_CHARS = 200
 _CUT = "… cut here: there is no room for the rest"
 _BETWEEN = "…"  # parts code from what stands around it
 _OUR_TAGS = re.compile(r"<(?=/?(?:code|outline|context)\b)", re.IGNORECASE)
-
-
-def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a language model counts, rather too many than too few.
-
-    A token is taken as four letters, three digits, one sign, eight spaces of one line or one line end; of other
-    scripts, one byte. Byte-pair vocabularies of 100,000 entries and more need fewer for code and prose.
-    """
-    return sum(_cost(piece) for piece in _PIECE.findall(text))
-
-
-def _cost(piece: str) -> int:
-    if piece.isspace():
-        lines = piece.count("\n")
-        return lines + -(-(len(piece) - lines) // _SPACES_A_TOKEN)
-    if not piece.isascii():
-        return len(piece.encode("utf-8", "surrogatepass"))
-    return -(-len(piece) // (_DIGITS_A_TOKEN if piece.isdigit() else _LETTERS_A_TOKEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +146,7 @@ def pack(
 
     Args:
         hits: Best first.
-        max_tokens: Most tokens of the text, as :func:`estimate_tokens` counts.
+        max_tokens: Most tokens of the text, as :func:`conexus.tokens.count_tokens` counts.
         max_bytes: Most bytes of the text in UTF-8.
         surroundings: What a reader needs beside the code of a chunk.
         style: How the text is written.
@@ -175,7 +154,18 @@ def pack(
     Returns:
         The text. The first hit is cut where it is too long by itself, unless not even a line of it fits.
     """
-    packer = _Packer(_Size(max_tokens, max_bytes), style)
+    limit = max_tokens
+    while True:
+        packed = _packed(hits, _Size(limit, max_bytes), surroundings or {}, style)
+        if packed.tokens <= max_tokens or limit <= 0:
+            return packed
+        limit -= packed.tokens - max_tokens  # what is counted piece by piece may, put together, be a token more
+
+
+def _packed(
+    hits: Sequence[Hit], limit: _Size, surroundings: Mapping[ChunkId, Surroundings], style: ContextFormat
+) -> Packed:
+    packer = _Packer(limit, style)
     left_out = []
     for position, hit in enumerate(hits):
         if not (
@@ -186,7 +176,7 @@ def pack(
     for position in left_out if packer.groups else ():
         packer.try_outline(position, _outline(hits[position]), _LINES_SHARE)
     for place, group in enumerate(packer.groups):
-        own = [(surroundings or {}).get(chunk.id, _NOTHING) for chunk in group.chunks]
+        own = [surroundings.get(chunk.id, _NOTHING) for chunk in group.chunks]
         around = _joined([group.around, *own])
         for tried in (around, Surroundings(around.before, group.around.after)):
             if tried != group.around and packer.try_groups(
@@ -200,7 +190,7 @@ def pack(
             packer.try_outline(position, _outline(hits[position]), 1.0)
     text = packer.text()
     blocks = tuple(packer.blocks())
-    return Packed(text, blocks, estimate_tokens(text), tuple(left_out))
+    return Packed(text, blocks, count_tokens(text), tuple(left_out))
 
 
 def _blocks(groups: Sequence[_Group], outlines: Mapping[int, ContextBlock]) -> list[ContextBlock]:
@@ -275,7 +265,7 @@ def _joined(several: Sequence[Surroundings]) -> Surroundings:
 
 
 def _size(text: str) -> _Size:
-    return _Size(estimate_tokens(text), len(text.encode("utf-8", "surrogatepass")))
+    return _Size(count_tokens(text), len(text.encode("utf-8", "surrogatepass")))
 
 
 class _Writer(Protocol):
@@ -350,4 +340,4 @@ def code_span(text: str) -> str:
 
 _WRITERS: Final[Mapping[ContextFormat, _Writer]] = {ContextFormat.MARKDOWN: _Markdown(), ContextFormat.XML: _Xml()}
 
-__all__ = ["Packed", "code_span", "estimate_tokens", "pack"]
+__all__ = ["Packed", "code_span", "pack"]

@@ -556,7 +556,7 @@ class ContextRequest(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     max_tokens: _builtins.int
-    """Hard cap, by an estimate that counts rather too many tokens. 100 to 200,000. 4,000 where it is not set."""
+    """Hard cap, in tokens of the vocabulary cl100k_base. 100 to 200,000. 4,000 where it is not set."""
     max_bytes: _builtins.int
     """Hard cap of the text in UTF-8. 400 to 2,000,000. 200,000 where it is not set."""
     limit: _builtins.int

@@ -24,7 +24,7 @@ from program import Program, commit, write
 
 from conexus.daemon.mcp_pages import json_tokens
 from conexus.daemon.mcp_tools import MAX_TOKENS, TOOLS
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 
 _T = TypeVar("_T")
 QUESTION = "fine of a late loan"
@@ -150,7 +150,7 @@ def test_cursors_lead_through_all_results_once_and_no_page_is_over_its_cap(serve
         while len(found) < len(expected):
             arguments = {"query": "loan", "max_tokens": cap, "cursor": cursor}
             page = text_of(await client.call_tool("search_code", arguments))
-            assert estimate_tokens(page) <= cap
+            assert count_tokens(page) <= cap
             places = re.findall(r"(?m)^(\S+):\d+ \(.*lines (\d+)-(\d+)\)$", page)
             assert places
             found += [(path, int(first), int(last)) for path, first, last in places]
@@ -176,7 +176,7 @@ def test_no_answer_is_over_its_cap_in_either_form(served: Served, mode: str) -> 
 
     for (tool, _), found in zip(capped, with_client(served, calls, mode=mode), strict=True):
         assert not found.is_error, (tool, text_of(found))
-        assert estimate_tokens(text_of(found)) <= 500, tool
+        assert count_tokens(text_of(found)) <= 500, tool
         assert json_tokens(found.structured_content) <= 500, tool
 
 
@@ -265,7 +265,7 @@ def test_hostile_arguments_are_refused_with_a_reason(served: Served, mode: str) 
         assert re.match(r"Error \((invalid_request|invalid_query|not_indexed|not_found|access_denied)\): ", text), text
         assert "root:" not in text
         assert not re.search("[\x00-\x08\x1b\u202e]", text)
-        assert estimate_tokens(text) < 1_000
+        assert count_tokens(text) < 1_000
 
 
 def test_forty_calls_at_once(served: Served) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from program import ERROR, NOTHING, Program
 
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 
 
 def test_context_is_packed_within_its_budget(lending: tuple[Program, Path]) -> None:
@@ -18,7 +18,7 @@ def test_context_is_packed_within_its_budget(lending: tuple[Program, Path]) -> N
         ended = program.ok("context", "how is the fine of a late loan counted", root, *options)
         assert "desk/lending.py" in ended.out
         if "--max-tokens" in options:
-            assert estimate_tokens(ended.out) <= 400
+            assert count_tokens(ended.out) <= 400
         if "--max-bytes" in options:
             assert len(ended.out.encode()) <= 900
     packed = program.ok("context", "how is the fine of a late loan counted", root, "--json").json
@@ -69,7 +69,7 @@ def test_names_look_alikes_and_the_map(lending: tuple[Program, Path]) -> None:
     whole, short = program.ok("map", cwd=root), program.ok("map", "--max-tokens", "100", cwd=root)
     assert "desk/lending.py" in whole.out
     assert whole.out.startswith(short.out)
-    assert estimate_tokens(short.out) <= 100
+    assert count_tokens(short.out) <= 100
     assert "raise --max-tokens" in short.err
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 import conexus
 from conexus.langchain import ConexusRetriever, TokenBudget, context_tool
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 
 APP = {
     "src/sessions.py": "class Session:\n    def store(self, data):\n        # sessions are stored in a cookie\n"
@@ -66,7 +66,7 @@ def test_filters_and_budgets_hold(code: conexus.Code) -> None:
     documents = retriever.invoke("where are sessions stored")
     assert documents
     assert all(document.metadata["path"].startswith("src/") for document in documents)
-    assert sum(estimate_tokens(document.page_content) for document in documents) <= 60
+    assert sum(count_tokens(document.page_content) for document in documents) <= 60
     assert len(ConexusRetriever(code=code).invoke("sessions", k=1)) == 1
     with pytest.raises(ValidationError):
         ConexusRetriever(code=code, k=0)
@@ -83,7 +83,7 @@ def test_a_compressor_keeps_to_a_budget() -> None:
     documents = [Document(page_content="word\n" * 10, metadata={"n": number}) for number in range(4)]
     kept = TokenBudget(max_tokens=50).compress_documents(documents, "anything")
     assert [document.metadata for document in kept] == [{"n": 0}, {"n": 1}, {"n": 2, "cut": True}]
-    assert sum(estimate_tokens(document.page_content) for document in kept) <= 50
+    assert sum(count_tokens(document.page_content) for document in kept) <= 50
     assert list(TokenBudget(max_tokens=500).compress_documents(documents, "anything")) == documents
     assert TokenBudget(max_tokens=1).compress_documents(documents, "anything") == []
 
@@ -112,7 +112,7 @@ def test_a_tool_answers_agents(code: conexus.Code) -> None:
     tool = context_tool(code, max_tokens=200)
     answer = tool.invoke({"question": "where are sessions stored"})
     assert "src/sessions.py:1-4" in answer
-    assert estimate_tokens(answer) <= 200
+    assert count_tokens(answer) <= 200
     assert asyncio.run(tool.ainvoke({"question": "where are sessions stored"})) == answer
     nowhere = context_tool(code, where=conexus.Filter(paths=["nowhere/**"]))
     assert nowhere.invoke({"question": "sessions"}) == "Nothing found."

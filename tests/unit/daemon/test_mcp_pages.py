@@ -25,7 +25,7 @@ from conexus.daemon.mcp_pages import (
     shortened,
 )
 from conexus.search.neutral import clean
-from conexus.search.packing import estimate_tokens
+from conexus.tokens import count_tokens
 from conexus.types import SymbolKind
 
 # Code, prose, other scripts, control and bidi characters, and runs of the mark that delimits code.
@@ -70,7 +70,7 @@ def test_pages_of_code_keep_the_cap_and_hold_each_result_once(
         rest = schema.SearchResponse(query="q", results=found[start : start + 10])
         more = messages.cursor_of([start + 10]) if start + 10 < len(found) else ""
         page = answers._results(rest.model_copy(update={"next_cursor": more}), notes, start, cap)
-        assert estimate_tokens(page.text) <= cap
+        assert count_tokens(page.text) <= cap
         cursor = page.text.rpartition("cursor=")[2] if "\nMore: the same call with cursor=" in page.text else ""
         after = messages.numbers_of(cursor, 1, 10**6)[0] if cursor else len(found)
         assert not found or after > start
@@ -114,7 +114,7 @@ def test_pages_of_facts_keep_the_cap_in_both_forms(found: list[schema.Definition
         )
         assert page.data is not None
         tools.SymbolsAnswer.model_validate(page.data)
-        assert estimate_tokens(page.text) <= cap
+        assert count_tokens(page.text) <= cap
         assert json_tokens(page.data) <= cap
         seen += [one["line"] for one in page.data["definitions"]]
         told += page.text.count("(one entry is too long for max_tokens")
@@ -129,7 +129,7 @@ def test_pages_of_facts_keep_the_cap_in_both_forms(found: list[schema.Definition
 def test_a_shortened_text_fits_and_is_a_beginning(text: str, most: int) -> None:
     """What is cut says so."""
     short = shortened(text, most)
-    assert estimate_tokens(short) <= most
+    assert count_tokens(short) <= most
     assert short == text or not short or (short.endswith(" …") and text.startswith(short[:-2]))
 
 
@@ -174,7 +174,7 @@ def test_a_first_entry_that_is_too_long_is_cut() -> None:
     budget = Budget(100, "head")
     [entry] = fill(2, lambda at, lines: Entry(first_lines(texts[at], lines)), budget)
     assert 10 < entry.text.count("\n") < 500
-    assert estimate_tokens(entry.text) <= 100
+    assert count_tokens(entry.text) <= 100
 
 
 def test_an_entry_without_room_for_its_name_is_told_of() -> None:
@@ -202,7 +202,7 @@ def test_pages_of_a_file_hold_each_line_once(lines: list[str], cap: int) -> None
             text="\n".join(part),
         )
         page = answers.page_of_file(found, len(lines), cap, [])
-        assert estimate_tokens(page.text) <= cap
+        assert count_tokens(page.text) <= cap
         got = page.code.split("\n")
         for given_line, shown in zip(part, got, strict=False):
             assert shown == clean(given_line) or (shown.endswith(" …") and pages_cut(page.text))
@@ -221,4 +221,4 @@ def pages_cut(text: str) -> bool:
 
 def test_json_tokens_count_what_a_client_shows() -> None:
     """As JSON.stringify writes it: without spaces, other scripts as they are."""
-    assert json_tokens({"a": "é"}) == estimate_tokens(json.dumps({"a": "é"}, ensure_ascii=False, separators=(",", ":")))
+    assert json_tokens({"a": "é"}) == count_tokens(json.dumps({"a": "é"}, ensure_ascii=False, separators=(",", ":")))

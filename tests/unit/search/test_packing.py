@@ -11,7 +11,8 @@ from builders import stored_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conexus.search.packing import estimate_tokens, pack
+from conexus.search.packing import pack
+from conexus.tokens import count_tokens
 from conexus.types import ContextFormat, Freshness, Hit, Retriever, Surroundings
 
 FORMATS = list(ContextFormat)
@@ -61,7 +62,7 @@ def test_no_cap_is_passed_and_nothing_is_lost(
     """Each hit's code is in the text once, or the hit is named as left out; what is cited is what the hit has."""
     around = {hit.chunk.id: data.draw(around_of_all_kinds) for hit in hits}
     packed = pack(hits, max_tokens, max_bytes, around, style)
-    assert packed.tokens == estimate_tokens(packed.text) <= max_tokens
+    assert packed.tokens == count_tokens(packed.text) <= max_tokens
     assert len(packed.text.encode()) <= max_bytes
     code = [chunk for block in packed.blocks if not block.outline for chunk in block.chunks]
     lines = [chunk for block in packed.blocks if block.outline for chunk in block.chunks]
@@ -130,7 +131,7 @@ def test_neighbours_are_one_piece_and_files_stay_together() -> None:
 @pytest.mark.parametrize("style", FORMATS)
 def test_what_has_no_room_is_a_line(style: ContextFormat) -> None:
     """The signature where there is one, else the line most like the question; and it stays left out."""
-    hits = [hit_of(f"f{number}.py", f"# {number}\n" + "word " * 100, 5) for number in range(6)]
+    hits = [hit_of(f"f{number}.py", f"# {number}\n" + "word " * 150, 5) for number in range(6)]
     hits[5] = replace(hits[5], chunk=replace(hits[5].chunk, signature="def last()"))
     packed = pack(hits, 650, 9000, style=style)
     lines = {block.path: block.text for block in packed.blocks if block.outline}
@@ -149,7 +150,7 @@ def test_what_stands_around_is_told() -> None:
     assert packed.text.split("\n")[2:4] == ["`import retry`", "`class Session`"]
     assert packed.text.rstrip().endswith("- `b.py:3 def retry()`")
     assert packed.blocks[0].before == ("import retry", "class Session")
-    small = pack([hit], estimate_tokens(pack([hit], 1000, 10_000).text) + 18, 10_000, around)
+    small = pack([hit], count_tokens(pack([hit], 1000, 10_000).text) + 10, 10_000, around)
     assert small.blocks[0].before
     assert not small.blocks[0].after
 
