@@ -198,14 +198,15 @@ class Code(AbstractContextManager["Code"]):
         wanted = self._asked("", limit, where)
         return self._service.similar(Place(self._tree(), self._inside(path), line), wanted, LOCAL_USER)
 
-    def symbols(self, name: str, *, uses: bool = False, limit: int = 50) -> SymbolAnswer:
-        """Return where a name is defined and, if asked for, used.
+    def symbols(self, name: str, *, uses: bool = False, callees: bool = False, limit: int = 50) -> SymbolAnswer:
+        """Return where a name is defined and, if asked for, what uses it and what its definitions use.
 
         Raises:
             InvalidRequest: The name holds no letter or digit.
         """
         _require("limit", limit, 1, _MAX_RESULTS)
-        return self._service.symbols(_text(name), _ANYTHING.within(self._root), limit, LOCAL_USER, uses=uses)
+        where = _ANYTHING.within(self._root)
+        return self._service.symbols(_text(name), where, limit, LOCAL_USER, uses=uses, callees=callees)
 
     def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
         """Return the files most tied to one of the tree by what they define and use.
@@ -327,9 +328,9 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
         """As :meth:`Code.similar`."""
         return await self._do(lambda code: code.similar(path, line, limit=limit, where=where))
 
-    async def symbols(self, name: str, *, uses: bool = False, limit: int = 50) -> SymbolAnswer:
+    async def symbols(self, name: str, *, uses: bool = False, callees: bool = False, limit: int = 50) -> SymbolAnswer:
         """As :meth:`Code.symbols`."""
-        return await self._do(lambda code: code.symbols(name, uses=uses, limit=limit))
+        return await self._do(lambda code: code.symbols(name, uses=uses, callees=callees, limit=limit))
 
     async def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
         """As :meth:`Code.related`."""

@@ -85,9 +85,16 @@ class ContextService(Protocol):
         ...
 
     def symbols(
-        self, name: str, where: SearchFilter, limit: int, who: Principal, *, uses: bool = False
+        self,
+        name: str,
+        where: SearchFilter,
+        limit: int,
+        who: Principal,
+        *,
+        uses: bool = False,
+        callees: bool = False,
     ) -> SymbolAnswer:
-        """Find where a name is defined and, if asked for, used."""
+        """Find where a name is defined and, if asked for, where it is used and what its definitions use."""
         ...
 
     def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:

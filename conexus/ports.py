@@ -6,7 +6,7 @@ Every implementation, the fakes of the tests included, passes ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +41,7 @@ from conexus.types import (
     StoredChunk,
     StoredPoint,
     Symbol,
+    SymbolKind,
     SymbolMatch,
     UsageEntry,
     UsageStats,
@@ -451,8 +452,17 @@ class Catalog(Protocol):
 class Codebase(Protocol):
     """What an index knows of definitions and uses, for questions that are no search."""
 
-    def definitions(self, index: IndexId, keys: Sequence[str], limit: int) -> list[tuple[FileId, Symbol]]:
-        """Return definitions whose name has one of the keys (:func:`conexus.lexical.name_key`), the largest first."""
+    def definitions(
+        self, index: IndexId, keys: Sequence[str], limit: int, without: Set[SymbolKind] = frozenset()
+    ) -> list[tuple[FileId, Symbol]]:
+        """Return definitions whose name has one of the keys (:func:`conexus.lexical.name_key`), the largest first.
+
+        Args:
+            index: The generation.
+            keys: What is looked up.
+            limit: Most definitions for every five hundred keys.
+            without: Kinds that are left out.
+        """
         ...
 
     def defined_in(self, files: Sequence[FileId], limit: int) -> dict[FileId, list[Symbol]]:

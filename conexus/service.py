@@ -15,16 +15,20 @@ from conexus.edition import Edition
 from conexus.errors import NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, repair_unfinished
 from conexus.indexing.verify import check_view
+from conexus.lexical import name_key
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
 from conexus.search.engine import SearchableView, SearchEngine
+from conexus.search.globs import matcher
 from conexus.search.packing import pack
 from conexus.search.query import analyse
-from conexus.search.reading import CodeReader
+from conexus.search.reading import TESTS_ASKED, USES_ASKED, CodeReader
 from conexus.types import (
     Checkout,
+    Chunk,
     ChunkId,
     ContextRequest,
     ContextResponse,
+    FileTag,
     FileText,
     Hit,
     IndexedView,
@@ -56,6 +60,7 @@ _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+_USERS = 2  # callers or tests that a packed answer has for certain where they are asked for
 _EXPLAINED = 12  # of the hits of a packed answer, those that get what stands around them
 
 
@@ -192,13 +197,50 @@ class LocalService:
         """
         found = self.search(request.search, who, check)
         check()
-        positions = range(len(found.hits)) if request.only is None else request.only
-        chosen = [position for position in positions if position < len(found.hits)]
-        hits = [found.hits[position] for position in chosen]
+        considered, order = self._with_users(found.hits, request.search)
+        positions = order if request.only is None else request.only
+        chosen = [position for position in positions if position < len(considered)]
+        hits = [considered[position] for position in chosen]
         around = self._surroundings(hits[:_EXPLAINED], request.search.text, check)
         packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
         return ContextResponse(packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices)
+
+    def _with_users(self, hits: Sequence[Hit], request: SearchRequest) -> tuple[Sequence[Hit], list[int]]:
+        """Add what calls or tests a definition to the hits where the question asks for that.
+
+        Returns:
+            The hits, new ones last; and the order in which they count: the definition, what uses it, the others.
+        """
+        order = list(range(len(hits)))
+        query = analyse(request.text)
+        tests = not TESTS_ASKED.isdisjoint(query.stems)
+        if not tests and USES_ASKED.isdisjoint(query.stems):
+            return hits, order
+        names = set(map(name_key, query.names))
+        defining = [place for place in order if hits[place].chunk.symbol and hits[place].chunk.kind != "block"]
+        named = [place for place in defining if name_key(hits[place].chunk.symbol.rpartition(".")[2]) in names]
+        first = next(iter(named or defining), None)
+        view = next(
+            (one for one in self.catalog.views() if first is not None and str(one.root) == hits[first].root), None
+        )
+        if first is None or view is None or view.live is None:
+            return hits, order
+        users = self.reader.users(view.live, hits[first].chunk, tests=tests)
+        chunks = self.catalog.chunks_by_id(view.live.id, [chunk for chunk, _ in users])
+        place_of = {hit.chunk.id: place for place, hit in enumerate(hits)}
+        added: list[Hit] = []
+        places: list[int] = []
+        for chunk, line in users:
+            if len(places) == _USERS:
+                break
+            if chunk in place_of:
+                places.append(place_of[chunk])
+            elif chunk in chunks and _fits(chunks[chunk].chunk, request.where):
+                places.append(len(hits) + len(added))
+                added.append(self.engine.hit_at(view, chunks[chunk], line))
+        leading = [first, *places]
+        return (*hits, *added), [*leading, *(place for place in order if place not in leading)]
 
     def _surroundings(self, hits: Sequence[Hit], question: str, check: Check) -> dict[ChunkId, Surroundings]:
         """Return what a reader needs beside hits, of trees that are there still."""
@@ -298,9 +340,16 @@ class LocalService:
     # ------------------------------------------------------------------- reading
 
     def symbols(
-        self, name: str, where: SearchFilter, limit: int, who: Principal, *, uses: bool = False
+        self,
+        name: str,
+        where: SearchFilter,
+        limit: int,
+        who: Principal,
+        *,
+        uses: bool = False,
+        callees: bool = False,
     ) -> SymbolAnswer:
-        """Find where a name is defined and, if asked for, used; see :meth:`conexus.search.reading.CodeReader.symbols`.
+        """Find where a name is defined and used; see :meth:`conexus.search.reading.CodeReader.symbols`.
 
         Raises:
             RepositoryNotIndexed: None of what the filter names is indexed.
@@ -308,7 +357,7 @@ class LocalService:
         """
         narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
         views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
-        return self.reader.symbols(name, views, limit, uses=uses)
+        return self.reader.symbols(name, views, limit, uses=uses, callees=callees)
 
     def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
         """Return the files most tied to one by what they define and use.
@@ -521,3 +570,13 @@ class LocalService:
         held = self._held.pop(root, None)
         if held is not None:
             held.close()
+
+
+def _fits(chunk: Chunk, where: SearchFilter) -> bool:
+    """Whether a chunk of a tree that is searched passes the rest of the filter."""
+    return (
+        (where.languages is None or chunk.language in where.languages)
+        and (where.kinds is None or chunk.kind in where.kinds)
+        and (where.tests or FileTag.TEST not in chunk.tags)
+        and (where.path_globs is None or matcher(where.path_globs)(chunk.path))
+    )

@@ -729,6 +729,10 @@ class Use:
     root: str
     path: str
     line: int
+    symbol: str = ""
+    """Qualified name of the definition that the line is in: what calls, where the name is a function's."""
+    symbol_line: int = 0
+    """Where the name of that definition stands; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -737,6 +741,8 @@ class SymbolAnswer:
 
     definitions: tuple[Definition, ...]
     uses: tuple[Use, ...] = ()
+    callees: tuple[Definition, ...] = ()
+    """What the definitions use, of names that hardly anything else is called."""
     complete: bool = True
     """False where there are more definitions or uses than were asked for."""
 

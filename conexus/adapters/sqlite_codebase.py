@@ -29,14 +29,17 @@ class SqliteCodebase:
     def __init__(self, rows: _Rows) -> None:
         self._rows = rows
 
-    def definitions(self, index: IndexId, keys: Sequence[str], limit: int) -> list[tuple[FileId, Symbol]]:
+    def definitions(
+        self, index: IndexId, keys: Sequence[str], limit: int, without: Set[SymbolKind] = frozenset()
+    ) -> list[tuple[FileId, Symbol]]:
         """Return definitions whose name has one of the keys, the largest first."""
         found: list[tuple[FileId, Symbol]] = []
         for part in _parts(keys):
             rows = self._rows(
                 f"SELECT s.file, {_SYMBOL} FROM symbols s WHERE s.index_id = ? AND s.key IN ({_marks(part)}) "  # noqa: S608 -- question marks only
+                f"AND s.kind NOT IN ({_marks(list(without))}) "
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte LIMIT ?",
-                (index, *part, limit),
+                (index, *part, *map(str, without), limit),
             )
             found += [(FileId(_int(row[0])), _symbol(row[1:])) for row in rows]
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -111,19 +112,25 @@ def symbols(
     name: Annotated[str, typer.Argument(help="A name, as send_request or Session.send.")],
     path: FolderArgument = None,
     uses: Annotated[bool, typer.Option("--uses", "-u", help="Also list the lines that use the name.")] = False,
+    callers: Annotated[
+        bool, typer.Option("--callers", help="Also list the functions and classes that use it.")
+    ] = False,
+    callees: Annotated[bool, typer.Option("--callees", help="Also list what its definitions use.")] = False,
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most definitions, and most uses.")] = 50,
     repo: RepoOption = None,
     all_repos: AllOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """Find where a name is defined and, with --uses, where it is used.
+    """Find where a name is defined, what uses it and what it uses.
 
     Names agree but for case and underscores; those that agree wholly come first. Uses are found by name
-    alone: a line may mean another thing of that name. Exit code: 0 found, 1 nothing found, 2 an error.
+    alone: a line may mean another thing of that name. Of what the definitions use, names that more than two
+    things are called are left out. Exit code: 0 found, 1 nothing found, 2 an error.
 
     Examples:
         conexus symbols Session.send
         conexus symbols parse_config --uses
+        conexus symbols parse_config --callers --callees
         conexus symbols HTTPAdapter --json | jq '.definitions[].path'
     """
     wanted = limited(limit)
@@ -132,19 +139,24 @@ def symbols(
     def ask() -> SymbolAnswer:
         session, where = scope.open()
         with session:
-            return session.service.symbols(name, where, wanted, USER, uses=uses)
+            return session.service.symbols(name, where, wanted, USER, uses=uses or callers, callees=callees)
 
     answer = steadily(ask)
     if as_json:
         console.out(json.dumps(_symbols_json(name, answer), indent=2))
     else:
         cwd = Path.cwd()
-        for definition in answer.definitions:
-            console.out(_definition_line(definition, cwd))
-        if answer.definitions and answer.uses:
-            console.out("")
-        for use in answer.uses:
-            console.out(f"{_shown(use, cwd)}:{use.line}")
+        parts = [
+            [_definition_line(found, cwd) for found in answer.definitions],
+            [_use_line(use, cwd) for use in answer.uses] if uses else [],
+            _caller_lines(answer.uses, cwd) if callers else [],
+            [_definition_line(found, cwd) for found in answer.callees],
+        ]
+        titles = ("", "used at", "used by", "uses")
+        shown = [[title, *lines] for title, lines in zip(titles, parts, strict=True) if lines]
+        for number, lines in enumerate(shown):
+            for line in ["", *lines] if number else filter(None, lines):
+                console.out(line)
         if answer.definitions and not any(_is_called(one.symbol, name) for one in answer.definitions):
             console.err(f"note: nothing is called {console.one_line(name)}; these have its last part")
         if not answer.complete:
@@ -212,6 +224,24 @@ def _definition_line(found: Definition, cwd: Path) -> str:
     return "  ".join(parts)
 
 
+def _use_line(use: Use, cwd: Path) -> str:
+    inside = f"  in {console.one_line(use.symbol)}" if use.symbol else ""
+    return f"{_shown(use, cwd)}:{use.line}{inside}"
+
+
+def _caller_lines(uses: Sequence[Use], cwd: Path) -> list[str]:
+    """Return a line for each definition that uses a name, and which of its lines do."""
+    callers: dict[tuple[str, str, int], list[Use]] = {}
+    for use in uses:
+        if use.symbol:
+            callers.setdefault((use.root, use.path, use.symbol_line), []).append(use)
+    return [
+        f"{_shown(found[0], cwd)}:{found[0].symbol_line}  {console.one_line(found[0].symbol)}"
+        f"  {'line' if len(found) == 1 else 'lines'} {', '.join(str(use.line) for use in found)}"
+        for found in callers.values()
+    ]
+
+
 def _shown(found: Definition | Use, cwd: Path) -> str:
     return console.one_line(path_from(cwd, found.root, found.path))
 
@@ -226,7 +256,18 @@ def _symbols_json(name: str, answer: SymbolAnswer) -> dict[str, object]:
         "name": name,
         "complete": answer.complete,
         "definitions": [_definition_json(one) for one in answer.definitions],
-        "uses": [{"path": use.path, "line": use.line, "root": use.root, "repository": use.repo} for use in answer.uses],
+        "uses": [
+            {
+                "path": use.path,
+                "line": use.line,
+                "root": use.root,
+                "repository": use.repo,
+                "symbol": use.symbol,
+                "symbol_line": use.symbol_line,
+            }
+            for use in answer.uses
+        ],
+        "callees": [_definition_json(one) for one in answer.callees],
     }
 
 

@@ -200,14 +200,25 @@ class DaemonClient:
         )
 
     def symbols(
-        self, name: str, where: SearchFilter, limit: int, who: Principal, *, uses: bool = False
+        self,
+        name: str,
+        where: SearchFilter,
+        limit: int,
+        who: Principal,
+        *,
+        uses: bool = False,
+        callees: bool = False,
     ) -> SymbolAnswer:
-        """Find definitions and uses of a name."""
-        asked = {"name": name, "filter": _filter(where), "limit": limit, "uses": uses}
+        """Find definitions and uses of a name, and what the definitions use."""
+        asked = {"name": name, "filter": _filter(where), "limit": limit, "uses": uses, "callees": callees}
         found = self._ask("POST", "/v1/symbols", asked)
         return SymbolAnswer(
             tuple(_definition(one) for one in found["definitions"]),
-            tuple(Use(RepoId(one["repository"]), one["root"], one["path"], one["line"]) for one in found["uses"]),
+            tuple(
+                Use(RepoId(one["repository"]), one["root"], one["path"], one["line"], one["symbol"], one["symbol_line"])
+                for one in found["uses"]
+            ),
+            tuple(_definition(one) for one in found["callees"]),
             found["complete"],
         )
 

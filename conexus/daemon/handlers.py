@@ -266,7 +266,12 @@ class Handlers:
             request.name,
             lambda: messages.symbols_response(
                 self._service.symbols(
-                    request.name, self._filter(request.filter, call.who), request.limit, call.who, uses=request.uses
+                    request.name,
+                    self._filter(request.filter, call.who),
+                    request.limit,
+                    call.who,
+                    uses=request.uses,
+                    callees=request.callees,
                 ),
                 call.who,
             ),

@@ -202,24 +202,32 @@ class Answers:
 
     async def _symbol(self, arguments: tools.FindSymbol, caller: Caller) -> Answer:
         where, notes = await self._filter(arguments, caller)
-        request = schema.SymbolsRequest(name=arguments.name, filter=where, limit=schema.MAX_LIST, uses=arguments.uses)
+        request = schema.SymbolsRequest(
+            name=arguments.name,
+            filter=where,
+            limit=schema.MAX_LIST,
+            uses=arguments.uses,
+            callees=arguments.callees,
+        )
         found = await self._ask("symbols", request, schema.SymbolsResponse, caller)
         if not found.complete:
             notes.append(f"there are more than {schema.MAX_LIST}: ask for a more exact name")
-        both: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses]
-        things, base = words.without_root(both)
+        several: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses, *found.callees]
+        things, base = words.without_root(several)
         notes += base
-        head = f"Definitions: {len(found.definitions)}" + (f", uses: {len(found.uses)}" if arguments.uses else "")
-        data: dict[str, Any] = {"definitions": [], "uses": [], "complete": found.complete}
+        head = f"Definitions: {len(found.definitions)}"
+        head += f", then uses: {len(found.uses)}" if arguments.uses else ""
+        head += f", then what they use: {len(found.callees)}" if arguments.callees else ""
+        data: dict[str, Any] = {"definitions": [], "uses": [], "callees": [], "complete": found.complete}
         spread = len({thing.root or thing.repository for thing in things}) > 1  # a root that all share is gone
         listing = _Listing(head if things else _NOTHING, notes, data)
-        count = len(found.definitions)
+        kinds = ["definitions"] * len(found.definitions) + ["uses"] * len(found.uses)
         return _listed(
             listing,
             things,
             lambda thing, lines: words.place(thing, lines, spread=spread),
             arguments,
-            lambda at: "definitions" if at < count else "uses",
+            lambda at: kinds[at] if at < len(kinds) else "callees",
         )
 
     async def _related(self, arguments: tools.RelatedFiles, caller: Caller) -> Answer:

@@ -95,7 +95,9 @@ class FindSymbol(Paged):
     name: Name
     """As send or Session.send."""
     uses: bool = False
-    """Whether the lines that use the name are wanted too."""
+    """Whether the lines that use the name are wanted too, with the function that each is in: the callers."""
+    callees: bool = False
+    """Whether what the definitions use is wanted too."""
 
 
 class RelatedFiles(Paged):
@@ -262,8 +264,9 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "find_symbol",
         "Find a definition",
-        "Find where a function, class, type or other name is defined and, with uses, the lines that use it. Use it "
-        "when you know the name: it tells definitions from mentions, which grep does not. "
+        "Find where a function, class, type or other name is defined and, with uses, the lines and functions that use "
+        "it, with callees, what it uses. Use it when you know the name: it tells definitions from mentions, which grep "
+        "does not. "
         'Example: {"name": "Session.send", "uses": true}',
         FindSymbol,
         SymbolsAnswer,

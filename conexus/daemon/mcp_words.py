@@ -60,7 +60,8 @@ def place(found: schema.Definition | schema.Use, lines: int, *, spread: bool) ->
     """Return a definition, or a line that uses a name."""
     where = f", in {one_line(found.root or found.repository)}" if spread else ""
     if isinstance(found, schema.Use):
-        return Entry(f"{one_line(found.path)}:{found.line} (use{where})", _json(found))
+        inside = f" in {one_line(found.symbol)}" if found.symbol else ""
+        return Entry(f"{one_line(found.path)}:{found.line} (use{inside}{where})", _json(found))
     full = lines >= ALL_LINES
     head = (
         f"{one_line(found.path)}:{found.line} ({found.kind} {one_line(found.symbol)}, to line {found.end_line}{where})"

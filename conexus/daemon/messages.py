@@ -135,13 +135,21 @@ def definition(found: Definition, who: Principal) -> schema.Definition:
 
 
 def symbols_response(answer: SymbolAnswer, who: Principal) -> schema.SymbolsResponse:
-    """Return definitions and uses."""
+    """Return definitions, uses and what the definitions use."""
     return schema.SymbolsResponse(
         definitions=[definition(found, who) for found in answer.definitions],
         uses=[
-            schema.Use(repository=text(use.repo), root=root_for(use.root, who), path=text(use.path), line=use.line)
+            schema.Use(
+                repository=text(use.repo),
+                root=root_for(use.root, who),
+                path=text(use.path),
+                line=use.line,
+                symbol=text(use.symbol),
+                symbol_line=use.symbol_line,
+            )
             for use in answer.uses
         ],
+        callees=[definition(found, who) for found in answer.callees],
         complete=answer.complete,
     )
 

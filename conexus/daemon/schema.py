@@ -236,6 +236,8 @@ class SymbolsRequest(Message):
     limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 20
     uses: bool = False
     """Whether the lines that use the name are wanted too."""
+    callees: bool = False
+    """Whether what the definitions use is wanted too."""
 
 
 class Definition(Message):
@@ -260,6 +262,10 @@ class Use(Message):
     root: str = ""
     path: str
     line: int
+    symbol: str = ""
+    """Qualified name of the definition that the line is in; empty where it is in none."""
+    symbol_line: int = 0
+    """Where the name of that definition stands."""
 
 
 class SymbolsResponse(Message):
@@ -267,6 +273,8 @@ class SymbolsResponse(Message):
 
     definitions: list[Definition]
     uses: list[Use] = []
+    callees: list[Definition] = []
+    """What the definitions use, of names that hardly anything else is called."""
     complete: bool = True
     """False where there are more than were asked for."""
 

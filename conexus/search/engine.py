@@ -131,6 +131,17 @@ class SearchEngine:
             notices=tuple(_notices(query, hits, copies, views)),
         )
 
+    def hit_at(self, view: IndexedView, stored: StoredChunk, line: int) -> Hit:
+        """Return a chunk that no search was for as a hit on a line of it."""
+        return Hit(
+            chunk=stored.chunk,
+            score=0.0,
+            found_by=frozenset({Retriever.SYMBOL}),
+            freshness=self._freshness(view, stored),
+            root=str(view.root),
+            focus_line=line,
+        )
+
     def similar(
         self,
         origin: StoredChunk,

@@ -15,6 +15,7 @@ from conexus.types import (
     Definition,
     FileId,
     FileOutline,
+    FileTag,
     FileText,
     IndexedView,
     IndexInfo,
@@ -31,13 +32,18 @@ from conexus.types import (
 _SHOWN_NAMES = 4
 _MAP_SYMBOLS = 12
 _MAX_LINE = 2**31 - 1
+_ALL = 1 << 30
+_ASKED_DEFINITIONS = 10  # whose callees are looked up
 _ENCLOSING = 3  # deeper nests say no more
 _IMPORT_CHUNKS, _IMPORT_LINES = 4, 6
 _USED_NAMES, _USED_DEFINITIONS, _SHOWN_DEFINITIONS, _SHOWN_USES = 60, 200, 6, 5
+_LOOKED_AT_USES = 60
 _SAME_NAMES = 2  # a name that more is called says little of what is meant
 _SAY_LITTLE = frozenset({SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.SECTION, SymbolKind.VARIABLE})
 _SAID_EVERYWHERE = frozenset("super self this print len str int list dict set type new init main".split())
-_USES_ASKED = frozenset(map(stem, "call calls callers caller used uses usage users test tests".split()))
+TESTS_ASKED = frozenset({stem("tests")})
+USES_ASKED = frozenset(map(stem, "call callers used usage users".split()))
+"""Stems of questions that ask for what uses something."""
 _IMPORT_WORDS = frozenset(
     "import from as use using require include package extern crate const let var type static export default self super "
     "alias pub mod open".split()
@@ -58,9 +64,15 @@ class CodeReader:
         self._code = codebase
 
     def symbols(
-        self, name: str, views: Sequence[tuple[IndexedView, IndexInfo]], limit: int, *, uses: bool
+        self,
+        name: str,
+        views: Sequence[tuple[IndexedView, IndexInfo]],
+        limit: int,
+        *,
+        uses: bool = False,
+        callees: bool = False,
     ) -> SymbolAnswer:
-        """Find where a name is defined, and where used if that is asked for.
+        """Find where a name is defined, and if asked for, where it is used and what its definitions use.
 
         A qualified name (``Session.send``) is looked up by its last part; definitions in what is named before it
         come first. Names agree but for case and underscores; those that agree wholly come first.
@@ -75,26 +87,49 @@ class CodeReader:
             raise InvalidRequest(f"{name!r} is no name", hint="give a name as Session.send", details={"field": "name"})
         definitions: list[tuple[tuple[bool, bool], Definition]] = []
         found_uses: list[Use] = []
+        found_callees: list[Definition] = []
         for view, index in views:
             named = self._code.definitions(index.id, [key], limit + 1)
             outlines = self._code.outlines(list({file for file, _ in named}))
             for file, symbol in named:
                 order = (not _belongs(symbol, parts[:-1]), symbol.name != last)
                 definitions.append((order, _definition(view, outlines[file], symbol)))
+            if callees:
+                meant = [place for place in named if _belongs(place[1], parts[:-1]) and place[1].name == last]
+                found_callees += self._callees(view, index, (meant or named)[:_ASKED_DEFINITIONS])
             if uses:
-                names = list({symbol.name for _, symbol in named} | {last})
+                alike = {symbol.name for _, symbol in named}
+                names = [last] if last in alike or not alike else list(alike)
                 found_uses += self._uses(view, index, names, limit + 1)
         definitions.sort(key=lambda entry: entry[0])
         return SymbolAnswer(
             tuple(definition for _, definition in definitions[:limit]),
             tuple(found_uses[:limit]),
-            complete=len(definitions) <= limit and len(found_uses) <= limit,
+            tuple(found_callees[:limit]),
+            complete=max(len(definitions), len(found_uses), len(found_callees)) <= limit,
         )
 
     def _uses(self, view: IndexedView, index: IndexInfo, names: Sequence[str], limit: int) -> list[Use]:
         found = self._code.uses(index.id, names, limit)
+        files = list({file for file, _ in found})
+        outlines, defined = self._code.outlines(files), self._code.defined_in(files, _ALL)
+        uses = []
+        for file, line in found:
+            around = _innermost(defined[file], line)
+            what = (around.qualified_name, around.name_line) if around is not None else ("", 0)
+            uses.append(Use(view.repo, str(view.root), outlines[file].path, line, *what))
+        return uses
+
+    def _callees(
+        self, view: IndexedView, index: IndexInfo, places: Sequence[tuple[FileId, Symbol]]
+    ) -> list[Definition]:
+        """Return what definitions use, each once."""
+        found: dict[tuple[FileId, int], Symbol] = {}
+        for file, symbol in places:
+            for other, used in self._used_in(index, file, symbol.span.start_line, symbol.span.end_line):
+                found.setdefault((other, used.span.start_byte), used)
         outlines = self._code.outlines(list({file for file, _ in found}))
-        return [Use(view.repo, str(view.root), outlines[file].path, line) for file, line in found]
+        return [_definition(view, outlines[file], symbol) for (file, _), symbol in found.items()]
 
     def related(self, view: IndexedView, index: IndexInfo, path: str, limit: int) -> tuple[RelatedFile, ...]:
         """Return the files that use what a file defines or define what it uses, the most tied first.
@@ -185,7 +220,7 @@ class CodeReader:
         enclosing = [symbol.signature or f"{symbol.kind} {symbol.qualified_name}" for symbol in around]
         before = [*self._imports(index, file.id, chunk), *enclosing[-_ENCLOSING:]]
         after = self._used(index, file, chunk)
-        if not question.isdisjoint(_USES_ASKED):
+        if not question.isdisjoint(USES_ASKED | TESTS_ASKED):
             after = [*self._users(index, file, chunk), *after]
         return Surroundings(tuple(before), tuple(after))
 
@@ -206,23 +241,28 @@ class CodeReader:
 
     def _used(self, index: IndexInfo, file: FileOutline, chunk: Chunk) -> list[str]:
         """Return where names that a chunk uses are defined, of those that hardly anything else is called."""
-        used = self._code.used_between(file.id, chunk.span.start_line, chunk.span.end_line)
-        names = [name for name in used if name.lower() not in _SAID_EVERYWHERE][:_USED_NAMES]
-        defined: defaultdict[str, list[tuple[FileId, Symbol]]] = defaultdict(list)
-        for other, symbol in self._code.definitions(index.id, list(map(name_key, names)), _USED_DEFINITIONS):
-            if symbol.kind not in _SAY_LITTLE:
-                defined[symbol.name].append((other, symbol))
-        few = [found for name in names if 0 < len(found := defined[name]) <= _SAME_NAMES]
-        places = [(other, symbol) for found in few for other, symbol in found]
-        outside = [
-            (other, symbol)
-            for other, symbol in places
-            if other != file.id or not chunk.span.start_line <= symbol.name_line <= chunk.span.end_line
-        ][:_SHOWN_DEFINITIONS]
+        outside = self._used_in(index, file.id, chunk.span.start_line, chunk.span.end_line)[:_SHOWN_DEFINITIONS]
         outlines = self._code.outlines([other for other, _ in outside])
         return [
             f"{outlines[other].path}:{symbol.name_line} {symbol.signature or symbol.qualified_name}"
             for other, symbol in outside
+        ]
+
+    def _used_in(self, index: IndexInfo, file: FileId, first: int, last: int) -> list[tuple[FileId, Symbol]]:
+        """Return the definitions outside of lines of a file that the lines use, those of common names left out."""
+        used = self._code.used_between(file, first, last)
+        names = [name for name in used if name.lower() not in _SAID_EVERYWHERE][:_USED_NAMES]
+        defined: defaultdict[str, list[tuple[FileId, Symbol]]] = defaultdict(list)
+        keys = list(map(name_key, names))
+        for other, symbol in self._code.definitions(index.id, keys, _USED_DEFINITIONS, without=_SAY_LITTLE):
+            defined[symbol.name].append((other, symbol))
+        own = {name: [place for place in places if place[0] == file] for name, places in defined.items()}
+        few = [found for name in names if 0 < len(found := own.get(name) or defined[name]) <= _SAME_NAMES]
+        return [
+            (other, symbol)
+            for found in few
+            for other, symbol in found
+            if other != file or not first <= symbol.name_line <= last
         ]
 
     def _users(self, index: IndexInfo, file: FileOutline, chunk: Chunk) -> list[str]:
@@ -233,6 +273,28 @@ class CodeReader:
         places = [place for place in self._code.uses(index.id, [name], _SHOWN_USES + 1) if place[0] != file.id]
         outlines = self._code.outlines(list({other for other, _ in places}))
         return [f"used at {outlines[other].path}:{line}" for other, line in places[:_SHOWN_USES]]
+
+    def users(self, index: IndexInfo, chunk: Chunk, *, tests: bool) -> list[tuple[ChunkId, int]]:
+        """Return chunks that use what a chunk defines, with the line: tests where these are asked for, else others."""
+        name = chunk.symbol.rpartition(".")[2]
+        if not name or chunk.kind == "block":
+            return []
+        found: dict[ChunkId, int] = {}
+        span = chunk.span
+        imports: dict[FileId, list[int]] = {}
+        for file, line in self._code.uses(index.id, [name], _LOOKED_AT_USES):
+            if line in imports.setdefault(file, self._code.import_lines(file)):
+                continue
+            for using in self._code.chunks_of(file, line, line)[:1]:
+                found.setdefault(using, line)
+        chunks = self._catalog.chunks_by_id(index.id, list(found))
+        return [
+            (using, line)
+            for using, line in found.items()
+            if using in chunks
+            and (FileTag.TEST in chunks[using].chunk.tags) == tests
+            and (chunks[using].chunk.path != chunk.path or not span.start_line <= line <= span.end_line)
+        ]
 
     def map(self, view: IndexedView, index: IndexInfo, limit: int) -> RepositoryMap:
         """Return the files that others use most, with what they define."""
@@ -270,6 +332,16 @@ def _belongs(symbol: Symbol, enclosing: Sequence[str]) -> bool:
     around = symbol.parent.lower().split(".") if symbol.parent else []
     wanted = [part.lower() for part in enclosing]
     return not wanted or around[-len(wanted) :] == wanted
+
+
+def _innermost(symbols: Sequence[Symbol], line: int) -> Symbol | None:
+    """Return the smallest definition that a line is in."""
+    holding = [
+        symbol
+        for symbol in symbols
+        if symbol.kind not in _SAY_LITTLE and symbol.span.start_line <= line <= symbol.span.end_line
+    ]
+    return min(holding, key=lambda symbol: symbol.span.end_byte - symbol.span.start_byte, default=None)
 
 
 def _definition(view: IndexedView, file: FileOutline, symbol: Symbol) -> Definition:

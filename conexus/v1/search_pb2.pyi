@@ -757,12 +757,15 @@ class SymbolsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     USES_FIELD_NUMBER: _builtins.int
+    CALLEES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """As `send` or `Session.send`."""
     limit: _builtins.int
     """1 to 500. 20 where it is not set."""
     uses: _builtins.bool
     """Whether the lines that use the name are wanted too."""
+    callees: _builtins.bool
+    """Whether what the definitions use is wanted too."""
     @_builtins.property
     def filter(self) -> Global___Filter:
         """Of a filter only repositories and roots count."""
@@ -774,10 +777,11 @@ class SymbolsRequest(_message.Message):
         filter: Global___Filter | None = ...,
         limit: _builtins.int | None = ...,
         uses: _builtins.bool = ...,
+        callees: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "filter", b"filter", "limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "filter", b"filter", "limit", b"limit", "name", b"name", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "callees", b"callees", "filter", b"filter", "limit", b"limit", "name", b"name", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -845,10 +849,16 @@ class Use(_message.Message):
     ROOT_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    SYMBOL_LINE_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     root: _builtins.str
     path: _builtins.str
     line: _builtins.int
+    symbol: _builtins.str
+    """Qualified name of the definition that the line is in; empty where it is in none."""
+    symbol_line: _builtins.int
+    """Where the name of that definition stands."""
     def __init__(
         self,
         *,
@@ -856,10 +866,12 @@ class Use(_message.Message):
         root: _builtins.str = ...,
         path: _builtins.str = ...,
         line: _builtins.int = ...,
+        symbol: _builtins.str = ...,
+        symbol_line: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "path", b"path", "repository", b"repository", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "path", b"path", "repository", b"repository", "root", b"root", "symbol", b"symbol", "symbol_line", b"symbol_line"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -874,22 +886,28 @@ class SymbolsResponse(_message.Message):
     DEFINITIONS_FIELD_NUMBER: _builtins.int
     USES_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
+    CALLEES_FIELD_NUMBER: _builtins.int
     complete: _builtins.bool
     """False where there are more than were asked for. True where it is not set."""
     @_builtins.property
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Definition]: ...
     @_builtins.property
     def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Use]: ...
+    @_builtins.property
+    def callees(self) -> _containers.RepeatedCompositeFieldContainer[Global___Definition]:
+        """What the definitions use, of names that hardly anything else is called."""
+
     def __init__(
         self,
         *,
         definitions: _abc.Iterable[Global___Definition] | None = ...,
         uses: _abc.Iterable[Global___Use] | None = ...,
         complete: _builtins.bool | None = ...,
+        callees: _abc.Iterable[Global___Definition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete", "definitions", b"definitions", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "callees", b"callees", "complete", b"complete", "definitions", b"definitions", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015

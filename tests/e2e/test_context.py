@@ -73,6 +73,52 @@ def test_names_look_alikes_and_the_map(lending: tuple[Program, Path]) -> None:
     assert "raise --max-tokens" in short.err
 
 
+def test_callers_and_callees_of_a_name(program: Program, tree: Path) -> None:
+    """By the innermost definition that a line is in; what is defined in the same file is meant before others."""
+    (tree / "app.py").write_text(
+        "from util import clean\n\n\nclass Session:\n    def send(self, text):\n"
+        "        return clean(text) + self.sign(text)\n\n    def sign(self, text):\n        return text\n\n\nclean('x')\n"
+    )
+    (tree / "util.py").write_text("def clean(text):\n    return _strip(text)\n\n\ndef _strip(text):\n    return text\n")
+    (tree / "other.py").write_text("def _strip(x):\n    return x\n")
+    program.ok("index", tree)
+    callers = program.ok("symbols", "clean", "--callers", "--callees", cwd=tree).out.split("\n\n")
+    assert callers[1] == "used by\napp.py:5  Session.send  line 6"
+    assert callers[2] == "uses\nutil.py:5  function _strip  def _strip(text)\n"
+    found = program.ok("symbols", "clean", "--uses", "--json", cwd=tree).json
+    assert [(use["line"], use["symbol"], use["symbol_line"]) for use in found["uses"]] == [
+        (1, "", 0),
+        (6, "Session.send", 5),
+        (12, "", 0),
+    ]
+    assert found["callees"] == []
+    assert "app.py:6  in Session.send" in program.ok("symbols", "clean", "--uses", cwd=tree).out.splitlines()
+
+
+def test_who_asks_for_callers_or_tests_gets_their_code(program: Program, tree: Path) -> None:
+    """Right after what they call, not as a line; what a filter leaves out stays out."""
+    fillers = {f"part_{n}.py": f"def clean_part_{n}(text):\n    return text  # clean the text {n}\n" for n in range(30)}
+    files = {
+        **fillers,
+        "util.py": "def clean_text(text):\n    return text.strip()\n",
+        "web/view.py": "import util\n\n\ndef show(page):\n    return util.clean_text(page)\n",
+        "tests/test_util.py": "import util\n\n\ndef test_blank_lines():\n    assert util.clean_text(' ') == ''\n",
+    }
+    for path, text in files.items():
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text(text)
+    program.ok("index", tree)
+
+    def paths(question: str, *options: str) -> list[str]:
+        packed = program.ok("context", question, tree, "-t", "300", "--json", *options).json
+        return [block["path"] for block in packed["blocks"] if not block["outline"]]
+
+    assert paths("who calls clean_text")[:2] == ["util.py", "web/view.py"]
+    assert paths("tests of clean_text")[:2] == ["util.py", "tests/test_util.py"]
+    assert "tests/test_util.py" not in paths("tests of clean_text", "--no-tests")
+    assert "web/view.py" not in paths("who calls clean_text", "--path", "util.py")
+
+
 def test_what_a_trace_names_is_extracted(lending: tuple[Program, Path]) -> None:
     """The innermost frame first; frames of other code are passed over."""
     program, root = lending

@@ -85,7 +85,7 @@ def test_it_answers_in_this_process(flask: Path) -> None:
         packed = code.context("where are sessions stored", max_tokens=300, style="xml")
         assert packed.text.startswith("<context>")
         assert packed.tokens <= 300
-        [definition] = code.symbols("Flask.run", uses=True).definitions
+        [definition] = code.symbols("Flask.run", uses=True, callees=True).definitions
         assert (definition.path, definition.line) == ("src/app.py", 5)
         assert code.similar("src/app.py", 5, limit=2).hits
         assert code.read("src/app.py", 4, 5).text.startswith("class Flask:")
