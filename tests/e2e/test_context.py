@@ -77,7 +77,8 @@ def test_callers_and_callees_of_a_name(program: Program, tree: Path) -> None:
     """By the innermost definition that a line is in; what is defined in the same file is meant before others."""
     (tree / "app.py").write_text(
         "from util import clean\n\n\nclass Session:\n    def send(self, text):\n"
-        "        return clean(text) + self.sign(text)\n\n    def sign(self, text):\n        return text\n\n\nclean('x')\n"
+        "        return clean(text) + self.sign(text)\n\n    def sign(self, text):\n        return text\n\n\n"
+        "clean('x')\n"
     )
     (tree / "util.py").write_text("def clean(text):\n    return _strip(text)\n\n\ndef _strip(text):\n    return text\n")
     (tree / "other.py").write_text("def _strip(x):\n    return x\n")

@@ -1,0 +1,208 @@
+"""Tells which files of a tree an import means. Pure.
+
+What is written is compared with the ends of paths: ``a.b.c`` is ``…/a/b/c.py`` or a name in ``…/a/b.py``. Of several
+files that fit, those nearest to the one that imports are meant. What lies outside the tree is no file of it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+_Parts: TypeAlias = tuple[str, ...]
+
+_FAMILIES: Final = (
+    frozenset({"c", "cpp", "objc"}),
+    frozenset({"javascript", "typescript", "tsx", "vue", "svelte", "json"}),
+    frozenset({"css", "html", "javascript"}),
+    frozenset({"java", "kotlin", "scala"}),
+    frozenset({"ocaml", "ocaml-interface"}),
+    frozenset({"python", "notebook"}),
+)
+_STANDS_FOR_FOLDER: Final = frozenset({"__init__", "index", "mod", "lib", "init"})
+_PATHS: Final = frozenset(
+    {"c", "cpp", "objc", "javascript", "typescript", "tsx", "vue", "svelte", "css", "html", "ruby", "protobuf", "bash"}
+)
+"""Languages whose imports are paths, in which a dot parts no folders."""
+_FROM_ELSEWHERE: Final = frozenset({"javascript", "typescript", "tsx", "vue", "svelte", "go"})
+"""Languages in which one name alone is a package of others."""
+_HERE_FIRST: Final = frozenset({"c", "cpp", "objc", "ruby", "dart", "css", "html", "bash", "r", "zig", "julia", "hcl"})
+"""Languages that look beside the file first."""
+_PREFIXED: Final = {"go": 9, "php": 9, "rust": 1, "dart": 1}
+"""How many names may stand before those of folders: a module's, a crate's, a namespace's."""
+_OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "rust": 2, "python": 1, "notebook": 1, "php": 1, "julia": 1}
+"""How many names at the end may be of something in the file."""
+_OF_FOLDERS: Final = frozenset({"go", "csharp"})
+"""Languages that import all files of a folder."""
+_ROOTS_OF_ELIXIR: Final = frozenset({"lib", "test", "support", "src"})
+_OUTSIDE = re.compile(r"^(?:\w+:)?//|^(?:node|data|dart|https?):")
+_OF_RUST = re.compile(r"(?:std|core|alloc)\b")
+_GO_VERSION = re.compile(r"/v\d+$")
+_ALIAS = re.compile(r"^[@~#]/")
+_SEPARATOR = re.compile(r"::|[./\\]")
+
+
+class ImportResolver:
+    """Finds the files that imports mean.
+
+    Args:
+        files: Paths of the tree, with their languages.
+    """
+
+    def __init__(self, files: Iterable[tuple[str, str | None]]) -> None:
+        self._language = dict(files)
+        self._by_end: defaultdict[str, list[tuple[_Parts, str]]] = defaultdict(list)
+        self._folders: defaultdict[str, list[tuple[_Parts, str]]] = defaultdict(list)
+        for path in self._language:
+            folder, _, name = path.rpartition("/")
+            if name.endswith(".gemspec"):
+                continue
+            around, own = _parts(folder), _folded(_bare(name))
+            self._by_end[own].append(((*around, own), path))
+            if own in _STANDS_FOR_FOLDER:
+                self._by_end[around[-1] if around else ""].append((around or ("",), path))
+            if around:
+                self._folders[around[-1]].append((around, path))
+
+    def resolve(self, importer: str, target: str) -> list[str]:
+        """Return the files that an import means: none outside the tree, several where it is of a folder.
+
+        Args:
+            importer: Path of the file that imports.
+            target: What it imports, as written there.
+        """
+        language = self._language.get(importer) or ""
+        if not target or _OUTSIDE.search(target) or (language == "rust" and _OF_RUST.match(target)):
+            return []
+        relative = self._relative(importer, language, target)
+        found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, target)
+        found = [path for path in found if path != importer]
+        if language in _OF_FOLDERS or not found:
+            return sorted(found)
+        name = target.rpartition("/")[2]
+        return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
+
+    def _relative(self, importer: str, language: str, target: str) -> str | None:
+        """Return the path that a relative import means, without its ending; nothing where it is not relative."""
+        folder = posixpath.dirname(importer)
+        if language in {"python", "notebook"} and target.startswith("."):
+            dots = len(target) - len(target.lstrip("."))
+            up = "/".join([".."] * (dots - 1))
+            return posixpath.normpath(posixpath.join(folder, up, target[dots:].replace(".", "/")))
+        if language == "rust" and re.match(r"(?:self|super)\b", target):
+            own = importer.removesuffix(".rs").removesuffix("/mod")
+            parts = target.split("::")
+            ups = sum(part == "super" for part in parts)
+            rest = [part for part in parts if part not in {"super", "self"}]
+            return posixpath.normpath(posixpath.join(own, *[".."] * ups, *rest))
+        if target.startswith(("./", "../")) or target in {".", ".."}:
+            return posixpath.normpath(posixpath.join(folder, target))
+        return None
+
+    def _at(self, path: str, language: str) -> list[str]:
+        """Return the files at a path, which may lack its ending or name something in the file."""
+        if path.startswith("../"):
+            return []
+        folder, _, name = path.rpartition("/")
+        parts = (*_parts(folder), _folded(_bare(name))) if path != "." else ("",)
+        for length in range(len(parts), max(0, len(parts) - 1 - _OF_THINGS.get(language, 0)), -1):
+            wanted = parts[:length]
+            found = [path for own, path in self._by_end.get(wanted[-1], ()) if own == wanted]
+            if kept := self._of_language(found, language):
+                return kept
+        return []
+
+    def _anywhere(self, importer: str, language: str, target: str) -> list[str]:
+        if language in _HERE_FIRST:
+            beside = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
+            if found := self._at(beside, language):
+                return found
+        target = _ALIAS.sub("./", target.removeprefix("package:"))
+        in_crate = target.startswith("crate::")
+        target = target.removeprefix("crate::")
+        if language == "go":
+            target = _GO_VERSION.sub("", target)
+        if language in _PATHS or "/" in target:
+            folder, _, name = target.rpartition("/")
+            wanted = (*_parts(folder), _folded(_bare(name)))
+        else:
+            wanted = tuple(_folded(part) for part in _SEPARATOR.split(target) if part)
+        if not wanted or (len(wanted) == 1 and language in _FROM_ELSEWHERE and not target.startswith("./")):
+            return []
+        for first in range(min(len(wanted), 1 + (0 if in_crate else _PREFIXED.get(language, 0)))):
+            for end in range(len(wanted), max(first, len(wanted) - 1 - _OF_THINGS.get(language, 0)), -1):
+                if found := self._ending(wanted[first:end], importer, language):
+                    deep = in_crate and importer.count("/") > 1
+                    return [path for path in found if not deep or _shared(path, importer)]
+        return []
+
+    def _ending(self, wanted: _Parts, importer: str, language: str) -> list[str]:
+        """Return the files, or the files of the folders, whose paths end so, those nearest to the importer."""
+        # A folder before a file: the package at the root of a Go module is in no folder.
+        for places in (self._folders, self._by_end) if language in _OF_FOLDERS else (self._by_end,):
+            found = self._of_language(
+                (
+                    path
+                    for parts, path in places.get(wanted[-1], ())
+                    if parts[-len(wanted) :] == wanted and self._is_root(parts[: -len(wanted)], language)
+                ),
+                language,
+            )
+            if found:
+                near = {path: _shared(path, importer) for path in found}
+                most = max(near.values())
+                return [path for path, shared in near.items() if shared == most]
+        return []
+
+    def _is_root(self, before: _Parts, language: str) -> bool:
+        """Whether a package may begin below a folder: in Python not in a package, in Elixir in few."""
+        if language == "elixir":
+            return not before or before[-1] in _ROOTS_OF_ELIXIR
+        if language not in {"python", "notebook"} or not before:
+            return True
+        return not any(
+            parts == before and path.endswith("/__init__.py") for parts, path in self._by_end.get(before[-1], ())
+        )
+
+    def _of_language(self, paths: Iterable[str], language: str) -> list[str]:
+        return [path for path in paths if _goes_with(self._language.get(path) or "", language)]
+
+
+def _goes_with(one: str, other: str) -> bool:
+    return one == other or any(one in family and other in family for family in _FAMILIES)
+
+
+def _likeness(name: str, wanted: str) -> tuple[bool, bool, int]:
+    """Return what orders files by how well their names fit: the same, the same but for an ending, the shortest."""
+    return (name != wanted, not name.startswith(f"{wanted}."), len(name))
+
+
+def _parts(folder: str) -> _Parts:
+    """Return the folders of a path; a dot parts them too, as in ``My.Project/``."""
+    return tuple(_folded(part) for part in re.split(r"[/.]", folder) if part)
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared: Elixir's ``MyApp`` is in ``my_app``."""
+    return name if name == "__init__" else name.replace("_", "").replace("-", "").lower()
+
+
+def _bare(name: str) -> str:
+    """Return a file's name without its ending."""
+    return name.split(".", 1)[0]
+
+
+def _shared(path: str, other: str) -> int:
+    """Return how many folders two paths share."""
+    count = 0
+    for one, two in zip(path.split("/")[:-1], other.split("/")[:-1], strict=False):
+        if one != two:
+            break
+        count += 1
+    return count
+
+
+__all__ = ["ImportResolver"]
