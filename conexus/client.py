@@ -38,6 +38,8 @@ from conexus.types import (
     ContextRequest,
     ContextResponse,
     FileText,
+    GraphRequest,
+    ImportGraph,
     IndexReport,
     Place,
     RelatedFile,
@@ -52,7 +54,7 @@ from conexus.types import (
 _T = TypeVar("_T")
 _ADDRESS = re.compile(r"http://[\w.\-\[\]:]+:\d{1,5}/?", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
-_MAX_RESULTS, _MAX_MAP_FILES, _MAX_LINE = 1000, 200, 2**31 - 1  # as the daemon's schema has them
+_MAX_RESULTS, _MAX_MAP_FILES, _MAX_NODES, _MAX_LINE = 1000, 200, 2000, 2**31 - 1  # as the daemon's schema has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,22 @@ class Code(AbstractContextManager["Code"]):
         _require("limit", limit, 1, _MAX_MAP_FILES)
         return self._service.map(self._tree(), limit, LOCAL_USER)
 
+    def graph(self, path: str = "", *, limit: int = 200, folders: bool = False, tests: bool = True) -> ImportGraph:
+        """Return what imports what within the tree.
+
+        Args:
+            path: Only below this folder of the tree.
+            limit: Most files or folders: those with most imports, to or from them.
+            folders: Whether folders are wanted in place of files.
+            tests: Whether files of tests count.
+
+        Raises:
+            NotFound: The index has no file below ``path``.
+        """
+        _require("limit", limit, 1, _MAX_NODES)
+        below = self._inside(path) if path else ""
+        return self._service.graph(GraphRequest(self._tree(), below, limit, folders=folders, tests=tests), LOCAL_USER)
+
     def _asked(self, query: str, limit: int, where: Filter) -> SearchRequest:
         _require("limit", limit, 1, _MAX_RESULTS)
         if not isinstance(where, Filter):
@@ -343,6 +361,12 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
     async def map(self, *, limit: int = 40) -> RepositoryMap:
         """As :meth:`Code.map`."""
         return await self._do(lambda code: code.map(limit=limit))
+
+    async def graph(
+        self, path: str = "", *, limit: int = 200, folders: bool = False, tests: bool = True
+    ) -> ImportGraph:
+        """As :meth:`Code.graph`."""
+        return await self._do(lambda code: code.graph(path, limit=limit, folders=folders, tests=tests))
 
     async def _opened(self) -> Code:
         async with self._opening:

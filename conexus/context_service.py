@@ -17,6 +17,8 @@ from conexus.types import (
     ContextRequest,
     ContextResponse,
     FileText,
+    GraphRequest,
+    ImportGraph,
     IndexedView,
     IndexEstimate,
     IndexProgress,
@@ -107,6 +109,10 @@ class ContextService(Protocol):
 
     def map(self, root: str, limit: int, who: Principal) -> RepositoryMap:
         """Return the most used files of a tree and what they define."""
+        ...
+
+    def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
+        """Return what imports what within a tree."""
         ...
 
     def views(self, who: Principal) -> list[IndexedView]:

@@ -477,6 +477,18 @@ class Codebase(Protocol):
         """Return files that use what a file defines, and files that define what it uses, name by name."""
         ...
 
+    def graph_files(self, index: IndexId) -> list[tuple[FileOutline, bool]]:
+        """Return every indexed file, and whether it is a test."""
+        ...
+
+    def imports(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return what every file imports, as written there, each once."""
+        ...
+
+    def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
+        """Return the pairs of which the first uses a name that the second, and few others, define."""
+        ...
+
     def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
         """Return the files that others use most, the ones without a use last, tests and examples left out."""
         ...

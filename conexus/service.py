@@ -30,7 +30,9 @@ from conexus.types import (
     ContextResponse,
     FileTag,
     FileText,
+    GraphRequest,
     Hit,
+    ImportGraph,
     IndexedView,
     IndexEstimate,
     IndexId,
@@ -387,6 +389,15 @@ class LocalService:
             RepositoryNotIndexed: The tree is not indexed.
         """
         return self.reader.map(*self._readable(root, who), limit)
+
+    def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
+        """Return what imports what within a tree.
+
+        Raises:
+            RepositoryNotIndexed: The tree is not indexed.
+            NotFound: The index has no file below the folder that was asked for.
+        """
+        return self.reader.graph(*self._readable(request.root, who), request)
 
     def _readable(self, root: str, who: Principal) -> tuple[IndexedView, IndexInfo]:
         for view in self.views(who):

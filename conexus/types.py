@@ -793,6 +793,55 @@ class RepositoryMap:
     files_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A file of an import graph, or a folder with all its files."""
+
+    path: str
+    files: int
+    """1 for a file."""
+    language: str | None = None
+    """Nothing for a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """One node imports another."""
+
+    source: int
+    """Place of the one that imports in :attr:`ImportGraph.nodes`."""
+    target: int
+    files: int
+    """How many files of the one import how many of the other: pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportGraph:
+    """What imports what within a working tree."""
+
+    repo: RepoId
+    root: str
+    nodes: tuple[GraphNode, ...]
+    """Those with most imports, to or from them, where there are more than were asked for; by path."""
+    edges: tuple[GraphEdge, ...]
+    nodes_total: int
+    edges_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRequest:
+    """What of a working tree's imports is wanted."""
+
+    root: str
+    path: str = ""
+    """Only below this folder, relative to the root; all where empty."""
+    limit: int = 200
+    folders: bool = False
+    """Whether folders are the nodes."""
+    tests: bool = True
+    """Whether files of tests count."""
+
+
 class ContextFormat(StrEnum):
     """How a packed answer is written."""
 

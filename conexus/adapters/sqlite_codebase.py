@@ -106,6 +106,35 @@ class SqliteCodebase:
                     defined.setdefault(str(name), set()).add(FileId(_int(file)))
         return {name: files for name, files in defined.items() if len(files) <= _DEFINING_FILES}
 
+    def graph_files(self, index: IndexId) -> list[tuple[FileOutline, bool]]:
+        """Return every indexed file, and whether it is a test."""
+        rows = self._rows(
+            "SELECT id, path, language, uses, instr(' ' || tags || ' ', ' test ') > 0 FROM files "
+            "WHERE index_id = ? AND skipped IS NULL",
+            (index,),
+        )
+        return [(_outline(row[:4]), bool(row[4])) for row in rows]
+
+    def imports(self, index: IndexId) -> list[tuple[FileId, str]]:
+        """Return what every file imports, as written there, each once."""
+        rows = self._rows(
+            "SELECT DISTINCT i.file, i.target FROM imports i JOIN files f ON f.id = i.file WHERE f.index_id = ?",
+            (index,),
+        )
+        return [(FileId(_int(file)), str(target)) for file, target in rows]
+
+    def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
+        """Return the pairs of which the first uses a name that the second, and few others, define."""
+        rows = self._rows(
+            "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "
+            "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
+            "SELECT DISTINCT r.file, d.file FROM own JOIN defined d ON d.name = own.name "
+            "JOIN refs r ON r.name = own.name AND r.file <> d.file "
+            "JOIN files f ON f.id = r.file AND f.index_id = ?1",
+            (index, _DEFINING_FILES),
+        )
+        return {(FileId(_int(user)), FileId(_int(definer))) for user, definer in rows}
+
     def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
         """Return the files that others use most, the ones without a use last, tests and examples left out."""
         rows = self._rows(

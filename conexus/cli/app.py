@@ -57,6 +57,7 @@ _COMMANDS = {
     "similar": "code_command:similar",
     "symbols": "code_command:symbols",
     "map": "code_command:show_map",
+    "graph": "graph_command:graph",
     "repos": "repos_command:app",
     "status": "upkeep_command:status",
     "why": "upkeep_command:why",
@@ -79,6 +80,8 @@ _COMMANDS = {
 
 def _add_commands(arguments: Sequence[str]) -> None:
     """Import the command that is asked for, or all where the help or completion needs them: imports take longest."""
+    if list(arguments) == ["--version"]:
+        return
     asked = next((argument for argument in arguments if not argument.startswith("-")), "")
     only = asked in _COMMANDS and not any(name.endswith("_COMPLETE") for name in current_environ())
     for name in [asked] if only else _COMMANDS:

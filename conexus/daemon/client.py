@@ -34,7 +34,11 @@ from conexus.types import (
     FileText,
     Fingerprint,
     Freshness,
+    GraphEdge,
+    GraphNode,
+    GraphRequest,
     Hit,
+    ImportGraph,
     IndexedView,
     IndexEstimate,
     IndexId,
@@ -256,6 +260,25 @@ class DaemonClient:
                 for file in found["files"]
             ),
             found["files_total"],
+        )
+
+    def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
+        """Return what imports what within a tree."""
+        asked = {
+            "repository": request.root,
+            "path": request.path,
+            "limit": request.limit,
+            "folders": request.folders,
+            "tests": request.tests,
+        }
+        found = self._ask("POST", "/v1/graph", asked)
+        return ImportGraph(
+            RepoId(found["repository"]),
+            found["root"],
+            tuple(GraphNode(node["path"], node["files"], node["language"]) for node in found["nodes"]),
+            tuple(GraphEdge(edge["source"], edge["target"], edge["files"]) for edge in found["edges"]),
+            found["nodes_total"],
+            found["edges_total"],
         )
 
     # --------------------------------------------------------------------------- repositories

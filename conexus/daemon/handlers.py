@@ -26,6 +26,7 @@ from conexus.types import (
     ApiKey,
     Checkout,
     ContextRequest,
+    GraphRequest,
     IndexedView,
     IndexJob,
     Place,
@@ -298,6 +299,13 @@ class Handlers:
         """Return an overview of a repository."""
         view = self._view(request.repository, call.who)
         return messages.map_response(self._service.map(str(view.root), request.limit, call.who), call.who)
+
+    def graph(self, request: schema.GraphRequest, call: Call) -> schema.GraphResponse:
+        """Return what imports what within a repository."""
+        view = self._view(request.repository, call.who)
+        below = _relative(request.path, view.root, call.who) if request.path else ""
+        wanted = GraphRequest(str(view.root), below, request.limit, folders=request.folders, tests=request.tests)
+        return messages.graph_response(self._service.graph(wanted, call.who), call.who)
 
     # --------------------------------------------------------------------------- repositories
 

@@ -16,6 +16,7 @@ from conexus.types import (
     Definition,
     FileText,
     Hit,
+    ImportGraph,
     IndexEstimate,
     IndexJob,
     IndexProgress,
@@ -196,6 +197,20 @@ def map_response(found: RepositoryMap, who: Principal) -> schema.MapResponse:
             for file in found.files
         ],
         files_total=found.files_total,
+    )
+
+
+def graph_response(found: ImportGraph, who: Principal) -> schema.GraphResponse:
+    """Return what imports what."""
+    return schema.GraphResponse(
+        repository=text(found.repo),
+        root=root_for(found.root, who),
+        nodes=[
+            schema.GraphNode(path=text(node.path), files=node.files, language=node.language) for node in found.nodes
+        ],
+        edges=[schema.GraphEdge(source=edge.source, target=edge.target, files=edge.files) for edge in found.edges],
+        nodes_total=found.nodes_total,
+        edges_total=found.edges_total,
     )
 
 

@@ -114,6 +114,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "Get an overview of a repository",
     ),
     Operation(
+        "graph",
+        _S.GraphRequest,
+        _S.GraphResponse,
+        _R,
+        ("POST", "/v1/graph"),
+        ("SearchService", "Graph"),
+        "Find what imports what within a repository",
+    ),
+    Operation(
         "repositories",
         _S.Empty,
         _S.RepositoriesResponse,

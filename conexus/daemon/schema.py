@@ -25,6 +25,7 @@ from conexus.types import (
 
 MAX_BATCH = 50
 MAX_RESULTS = 1000
+MAX_NODES = 2000
 MAX_LIST = 500
 _INT32 = 2**31 - 1
 _MAX_NAMES = 200
@@ -350,6 +351,49 @@ class MapResponse(Message):
     root: str = ""
     files: list[MapFile]
     files_total: int
+
+
+class GraphRequest(Message):
+    """A repository whose imports are wanted."""
+
+    repository: Name
+    path: Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")] = ""
+    """Only below this folder, relative to the tree."""
+    limit: Annotated[int, Field(ge=1, le=MAX_NODES)] = 200
+    """Most files or folders: those with most imports, to or from them."""
+    folders: bool = False
+    """Whether folders are wanted in place of files."""
+    tests: bool = True
+    """Whether files of tests count."""
+
+
+class GraphNode(Message):
+    """A file, or a folder with all its files."""
+
+    path: str
+    files: int
+    language: str | None = None
+
+
+class GraphEdge(Message):
+    """One file or folder imports another."""
+
+    source: int
+    """Place of the one that imports in the list of nodes, from 0."""
+    target: int
+    files: int
+    """Pairs of files of which the first imports the second."""
+
+
+class GraphResponse(Message):
+    """What imports what within a repository."""
+
+    repository: str
+    root: str = ""
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
+    nodes_total: int
+    edges_total: int
 
 
 # ------------------------------------------------------------------------------ repositories

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from conexus.errors import InvalidRequest, NotFound
 from conexus.lexical import name_key, stem, words
 from conexus.ports import Catalog, Codebase
+from conexus.search.graph import import_graph
+from conexus.search.imports import ImportResolver
 from conexus.search.snippets import lines_of
 from conexus.types import (
     Chunk,
@@ -17,6 +19,8 @@ from conexus.types import (
     FileOutline,
     FileTag,
     FileText,
+    GraphRequest,
+    ImportGraph,
     IndexedView,
     IndexInfo,
     MapFile,
@@ -295,6 +299,50 @@ class CodeReader:
             and (FileTag.TEST in chunks[using].chunk.tags) == tests
             and (chunks[using].chunk.path != chunk.path or not span.start_line <= line <= span.end_line)
         ]
+
+    def graph(self, view: IndexedView, index: IndexInfo, request: GraphRequest) -> ImportGraph:
+        """Return what imports what in a tree.
+
+        Raises:
+            NotFound: The index has no file below the folder that was asked for.
+        """
+        below = f"{request.path.strip('/')}/" if request.path.strip("/.") else ""
+        everything = self._code.graph_files(index.id)
+        wanted = {
+            file.path: file
+            for file, is_test in everything
+            if file.path.startswith(below) and (request.tests or not is_test)
+        }
+        if not wanted:
+            raise NotFound(
+                f"the index of {view.name} has no file below {request.path or '.'}",
+                hint="`conexus status` shows what is indexed",
+            )
+        pairs = self._importing(index, [file for file, _ in everything])
+        return import_graph(
+            view.repo,
+            str(view.root),
+            [(file.path, file.language) for file in wanted.values()],
+            [pair for pair in pairs if pair[0] in wanted and pair[1] in wanted],
+            request,
+        )
+
+    def _importing(self, index: IndexInfo, files: Sequence[FileOutline]) -> list[tuple[str, str]]:
+        """Return the pairs of which the first imports the second; of a folder that is imported, the files used."""
+        path_of = {file.id: file.path for file in files}
+        id_of = {file.path: file.id for file in files}
+        resolver = ImportResolver((file.path, file.language) for file in files)
+        found: dict[tuple[str, str], None] = {}
+        ties: set[tuple[FileId, FileId]] | None = None
+        for file, target in self._code.imports(index.id):
+            if file not in path_of:
+                continue
+            meant = resolver.resolve(path_of[file], target)
+            if len(meant) > 1:
+                ties = self._code.ties(index.id) if ties is None else ties
+                meant = [path for path in meant if (file, id_of[path]) in ties]
+            found.update(dict.fromkeys((path_of[file], path) for path in meant))
+        return list(found)
 
     def map(self, view: IndexedView, index: IndexInfo, limit: int) -> RepositoryMap:
         """Return the files that others use most, with what they define."""

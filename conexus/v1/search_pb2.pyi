@@ -1170,3 +1170,143 @@ class MapResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MapResponse: _TypeAlias = MapResponse  # noqa: Y015
+
+@_typing.final
+class GraphRequest(_message.Message):
+    """A repository whose imports are wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    TESTS_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    path: _builtins.str
+    """Only below this folder, relative to the tree."""
+    limit: _builtins.int
+    """Most files or folders: those with most imports, to or from them. 1 to 2,000. 200 where it is not set."""
+    folders: _builtins.bool
+    """Whether folders are wanted in place of files."""
+    tests: _builtins.bool
+    """Whether files of tests count. True where it is not set."""
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        path: _builtins.str = ...,
+        limit: _builtins.int | None = ...,
+        folders: _builtins.bool = ...,
+        tests: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_tests", b"_tests", "limit", b"limit", "tests", b"tests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_tests", b"_tests", "folders", b"folders", "limit", b"limit", "path", b"path", "repository", b"repository", "tests", b"tests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    _WhichOneofReturnType__tests: _TypeAlias = _typing.Literal["tests"]  # noqa: Y015
+    _WhichOneofArgType__tests: _TypeAlias = _typing.Literal["_tests", b"_tests"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tests) -> _WhichOneofReturnType__tests | None: ...
+
+Global___GraphRequest: _TypeAlias = GraphRequest  # noqa: Y015
+
+@_typing.final
+class GraphNode(_message.Message):
+    """A file, or a folder with all its files."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    files: _builtins.int
+    language: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        files: _builtins.int = ...,
+        language: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "language", b"language"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "files", b"files", "language", b"language", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
+    _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__language) -> _WhichOneofReturnType__language | None: ...
+
+Global___GraphNode: _TypeAlias = GraphNode  # noqa: Y015
+
+@_typing.final
+class GraphEdge(_message.Message):
+    """One file or folder imports another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    source: _builtins.int
+    """Place of the one that imports in the list of nodes, from 0."""
+    target: _builtins.int
+    files: _builtins.int
+    """Pairs of files of which the first imports the second."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.int = ...,
+        target: _builtins.int = ...,
+        files: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "source", b"source", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GraphEdge: _TypeAlias = GraphEdge  # noqa: Y015
+
+@_typing.final
+class GraphResponse(_message.Message):
+    """What imports what within a repository."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    NODES_TOTAL_FIELD_NUMBER: _builtins.int
+    EDGES_TOTAL_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    root: _builtins.str
+    nodes_total: _builtins.int
+    edges_total: _builtins.int
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphNode]: ...
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphEdge]: ...
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        root: _builtins.str = ...,
+        nodes: _abc.Iterable[Global___GraphNode] | None = ...,
+        edges: _abc.Iterable[Global___GraphEdge] | None = ...,
+        nodes_total: _builtins.int = ...,
+        edges_total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "edges_total", b"edges_total", "nodes", b"nodes", "nodes_total", b"nodes_total", "repository", b"repository", "root", b"root"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GraphResponse: _TypeAlias = GraphResponse  # noqa: Y015

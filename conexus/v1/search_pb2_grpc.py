@@ -75,6 +75,11 @@ class SearchServiceStub:
                 request_serializer=conexus_dot_v1_dot_search__pb2.MapRequest.SerializeToString,
                 response_deserializer=conexus_dot_v1_dot_search__pb2.MapResponse.FromString,
                 _registered_method=True)
+        self.Graph = channel.unary_unary(
+                '/conexus.v1.SearchService/Graph',
+                request_serializer=conexus_dot_v1_dot_search__pb2.GraphRequest.SerializeToString,
+                response_deserializer=conexus_dot_v1_dot_search__pb2.GraphResponse.FromString,
+                _registered_method=True)
         self.SearchStream = channel.unary_stream(
                 '/conexus.v1.SearchService/SearchStream',
                 request_serializer=conexus_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
@@ -142,6 +147,13 @@ class SearchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Graph(self, request, context):
+        """Find what imports what within a repository.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchStream(self, request, context):
         """As `Search`, with results one by one.
         """
@@ -191,6 +203,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Map,
                     request_deserializer=conexus_dot_v1_dot_search__pb2.MapRequest.FromString,
                     response_serializer=conexus_dot_v1_dot_search__pb2.MapResponse.SerializeToString,
+            ),
+            'Graph': grpc.unary_unary_rpc_method_handler(
+                    servicer.Graph,
+                    request_deserializer=conexus_dot_v1_dot_search__pb2.GraphRequest.FromString,
+                    response_serializer=conexus_dot_v1_dot_search__pb2.GraphResponse.SerializeToString,
             ),
             'SearchStream': grpc.unary_stream_rpc_method_handler(
                     servicer.SearchStream,
@@ -415,6 +432,33 @@ class SearchService:
             '/conexus.v1.SearchService/Map',
             conexus_dot_v1_dot_search__pb2.MapRequest.SerializeToString,
             conexus_dot_v1_dot_search__pb2.MapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Graph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/conexus.v1.SearchService/Graph',
+            conexus_dot_v1_dot_search__pb2.GraphRequest.SerializeToString,
+            conexus_dot_v1_dot_search__pb2.GraphResponse.FromString,
             options,
             channel_credentials,
             insecure,

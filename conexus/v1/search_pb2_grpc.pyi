@@ -49,6 +49,8 @@ class SearchServiceStub:
     """Read lines of an indexed file, secrets redacted."""
     Map: _grpc.UnaryUnaryMultiCallable[_search_pb2.MapRequest, _search_pb2.MapResponse]
     """Get an overview of a repository."""
+    Graph: _grpc.UnaryUnaryMultiCallable[_search_pb2.GraphRequest, _search_pb2.GraphResponse]
+    """Find what imports what within a repository."""
     SearchStream: _grpc.UnaryStreamMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchStreamItem]
     """As `Search`, with results one by one."""
 
@@ -73,6 +75,8 @@ class SearchServiceAsyncStub(SearchServiceStub):
     """Read lines of an indexed file, secrets redacted."""
     Map: _aio.UnaryUnaryMultiCallable[_search_pb2.MapRequest, _search_pb2.MapResponse]  # type: ignore[assignment]
     """Get an overview of a repository."""
+    Graph: _aio.UnaryUnaryMultiCallable[_search_pb2.GraphRequest, _search_pb2.GraphResponse]  # type: ignore[assignment]
+    """Find what imports what within a repository."""
     SearchStream: _aio.UnaryStreamMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchStreamItem]  # type: ignore[assignment]
     """As `Search`, with results one by one."""
 
@@ -142,6 +146,14 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.MapResponse, _abc.Awaitable[_search_pb2.MapResponse]]:
         """Get an overview of a repository."""
+
+    @_abc_1.abstractmethod
+    def Graph(
+        self,
+        request: _search_pb2.GraphRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.GraphResponse, _abc.Awaitable[_search_pb2.GraphResponse]]:
+        """Find what imports what within a repository."""
 
     @_abc_1.abstractmethod
     def SearchStream(

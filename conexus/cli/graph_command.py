@@ -1,0 +1,77 @@
+"""``conexus graph``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conexus.cli import console
+from conexus.cli.graph_render import GraphFormat, rendered
+from conexus.cli.scope import EXIT_NOTHING, FolderArgument, open_tree, require_between
+from conexus.cli.session import USER, steadily
+from conexus.errors import ConfigError
+from conexus.types import GraphRequest, ImportGraph
+
+_MAX_NODES = 2000
+
+
+def graph(
+    path: FolderArgument = None,
+    style: Annotated[
+        GraphFormat, typer.Option("--format", "-f", help="html is a page with zoom, search and filter.")
+    ] = GraphFormat.TEXT,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Most files: those with most imports.")] = 200,
+    folders: Annotated[bool, typer.Option("--folders", help="Folders in place of files.")] = False,
+    tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Whether files of tests count.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Draw what imports what within a repository, or below a folder of it.
+
+    Imports of what lies outside of the repository are left out, and so are files without an import. A folder that is
+    not indexed yet is indexed first. Exit code: 0 found, 1 no import found, 2 an error.
+
+    Examples:
+        conexus graph
+        conexus graph src/ --no-tests -f html -o graph.html
+        conexus graph --folders -f mermaid
+        conexus graph -f dot | dot -Tsvg > graph.svg
+    """
+    require_between("-n", limit, 1, _MAX_NODES)
+    chosen = GraphFormat.JSON if as_json else style
+    if chosen is GraphFormat.HTML and output is None and console.is_terminal(sys.stdout):
+        raise ConfigError("a page is not for a terminal", hint="write it to a file: -o graph.html")
+    asked = (path or Path()).expanduser()
+
+    def ask() -> tuple[ImportGraph, str]:
+        session, root = open_tree(asked)
+        with session:
+            below = asked.resolve().relative_to(root).as_posix()
+            request = GraphRequest(str(root), "" if below == "." else below, limit, folders=folders, tests=tests)
+            found = session.service.graph(request, USER)
+            return found, root.name if below == "." else f"{root.name}/{below}"
+
+    found, title = steadily(ask)
+    text = rendered(found, chosen, title, folders=folders)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        console.err(f"written: {console.one_line(str(output))}")
+    elif text:
+        console.out(text.removesuffix("\n"))
+    if chosen is not GraphFormat.JSON:
+        console.err(_told(found, folders=folders))
+    if not found.edges:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _told(graph: ImportGraph, *, folders: bool) -> str:
+    if not graph.edges:
+        return "no file here imports another one"
+    kind = "folder" if folders else "file"
+    shown = f"{console.count(len(graph.nodes), kind)}, {console.count(len(graph.edges), 'import')}"
+    if len(graph.edges) < graph.edges_total:
+        shown += f" of {graph.edges_total:,}: raise -n for more"
+    return shown
