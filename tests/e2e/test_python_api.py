@@ -124,6 +124,7 @@ def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
             conexus.Filter(languages=["klingon"]),
             conexus.Filter(kinds=["nope"]),
             conexus.Filter(paths=[""]),
+            conexus.Filter(paths=5),  # type: ignore[arg-type]
         ):
             with pytest.raises(InvalidRequest):
                 code.search("sessions", where=where)
@@ -132,6 +133,7 @@ def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
             lambda: code.context("sessions", max_tokens=5),
             lambda: code.similar("src/app.py", 10**30),
             lambda: code.map(limit=-1),
+            lambda: code.search("sessions", limit=True),
             lambda: code.search(None),  # type: ignore[arg-type]
             lambda: code.context("sessions", style="yaml"),  # type: ignore[arg-type]
         ):
