@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from conexus import __version__
 from conexus.adapters import config_files
@@ -54,7 +54,9 @@ from conexus.types import (
 _T = TypeVar("_T")
 _ADDRESS = re.compile(r"http://[\w.\-\[\]:]+:\d{1,5}/?", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
-_MAX_RESULTS, _MAX_MAP_FILES, _MAX_NODES, _MAX_LINE = 1000, 200, 2000, 2**31 - 1  # as the daemon's schema has them
+MAX_RESULTS: Final = 1000  # these, as the daemon's schema has them
+CONTEXT_TOKENS: Final = (100, 200_000)
+_MAX_MAP_FILES, _MAX_NODES, _MAX_LINE = 200, 2000, 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Filter:
         """
         for field in ("languages", "paths", "kinds"):
             value = getattr(self, field)
-            if isinstance(value, str) or not all(isinstance(one, str) and one for one in value or ()):
+            is_list = value is None or (isinstance(value, Collection) and not isinstance(value, str))
+            if not is_list or not all(isinstance(one, str) and one for one in value or ()):
                 raise InvalidRequest(f"Filter.{field} is {value!r}", hint=f'give a list, as {field}=["…"]')
         if not isinstance(self.tests, bool):
             raise InvalidRequest(f"Filter.tests is {self.tests!r}", hint="give True or False")
@@ -182,9 +185,9 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             QueryError: As :meth:`search`.
         """
-        _require("max_tokens", max_tokens, 100, 200_000)
-        _require("max_bytes", max_bytes, 400, 2_000_000)
-        _require("limit", limit, 1, 100)
+        require("max_tokens", max_tokens, *CONTEXT_TOKENS)
+        require("max_bytes", max_bytes, 400, 2_000_000)
+        require("limit", limit, 1, 100)
         if style not in set(ContextFormat):
             raise InvalidRequest(f"style is {style!r}", hint=f"known are: {', '.join(ContextFormat)}")
         search = self._asked(question, limit, where)
@@ -196,7 +199,7 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             NotFound: The index has nothing there.
         """
-        _require("line", line, 1, _MAX_LINE)
+        require("line", line, 1, _MAX_LINE)
         wanted = self._asked("", limit, where)
         return self._service.similar(Place(self._tree(), self._inside(path), line), wanted, LOCAL_USER)
 
@@ -206,7 +209,7 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             InvalidRequest: The name holds no letter or digit.
         """
-        _require("limit", limit, 1, _MAX_RESULTS)
+        require("limit", limit, 1, MAX_RESULTS)
         where = _ANYTHING.within(self._root)
         return self._service.symbols(_text(name), where, limit, LOCAL_USER, uses=uses, callees=callees)
 
@@ -216,7 +219,7 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             NotFound: The file is not in the index.
         """
-        _require("limit", limit, 1, _MAX_RESULTS)
+        require("limit", limit, 1, MAX_RESULTS)
         return self._service.related(self._tree(), self._inside(path), limit, LOCAL_USER)
 
     def read(self, path: str, first_line: int = 1, last_line: int | None = None) -> FileText:
@@ -226,14 +229,14 @@ class Code(AbstractContextManager["Code"]):
             NotFound: The file is not in the index.
             InvalidRequest: There are no such lines.
         """
-        _require("first_line", first_line, 1, _MAX_LINE)
+        require("first_line", first_line, 1, _MAX_LINE)
         if last_line is not None:
-            _require("last_line", last_line, 1, _MAX_LINE)
+            require("last_line", last_line, 1, _MAX_LINE)
         return self._service.read(self._tree(), self._inside(path), (first_line, last_line), LOCAL_USER)
 
     def map(self, *, limit: int = 40) -> RepositoryMap:
         """Return the most used files of the tree and what they define."""
-        _require("limit", limit, 1, _MAX_MAP_FILES)
+        require("limit", limit, 1, _MAX_MAP_FILES)
         return self._service.map(self._tree(), limit, LOCAL_USER)
 
     def graph(self, path: str = "", *, limit: int = 200, folders: bool = False, tests: bool = True) -> ImportGraph:
@@ -248,12 +251,12 @@ class Code(AbstractContextManager["Code"]):
         Raises:
             NotFound: The index has no file below ``path``.
         """
-        _require("limit", limit, 1, _MAX_NODES)
+        require("limit", limit, 1, _MAX_NODES)
         below = self._inside(path) if path else ""
         return self._service.graph(GraphRequest(self._tree(), below, limit, folders=folders, tests=tests), LOCAL_USER)
 
     def _asked(self, query: str, limit: int, where: Filter) -> SearchRequest:
-        _require("limit", limit, 1, _MAX_RESULTS)
+        require("limit", limit, 1, MAX_RESULTS)
         if not isinstance(where, Filter):
             raise InvalidRequest(f"where is {where!r}", hint="give a conexus.Filter")
         return SearchRequest(_text(query), limit, where.within(self._root))
@@ -271,14 +274,24 @@ class Code(AbstractContextManager["Code"]):
         return self._root
 
 
-def _require(name: str, value: object, least: int, most: int) -> None:
+def require(name: str, value: object, least: int, most: int) -> None:
     """Refuse a number that is out of range, as a daemon does.
 
     Raises:
         InvalidRequest: It is.
     """
-    if not isinstance(value, int) or not least <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise InvalidRequest(f"{name} is {value!r}; it must be between {least} and {most}", details={"field": name})
+
+
+def require_address(url: object) -> None:
+    """Refuse what is no address of a daemon, as one that holds a password.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
+        raise ConfigError(f"{url!r} is no address of a daemon", hint="give it as http://127.0.0.1:7520")
 
 
 def _text(value: object) -> str:
@@ -427,8 +440,7 @@ def connect(url: str, token: str, *, repository: str = "") -> Code:
         Unauthenticated: The token is not valid.
         RepositoryNotIndexed: The repository is not there.
     """
-    if not _ADDRESS.fullmatch(url):
-        raise ConfigError(f"{url!r} is no address of a daemon", hint="give it as http://127.0.0.1:7520")
+    require_address(url)
     if not _TOKEN.fullmatch(token):
         raise ConfigError("the token has characters that no token has")
     service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token), surface="python")

@@ -79,6 +79,11 @@ class ConexusError(Exception):
         self.hint = hint
         self.details: Mapping[str, str] = dict(details or {})
 
+    @property
+    def in_words(self) -> str:
+        """The message, with the hint in brackets."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class ConfigError(ConexusError):
     """A setting is missing, unknown or out of range."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would all programs be that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -121,8 +121,7 @@ class Shim:
                     self._write(found)
         except ConexusError as error:
             if not pending.cancelled:
-                hint = f" ({error.hint})" if error.hint else ""
-                self._fail(request_id, _INTERNAL, f"{error.message}{hint}", {"code": error.code.value})
+                self._fail(request_id, _INTERNAL, error.in_words, {"code": error.code.value})
         except Exception as exc:  # noqa: BLE001 -- the agent must not wait for what a fault of ours has lost
             self._fail(request_id, _INTERNAL, f"the bridge to the daemon failed: {type(exc).__name__}: {exc}")
         finally:

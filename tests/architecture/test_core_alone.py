@@ -16,7 +16,8 @@ from conexus.config import Config
 assert pathlib.Path(conexus.__file__).is_relative_to(sys.argv[1]), conexus.__file__
 assert importlib.util.find_spec("conexus_ee") is None
 for module in pkgutil.walk_packages(conexus.__path__, "conexus."):
-    if module.name not in ("conexus.__main__", "conexus.langchain"):  # one runs, the other needs an extra
+    # One runs, the others need extras.
+    if module.name.removeprefix("conexus.") not in ("__main__", "langchain", "llamaindex", "haystack"):
         importlib.import_module(module.name)
 edition = conexus.edition.load_edition(Config(), ())
 assert edition == conexus.edition.community() or edition.name == "community"

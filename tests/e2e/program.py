@@ -11,7 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -308,3 +309,19 @@ def functions(prefix: str, count: int) -> str:
         f"    return total\n\n\n"
         for number in range(count)
     )
+
+
+@contextmanager
+def serving(folder: Path, data: Path) -> Iterator[tuple[str, str]]:
+    """A daemon that has the indexes of a data folder; its address and token."""
+    program = Program(folder, settings={"CONEXUS_HOME": str(data), "HOME": os.environ["HOME"]})
+    process = program.start("serve", "--port", "0", "--grpc-port", "0")
+    state = data / "daemon.json"
+    until = time.monotonic() + 60
+    while not state.exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    yield json.loads(state.read_text())["http"], (data / "daemon.token").read_text().strip()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)

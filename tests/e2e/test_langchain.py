@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from frameworks import QUESTION, check_documents, small_tree
 from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.output_parsers import StrOutputParser
@@ -16,48 +16,26 @@ from langchain_core.runnables import RunnablePassthrough
 from pydantic import ValidationError
 
 import conexus
+from conexus.errors import InvalidRequest, RepositoryNotIndexed
 from conexus.langchain import ConexusRetriever, TokenBudget, context_tool
 from conexus.tokens import count_tokens
-
-APP = {
-    "src/sessions.py": "class Session:\n    def store(self, data):\n        # sessions are stored in a cookie\n"
-    "        return data\n",
-    "src/mail.py": "def send_mail(to, body):\n    return (to, body)\n",
-    "tests/test_sessions.py": "def test_sessions_are_stored():\n    assert True\n",
-    "src/hidden.py": "def stored_session():\n    return 'a\u202eb'\n",
-}
 
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[conexus.Code]:
     """A small tree, open in this process."""
-    folder = tmp_path_factory.mktemp("langchain")
-    for path, text in APP.items():
-        (folder / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "tree" / path).write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.setenv("CONEXUS_HOME", str(folder / "data"))
-        for name in [name for name in os.environ if name.startswith("XDG_")]:
-            patch.delenv(name)
-        with conexus.open(folder / "tree") as found:
-            yield found
+    with small_tree(tmp_path_factory.mktemp("langchain")) as root, conexus.open(root) as found:
+        yield found
 
 
 def test_documents_say_where_they_are_from(code: conexus.Code) -> None:
-    """Place, score and freshness; hidden characters are made visible."""
-    documents = ConexusRetriever(code=code).invoke("where are sessions stored")
-    best = documents[0]
-    assert best.metadata["path"] == "src/sessions.py"
-    assert best.metadata["source"] == "src/sessions.py:1-4"
-    assert best.metadata["freshness"] == "fresh"
-    assert best.metadata["score"] >= documents[-1].metadata["score"]
-    assert best.id
-    lines = (Path(best.metadata["root"]) / best.metadata["path"]).read_text().splitlines(keepends=True)
-    assert best.page_content == "".join(lines[best.metadata["start_line"] - 1 : best.metadata["end_line"]])
-    [hidden] = [document for document in documents if document.metadata["path"] == "src/hidden.py"]
-    assert "\u202e" not in hidden.page_content
-    assert "\\u202e" in hidden.page_content
+    """Place, score, freshness and id; hidden characters are made visible."""
+    documents = ConexusRetriever(code=code).invoke(QUESTION)
+    check_documents([(document.page_content, document.metadata) for document in documents])
+    hits = code.search(QUESTION).hits
+    assert [(document.id, document.metadata["score"]) for document in documents] == [
+        (hit.chunk.id, hit.score) for hit in hits
+    ]
 
 
 def test_filters_and_budgets_hold(code: conexus.Code) -> None:
@@ -68,8 +46,33 @@ def test_filters_and_budgets_hold(code: conexus.Code) -> None:
     assert all(document.metadata["path"].startswith("src/") for document in documents)
     assert sum(count_tokens(document.page_content) for document in documents) <= 60
     assert len(ConexusRetriever(code=code).invoke("sessions", k=1)) == 1
-    with pytest.raises(ValidationError):
-        ConexusRetriever(code=code, k=0)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1001, True, "5", 2.5])
+def test_a_wrong_number_of_documents_is_refused(code: conexus.Code, wrong: object) -> None:
+    """When the retriever is made, when it is changed and when it is asked."""
+    with pytest.raises(ValidationError, match="\nk\n"):
+        ConexusRetriever(code=code, k=wrong)
+    retriever = ConexusRetriever(code=code)
+    with pytest.raises(ValidationError, match="\nk\n"):
+        retriever.k = wrong
+    with pytest.raises(InvalidRequest, match=r"k is .+; it must be between 1 and 1000"):
+        retriever.invoke("sessions", k=wrong)
+    with pytest.raises(InvalidRequest, match=r"k is .+; it must be between 1 and 1000"):
+        asyncio.run(retriever.ainvoke("sessions", k=wrong))
+
+
+@pytest.mark.parametrize("wrong", [0, -5, 10**9, True, "many"])
+def test_a_wrong_budget_is_refused(code: conexus.Code, wrong: object) -> None:
+    """By all that take one, before anything is asked; a filter that is none as well."""
+    with pytest.raises(ValidationError, match="\nmax_tokens\n"):
+        ConexusRetriever(code=code, max_tokens=wrong)
+    with pytest.raises(ValidationError, match="\nmax_tokens\n"):
+        TokenBudget(max_tokens=wrong)
+    with pytest.raises(InvalidRequest, match="max_tokens is"):
+        context_tool(code, max_tokens=wrong)
+    with pytest.raises(InvalidRequest, match="no language"):
+        context_tool(code, where=conexus.Filter(languages=["klingon"]))
 
 
 def test_it_can_be_awaited(code: conexus.Code) -> None:
@@ -116,3 +119,26 @@ def test_a_tool_answers_agents(code: conexus.Code) -> None:
     assert asyncio.run(tool.ainvoke({"question": "where are sessions stored"})) == answer
     nowhere = context_tool(code, where=conexus.Filter(paths=["nowhere/**"]))
     assert nowhere.invoke({"question": "sessions"}) == "Nothing found."
+
+
+@pytest.mark.parametrize("question", ["", "  ", "?!", "a\0b"])
+def test_a_tool_tells_agents_what_is_wrong(code: conexus.Code, question: str) -> None:
+    """An agent goes on from a text; an error would end it."""
+    tool = context_tool(code)
+    answer = tool.invoke({"question": question})
+    assert "the query" in answer or "is no text" in answer
+    assert "\0" not in answer
+    assert "Traceback" not in answer
+    assert asyncio.run(tool.ainvoke({"question": question})) == answer
+
+
+def test_a_tool_tells_agents_that_nothing_is_indexed(tmp_path: Path) -> None:
+    """Message and hint."""
+    (tmp_path / "tree").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path))
+        patch.setenv("CONEXUS_HOME", str(tmp_path / "data"))
+        with conexus.open(tmp_path / "tree", index=False) as code:
+            with pytest.raises(RepositoryNotIndexed) as told:
+                code.search("sessions")
+            assert context_tool(code).invoke({"question": "sessions"}) == f"{told.value.message} ({told.value.hint})"

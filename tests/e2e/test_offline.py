@@ -77,6 +77,23 @@ def test_no_variable_is_needed_to_stay_offline(offline: Program, tree: Path) -> 
         assert done.returncode == 0, done
 
 
+@pytest.mark.parametrize("page", ["langchain", "llamaindex", "haystack"])
+def test_the_frameworks_run_without_a_network(offline: Program, page: str) -> None:
+    """What each page says to run offline, in a process of its own: nothing is downloaded, and nothing missed."""
+    write(offline.home / "src" / "flask", {"src/sessions.py": "def open_session():\n    # sessions are stored here\n"})
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    example = text.partition("## Questions and answers, offline\n\n```python\n")[2].partition("```")[0]
+    done = subprocess.run(
+        [*CUT, sys.executable, "-c", example],
+        env=offline.environ({"HAYSTACK_TELEMETRY_ENABLED": "False"}),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "src/sessions.py:" in done.stdout
+
+
 LOOPBACK_UP = """
 import fcntl, socket, struct, subprocess, sys
 with socket.socket() as one:  # SIOCSIFFLAGS, IFF_UP

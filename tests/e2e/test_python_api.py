@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Program
+from program import serving
 
 import conexus
 from conexus.errors import (
@@ -30,7 +27,7 @@ from conexus.errors import (
 PAGES = Path(__file__).parents[2] / "docs"
 EXAMPLES = [
     example
-    for page in ("python.md", "langchain.md")
+    for page in ("python.md", "langchain.md", "llamaindex.md", "haystack.md")
     for example in re.findall(r"```python\n(.*?)```", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL)
 ]
 APP = {
@@ -61,19 +58,8 @@ def daemon(flask: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A daemon that has the tree; its address and token."""
     with conexus.open(flask):
         pass
-    program = Program(
-        tmp_path / "program", settings={"CONEXUS_HOME": str(tmp_path / "data"), "HOME": os.environ["HOME"]}
-    )
-    process = program.start("serve", "--port", "0", "--grpc-port", "0")
-    state = tmp_path / "data" / "daemon.json"
-    until = time.monotonic() + 60
-    while not state.exists():
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    yield json.loads(state.read_text())["http"], (tmp_path / "data" / "daemon.token").read_text().strip()
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    with serving(tmp_path / "program", tmp_path / "data") as found:
+        yield found
 
 
 def test_it_answers_in_this_process(flask: Path) -> None:
@@ -124,6 +110,7 @@ def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
             conexus.Filter(languages=["klingon"]),
             conexus.Filter(kinds=["nope"]),
             conexus.Filter(paths=[""]),
+            conexus.Filter(paths=5),  # type: ignore[arg-type]
         ):
             with pytest.raises(InvalidRequest):
                 code.search("sessions", where=where)
@@ -132,6 +119,7 @@ def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
             lambda: code.context("sessions", max_tokens=5),
             lambda: code.similar("src/app.py", 10**30),
             lambda: code.map(limit=-1),
+            lambda: code.search("sessions", limit=True),
             lambda: code.search(None),  # type: ignore[arg-type]
             lambda: code.context("sessions", style="yaml"),  # type: ignore[arg-type]
         ):

@@ -33,7 +33,9 @@ def test_an_error_carries_message_and_hint(kind: type[ConexusError]) -> None:
     """Both can be read back, and the message is what is printed."""
     error = kind("the disk is full", hint="make room")
     assert (str(error), error.message, error.hint) == ("the disk is full", "the disk is full", "make room")
+    assert error.in_words == "the disk is full (make room)"
     assert kind("x").hint is None
+    assert kind("x").in_words == "x"
 
 
 def test_codes_are_names_that_travel() -> None:
