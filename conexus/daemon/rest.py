@@ -7,8 +7,9 @@ import hashlib
 import inspect
 import operator
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +21,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from conexus import __version__
 from conexus.daemon import schema
 from conexus.daemon.api import Api
-from conexus.daemon.call import Surface
+from conexus.daemon.call import Call, Surface
+from conexus.daemon.continue_provider import ContinueItem, ContinueQuestion, items_for
 from conexus.daemon.failures import HTTP_STATUS, failure_of, internal
 from conexus.daemon.guard import Guard, send_failure
 from conexus.daemon.metrics import CONTENT_TYPE
@@ -44,6 +46,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _FROM_BODY = frozenset({"POST", "PATCH", "PUT"})
 
 Endpoint = Callable[..., Awaitable[Response]]
+_T = TypeVar("_T")
 
 
 def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
@@ -72,6 +75,7 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
             tags=[operation.grpc[0].removesuffix("Service").lower()],
         )
     _add_streams(app, api)
+    _add_integrations(app, api)
     _add_pages(app, api)
     _add_error_handlers(app)
     _describe_security(app)
@@ -165,7 +169,11 @@ def _request_of(operation: Operation, in_path: Mapping[str, str], rest: schema.M
 async def _answered(api: Api, operation: Operation, asked: schema.Message, request: Request) -> schema.Message:
     """Do an operation; give it up where the client has gone."""
     call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
-    answer = asyncio.ensure_future(api.answer(operation, asked, call))
+    return await _while_there(request, call, api.answer(operation, asked, call))
+
+
+async def _while_there(request: Request, call: Call, work: Coroutine[Any, Any, _T]) -> _T:
+    answer = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -293,6 +301,34 @@ async def _kept_alive(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             following = asyncio.ensure_future(anext(lines, None))
     finally:
         following.cancel()
+
+
+# ------------------------------------------------------------------------------ integrations
+
+
+def _add_integrations(app: FastAPI, api: Api) -> None:
+    """Add what speaks the language of another program; each is an operation of the table, with its checks."""
+    operation = BY_NAME["context"]
+
+    async def continue_context(request: Request, question: Annotated[ContinueQuestion, Body()]) -> Response:
+        """Answer the context provider `http` of Continue: the best code for a question, one item a file."""
+        _refuse_unknown_query(request, set())
+        call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
+        work = api.dispatcher.run(operation, partial(items_for, api.handlers), question, call)
+        items = await _while_there(request, call, work)
+        return JSONResponse([item.model_dump(exclude_none=True) for item in items])
+
+    app.add_api_route(
+        "/integrations/continue",
+        continue_context,
+        methods=["POST"],
+        response_model=list[ContinueItem],
+        responses=_ERRORS,
+        name="continue_context",
+        operation_id="continue_context",
+        summary="Answer the context provider of Continue",
+        tags=["integrations"],
+    )
 
 
 # ------------------------------------------------------------------------------ pages

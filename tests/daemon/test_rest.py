@@ -191,7 +191,7 @@ def test_the_documents_need_nothing_from_the_network(served: Served) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert document["openapi"].startswith("3.1")
     described = {entry["operationId"] for path in document["paths"].values() for entry in path.values()}
-    assert described == {operation.name for operation in OPERATIONS} | {"job_events", "events"}
+    assert described == {operation.name for operation in OPERATIONS} | {"job_events", "events", "continue_context"}
 
 
 def test_metrics_are_prometheus_text_without_names(served: Served) -> None:
