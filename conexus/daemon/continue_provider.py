@@ -74,7 +74,7 @@ class ContinueItem(schema.Message):
     content: str
     """What is to be given to a model."""
     uri: ContinueAddress | None = None
-    """Left out for callers over the network."""
+    """Null for callers over the network, and for lines."""
 
 
 def items_for(handlers: Handlers, question: ContinueQuestion, call: Call) -> list[ContinueItem]:

@@ -40,9 +40,9 @@ def as_continue_takes_it(answer: httpx.Response) -> list[dict[str, Any]]:
     kept: dict[str, dict[str, Any]] = {}
     for number, item in enumerate(found):
         assert all(isinstance(item[field], str) for field in ("name", "description", "content"))
-        assert set(item) <= {"name", "description", "content", "uri"}
-        address = item["uri"]["value"] if "uri" in item else str(number)
-        assert item.get("uri", {"type": "file"})["type"] == "file"
+        assert set(item) == {"name", "description", "content", "uri"}
+        address = item["uri"]["value"] if item["uri"] else str(number)
+        assert item["uri"] is None or item["uri"]["type"] == "file"
         kept.setdefault(address, item)
     return list(kept.values())
 
@@ -116,7 +116,7 @@ def test_the_workspace_limits_what_is_searched(served: Served, hostile: Path) ->
     def trees(**others: Any) -> set[bool]:
         body = {"query": question, "fullInput": "", **others}
         items = as_continue_takes_it(asked(served, body))
-        return {str(hostile) in unquote(item["uri"]["value"]) for item in items if "uri" in item}
+        return {str(hostile) in unquote(item["uri"]["value"]) for item in items if item["uri"]}
 
     assert trees(workspacePath=str(hostile)) == {True}
     assert trees(workspacePath=hostile.parent.as_uri()) == {True}
@@ -164,7 +164,7 @@ def test_a_key_sees_no_folders_and_names_none(served: Served) -> None:
     key = served.key("reader")
     items = as_continue_takes_it(asked(served, message(served, workspacePath="/nowhere"), key))
     assert items
-    assert all("uri" not in item for item in items)
+    assert all(item["uri"] is None for item in items)
     assert str(served.tree) not in str(items)
     narrow = served.key("reader", "--repos", "example.org/nothing/*")
     assert asked(served, message(served), narrow).json()["code"] == "not_indexed"
