@@ -26,6 +26,7 @@ from conexus.types import (
     ApiKey,
     Checkout,
     ContextRequest,
+    ContextResponse,
     GraphRequest,
     IndexedView,
     IndexJob,
@@ -222,22 +223,28 @@ class Handlers:
 
     def context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
         """Pack the best chunks for a question."""
+        answer = self.packed(request, call)
+        # Without a block not one line of the first chunk fits: to ask on would bring the same.
+        more = messages.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
+        return messages.context_response(answer, more, call.who)
+
+    def packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
+        """Pack the best chunks for a question, for surfaces that write the answer in a way of their own."""
         return self._noted(
             call,
             "context",
             request.query,
-            lambda: self._context(request, call),
-            lambda answer: _Noted(len(answer.blocks), _repositories([block.repository for block in answer.blocks])),
+            lambda: self._packed(request, call),
+            lambda answer: _Noted(
+                len(answer.blocks), _repositories([messages.text(block.repo) for block in answer.blocks])
+            ),
         )
 
-    def _context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
+    def _packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
         only = tuple(messages.numbers_of(request.cursor, 100, 100)) if request.cursor else None
         search = SearchRequest(request.query, request.limit, self._filter(request.filter, call.who))
         wanted = ContextRequest(search, request.max_tokens, request.max_bytes, request.format, only)
-        answer = self._service.context(wanted, call.who, call.check)
-        # Without a block not one line of the first chunk fits: to ask on would bring the same.
-        more = messages.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
-        return messages.context_response(answer, more, call.who)
+        return self._service.context(wanted, call.who, call.check)
 
     def similar(self, request: schema.SimilarRequest, call: Call) -> schema.SearchResponse:
         """Find look-alikes of a place."""

@@ -131,10 +131,8 @@ class Places:
 
     async def _tree(self, folder: Path, caller: Caller) -> tuple[str, str]:
         """Return the indexed working tree that holds a folder, or nothing, and what is to be said of it."""
-        real, top = await asyncio.to_thread(_on_disk, folder)
-        view = view_at(await self._views(caller.who), real)
-        # A repository inside another is never part of that one's index.
-        if view is not None and (top is None or view.root == top or not top.is_relative_to(view.root)):
+        view, _, top = await asyncio.to_thread(tree_of, folder, await self._views(caller.who))
+        if view is not None:
             return str(view.root), ""
         if top is None:
             return "", f"{folder} is in no git repository and not indexed: `conexus index` would index it"
@@ -209,10 +207,24 @@ def folder_of_root(uri: str) -> Path | None:
     return _absolute(unquote_to_bytes(parts.path))
 
 
+def folder_of_path(path: str) -> Path | None:
+    """Return the folder at a path, or ``None`` where it can be none, as that of another system."""
+    return _absolute(path.encode("utf-8", "surrogateescape"))
+
+
 def _absolute(raw: bytes) -> Path | None:
     if not raw.startswith(b"/") or b"\x00" in raw or len(raw) > _MAX_PATH_BYTES:
         return None
     return Path(raw.decode("utf-8", "surrogateescape"))
+
+
+def tree_of(folder: Path, views: Sequence[IndexedView]) -> tuple[IndexedView | None, Path, Path | None]:
+    """Return the indexed tree that holds a folder, the folder without links, and the git working tree that holds it."""
+    real, top = _on_disk(folder)
+    view = view_at(views, real)
+    # A repository inside another is never part of that one's index.
+    mine = view is not None and (top is None or view.root == top or not top.is_relative_to(view.root))
+    return view if mine else None, real, top
 
 
 def _on_disk(folder: Path) -> tuple[Path, Path | None]:

@@ -7,8 +7,9 @@ import hashlib
 import inspect
 import operator
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +21,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from conexus import __version__
 from conexus.daemon import schema
 from conexus.daemon.api import Api
-from conexus.daemon.call import Surface
+from conexus.daemon.call import Call, Surface
+from conexus.daemon.continue_provider import ContinueItem, ContinueQuestion, items_for
 from conexus.daemon.failures import HTTP_STATUS, failure_of, internal
 from conexus.daemon.guard import Guard, send_failure
 from conexus.daemon.metrics import CONTENT_TYPE
@@ -37,6 +39,7 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs"})
 """What needs no credentials: whether the daemon lives, and what it can be asked."""
 _IN_PATH = re.compile(r"\{(\w+)(?::path)?\}")
 _KEEP_ALIVE_S = 15.0
+_SCHEMAS = "#/components/schemas/"
 _SURFACE_HEADER = b"x-conexus-client"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": schema.Failure, "description": "An error"} for status in sorted(set(HTTP_STATUS.values()))
@@ -44,6 +47,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _FROM_BODY = frozenset({"POST", "PATCH", "PUT"})
 
 Endpoint = Callable[..., Awaitable[Response]]
+_T = TypeVar("_T")
 
 
 def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
@@ -72,6 +76,7 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
             tags=[operation.grpc[0].removesuffix("Service").lower()],
         )
     _add_streams(app, api)
+    _add_integrations(app, api)
     _add_pages(app, api)
     _add_error_handlers(app)
     _describe_security(app)
@@ -165,7 +170,11 @@ def _request_of(operation: Operation, in_path: Mapping[str, str], rest: schema.M
 async def _answered(api: Api, operation: Operation, asked: schema.Message, request: Request) -> schema.Message:
     """Do an operation; give it up where the client has gone."""
     call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
-    answer = asyncio.ensure_future(api.answer(operation, asked, call))
+    return await _while_there(request, call, api.answer(operation, asked, call))
+
+
+async def _while_there(request: Request, call: Call, work: Coroutine[Any, Any, _T]) -> _T:
+    answer = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -222,10 +231,10 @@ def _with_etag(request: Request, body: bytes) -> Response:
 
 
 def _add_streams(app: FastAPI, api: Api) -> None:
-    stream: dict[int | str, dict[str, Any]] = {
-        **_ERRORS,
-        200: {"description": "Server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-    }
+    def stream_of(name: str) -> dict[int | str, dict[str, Any]]:
+        data = {"contentMediaType": "application/json", "contentSchema": {"$ref": f"{_SCHEMAS}{name}"}}
+        content = {"text/event-stream": {"schema": {"type": "string", **data}}}
+        return {**_ERRORS, 200: {"description": "Server-sent events, each with this as its data", "content": content}}
 
     async def job_events(request: Request, id: Annotated[str, Path()]) -> Response:  # noqa: A002 -- its name in the address
         """Follow an index job: an event `job` whenever it changes, until it is over."""
@@ -241,14 +250,17 @@ def _add_streams(app: FastAPI, api: Api) -> None:
         _refuse_unknown_query(request, set())
         return _sse(_event_lines(api, _who(request)))
 
-    for path, endpoint, name in (("/v1/jobs/{id}/events", job_events, "job_events"), ("/v1/events", events, "events")):
+    for path, endpoint, name, data in (
+        ("/v1/jobs/{id}/events", job_events, "job_events", "Job"),
+        ("/v1/events", events, "events", "Event"),
+    ):
         app.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             name=name,
             operation_id=name,
-            responses=stream,
+            responses=stream_of(data),
             response_class=StreamingResponse,
             tags=["index"],
         )
@@ -295,6 +307,34 @@ async def _kept_alive(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         following.cancel()
 
 
+# ------------------------------------------------------------------------------ integrations
+
+
+def _add_integrations(app: FastAPI, api: Api) -> None:
+    """Add what speaks the language of another program; each is an operation of the table, with its checks."""
+    operation = BY_NAME["context"]
+
+    async def continue_context(request: Request, question: Annotated[ContinueQuestion, Body()]) -> Response:
+        """Answer the context provider `http` of Continue: the best code for a question, one item a file."""
+        _refuse_unknown_query(request, set())
+        call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
+        work = api.dispatcher.run(operation, partial(items_for, api.handlers), question, call)
+        items = await _while_there(request, call, work)
+        return JSONResponse([item.model_dump() for item in items])
+
+    app.add_api_route(
+        "/integrations/continue",
+        continue_context,
+        methods=["POST"],
+        response_model=list[ContinueItem],
+        responses=_ERRORS,
+        name="continue_context",
+        operation_id="continue_context",
+        summary="Answer the context provider of Continue",
+        tags=["integrations"],
+    )
+
+
 # ------------------------------------------------------------------------------ pages
 
 
@@ -328,12 +368,49 @@ def _describe_security(app: FastAPI) -> None:
             for path in found["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)  # what FastAPI would say of a request that is not valid
+            schemas = found["components"].setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
-                found["components"].get("schemas", {}).pop(name, None)
+                schemas.pop(name, None)
+            event = schema.Event.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+            schemas.update({**event.pop("$defs", {}), **schemas, "Event": event})
+            _require_what_answers_have(found)
             app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _require_what_answers_have(found: dict[str, Any]) -> None:
+    """Mark the fields of answers as required: all are always there, those with a default as well."""
+    schemas = found["components"]["schemas"]
+    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    taken = _named(schemas, [operation.get("requestBody") for operation in operations])
+    given = _named(schemas, [operation["responses"] for operation in operations])
+    for name in given - taken:
+        if "properties" in schemas[name]:
+            schemas[name]["required"] = list(schemas[name]["properties"])
+
+
+def _named(schemas: Mapping[str, Any], part: object) -> set[str]:
+    """Return the names of the schemas that a part of a document uses, and of those that they use."""
+    names: set[str] = set()
+    left = [part]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            name = str(one.get("$ref", "")).removeprefix(_SCHEMAS)
+            if name and name not in names:
+                names.add(name)
+                left.append(schemas[name])
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return names
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document; no daemon has to run for it."""
+    return rest_app(cast("Api", None)).openapi()
 
 
 # ------------------------------------------------------------------------------ errors
@@ -384,4 +461,4 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, fault)
 
 
-__all__ = ["failure_response", "guarded", "rest_app"]
+__all__ = ["document", "failure_response", "guarded", "rest_app"]

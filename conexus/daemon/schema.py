@@ -29,9 +29,9 @@ MAX_NODES = 2000
 MAX_LIST = 500
 _INT32 = 2**31 - 1
 _MAX_NAMES = 200
-_MAX_TEXT_CHARS = 100_000  # of a question more than the first thousands are passed over, and that is said
+MAX_TEXT_CHARS = 100_000  # of a question more than the first thousands are passed over, and that is said
 
-Text: TypeAlias = Annotated[str, StringConstraints(max_length=_MAX_TEXT_CHARS, pattern=r"^[^\x00]*$")]
+Text: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=r"^[^\x00]*$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Cursor: TypeAlias = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]

@@ -162,6 +162,18 @@ def pack(
         limit -= packed.tokens - max_tokens  # what is counted piece by piece may, put together, be a token more
 
 
+def by_file(blocks: Sequence[ContextBlock]) -> list[tuple[tuple[ContextBlock, ...], str]]:
+    """Return what was packed as Markdown in parts: one for the code of each file, in order, and one for all lines.
+
+    Counted one by one, the parts take no more tokens than were allowed for the whole.
+    """
+    write = _Markdown()
+    parts: dict[tuple[str, str], list[ContextBlock]] = {}
+    for block in blocks:
+        parts.setdefault(("", "") if block.outline else (block.root, block.path), []).append(block)
+    return [(tuple(part), write.whole(part).removesuffix("\n")) for part in parts.values()]
+
+
 def _packed(
     hits: Sequence[Hit], limit: _Size, surroundings: Mapping[ChunkId, Surroundings], style: ContextFormat
 ) -> Packed:
@@ -340,4 +352,4 @@ def code_span(text: str) -> str:
 
 _WRITERS: Final[Mapping[ContextFormat, _Writer]] = {ContextFormat.MARKDOWN: _Markdown(), ContextFormat.XML: _Xml()}
 
-__all__ = ["Packed", "code_span", "pack"]
+__all__ = ["Packed", "by_file", "code_span", "pack"]

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from conftest import REPO, Served
 
+from conexus.daemon import rest
 from conexus.daemon.keys import new_secret
 from conexus.daemon.operations import OPERATIONS
 
@@ -191,7 +192,12 @@ def test_the_documents_need_nothing_from_the_network(served: Served) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert document["openapi"].startswith("3.1")
     described = {entry["operationId"] for path in document["paths"].values() for entry in path.values()}
-    assert described == {operation.name for operation in OPERATIONS} | {"job_events", "events"}
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Result"]["required"]) == set(schemas["Result"]["properties"])
+    assert (schemas["SearchRequest"]["required"], schemas["Filter"].get("required")) == (["query"], None)
+    assert set(schemas["Event"]["required"]) == {"type", "at", "job"}
+    assert document == rest.document()
+    assert described == {operation.name for operation in OPERATIONS} | {"job_events", "events", "continue_context"}
 
 
 def test_metrics_are_prometheus_text_without_names(served: Served) -> None:

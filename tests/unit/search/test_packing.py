@@ -11,7 +11,7 @@ from builders import stored_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conexus.search.packing import pack
+from conexus.search.packing import by_file, pack
 from conexus.tokens import count_tokens
 from conexus.types import ContextFormat, Freshness, Hit, Retriever, Surroundings
 
@@ -79,6 +79,21 @@ def test_no_cap_is_passed_and_nothing_is_lost(
             assert whole.startswith(block.text)
             assert block.text == whole or len(packed.blocks) == 1 or block is packed.blocks[0]
     assert not re.search(r"[\u202e\u200b\x1b]", packed.text)
+
+
+@settings(deadline=None, max_examples=400)
+@given(hits_of_all_kinds, st.data(), st.integers(100, 3000))
+def test_the_parts_of_an_answer_are_the_whole(hits: list[Hit], data: st.DataObject, max_tokens: int) -> None:
+    """Put together they are the text, counted one by one they pass no cap, and each file is one of them."""
+    around = {hit.chunk.id: data.draw(around_of_all_kinds) for hit in hits}
+    packed = pack(hits, max_tokens, 100_000, around)
+    parts = by_file(packed.blocks)
+    assert "\n\n".join(text for _, text in parts) == packed.text.removesuffix("\n")
+    assert sum(count_tokens(text) for _, text in parts) <= max_tokens
+    assert [block for blocks, _ in parts for block in blocks] == list(packed.blocks)
+    files = [{(block.outline, "" if block.outline else block.path) for block in blocks} for blocks, _ in parts]
+    assert all(len(one) == 1 for one in files)
+    assert len(set().union(*files)) == len(files)
 
 
 @settings(deadline=None)
