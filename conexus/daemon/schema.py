@@ -274,10 +274,10 @@ class SymbolsResponse(Message):
 
     definitions: list[Definition]
     uses: list[Use] = []
-    callees: list[Definition] = []
-    """What the definitions use, of names that hardly anything else is called."""
     complete: bool = True
     """False where there are more than were asked for."""
+    callees: list[Definition] = []
+    """What the definitions use, of names that hardly anything else is called."""
 
 
 class RelatedRequest(Message):

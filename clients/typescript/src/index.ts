@@ -24,6 +24,8 @@ export type Filter = Schemas["Filter"];
 export type IndexRequest = Schemas["IndexRequest"];
 export type Job = Schemas["Job"];
 export type JobsResponse = Schemas["JobsResponse"];
+export type GraphRequest = Schemas["GraphRequest"];
+export type GraphResponse = Schemas["GraphResponse"];
 export type MapRequest = Schemas["MapRequest"];
 export type MapResponse = Schemas["MapResponse"];
 export type RelatedFile = Schemas["RelatedFile"];
@@ -179,6 +181,12 @@ export class Client {
   map(repository: string | MapRequest, options?: CallOptions): Promise<MapResponse> {
     const body = typeof repository === "string" ? { repository } : repository;
     return this.call("post", "/v1/map", { body }, options);
+  }
+
+  /** Finds what imports what within a repository. */
+  graph(repository: string | GraphRequest, options?: CallOptions): Promise<GraphResponse> {
+    const body = typeof repository === "string" ? { repository } : repository;
+    return this.call("post", "/v1/graph", { body }, options);
   }
 
   /** Says whether a path is indexed, and which rule decides. */

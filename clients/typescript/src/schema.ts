@@ -140,6 +140,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find what imports what within a repository */
+        post: operations["graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/repositories": {
         parameters: {
             query?: never;
@@ -1001,6 +1018,89 @@ export interface components {
          */
         Freshness: "fresh" | "stale" | "missing";
         /**
+         * GraphEdge
+         * @description One file or folder imports another.
+         */
+        GraphEdge: {
+            /**
+             * Source
+             * @description Place of the one that imports in the list of nodes, from 0.
+             */
+            source: number;
+            /** Target */
+            target: number;
+            /**
+             * Files
+             * @description Pairs of files of which the first imports the second.
+             */
+            files: number;
+        };
+        /**
+         * GraphNode
+         * @description A file, or a folder with all its files.
+         */
+        GraphNode: {
+            /** Path */
+            path: string;
+            /** Files */
+            files: number;
+            /** Language */
+            language: string | null;
+        };
+        /**
+         * GraphRequest
+         * @description A repository whose imports are wanted.
+         */
+        GraphRequest: {
+            /** Repository */
+            repository: string;
+            /**
+             * Path
+             * @description Only below this folder, relative to the tree.
+             * @default
+             */
+            path?: string;
+            /**
+             * Limit
+             * @description Most files or folders: those with most imports, to or from them.
+             * @default 200
+             */
+            limit?: number;
+            /**
+             * Folders
+             * @description Whether folders are wanted in place of files.
+             * @default false
+             */
+            folders?: boolean;
+            /**
+             * Tests
+             * @description Whether files of tests count.
+             * @default true
+             */
+            tests?: boolean;
+        };
+        /**
+         * GraphResponse
+         * @description What imports what within a repository.
+         */
+        GraphResponse: {
+            /** Repository */
+            repository: string;
+            /**
+             * Root
+             * @default
+             */
+            root: string;
+            /** Nodes */
+            nodes: components["schemas"]["GraphNode"][];
+            /** Edges */
+            edges: components["schemas"]["GraphEdge"][];
+            /** Nodes Total */
+            nodes_total: number;
+            /** Edges Total */
+            edges_total: number;
+        };
+        /**
          * IndexRequest
          * @description A working tree to be indexed, or brought up to date.
          */
@@ -1735,6 +1835,12 @@ export interface components {
              * @default false
              */
             uses?: boolean;
+            /**
+             * Callees
+             * @description Whether what the definitions use is wanted too.
+             * @default false
+             */
+            callees?: boolean;
         };
         /**
          * SymbolsResponse
@@ -1754,6 +1860,12 @@ export interface components {
              * @default true
              */
             complete: boolean;
+            /**
+             * Callees
+             * @description What the definitions use, of names that hardly anything else is called.
+             * @default []
+             */
+            callees: components["schemas"]["Definition"][];
         };
         /**
          * Use
@@ -1771,6 +1883,18 @@ export interface components {
             path: string;
             /** Line */
             line: number;
+            /**
+             * Symbol
+             * @description Qualified name of the definition that the line is in; empty where it is in none.
+             * @default
+             */
+            symbol: string;
+            /**
+             * Symbol Line
+             * @description Where the name of that definition stands.
+             * @default 0
+             */
+            symbol_line: number;
         };
         /**
          * VerifyRequest
@@ -2161,6 +2285,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MapResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphResponse"];
                 };
             };
             /** @description An error */

@@ -92,6 +92,9 @@ test("what is no search answers from the same index", async () => {
   assert.equal(read.text.trimEnd(), source.split("\n").slice(0, 2).join("\n").trimEnd());
   assert.equal((await conexus.map({ repository: "lending", limit: 2 })).files.length, 2);
   assert.ok((await conexus.map("lending")).files_total > 10);
+  const imports = await conexus.graph("lending");
+  assert.ok(imports.edges.some((edge) => imports.nodes[edge.target]?.path === "desk/lending.py"));
+  assert.deepEqual((await conexus.graph({ repository: "lending", limit: 1 })).edges, []);
   assert.equal((await conexus.why({ repository: "lending", path: "trace.log" })).reason, "ignored");
 });
 

@@ -254,6 +254,7 @@ REQUESTS: dict[str, Asked] = {
     "related": lambda _: search_pb2.RelatedRequest(repository="bank", path="bank/accounts.py"),
     "file": lambda _: search_pb2.FileRequest(repository="bank", path="bank/accounts.py", end_line=1),
     "map": lambda _: search_pb2.MapRequest(repository="bank"),
+    "graph": lambda _: search_pb2.GraphRequest(repository="bank", limit=10),
     "repositories": EMPTY,
     "repository": lambda _: repositories_pb2.RepositoryRequest(repository="bank"),
     "rename": lambda _: repositories_pb2.RenameRequest(repository="bank", name="bank"),
@@ -315,6 +316,8 @@ async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
     assert [one.path for one in found["related"].files] == ["bank/interest.py"]
     assert found["file"].text == "def open_account(owner):"
     assert found["map"].files_total == len(FILES)
+    assert [node.path for node in found["graph"].nodes] == ["bank/accounts.py", "bank/interest.py"]
+    assert [(edge.source, edge.target) for edge in found["graph"].edges] == [(1, 0)]
     assert [one.name for one in found["repositories"].repositories] == ["bank"]
     assert found["repository"] == found["repositories"]
     assert found["why"].included
