@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final, Protocol
 from xml.sax.saxutils import quoteattr
 
-from conexus.search.neutral import clean, one_line
+from conexus.search.neutral import disarmed, one_line
 from conexus.search.snippets import lines_of
 from conexus.tokens import count_tokens
 from conexus.types import Chunk, ChunkId, ContextBlock, ContextFormat, Hit, Surroundings
@@ -78,7 +78,7 @@ class _Group:
     def block(self) -> ContextBlock:
         """What the answer has of the group."""
         raw = "".join(chunk.text for chunk in self.chunks).replace("\r\n", "\n")
-        text = clean(raw)
+        text = disarmed(raw)
         first, last = self.chunks[0], self.chunks[-1]
         return ContextBlock(
             repo=first.repo,
@@ -88,9 +88,9 @@ class _Group:
             end_line=last.span.end_line,
             text=text,
             chunks=tuple(chunk.id for chunk in self.chunks),
-            neutralised=text != raw,
-            before=tuple(map(one_line, self.around.before)),
-            after=tuple(map(one_line, self.around.after)),
+            neutralised=text != raw or any(map(_is_changed, (*self.around.before, *self.around.after))),
+            before=tuple(map(_inline, self.around.before)),
+            after=tuple(map(_inline, self.around.after)),
         )
 
 
@@ -255,7 +255,7 @@ def _outline(hit: Hit) -> ContextBlock:
     lines = lines_of(chunk)
     line = chunk.signature or lines[min(max(0, hit.focus_line - chunk.span.start_line), len(lines) - 1)].strip()
     raw = line[:_LINE_CHARS]
-    text = one_line(raw)
+    text = _inline(raw)
     return ContextBlock(
         repo=chunk.repo,
         root=hit.root,
@@ -264,9 +264,18 @@ def _outline(hit: Hit) -> ContextBlock:
         end_line=chunk.span.end_line,
         text=text,
         chunks=(chunk.id,),
-        neutralised=text != raw.replace("\t", " "),
+        neutralised=_is_changed(raw),
         outline=True,
     )
+
+
+def _inline(text: str) -> str:
+    """Return text of others, made harmless, on one line."""
+    return one_line(disarmed(text))
+
+
+def _is_changed(line: str) -> bool:
+    return _inline(line) != line.replace("\t", " ")
 
 
 def _joined(several: Sequence[Surroundings]) -> Surroundings:
@@ -301,7 +310,7 @@ class _Markdown:
 
     def block(self, block: ContextBlock) -> str:
         mark = " (hidden or control characters made visible)" if block.neutralised else ""
-        place = f"{one_line(block.path)}:{block.start_line}-{block.end_line}"
+        place = f"{_inline(block.path)}:{block.start_line}-{block.end_line}"
         if block.outline:
             return f"- {place}{mark} {code_span(block.text)}\n"
         fence = _FENCE
@@ -310,7 +319,7 @@ class _Markdown:
         body = block.text.rstrip("\n") + "\n"
         before = "".join(f"{code_span(line)}\n" for line in block.before)
         after = "".join(f"- {code_span(line)}\n" for line in block.after)
-        return f"## {place}{mark}\n{one_line(block.repo)}\n{before}{fence}\n{body}{fence}\n{after}\n"
+        return f"## {place}{mark}\n{_inline(block.repo)}\n{before}{fence}\n{body}{fence}\n{after}\n"
 
     def frame(self, blocks: Sequence[ContextBlock]) -> str:
         return "## Also found\n" if any(block.outline for block in blocks) else ""
@@ -329,10 +338,10 @@ class _Xml:
         raw = "\n".join([*lines, *([_BETWEEN] if block.after else ()), *block.after])
         text = _OUR_TAGS.sub("&lt;", raw)
         name = "outline" if block.outline else "code"
-        place = f'path={quoteattr(one_line(block.path))} lines="{block.start_line}-{block.end_line}"'
+        place = f'path={quoteattr(_inline(block.path))} lines="{block.start_line}-{block.end_line}"'
         mark = ' neutralised="true"' if block.neutralised or text != raw else ""
         inside = text if block.outline else f"\n{text}\n"
-        return f"<{name} {place} repository={quoteattr(one_line(block.repo))}{mark}>{inside}</{name}>\n"
+        return f"<{name} {place} repository={quoteattr(_inline(block.repo))}{mark}>{inside}</{name}>\n"
 
     def frame(self, blocks: Sequence[ContextBlock]) -> str:
         return "<context>\n</context>\n" if blocks else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -15,6 +16,8 @@ from conexus.search.packing import by_file, pack
 from conexus.tokens import count_tokens
 from conexus.types import ContextFormat, Freshness, Hit, Retriever, Surroundings
 
+CASES = int(os.environ.get("CONEXUS_CASES", "400"))
+"""How many trees of results are packed; ``CONEXUS_CASES=10000`` takes minutes."""
 FORMATS = list(ContextFormat)
 TEXTS = (
     "def send(request):\n    return request\n",
@@ -54,7 +57,7 @@ around_of_all_kinds = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=CASES)
 @given(hits_of_all_kinds, st.data(), st.integers(100, 3000), st.integers(400, 9000), st.sampled_from(FORMATS))
 def test_no_cap_is_passed_and_nothing_is_lost(
     hits: list[Hit], data: st.DataObject, max_tokens: int, max_bytes: int, style: ContextFormat
@@ -81,7 +84,7 @@ def test_no_cap_is_passed_and_nothing_is_lost(
     assert not re.search(r"[\u202e\u200b\x1b]", packed.text)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=CASES)
 @given(hits_of_all_kinds, st.data(), st.integers(100, 3000))
 def test_the_parts_of_an_answer_are_the_whole(hits: list[Hit], data: st.DataObject, max_tokens: int) -> None:
     """Put together they are the text, counted one by one they pass no cap, and each file is one of them."""
