@@ -20,8 +20,8 @@ from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.globs import matcher
 from conexus.search.packing import pack
-from conexus.search.query import analyse
-from conexus.search.reading import TESTS_ASKED, USES_ASKED, CodeReader
+from conexus.search.query import Wanted, analyse, wanted_beside
+from conexus.search.reading import CodeReader
 from conexus.types import (
     Checkout,
     Chunk,
@@ -216,8 +216,8 @@ class LocalService:
         """
         order = list(range(len(hits)))
         query = analyse(request.text)
-        tests = not TESTS_ASKED.isdisjoint(query.stems)
-        if not tests and USES_ASKED.isdisjoint(query.stems):
+        beside = wanted_beside(query)
+        if beside is None:
             return hits, order
         names = set(map(name_key, query.names))
         defining = [place for place in order if hits[place].chunk.symbol and hits[place].chunk.kind != "block"]
@@ -228,7 +228,7 @@ class LocalService:
         )
         if first is None or view is None or view.live is None:
             return hits, order
-        users = self.reader.users(view.live, hits[first].chunk, tests=tests)
+        users = self.reader.users(view.live, hits[first].chunk, tests=beside is Wanted.TESTS)
         chunks = self.catalog.chunks_by_id(view.live.id, [chunk for chunk, _ in users])
         place_of = {hit.chunk.id: place for place, hit in enumerate(hits)}
         added: list[Hit] = []

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from conexus.errors import QueryError
 from conexus.lexical import query_words, split_identifier, stem, words
@@ -23,6 +24,22 @@ _PATH = re.compile(r"(?<![\w.@+-])[\w.@+-]++(?:/[\w.@+-]++)++|(?<![\w.-])\.?[\w-
 _EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
 # As compilers, Python, .NET, PHP, Perl and other programs write it.
 _LINE = re.compile(r':(\d{1,7})\b|", line (\d{1,7})\b|:line (\d{1,7})\b| (?:on )?line (\d{1,7})\b|\((\d{1,7})\b')
+
+
+# The words alone do not do: "kept from calling the daemon" asks for no caller.
+_ASKS_FOR_USERS = re.compile(
+    r"\b(?:who|what|which \w+) (?:calls?|uses?|invokes?)\b|\b(?:callers?|usages?|uses|users) of\b"
+    r"|\bwhere (?:is|are) .{1,200}\b(?:used|called)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_TESTS = re.compile(r"\btests? (?:of|for|that cover)\b|\bhow (?:is|are) .{1,200}\btested\b", re.IGNORECASE)
+
+
+class Wanted(Enum):
+    """What a question asks for beside a definition."""
+
+    USERS = "users"
+    TESTS = "tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,13 @@ def analyse(text: str) -> Query:
         is_symbol=len(words(clean)) == 1 or bool(_DOTTED.fullmatch(clean.removesuffix("()"))),
         notice=notice,
     )
+
+
+def wanted_beside(query: Query) -> Wanted | None:
+    """Return whether a question asks for what uses or tests something."""
+    if _ASKS_FOR_TESTS.search(query.text):
+        return Wanted.TESTS
+    return Wanted.USERS if _ASKS_FOR_USERS.search(query.text) else None
 
 
 def same_path(path: str, asked: str) -> bool:

@@ -45,9 +45,7 @@ _LOOKED_AT_USES = 60
 _SAME_NAMES = 2  # a name that more is called says little of what is meant
 _SAY_LITTLE = frozenset({SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.SECTION, SymbolKind.VARIABLE})
 _SAID_EVERYWHERE = frozenset("super self this print len str int list dict set type new init main".split())
-TESTS_ASKED = frozenset({stem("tests")})
-USES_ASKED = frozenset(map(stem, "call callers used usage users".split()))
-"""Stems of questions that ask for what uses something."""
+_USES_ASKED = frozenset(map(stem, "call callers used usage users tests".split()))
 _IMPORT_WORDS = frozenset(
     "import from as use using require include package extern crate const let var type static export default self super "
     "alias pub mod open".split()
@@ -224,7 +222,7 @@ class CodeReader:
         enclosing = [symbol.signature or f"{symbol.kind} {symbol.qualified_name}" for symbol in around]
         before = [*self._imports(index, file.id, chunk), *enclosing[-_ENCLOSING:]]
         after = self._used(index, file, chunk)
-        if not question.isdisjoint(USES_ASKED | TESTS_ASKED):
+        if not question.isdisjoint(_USES_ASKED):
             after = [*self._users(index, file, chunk), *after]
         return Surroundings(tuple(before), tuple(after))
 

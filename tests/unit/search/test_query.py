@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import QueryError
-from conexus.search.query import MAX_QUERY_CHARS, analyse
+from conexus.search.query import MAX_QUERY_CHARS, Wanted, analyse, wanted_beside
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t", "\x00\x1b", "?!", "...", "_ _", "\u202e\u200b"])
@@ -135,3 +135,22 @@ def test_hostile_queries_take_no_longer(unit: str) -> None:
     started = time.process_time()
     assert analyse(text).text
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("who calls parse_config", Wanted.USERS),
+        ("What uses the session cache?", Wanted.USERS),
+        ("callers of Session.send", Wanted.USERS),
+        ("where is the retry policy used", Wanted.USERS),
+        ("tests for the parser", Wanted.TESTS),
+        ("how is login tested", Wanted.TESTS),
+        ("how is a page of another site kept from calling the daemon", None),
+        ("the test runner", None),
+        ("which settings are used", None),
+    ],
+)
+def test_what_is_asked_for_beside_a_definition(question: str, wanted: Wanted | None) -> None:
+    """Callers and tests, where the question says so."""
+    assert wanted_beside(analyse(question)) is wanted
