@@ -162,7 +162,7 @@ class Code(AbstractContextManager["Code"]):
         """
         return self._service.search(replace(self._asked(query, limit, where), explain=explain), LOCAL_USER)
 
-    def context(
+    def context(  # noqa: PLR0913 -- all by name
         self,
         question: str,
         *,
@@ -171,6 +171,7 @@ class Code(AbstractContextManager["Code"]):
         style: Literal["markdown", "xml"] = "markdown",
         limit: int = 30,
         where: Filter = _ANYTHING,
+        only: Collection[int] | None = None,
     ) -> ContextResponse:
         """Return the code that answers a question as one text, within a budget.
 
@@ -181,6 +182,7 @@ class Code(AbstractContextManager["Code"]):
             style: How it is written.
             limit: Most chunks that are considered.
             where: What the search is limited to.
+            only: What ``left_out`` of an earlier answer to the same question had, to go on after it.
 
         Raises:
             QueryError: As :meth:`search`.
@@ -191,7 +193,9 @@ class Code(AbstractContextManager["Code"]):
         if style not in set(ContextFormat):
             raise InvalidRequest(f"style is {style!r}", hint=f"known are: {', '.join(ContextFormat)}")
         search = self._asked(question, limit, where)
-        return self._service.context(ContextRequest(search, max_tokens, max_bytes, ContextFormat(style)), LOCAL_USER)
+        rest = None if only is None else tuple(only)
+        wanted = ContextRequest(search, max_tokens, max_bytes, ContextFormat(style), rest)
+        return self._service.context(wanted, LOCAL_USER)
 
     def similar(self, path: str, line: int, *, limit: int = 10, where: Filter = _ANYTHING) -> SearchResponse:
         """Return the chunks most like the one at a line of a file of the tree.
@@ -338,7 +342,7 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
         """As :meth:`Code.search`."""
         return await self._do(lambda code: code.search(query, limit=limit, where=where, explain=explain))
 
-    async def context(
+    async def context(  # noqa: PLR0913 -- all by name
         self,
         question: str,
         *,
@@ -347,11 +351,12 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
         style: Literal["markdown", "xml"] = "markdown",
         limit: int = 30,
         where: Filter = _ANYTHING,
+        only: Collection[int] | None = None,
     ) -> ContextResponse:
         """As :meth:`Code.context`."""
         return await self._do(
             lambda code: code.context(
-                question, max_tokens=max_tokens, max_bytes=max_bytes, style=style, limit=limit, where=where
+                question, max_tokens=max_tokens, max_bytes=max_bytes, style=style, limit=limit, where=where, only=only
             )
         )
 

@@ -28,6 +28,7 @@ from conexus.cli.scope import (
     require_between,
 )
 from conexus.cli.session import USER, steadily
+from conexus.daemon.cursors import cursor_of, positions_of
 from conexus.errors import ConfigError
 from conexus.search.mentions import mentioned
 from conexus.search.packing import pack
@@ -35,7 +36,7 @@ from conexus.search.query import same_path
 from conexus.types import ChunkId, ContextBlock, ContextFormat, ContextRequest, ContextResponse, Hit, SearchRequest
 
 SCHEMA = "conexus.context/1"
-_RAISE = "raise --max-tokens, or --max-bytes"
+_RAISE = "raise --max-tokens or --max-bytes"
 _MIN_TOKENS, _MAX_TOKENS = 100, 200_000
 _MIN_BYTES, _MAX_BYTES = 400, 2_000_000
 _MAX_CONSIDERED = 100
@@ -80,6 +81,9 @@ def context(
     output: Style = ContextOutput.MARKDOWN,
     as_json: Json = False,
     fresh: FreshOption = False,
+    cursor: Annotated[
+        str, typer.Option("--cursor", help="Go on after an earlier answer to the same question, which told this.")
+    ] = "",
 ) -> None:
     """Pack the code that answers a question into a text for a language model, within a budget.
 
@@ -97,15 +101,19 @@ def context(
     require_between("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
     require_between("-n", consider, 1, _MAX_CONSIDERED)
     chosen = ContextOutput.JSON if as_json else output
+    only = positions_of(cursor)
     scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
 
     def ask() -> ContextResponse:
         session, where = scope.open()
         with session:
-            request = ContextRequest(SearchRequest(question, consider, where), max_tokens, max_bytes, _STYLES[chosen])
+            search = SearchRequest(question, consider, where)
+            request = ContextRequest(search, max_tokens, max_bytes, _STYLES[chosen], only)
             return session.service.context(request, USER)
 
-    _show(question, steadily(ask), chosen)
+    response = steadily(ask)
+    more = cursor_of(response.left_out) if response.left_out and response.blocks else ""
+    _show(question, response, chosen, more=more)
 
 
 def extract(
@@ -178,22 +186,23 @@ def _read_end() -> tuple[str, bool]:
     return kept.decode("utf-8", "replace"), is_whole
 
 
-def _show(asked: str, response: ContextResponse, output: ContextOutput) -> None:
+def _show(asked: str, response: ContextResponse, output: ContextOutput, *, more: str = "") -> None:
+    """Write an answer; ``more`` is the cursor for what was left out."""
     if output is ContextOutput.JSON:
-        console.out(json.dumps(_as_json(asked, response), indent=2))
+        console.out(json.dumps(_as_json(asked, response, more), indent=2))
     elif response.text:
         console.out(response.text.removesuffix("\n"))
     if output is not ContextOutput.JSON:
         for notice in response.notices:
             console.err(f"note: {console.one_line(notice)}")
-        console.err(_told(response))
+        console.err(_told(response, more))
     if not response.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
     if not response.blocks:
         raise typer.Exit(EXIT_NOTHING)
 
 
-def _told(response: ContextResponse) -> str:
+def _told(response: ContextResponse, more: str) -> str:
     """Return one line about an answer."""
     if not response.blocks:
         return f"nothing fits: {_RAISE}" if response.left_out else "nothing found"
@@ -204,16 +213,17 @@ def _told(response: ContextResponse) -> str:
         parts.append(f"{lines} more as {'one line' if lines == 1 else 'a line each'}")
     if missing := len(response.left_out) - lines:
         parts.append(f"{missing} left out: {_RAISE}")
-    return ", ".join(parts)
+    return ", ".join(parts) + (f"; for what was left out: --cursor {more}" if more else "")
 
 
-def _as_json(question: str, response: ContextResponse) -> dict[str, object]:
+def _as_json(question: str, response: ContextResponse, more: str) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "query": question,
         "complete": response.complete,
         "tokens": response.tokens,
         "left_out": len(response.left_out),
+        "next_cursor": more,
         "notices": list(response.notices),
         "text": response.text,
         "blocks": [_block_json(block) for block in response.blocks],

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from conexus import __version__
 from conexus.context_service import Check, ProgressListener
+from conexus.daemon.cursors import cursor_of, positions_of
 from conexus.daemon.discovery import Address
 from conexus.errors import ConexusError, DaemonUnavailable, InternalError, error_of
 from conexus.types import (
@@ -165,7 +166,7 @@ class DaemonClient:
         return _search_response(self._ask("POST", "/v1/similar", asked))
 
     def context(self, request: ContextRequest, who: Principal, check: Check = lambda: None) -> ContextResponse:
-        """Pack the best chunks for a question; positions of what was left out are not told over the wire."""
+        """Pack the best chunks for a question."""
         check()
         found = self._ask(
             "POST",
@@ -177,6 +178,7 @@ class DaemonClient:
                 "max_tokens": request.max_tokens,
                 "max_bytes": request.max_bytes,
                 "format": request.style.value,
+                "cursor": "" if request.only is None else cursor_of(request.only),
             },
         )
         return ContextResponse(
@@ -198,7 +200,8 @@ class DaemonClient:
                 for block in found["blocks"]
             ),
             tokens=found["tokens"],
-            left_out=tuple(range(found["left_out"])),
+            # Without a block there is no cursor: asking on would bring the same.
+            left_out=positions_of(found["next_cursor"]) or tuple(range(found["left_out"])),
             complete=found["complete"],
             notices=tuple(found["notices"]),
         )

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from conexus import __version__
 from conexus.context_service import ContextService, named
-from conexus.daemon import messages, schema
+from conexus.daemon import cursors, messages, schema
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.failures import failure_of
 from conexus.errors import (
@@ -199,14 +199,14 @@ class Handlers:
         )
 
     def _search(self, request: schema.SearchRequest, call: Call) -> schema.SearchResponse:
-        [start] = messages.numbers_of(request.cursor, 1, schema.MAX_RESULTS) if request.cursor else [0]
+        [start] = cursors.numbers_of(request.cursor, 1, schema.MAX_RESULTS) if request.cursor else [0]
         end = min(schema.MAX_RESULTS, start + request.limit)
         # One more than is shown tells whether there is a next page.
         wanted = SearchRequest(
             request.query, min(schema.MAX_RESULTS, end + 1), self._filter(request.filter, call.who), request.explain
         )
         answer = self._service.search(wanted, call.who, call.check)
-        more = messages.cursor_of([end]) if end < len(answer.hits) else ""
+        more = cursors.cursor_of([end]) if end < len(answer.hits) else ""
         return messages.search_response(request.query, answer, answer.hits[start:end], more, call.who)
 
     def batch_search(self, request: schema.BatchSearchRequest, call: Call) -> schema.BatchSearchResponse:
@@ -225,7 +225,7 @@ class Handlers:
         """Pack the best chunks for a question."""
         answer = self.packed(request, call)
         # Without a block not one line of the first chunk fits: to ask on would bring the same.
-        more = messages.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
+        more = cursors.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
         return messages.context_response(answer, more, call.who)
 
     def packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
@@ -241,7 +241,11 @@ class Handlers:
         )
 
     def _packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
-        only = tuple(messages.numbers_of(request.cursor, 100, 100)) if request.cursor else None
+        only = (
+            tuple(cursors.numbers_of(request.cursor, cursors.MAX_PACKED, cursors.MAX_PACKED))
+            if request.cursor
+            else None
+        )
         search = SearchRequest(request.query, request.limit, self._filter(request.filter, call.who))
         wanted = ContextRequest(search, request.max_tokens, request.max_bytes, request.format, only)
         return self._service.context(wanted, call.who, call.check)
@@ -427,7 +431,7 @@ class Handlers:
         before = _job_of(request.cursor)
         found = self._parts.jobs.page(request.limit + 1, before)
         shown = found[: request.limit]
-        more = messages.cursor_of(list(shown[-1].id.encode())) if len(found) > request.limit else ""
+        more = cursors.cursor_of(list(shown[-1].id.encode())) if len(found) > request.limit else ""
         visible = {view.repo for view in self._service.views(call.who)}
         return schema.JobsResponse(
             jobs=[messages.job(job, call.who) for job in shown if call.who.local or job.repo in visible],
@@ -641,7 +645,7 @@ def _require_all_repositories(who: Principal) -> None:
 def _job_of(cursor: str) -> str:
     if not cursor:
         return ""
-    return bytes(messages.numbers_of(cursor, 100, 128)).decode("ascii")
+    return bytes(cursors.numbers_of(cursor, 100, 128)).decode("ascii")
 
 
 def _loggable(entry: UsageEntry) -> dict[str, object]:

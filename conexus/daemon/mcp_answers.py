@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from conexus.daemon import cursors, schema
 from conexus.daemon import mcp_tools as tools
 from conexus.daemon import mcp_words as words
-from conexus.daemon import messages, schema
 from conexus.daemon.api import Api
 from conexus.daemon.call import Surface
 from conexus.daemon.mcp_pages import Budget, Entry, cleaned, fenced, fill, json_tokens, notes_within, shortened
@@ -139,7 +139,7 @@ class Answers:
             query=arguments.query, limit=arguments.limit, filter=where, cursor=arguments.cursor
         )
         found = await self._ask("search", request, schema.SearchResponse, caller)
-        [start] = messages.numbers_of(arguments.cursor, 1, schema.MAX_RESULTS) if arguments.cursor else [0]
+        [start] = cursors.numbers_of(arguments.cursor, 1, schema.MAX_RESULTS) if arguments.cursor else [0]
         notes += found.notices or ([] if found.complete or notes else [_NOT_FINISHED])
         return _results(found, notes, start, arguments.max_tokens)
 
@@ -151,7 +151,7 @@ class Answers:
         )
         found = await self._ask("similar", request, schema.SearchResponse, caller)
         shown = found.results[start : start + arguments.limit]
-        more = messages.cursor_of([start + len(shown)]) if start + len(shown) < len(found.results) else ""
+        more = cursors.cursor_of([start + len(shown)]) if start + len(shown) < len(found.results) else ""
         part = found.model_copy(update={"results": shown, "next_cursor": more})
         return _results(part, [*notes, *found.notices], start, arguments.max_tokens)
 
@@ -176,7 +176,7 @@ class Answers:
         root, notes = await self._one(arguments, arguments.path, caller)
         first, last = arguments.start_line, arguments.end_line
         if arguments.cursor:
-            [first] = messages.numbers_of(arguments.cursor, 1, _MAX_LINES)
+            [first] = cursors.numbers_of(arguments.cursor, 1, _MAX_LINES)
         page = await self.file_page(
             schema.FileRequest(repository=root, path=arguments.path, start_line=max(1, first), end_line=last),
             caller,
@@ -307,7 +307,7 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
     budget = Budget(max_tokens, "\n".join([_results_head(schema.MAX_RESULTS, schema.MAX_RESULTS, base), *said, _LAST]))
     shown = fill(len(found.results), lambda at, lines: words.result(found.results[at], lines, spread=spread), budget)
     after = start + len(shown)
-    more = found.next_cursor if len(shown) == len(found.results) else messages.cursor_of([after])
+    more = found.next_cursor if len(shown) == len(found.results) else cursors.cursor_of([after])
     head = _results_head(start + 1, after, base)
     body = "\n".join(entry.text for entry in shown)
     text = "\n".join(part for part in (head, *said, body, f"{_MORE}{more}" if more else "") if part)
@@ -367,7 +367,7 @@ def _listed(
     budget = Budget(arguments.max_tokens, frame, data)
     shown = fill(len(things) - start, lambda at, lines: render(things[start + at], lines), budget)
     after = start + len(shown)
-    more = messages.cursor_of([after]) if after < len(things) else ""
+    more = cursors.cursor_of([after]) if after < len(things) else ""
     for at, entry in enumerate(shown, start):
         if entry.data is not None:
             data[key(at)].append(entry.data)
@@ -377,4 +377,4 @@ def _listed(
 
 
 def _start(cursor: str) -> int:
-    return messages.numbers_of(cursor, 1, schema.MAX_LIST * 1000)[0] if cursor else 0
+    return cursors.numbers_of(cursor, 1, schema.MAX_LIST * 1000)[0] if cursor else 0

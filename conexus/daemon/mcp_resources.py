@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote
 import mcp_types as types
 from pydantic import ValidationError
 
+from conexus.daemon import cursors, schema
 from conexus.daemon import mcp_tools as tools
-from conexus.daemon import messages, schema
 from conexus.daemon.mcp_answers import Answers
 from conexus.daemon.mcp_places import Caller
 from conexus.daemon.mcp_words import FilePage
@@ -61,10 +61,10 @@ class Resources:
         Raises:
             ConexusError: The cursor is not valid, or the caller may not ask.
         """
-        start = messages.numbers_of(cursor, 1, 1_000_000)[0] if cursor else 0
+        start = cursors.numbers_of(cursor, 1, 1_000_000)[0] if cursor else 0
         found = await self._answers.repositories(caller)
         shown = found[start : start + _PAGE]
-        more = messages.cursor_of([start + _PAGE]) if start + _PAGE < len(found) else None
+        more = cursors.cursor_of([start + _PAGE]) if start + _PAGE < len(found) else None
         return types.ListResourcesResult(
             resources=[
                 types.Resource(

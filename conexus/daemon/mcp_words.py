@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from conexus.daemon import messages, schema
+from conexus.daemon import cursors, schema
 from conexus.daemon.mcp_pages import ALL_LINES, Entry, cleaned, fenced, first_lines, shortened
 from conexus.search.neutral import clean, one_line
 from conexus.tokens import count_tokens
@@ -188,7 +188,7 @@ def file_page(
     following = last + 1 if last < wanted else None
     code = "\n".join(lines)
     shown = found.model_copy(update={"end_line": last})
-    cursor = f"{more}{messages.cursor_of([following])}" if following is not None else ""
+    cursor = f"{more}{cursors.cursor_of([following])}" if following is not None else ""
     parts = (file_head(shown), *map(note, notes), fenced(code + "\n", found.language or ""), cursor)
     text = "\n".join(part for part in parts if part)
     return FilePage(text, clean(code), found.start_line, last, found.lines_total, following)

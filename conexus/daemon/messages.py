@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
 from conexus.daemon import schema
 from conexus.daemon.failures import failure_of, without_paths
-from conexus.errors import InvalidRequest, error_of
+from conexus.errors import error_of
 from conexus.types import (
     ApiKey,
     ContextResponse,
@@ -349,37 +347,3 @@ def webhook(found: Webhook) -> schema.Webhook:
 
 
 # ------------------------------------------------------------------------------ cursors
-
-
-def cursor_of(numbers: Sequence[int]) -> str:
-    """Return whole numbers as an opaque text."""
-    return base64.urlsafe_b64encode(",".join(map(str, numbers)).encode()).decode().rstrip("=")
-
-
-def numbers_of(cursor: str, most: int, below: int) -> list[int]:
-    """Return the numbers of a cursor.
-
-    Args:
-        cursor: As :func:`cursor_of` made it.
-        most: How many numbers it may hold.
-        below: All numbers are smaller.
-
-    Raises:
-        InvalidRequest: It is no such cursor.
-    """
-    try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        numbers = [int(part) for part in plain.split(",") if part.isdecimal() and part == str(int(part))]
-    except (binascii.Error, ValueError) as exc:
-        raise _bad_cursor() from exc
-    if not numbers or len(numbers) > most or max(numbers) >= below or cursor_of(numbers) != cursor:
-        raise _bad_cursor()
-    return numbers
-
-
-def _bad_cursor() -> InvalidRequest:
-    return InvalidRequest(
-        "the cursor is not valid",
-        hint="send next_cursor of the last answer as it was, with the same question",
-        details={"field": "cursor"},
-    )

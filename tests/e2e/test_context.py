@@ -28,6 +28,24 @@ def test_context_is_packed_within_its_budget(lending: tuple[Program, Path]) -> N
             assert block["text"].strip() == "\n".join(lines).strip()
 
 
+def test_what_was_left_out_comes_after_it(lending: tuple[Program, Path]) -> None:
+    """With the cursor of the answer before, until there is nothing more; nothing comes twice."""
+    program, root = lending
+    seen: list[tuple[str, int]] = []
+    more: list[str] = []
+    while True:
+        options = ["--cursor", more[-1]] if more else []
+        packed = program.ok("context", "loan", root, "-t", "400", "--json", *options).json
+        seen += [(block["path"], block["start_line"]) for block in packed["blocks"] if not block["outline"]]
+        if not packed["next_cursor"]:
+            break
+        more.append(packed["next_cursor"])
+    assert len(more) > 3
+    assert len(seen) == len(set(seen)) > 10
+    assert f"for what was left out: --cursor {more[0]}" in program.ok("context", "loan", root, "-t", "400").err
+    assert "the cursor is not valid" in program.run("context", "loan", root, "--cursor", "x").err
+
+
 def test_what_stands_around_comes_with_it(lending: tuple[Program, Path]) -> None:
     """The class around a method, and where what it uses is defined."""
     program, root = lending

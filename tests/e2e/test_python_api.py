@@ -71,6 +71,12 @@ def test_it_answers_in_this_process(flask: Path) -> None:
         packed = code.context("where are sessions stored", max_tokens=300, style="xml")
         assert packed.text.startswith("<context>")
         assert packed.tokens <= 300
+        short = code.context("where are sessions stored", max_tokens=100)
+        rest = code.context("where are sessions stored", only=short.left_out)
+        assert short.left_out
+        assert not {block.chunks for block in short.blocks if not block.outline} & {
+            block.chunks for block in rest.blocks
+        }
         [definition] = code.symbols("Flask.run", uses=True, callees=True).definitions
         assert (definition.path, definition.line) == ("src/app.py", 5)
         assert code.similar("src/app.py", 5, limit=2).hits

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conexus.daemon import cursors, schema
 from conexus.daemon import mcp_answers as answers
 from conexus.daemon import mcp_tools as tools
 from conexus.daemon import mcp_words as words
-from conexus.daemon import messages, schema
 from conexus.daemon.mcp_pages import (
     ALL_LINES,
     Budget,
@@ -68,11 +68,11 @@ def test_pages_of_code_keep_the_cap_and_hold_each_result_once(
     start, shown = 0, 0
     for _ in range(len(found) + 1):
         rest = schema.SearchResponse(query="q", results=found[start : start + 10])
-        more = messages.cursor_of([start + 10]) if start + 10 < len(found) else ""
+        more = cursors.cursor_of([start + 10]) if start + 10 < len(found) else ""
         page = answers._results(rest.model_copy(update={"next_cursor": more}), notes, start, cap)
         assert count_tokens(page.text) <= cap
         cursor = page.text.rpartition("cursor=")[2] if "\nMore: the same call with cursor=" in page.text else ""
-        after = messages.numbers_of(cursor, 1, 10**6)[0] if cursor else len(found)
+        after = cursors.numbers_of(cursor, 1, 10**6)[0] if cursor else len(found)
         assert not found or after > start
         shown += after - start
         start = after
