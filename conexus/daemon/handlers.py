@@ -241,11 +241,7 @@ class Handlers:
         )
 
     def _packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
-        only = (
-            tuple(cursors.numbers_of(request.cursor, cursors.MAX_PACKED, cursors.MAX_PACKED))
-            if request.cursor
-            else None
-        )
+        only = cursors.positions_of(request.cursor)
         search = SearchRequest(request.query, request.limit, self._filter(request.filter, call.who))
         wanted = ContextRequest(search, request.max_tokens, request.max_bytes, request.format, only)
         return self._service.context(wanted, call.who, call.check)
