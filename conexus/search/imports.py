@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 _Parts: TypeAlias = tuple[str, ...]
 
 _FAMILIES: Final = (
     frozenset({"c", "cpp", "objc"}),
-    frozenset({"javascript", "typescript", "tsx", "vue", "svelte", "json"}),
-    frozenset({"css", "html", "javascript"}),
+    frozenset({"javascript", "typescript", "tsx", "vue", "svelte", "json", "css"}),
+    frozenset({"css", "html"}),
     frozenset({"java", "kotlin", "scala"}),
     frozenset({"ocaml", "ocaml-interface"}),
     frozenset({"python", "notebook"}),
 )
-_STANDS_FOR_FOLDER: Final = frozenset({"__init__", "index", "mod", "lib", "init"})
+_INDEX: Final = frozenset({"index"})
+_STANDS_FOR_FOLDER: Final = {
+    **dict.fromkeys(("javascript", "typescript", "tsx", "vue", "svelte", "json"), _INDEX),
+    "rust": frozenset({"mod", "lib"}),
+    "lua": frozenset({"init"}),
+}
+_PYTHON: Final = frozenset({"python", "notebook"})
 _PATHS: Final = frozenset(
     {"c", "cpp", "objc", "javascript", "typescript", "tsx", "vue", "svelte", "css", "html", "ruby", "protobuf", "bash"}
 )
@@ -33,13 +40,19 @@ _HERE_FIRST: Final = frozenset({"c", "cpp", "objc", "ruby", "dart", "css", "html
 """Languages that look beside the file first."""
 _PREFIXED: Final = {"go": 9, "php": 9, "rust": 1, "dart": 1}
 """How many names may stand before those of folders: a module's, a crate's, a namespace's."""
-_OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "rust": 2, "python": 1, "notebook": 1, "php": 1, "julia": 1}
+_OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "rust": 2, "php": 1, "julia": 1}
 """How many names at the end may be of something in the file."""
 _OF_FOLDERS: Final = frozenset({"go", "csharp"})
 """Languages that import all files of a folder."""
 _ROOTS_OF_ELIXIR: Final = frozenset({"lib", "test", "support", "src"})
 _OUTSIDE = re.compile(r"^(?:\w+:)?//|^(?:node|data|dart|https?):")
-_OF_RUST = re.compile(r"(?:std|core|alloc)\b")
+_OF_RUST = re.compile(r"(?:std|core|alloc)\b|super$")  # what a module within the file imports of the file, too
+_OF_C: Final = frozenset(
+    "assert.h complex.h ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h "
+    "setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h "
+    "string.h strings.h tgmath.h threads.h time.h uchar.h unistd.h wchar.h wctype.h".split()
+)
+_C_FAMILY: Final = _FAMILIES[0]
 _GO_VERSION = re.compile(r"/v\d+$")
 _ALIAS = re.compile(r"^[@~#]/")
 _SEPARATOR = re.compile(r"::|[./\\]")
@@ -50,10 +63,25 @@ class ImportResolver:
 
     Args:
         files: Paths of the tree, with their languages.
+        packages: Folders that are known to be packages of Python, beside those with an ``__init__.py``. So are folders
+            below a package.
+        name: Of the tree's own folder, which may be a package.
+        go_modules: Paths of Go modules, as ``example.org/team/app``, by the folder of their ``go.mod``. Where none is
+            known, a module's path is what stands before the folders of the tree.
     """
 
-    def __init__(self, files: Iterable[tuple[str, str | None]]) -> None:
+    def __init__(
+        self,
+        files: Iterable[tuple[str, str | None]],
+        packages: Iterable[str] = (),
+        name: str = "",
+        go_modules: Mapping[str, str] | None = None,
+    ) -> None:
+        self._go_modules = go_modules or {}
         self._language = dict(files)
+        self._python = _PythonModules(
+            (path for path, language in self._language.items() if language in _PYTHON), packages, name
+        )
         self._by_end: defaultdict[str, list[tuple[_Parts, str]]] = defaultdict(list)
         self._folders: defaultdict[str, list[tuple[_Parts, str]]] = defaultdict(list)
         for path in self._language:
@@ -62,7 +90,7 @@ class ImportResolver:
                 continue
             around, own = _parts(folder), _folded(_bare(name))
             self._by_end[own].append(((*around, own), path))
-            if own in _STANDS_FOR_FOLDER:
+            if own in _STANDS_FOR_FOLDER.get(self._language[path] or "", ()):
                 self._by_end[around[-1] if around else ""].append((around or ("",), path))
             if around:
                 self._folders[around[-1]].append((around, path))
@@ -77,21 +105,25 @@ class ImportResolver:
         language = self._language.get(importer) or ""
         if not target or _OUTSIDE.search(target) or (language == "rust" and _OF_RUST.match(target)):
             return []
+        if language in _PYTHON:
+            return [path for path in self._python.resolve(importer, target) if path != importer]
+        if language == "go" and self._go_modules:
+            return [path for path in self._of_go_module(target) if path != importer]
         relative = self._relative(importer, language, target)
         found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, target)
         found = [path for path in found if path != importer]
         if language in _OF_FOLDERS or not found:
             return sorted(found)
         name = target.rpartition("/")[2]
+        if language in _C_FAMILY:  # what is included is named in full
+            found = [path for path in found if path.rpartition("/")[2] == name]
+            if len(found) != 1:
+                return []
         return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
 
     def _relative(self, importer: str, language: str, target: str) -> str | None:
         """Return the path that a relative import means, without its ending; nothing where it is not relative."""
         folder = posixpath.dirname(importer)
-        if language in {"python", "notebook"} and target.startswith("."):
-            dots = len(target) - len(target.lstrip("."))
-            up = "/".join([".."] * (dots - 1))
-            return posixpath.normpath(posixpath.join(folder, up, target[dots:].replace(".", "/")))
         if language == "rust" and re.match(r"(?:self|super)\b", target):
             own = importer.removesuffix(".rs").removesuffix("/mod")
             parts = target.split("::")
@@ -101,6 +133,18 @@ class ImportResolver:
         if target.startswith(("./", "../")) or target in {".", ".."}:
             return posixpath.normpath(posixpath.join(folder, target))
         return None
+
+    def _of_go_module(self, target: str) -> list[str]:
+        """Return the files of a package of one of the tree's modules."""
+        for folder, module in self._go_modules.items():
+            if target == module or target.startswith(f"{module}/"):
+                inside = posixpath.normpath(posixpath.join(folder, target.removeprefix(module).lstrip("/"))).lstrip(".")
+                return sorted(
+                    path
+                    for path, language in self._language.items()
+                    if language == "go" and path.rpartition("/")[0] == inside and not path.endswith("_test.go")
+                )
+        return []
 
     def _at(self, path: str, language: str) -> list[str]:
         """Return the files at a path, which may lack its ending or name something in the file."""
@@ -120,6 +164,8 @@ class ImportResolver:
             beside = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
             if found := self._at(beside, language):
                 return found
+        if language in _C_FAMILY and target in _OF_C:
+            return []
         target = _ALIAS.sub("./", target.removeprefix("package:"))
         in_crate = target.startswith("crate::")
         target = target.removeprefix("crate::")
@@ -157,18 +203,61 @@ class ImportResolver:
                 return [path for path, shared in near.items() if shared == most]
         return []
 
-    def _is_root(self, before: _Parts, language: str) -> bool:
-        """Whether a package may begin below a folder: in Python not in a package, in Elixir in few."""
-        if language == "elixir":
-            return not before or before[-1] in _ROOTS_OF_ELIXIR
-        if language not in {"python", "notebook"} or not before:
-            return True
-        return not any(
-            parts == before and path.endswith("/__init__.py") for parts, path in self._by_end.get(before[-1], ())
-        )
+    @staticmethod
+    def _is_root(before: _Parts, language: str) -> bool:
+        """Whether a module's name may begin below a folder: in Elixir below few."""
+        return language != "elixir" or not before or before[-1] in _ROOTS_OF_ELIXIR
 
     def _of_language(self, paths: Iterable[str], language: str) -> list[str]:
         return [path for path in paths if _goes_with(self._language.get(path) or "", language)]
+
+
+class _PythonModules:
+    """Finds modules as Python does: absolute ones below folders that are no packages."""
+
+    def __init__(self, paths: Iterable[str], packages: Iterable[str], name: str) -> None:
+        self._packages = {tuple(folder.split("/")) if folder else () for folder in packages}
+        self._name = name
+        self._modules: dict[_Parts, str] = {}
+        for path in sorted(paths):
+            parts = tuple(path.split("/"))
+            if parts[-1] == "__init__.py":
+                self._packages.add(parts[:-1])
+                self._modules[parts[:-1]] = path
+            else:
+                self._modules.setdefault((*parts[:-1], parts[-1].split(".", 1)[0]), path)
+        self._roots: defaultdict[str, list[_Parts]] = defaultdict(list)
+        """Folders below which the first part of a name is found."""
+        for parts in {*self._modules, *self._packages}:
+            if parts and not any(parts[:length] in self._packages for length in range(len(parts))):
+                self._roots[parts[-1]].append(parts[:-1])
+
+    def resolve(self, importer: str, target: str) -> list[str]:
+        """Return the file of a module, or of the module that has what is named last."""
+        folder = tuple(importer.split("/")[:-1])
+        names = tuple(part for part in target.split(".") if part)
+        dots = len(target) - len(target.lstrip("."))
+        if dots:
+            if dots - 1 > len(folder):
+                return []
+            return self._below(folder[: len(folder) - dots + 1], names)
+        if not names:
+            return []
+        if names[0] == self._name and () in self._packages and (found := self._below((), names[1:])):
+            return found
+        roots = self._roots.get(names[0], [])
+        if names[0] in sys.stdlib_module_names:
+            roots = [root for root in roots if root == folder]  # a script sees what is beside it first
+        for root in sorted(roots, key=lambda root: (-_shared("/".join((*root, "")), importer), len(root), root)):
+            if found := self._below(root, names):
+                return found
+        return []
+
+    def _below(self, root: _Parts, names: _Parts) -> list[str]:
+        for length in (len(names), len(names) - 1):
+            if length >= 0 and (found := self._modules.get((*root, *names[:length]))) is not None:
+                return [found]
+        return []
 
 
 def _goes_with(one: str, other: str) -> bool:

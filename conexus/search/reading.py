@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -36,6 +37,7 @@ from conexus.types import (
 _SHOWN_NAMES = 4
 _MAP_SYMBOLS = 12
 _MAX_LINE = 2**31 - 1
+_GO_MODULE = re.compile(r"^module\s+\"?([^\s\"]+)", re.MULTILINE)
 _ALL = 1 << 30
 _ASKED_DEFINITIONS = 10  # whose callees are looked up
 _ENCLOSING = 3  # deeper nests say no more
@@ -316,7 +318,7 @@ class CodeReader:
                 f"the index of {view.name} has no file below {request.path or '.'}",
                 hint="`conexus status` shows what is indexed",
             )
-        pairs = self._importing(index, [file for file, _ in everything])
+        pairs = self._importing(index, view.root.name, [file for file, _ in everything])
         return import_graph(
             view.repo,
             str(view.root),
@@ -325,14 +327,37 @@ class CodeReader:
             request,
         )
 
-    def _importing(self, index: IndexInfo, files: Sequence[FileOutline]) -> list[tuple[str, str]]:
+    def _go_modules(self, index: IndexInfo, files: Sequence[FileOutline]) -> dict[str, str]:
+        """Return the paths of the tree's Go modules, by their folders."""
+        found = {}
+        for file in files:
+            folder, _, name = file.path.rpartition("/")
+            if name == "go.mod":
+                ids = self._code.chunks_of(file.id, 1, _MAX_LINE)
+                text = "".join(stored.chunk.text for stored in self._catalog.chunks_by_id(index.id, ids).values())
+                if named := _GO_MODULE.search(text):
+                    found[folder] = named[1]
+        return found
+
+    def _importing(self, index: IndexInfo, name: str, files: Sequence[FileOutline]) -> list[tuple[str, str]]:
         """Return the pairs of which the first imports the second; of a folder that is imported, the files used."""
         path_of = {file.id: file.path for file in files}
         id_of = {file.path: file.id for file in files}
-        resolver = ImportResolver((file.path, file.language) for file in files)
+        imports = self._code.imports(index.id)
+        resolver = ImportResolver(
+            ((file.path, file.language) for file in files),
+            # An empty __init__.py is not indexed; what imports relatively is in a package all the same.
+            {
+                path_of[file].rpartition("/")[0]
+                for file, target in imports
+                if target.startswith(".") and path_of.get(file, "").endswith(".py")
+            },
+            name,
+            self._go_modules(index, files),
+        )
         found: dict[tuple[str, str], None] = {}
         ties: set[tuple[FileId, FileId]] | None = None
-        for file, target in self._code.imports(index.id):
+        for file, target in imports:
             if file not in path_of:
                 continue
             meant = resolver.resolve(path_of[file], target)
