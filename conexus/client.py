@@ -29,7 +29,7 @@ from conexus.context_service import ContextService, ProgressListener, named, vie
 from conexus.daemon import discovery
 from conexus.daemon.client import DaemonClient
 from conexus.daemon.discovery import Address
-from conexus.errors import ConfigError, InvalidRequest, StoreError
+from conexus.errors import ConfigError, InvalidRequest, SourceError, StoreError
 from conexus.parsing.languages import canonical
 from conexus.types import (
     LOCAL_USER,
@@ -214,8 +214,10 @@ class Code(AbstractContextManager["Code"]):
             InvalidRequest: The name holds no letter or digit.
         """
         require("limit", limit, 1, MAX_RESULTS)
+        if not _text(name).strip():
+            raise InvalidRequest(f"{name!r} is no name", hint="give a name as Session.send")
         where = _ANYTHING.within(self._root)
-        return self._service.symbols(_text(name), where, limit, LOCAL_USER, uses=uses, callees=callees)
+        return self._service.symbols(name, where, limit, LOCAL_USER, uses=uses, callees=callees)
 
     def related(self, path: str, *, limit: int = 10) -> tuple[RelatedFile, ...]:
         """Return the files most tied to one of the tree by what they define and use.
@@ -408,6 +410,8 @@ def open(path: str | Path = ".", *, index: bool = True) -> Code:  # noqa: A001 -
         ConfigError: A setting is wrong.
         StoreError: The data folder cannot be used.
     """
+    if path == "":
+        raise SourceError("the path is empty", hint='use "." for the folder you are in')
     checkout = checkout_of(Path(path).expanduser(), Path.home(), force=True)
     loaded = config_files.load(config_files.current_environ(), checkout.root, {})
     address = None

@@ -11,8 +11,8 @@ import typer
 from conexus.cli import console
 from conexus.cli.graph_render import GraphFormat, rendered
 from conexus.cli.scope import EXIT_NOTHING, FolderArgument, open_tree, require_between
-from conexus.cli.session import USER, steadily
-from conexus.errors import ConfigError
+from conexus.cli.session import USER, given_path, steadily
+from conexus.errors import ConfigError, SourceError
 from conexus.types import GraphRequest, ImportGraph
 
 _MAX_NODES = 2000
@@ -23,7 +23,10 @@ def graph(
     style: Annotated[
         GraphFormat, typer.Option("--format", "-f", help="html is a page with zoom, search and filter.")
     ] = GraphFormat.TEXT,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", parser=given_path, metavar="FILE", help="Write to this file, - for stdout."),
+    ] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most files: those with most imports.")] = 200,
     folders: Annotated[bool, typer.Option("--folders", help="Folders in place of files.")] = False,
     tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Whether files of tests count.")] = True,
@@ -44,6 +47,10 @@ def graph(
     chosen = GraphFormat.JSON if as_json else style
     if chosen is GraphFormat.HTML and output is None and console.is_terminal(sys.stdout):
         raise ConfigError("a page is not for a terminal", hint="write it to a file: -o graph.html")
+    target = None if output is None or str(output) == "-" else output.expanduser()
+    if target is not None and (target.is_dir() or not target.parent.is_dir()):
+        wrong = f"{target} is a folder" if target.is_dir() else f"there is no folder {target.parent}"
+        raise SourceError(wrong, hint="give the name of a file in a folder that is there: -o graph.html")
     asked = (path or Path()).expanduser()
 
     def ask() -> tuple[ImportGraph, str]:
@@ -56,9 +63,9 @@ def graph(
 
     found, title = steadily(ask)
     text = rendered(found, chosen, title, folders=folders)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
-        console.err(f"written: {console.one_line(str(output))}")
+    if target is not None:
+        target.write_text(text, encoding="utf-8")
+        console.err(f"written: {console.one_line(str(target))}")
     elif text:
         console.out(text.removesuffix("\n"))
     if chosen is not GraphFormat.JSON:

@@ -5,6 +5,7 @@ Continue keeps one item of each address, so that all code of a file is one item.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -35,6 +36,9 @@ class ContinueOptions(schema.Message):
     """Where it names repositories or roots, these are searched whatever the workspace."""
 
 
+_MENTION = re.compile(r"(?:^|(?<=\s))@conexus\b", re.IGNORECASE)
+
+
 class ContinueQuestion(schema.Message):
     """What Continue sends. Fields that it may send in addition are passed over."""
 
@@ -56,7 +60,7 @@ class ContinueQuestion(schema.Message):
     @property
     def text(self) -> str:
         """What is asked."""
-        return self.query.strip() or self.full_input.strip()[: schema.MAX_TEXT_CHARS]
+        return self.query.strip() or _MENTION.sub(" ", self.full_input).strip()[: schema.MAX_TEXT_CHARS]
 
 
 class ContinueAddress(schema.Message):

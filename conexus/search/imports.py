@@ -226,11 +226,14 @@ class _PythonModules:
                 self._modules[parts[:-1]] = path
             else:
                 self._modules.setdefault((*parts[:-1], parts[-1].split(".", 1)[0]), path)
-        self._roots: defaultdict[str, list[_Parts]] = defaultdict(list)
-        """Folders below which the first part of a name is found."""
-        for parts in {*self._modules, *self._packages}:
-            if parts and not any(parts[:length] in self._packages for length in range(len(parts))):
-                self._roots[parts[-1]].append(parts[:-1])
+        roots: defaultdict[str, set[_Parts]] = defaultdict(set)
+        for parts in self._modules:
+            for place, part in enumerate(parts):
+                if parts[:place] in self._packages:
+                    break
+                roots[part].add(parts[:place])
+        self._roots = {part: sorted(found) for part, found in roots.items()}
+        """Folders below which the first part of a name is found: none is in a package."""
 
     def resolve(self, importer: str, target: str) -> list[str]:
         """Return the file of a module, or of the module that has what is named last."""

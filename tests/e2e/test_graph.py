@@ -76,6 +76,12 @@ def test_what_is_wrong_is_told(program: Program, shop: Path) -> None:
     ended = program.run("graph", shop / "empty")
     assert (ended.code, ended.out) == (ERROR, "")
     assert "has no file below empty" in ended.err
+    for target, said in ((shop, "is a folder"), (shop / "no" / "graph.html", "there is no folder"), ("", "is empty")):
+        ended = program.run("graph", shop, "-o", target)
+        assert (ended.code, ended.out) == (ERROR, "")
+        assert said in ended.err
+        assert "hint:" in ended.err
+    assert program.ok("graph", shop, "-o", "-").out == program.ok("graph", shop).out
     assert "-n is 0; it must be between 1 and 2000" in program.run("graph", shop, "-n", "0").err
     for path in FILES:
         if path != "lonely.py":

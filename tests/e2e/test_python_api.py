@@ -62,6 +62,12 @@ def daemon(flask: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
         yield found
 
 
+def test_an_empty_path_is_no_folder() -> None:
+    """Most likely a setting that was not made."""
+    with pytest.raises(SourceError, match="the path is empty"):
+        conexus.open("")
+
+
 def test_it_answers_in_this_process(flask: Path) -> None:
     """Indexed first; every method gives what the command line gives."""
     with conexus.open(flask) as code:
@@ -122,6 +128,7 @@ def test_what_is_asked_is_checked_as_a_daemon_does(flask: Path) -> None:
                 code.search("sessions", where=where)
         for wrong in (
             lambda: code.search("sessions", limit=0),
+            lambda: code.symbols(" "),
             lambda: code.context("sessions", max_tokens=5),
             lambda: code.similar("src/app.py", 10**30),
             lambda: code.map(limit=-1),

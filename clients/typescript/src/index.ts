@@ -262,7 +262,7 @@ export class Client {
   ): Promise<Answer<Operation<P, V>>> {
     const limit = new Limit(options, this.#timeoutMs);
     try {
-      const response = await this.#sent(verb, address, parts, "application/json", limit.signal);
+      const response = await this.#sent(verb, address, parts ?? {}, "application/json", limit.signal);
       return parsed(await response.text(), response.status) as Answer<Operation<P, V>>;
     } catch (error) {
       throw limit.reason(error);

@@ -70,6 +70,7 @@ TREE = [
         ("scripts/report.py", "logging", ["scripts/logging.py"]),  # beside a script
         ("tests/test_cart.py", "logging", []),
         ("empty/main.py", "time", []),
+        ("tests/test_cart.py", "scripts.report", ["scripts/report.py"]),  # a folder without __init__.py
         ("empty/main.py", "empty.time", ["empty/time.py"]),
         ("tests/test_cart.py", "shop.cart", ["src/shop/cart.py"]),
         ("tests/test_cart.py", "shop.cart.Cart", ["src/shop/cart.py"]),
