@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 import zlib
 from collections.abc import Sequence
@@ -273,3 +274,17 @@ def sparse_of(*terms: str) -> SparseVector:
     """A sparse vector with weight 1 for each term."""
     indices = np.array([zlib.crc32(term.encode()) for term in terms], dtype=np.uint32)
     return SparseVector(indices, np.ones(len(terms), dtype=np.float32))
+
+
+def outside_of_fences(markdown: str) -> list[str]:
+    """The lines of a text that are in no block of code; every block has an end."""
+    outside, fence = [], ""
+    for line in markdown.split("\n"):
+        if fence:
+            fence = "" if line == fence else fence
+        elif match := re.fullmatch(r"`{3,}", line):
+            fence = match[0]
+        else:
+            outside.append(line)
+    assert not fence
+    return outside

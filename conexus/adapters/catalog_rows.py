@@ -247,3 +247,21 @@ def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: s
         stat=facts.stat,
         checked_ns=facts.checked_ns,
     )
+
+
+def of_tied_files(columns: str, ending: str = "") -> str:
+    """Return the statement for pairs of files of which one, ``r``, uses a name that the other, ``d``, defines.
+
+    Its parameters are the generation and in how many files a name may be defined.
+
+    Args:
+        columns: What is selected.
+        ending: What follows, as ``GROUP BY``.
+    """
+    return (
+        "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "  # noqa: S608 -- constants
+        "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
+        f"SELECT {columns} FROM own JOIN defined d ON d.name = own.name "
+        "JOIN refs r ON r.name = own.name AND r.file <> d.file "
+        f"JOIN files f ON f.id = r.file AND f.index_id = ?1 {ending}"
+    )

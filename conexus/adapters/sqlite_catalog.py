@@ -30,6 +30,7 @@ from conexus.adapters.catalog_rows import (
     file_row,
     import_rows,
     inode_out,
+    of_tied_files,
     reference_rows,
     stored_chunk,
     symbol_rows,
@@ -272,14 +273,7 @@ class SqliteCatalog:
     def count_uses(self, index: IndexId) -> None:
         """Count for every file how often other files use what it defines, where at most two files define the name."""
         with self._change() as db:
-            rows = db.execute(
-                "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "
-                "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
-                "SELECT count(*), d.file FROM own JOIN defined d ON d.name = own.name "
-                "JOIN refs r ON r.name = own.name AND r.file <> d.file "
-                "JOIN files f ON f.id = r.file AND f.index_id = ?1 GROUP BY d.file",
-                (index, _DEFINING_FILES),
-            ).fetchall()
+            rows = db.execute(of_tied_files("count(*), d.file", "GROUP BY d.file"), (index, _DEFINING_FILES)).fetchall()
             db.execute("UPDATE files SET uses = 0 WHERE index_id = ? AND uses > 0", (index,))
             db.executemany("UPDATE files SET uses = ? WHERE id = ?", rows)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeVar
 
+from conexus.adapters.catalog_rows import of_tied_files
 from conexus.adapters.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
 from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
@@ -125,14 +126,7 @@ class SqliteCodebase:
 
     def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
         """Return the pairs of which the first uses a name that the second, and few others, define."""
-        rows = self._rows(
-            "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "
-            "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
-            "SELECT DISTINCT r.file, d.file FROM own JOIN defined d ON d.name = own.name "
-            "JOIN refs r ON r.name = own.name AND r.file <> d.file "
-            "JOIN files f ON f.id = r.file AND f.index_id = ?1",
-            (index, _DEFINING_FILES),
-        )
+        rows = self._rows(of_tied_files("DISTINCT r.file, d.file"), (index, _DEFINING_FILES))
         return {(FileId(_int(user)), FileId(_int(definer))) for user, definer in rows}
 
     def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:

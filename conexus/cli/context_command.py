@@ -28,7 +28,7 @@ from conexus.cli.scope import (
     require_between,
 )
 from conexus.cli.session import USER, steadily
-from conexus.daemon.cursors import cursor_of, positions_of
+from conexus.daemon.cursors import cursor_after, positions_of
 from conexus.errors import ConfigError
 from conexus.search.mentions import mentioned
 from conexus.search.packing import pack
@@ -112,8 +112,7 @@ def context(
             return session.service.context(request, USER)
 
     response = steadily(ask)
-    more = cursor_of(response.left_out) if response.left_out and response.blocks else ""
-    _show(question, response, chosen, more=more)
+    _show(question, response, chosen, more=cursor_after(response))
 
 
 def extract(

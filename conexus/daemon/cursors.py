@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Sequence
 
 from conexus.errors import InvalidRequest
+from conexus.types import ContextResponse
 
 _MAX_PACKED = 110  # results of packed context, and what was added to them
 
@@ -35,6 +36,14 @@ def numbers_of(cursor: str, most: int, below: int) -> list[int]:
     if not numbers or len(numbers) > most or max(numbers) >= below or cursor_of(numbers) != cursor:
         raise _bad_cursor()
     return numbers
+
+
+def cursor_after(answer: ContextResponse) -> str:
+    """Return the cursor for what an answer of packed context left out, empty where there is none.
+
+    Without a block not one line of the first chunk fits: to ask on would bring the same.
+    """
+    return cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
 
 
 def positions_of(cursor: str) -> tuple[int, ...] | None:

@@ -224,9 +224,7 @@ class Handlers:
     def context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
         """Pack the best chunks for a question."""
         answer = self.packed(request, call)
-        # Without a block not one line of the first chunk fits: to ask on would bring the same.
-        more = cursors.cursor_of(answer.left_out) if answer.left_out and answer.blocks else ""
-        return messages.context_response(answer, more, call.who)
+        return messages.context_response(answer, cursors.cursor_after(answer), call.who)
 
     def packed(self, request: schema.ContextRequest, call: Call) -> ContextResponse:
         """Pack the best chunks for a question, for surfaces that write the answer in a way of their own."""

@@ -77,8 +77,13 @@ class ImportResolver:
         name: str = "",
         go_modules: Mapping[str, str] | None = None,
     ) -> None:
-        self._go_modules = go_modules or {}
+        self._go_modules = sorted((go_modules or {}).items(), key=lambda entry: -len(entry[1]))
         self._language = dict(files)
+        self._go_files: defaultdict[str, list[str]] = defaultdict(list)
+        """Of each folder, those that can be imported."""
+        for path in sorted(path for path, language in self._language.items() if language == "go"):
+            if not path.endswith("_test.go"):
+                self._go_files[path.rpartition("/")[0]].append(path)
         self._python = _PythonModules(
             (path for path, language in self._language.items() if language in _PYTHON), packages, name
         )
@@ -135,15 +140,11 @@ class ImportResolver:
         return None
 
     def _of_go_module(self, target: str) -> list[str]:
-        """Return the files of a package of one of the tree's modules."""
-        for folder, module in self._go_modules.items():
+        """Return the files of a package of one of the tree's modules, the innermost that it may be of."""
+        for folder, module in self._go_modules:
             if target == module or target.startswith(f"{module}/"):
-                inside = posixpath.normpath(posixpath.join(folder, target.removeprefix(module).lstrip("/"))).lstrip(".")
-                return sorted(
-                    path
-                    for path, language in self._language.items()
-                    if language == "go" and path.rpartition("/")[0] == inside and not path.endswith("_test.go")
-                )
+                inside = posixpath.normpath(posixpath.join(folder, target.removeprefix(module).lstrip("/")))
+                return self._go_files.get("" if inside == "." else inside, [])
         return []
 
     def _at(self, path: str, language: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from builders import stored_of
+from builders import outside_of_fences, stored_of
 
 from conexus.search.neutral import clean, disarmed
 from conexus.search.packing import Packed, pack
@@ -130,7 +130,8 @@ def test_an_injection_is_harmless_and_marked(payload: str, place: str, style: Co
         }
     else:
         assert not _CALL.search(found.text)
-        assert len(outside_of_fences(found.text, "## ")) == sum(not block.outline for block in found.blocks) + any(
+        headings = [line for line in outside_of_fences(found.text) if line.startswith("## ")]
+        assert len(headings) == sum(not block.outline for block in found.blocks) + any(
             block.outline for block in found.blocks
         )
     planted = found.blocks[-1]
@@ -139,20 +140,6 @@ def test_an_injection_is_harmless_and_marked(payload: str, place: str, style: Co
         assert planted.neutralised
         mark = 'neutralised="true"' if style is ContextFormat.XML else "hidden or control characters made visible"
         assert mark in found.text
-
-
-def outside_of_fences(text: str, start: str) -> list[str]:
-    """The lines outside of code that begin so."""
-    outside, fence = [], ""
-    for line in text.split("\n"):
-        if fence:
-            fence = "" if line == fence else fence
-        elif match := re.fullmatch(r"`{3,}", line):
-            fence = match[0]
-        else:
-            outside.append(line)
-    assert not fence
-    return [line for line in outside if line.startswith(start)]
 
 
 def test_there_are_enough_of_them() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from builders import stored_of
+from builders import outside_of_fences, stored_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,16 +107,7 @@ def test_code_cannot_end_its_own_frame(hits: list[Hit], data: st.DataObject) -> 
     packed = pack(hits, 100_000, 1_000_000, around, ContextFormat.XML)
     assert packed.text.count("<code ") == packed.text.count("</code>") == len(packed.blocks)
     packed = pack(hits, 100_000, 1_000_000, around)
-    outside, fence = [], ""
-    for line in packed.text.split("\n"):
-        if fence:
-            fence = "" if line == fence else fence
-        elif match := re.fullmatch(r"`{3,}", line):
-            fence = match[0]
-        else:
-            outside.append(line)
-    assert not fence
-    assert sum(line.startswith("## ") for line in outside) == len(packed.blocks)
+    assert sum(line.startswith("## ") for line in outside_of_fences(packed.text)) == len(packed.blocks)
 
 
 def test_neighbours_are_one_piece_and_files_stay_together() -> None:
