@@ -219,10 +219,10 @@ class LocalService:
         beside = wanted_beside(query)
         if beside is None:
             return hits, order
-        names = set(map(name_key, query.names))
+        names = set(map(name_key, query.identifiers or query.names))  # in "who calls send_it" no `calls` is meant
         defining = [place for place in order if hits[place].chunk.symbol and hits[place].chunk.kind != "block"]
         named = [place for place in defining if name_key(hits[place].chunk.symbol.rpartition(".")[2]) in names]
-        first = next(iter(named or defining), None)
+        first = next(iter(named if query.identifiers else named or defining), None)
         view = next(
             (one for one in self.catalog.views() if first is not None and str(one.root) == hits[first].root), None
         )

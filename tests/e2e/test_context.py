@@ -119,6 +119,7 @@ def test_who_asks_for_callers_or_tests_gets_their_code(program: Program, tree: P
     fillers = {f"part_{n}.py": f"def clean_part_{n}(text):\n    return text  # clean the text {n}\n" for n in range(30)}
     files = {
         **fillers,
+        "phone.py": "def calls(who):\n    return clean_text, who  # who calls\n",
         "util.py": "def clean_text(text):\n    return text.strip()\n",
         "web/view.py": "import util\n\n\ndef show(page):\n    return util.clean_text(page)\n",
         "tests/test_util.py": "import util\n\n\ndef test_blank_lines():\n    assert util.clean_text(' ') == ''\n",
