@@ -35,6 +35,7 @@ from conexus.types import (
     PointFilter,
     RepoId,
     ScoredPoint,
+    ScoredPoints,
     SkippedFile,
     Span,
     SparseVector,
@@ -179,11 +180,11 @@ class VectorShard(Protocol):
         """
         ...
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries at once, which takes less time than one after another.
 
         Returns:
-            A list a query, as those of :meth:`search`.
+            What :meth:`search` returns of each query, as columns.
         """
         ...
 

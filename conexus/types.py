@@ -35,6 +35,8 @@ ContentHash = NewType("ContentHash", str)
 Fingerprint = NewType("Fingerprint", str)
 """Hash of every option that changes what an index holds."""
 
+ChunkKeys: TypeAlias = "npt.NDArray[np.bytes_]"
+"""Ids of chunks as 16 bytes each, shape ``(n,)``."""
 DenseVector: TypeAlias = "npt.NDArray[np.float32]"
 """Shape ``(dim,)``, L2 norm 1, or all zeros for a text without a known word."""
 
@@ -301,6 +303,18 @@ class ScoredPoint(NamedTuple):
 
     id: ChunkId
     score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredPoints:
+    """Points found by one retrieval, best first, as columns of the shape ``(points,)``."""
+
+    keys: ChunkKeys
+    scores: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.scores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from conexus import lexical
-from conexus.adapters.chunk_ids import chunk_id_of
 from conexus.adapters.regular_files import read_inside_with_state
 from conexus.adapters.worker_wire import (
     READY,
@@ -37,6 +36,7 @@ from conexus.adapters.worker_wire import (
     unpack_setup,
     write_frame,
 )
+from conexus.chunk_ids import chunk_id_of
 from conexus.config import IndexOptions
 from conexus.indexing.priors import prior_of
 from conexus.indexing.writer import embedding_head

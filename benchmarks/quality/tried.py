@@ -26,8 +26,8 @@ from prepare import OUT, Library, prepare
 from question_sets import source
 from repositories import DEVELOPMENT
 
-from conexus.adapters.chunk_ids import chunk_key
 from conexus.adapters.sqlite_codebase import SqliteCodebase
+from conexus.chunk_ids import chunk_key
 from conexus.lexical import count_words, split_identifier, stem
 from conexus.search.features import FEATURES, Feature
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
+from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
     Chunk,

@@ -29,9 +29,9 @@ from typing import IO, Final
 import numpy as np
 import qdrant_edge as engine
 
-from conexus.adapters.chunk_ids import chunk_id_of
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
+from conexus.points import KEY, NOTHING, listed
 from conexus.types import (
     ChunkId,
     DenseVector,
@@ -39,6 +39,7 @@ from conexus.types import (
     IndexId,
     PointFilter,
     ScoredPoint,
+    ScoredPoints,
     SparseVector,
     StoredPoint,
     VectorPoint,
@@ -294,10 +295,10 @@ class EdgeVectorShard:
             StoreError: The engine could not answer.
         """
         queries = [VectorQuery(vector, limit, where) for vector in (dense, sparse) if vector is not None]
-        answers = iter(self.search_all(queries))
+        answers = map(listed, self.search_all(queries))
         return [] if dense is None else next(answers), [] if sparse is None else next(answers)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
 
         The engine counts the words of all at once, and goes through its parts on all cores.
@@ -309,11 +310,11 @@ class EdgeVectorShard:
         requests = [self._request(query) for query in queries]
         asked = [request for request in requests if request is not None]
         if not asked:
-            return [[] for _ in queries]
+            return [NOTHING for _ in queries]
         with _translated(self._path, "read"):
             answers = iter(self._shard().query_batch(engine.QueryBatchRequest(asked)))
         return [
-            [] if request is None else _scored(next(answers), _most(query))
+            NOTHING if request is None else _scored(next(answers), _most(query))
             for query, request in zip(queries, requests, strict=True)
         ]
 
@@ -498,24 +499,24 @@ def _most(query: VectorQuery) -> float:
     return float("inf") if isinstance(query.vector, SparseVector) else 1.0
 
 
-def _scored(found: Sequence[engine.ScoredPoint], most: float) -> list[ScoredPoint]:
+def _scored(found: Sequence[engine.ScoredPoint], most: float) -> ScoredPoints:
     """Convert hits, which come best first, and put equal scores in the order of ids.
 
     Args:
         found: Hits of one request.
         most: Largest score; the product of a float16 vector of norm 1 with itself may lie just above 1.
     """
-    scores = [min(hit.score, most) for hit in found]
-    ids = [_id_of(hit.id) for hit in found]
-    if len(set(scores)) < len(scores):
-        order = sorted(range(len(ids)), key=lambda at: (-scores[at], ids[at]))
-        scores, ids = [scores[at] for at in order], [ids[at] for at in order]
-    return [ScoredPoint(ChunkId(chunk), score) for chunk, score in zip(ids, scores, strict=True)]
+    scores = np.minimum([hit.score for hit in found], most)
+    keys = np.frombuffer(b"".join([_key_of(hit.id) for hit in found]), dtype=KEY)
+    if (scores[1:] == scores[:-1]).any():
+        order = np.lexsort((keys, -scores))
+        return ScoredPoints(keys[order], scores[order])
+    return ScoredPoints(keys, scores)
 
 
-def _id_of(point: uuid.UUID | int | str) -> ChunkId:
-    """Return what the engine calls a point as an id."""
-    return chunk_id_of(point.bytes) if isinstance(point, uuid.UUID) else ChunkId(str(point))
+def _key_of(point: uuid.UUID | int | str) -> bytes:
+    """Return the 16 bytes of what the engine calls a point."""
+    return point.bytes if isinstance(point, uuid.UUID) else uuid.UUID(str(point)).bytes
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from conexus.errors import IndexIncompatible, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
+from conexus.points import in_columns
 from conexus.types import (
     ChunkId,
     DenseMatrix,
@@ -24,6 +25,7 @@ from conexus.types import (
     IndexId,
     PointFilter,
     ScoredPoint,
+    ScoredPoints,
     SparseVector,
     StoredPoint,
     VectorPoint,
@@ -142,16 +144,18 @@ class MemoryVectorShard:
             table.matching(sparse, allowed, limit) if sparse is not None else [],
         )
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
 
         Raises:
             IndexIncompatible: A query vector has another length than the shard's.
         """
         return [
-            self.search(None, query.vector, query.limit, query.where)[1]
-            if isinstance(query.vector, SparseVector)
-            else self.search(query.vector, None, query.limit, query.where)[0]
+            in_columns(
+                self.search(None, query.vector, query.limit, query.where)[1]
+                if isinstance(query.vector, SparseVector)
+                else self.search(query.vector, None, query.limit, query.where)[0]
+            )
             for query in queries
         ]
 

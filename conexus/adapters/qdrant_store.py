@@ -26,6 +26,7 @@ import numpy as np
 
 from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
+from conexus.points import NOTHING, in_columns, listed
 from conexus.types import (
     ChunkId,
     DenseVector,
@@ -33,6 +34,7 @@ from conexus.types import (
     IndexId,
     PointFilter,
     ScoredPoint,
+    ScoredPoints,
     SparseVector,
     StoredPoint,
     VectorPoint,
@@ -237,10 +239,10 @@ class QdrantVectorShard:
             StoreError: The server failed or cannot be reached.
         """
         queries = [VectorQuery(vector, limit, where) for vector in (dense, sparse) if vector is not None]
-        answers = iter(self.search_all(queries))
+        answers = map(listed, self.search_all(queries))
         return [] if dense is None else next(answers), [] if sparse is None else next(answers)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries in one request; see :meth:`conexus.ports.VectorShard.search_all`.
 
         Raises:
@@ -251,11 +253,11 @@ class QdrantVectorShard:
         requests = [self._request(query) for query in queries]
         asked = [request for request in requests if request is not None]
         if not asked:
-            return [[] for _ in queries]
+            return [NOTHING for _ in queries]
         with _translated(self._address):
             answers = iter(self._client.query_batch_points(self._collection, asked))
         return [
-            []
+            NOTHING
             if request is None
             else self._scored(next(answers), float("inf") if isinstance(query.vector, SparseVector) else 1.0)
             for query, request in zip(queries, requests, strict=True)
@@ -332,9 +334,9 @@ class QdrantVectorShard:
         if self._closed:
             raise StoreError(f"the index on {self._address} is closed")
 
-    def _scored(self, answer: models.QueryResponse, most: float) -> list[ScoredPoint]:
+    def _scored(self, answer: models.QueryResponse, most: float) -> ScoredPoints:
         hits = [ScoredPoint(self._tenant.chunk_id(hit.id), min(hit.score, most)) for hit in answer.points]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+        return in_columns(sorted(hits, key=lambda hit: (-hit.score, hit.id)))
 
     def _stored(self, record: models.Record) -> StoredPoint:
         from qdrant_client import models  # noqa: PLC0415

@@ -13,6 +13,7 @@ from conexus.types import (
     IndexId,
     PointFilter,
     ScoredPoint,
+    ScoredPoints,
     SparseVector,
     StoredPoint,
     VectorPoint,
@@ -108,7 +109,7 @@ class _Handle:
         """Find the nearest points in both spaces."""
         return self._shard.search(dense, sparse, limit, where)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[list[ScoredPoint]]:
+    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries at once."""
         return self._shard.search_all(queries)
 

@@ -38,8 +38,8 @@ from conexus.adapters.catalog_rows import (
     word_rows,
 )
 from conexus.adapters.catalog_schema import CATALOG
-from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
 from conexus.adapters.sqlite_connection import BUSY_S, SqliteConnection
+from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.errors import StoreDamaged, StoreError
 from conexus.lexical import name_key
 from conexus.ports import Embedder

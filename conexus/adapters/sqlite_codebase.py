@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeVar
 
 from conexus.adapters.catalog_rows import of_tied_files
-from conexus.adapters.chunk_ids import chunk_id_of
+from conexus.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
 from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
 

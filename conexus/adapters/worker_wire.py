@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import msgpack
 import numpy as np
 
-from conexus.adapters.chunk_ids import chunk_id_of, chunk_key
+from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.types import (
     ContentHash,
     EncodedChunk,

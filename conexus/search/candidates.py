@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conexus.search.columns import ChunkColumns, columns_of, keys_of
+from conexus.points import keys_of
+from conexus.search.columns import ChunkColumns, columns_of
 from conexus.search.names import Numbers, Row
 from conexus.types import ChunkHead, Retriever, SymbolMatch
 

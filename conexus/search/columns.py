@@ -12,16 +12,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from conexus.points import KEY, ids_of, keys_of
 from conexus.search.names import Names, Numbers, Vocabulary, Words
-from conexus.types import ChunkHead, ChunkId, FileId, FileTag
+from conexus.types import ChunkHead, ChunkKeys, FileId, FileTag
 
 ROLES: Final = (FileTag.TEST, FileTag.EXAMPLE, FileTag.DOCS, FileTag.CONFIG)
 FACTS: Final = ("uses", "size", "depth", "generic_name", "declarations", "reexports", "header")
 """What no question changes of a file, as :attr:`ChunkColumns.facts` has it."""
 
 _USES: Final = FACTS.index("uses")
-KEY: Final = np.dtype("S16")
-"""The 16 bytes of an id."""
 _PAGE: Final = 10_000
 # Beyond these, in repositories far larger than those that the weights are learnt on, nothing more is said.
 _MOST_USES, _MOST_CHUNKS, _MOST_FOLDERS = 30, 200, 6
@@ -39,13 +38,7 @@ _GENERIC_NAMES = frozenset(
     "__init__ base common core helpers index init internal lib main mod types util utils".split()
 )
 
-Keys = npt.NDArray[np.bytes_]
 Places = npt.NDArray[np.int32]
-
-
-def keys_of(ids: Iterable[ChunkId]) -> Keys:
-    """Return ids as 16 bytes each."""
-    return np.frombuffer(bytes.fromhex("".join(ids).replace("-", "")), dtype=KEY)
 
 
 def declares(path: str) -> bool:
@@ -60,7 +53,7 @@ class ChunkColumns:
     Columns of chunks have the shape ``(chunks,)``, those of files ``(files,)``.
     """
 
-    keys: Keys
+    keys: ChunkKeys
     halves: npt.NDArray[np.uint64] | None
     """The first half of each id as a number, which is found sooner than a text; nothing where two agree."""
     file: Places
@@ -100,7 +93,7 @@ class ChunkColumns:
         """Return the number of chunks."""
         return len(self.keys)
 
-    def find(self, keys: Keys) -> Numbers:
+    def find(self, keys: ChunkKeys) -> Numbers:
         """Return the row of each id, -1 where there is none or the index lacks its file by now."""
         if not len(self.keys):
             return np.full(len(keys), -1, dtype=np.intp)
@@ -112,9 +105,8 @@ class ChunkColumns:
     def head(self, row: int) -> ChunkHead:
         """Return a row as a value."""
         file = int(self.file[row])
-        digits = bytes(self.keys[row]).ljust(KEY.itemsize, b"\0").hex()  # numpy takes zeros off the end
         return ChunkHead(
-            id=ChunkId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"),
+            id=ids_of(self.keys[row : row + 1])[0],
             file=FileId(int(self.file_ids[file])),
             path=self.paths[file],
             start_byte=int(self.start_byte[row]),
@@ -196,7 +188,7 @@ class _Builder:
             words=vocabulary.words(),
         )
 
-    def _page(self, heads: Sequence[ChunkHead]) -> tuple[Keys, npt.NDArray[np.int64]]:
+    def _page(self, heads: Sequence[ChunkHead]) -> tuple[ChunkKeys, npt.NDArray[np.int64]]:
         kinds, symbols = self._kinds, self._symbols
         rows = [
             (
@@ -234,7 +226,7 @@ def _of_path(vocabulary: Vocabulary, path: str) -> tuple[tuple[int, ...], ...]:
     )
 
 
-def _halves_of(keys: Keys) -> npt.NDArray[np.uint64]:
+def _halves_of(keys: ChunkKeys) -> npt.NDArray[np.uint64]:
     return keys.view(">u8")[::2].astype(np.uint64)
 
 
@@ -263,4 +255,4 @@ def _file_kind(path: str) -> tuple[float, float, float, float]:
     )
 
 
-__all__ = ["FACTS", "KEY", "ROLES", "ChunkColumns", "Keys", "columns_of", "declares", "keys_of"]
+__all__ = ["FACTS", "ROLES", "ChunkColumns", "columns_of", "declares"]

@@ -11,16 +11,19 @@ from typing import Protocol
 import numpy as np
 
 from conexus.lexical import encode_query
+from conexus.points import KEY, NOTHING, keys_of
 from conexus.ports import Catalog, Embedder, VectorShard
 from conexus.search import spelling
 from conexus.search.candidates import BIT_OF, Candidate, Candidates, Part, joined
 from conexus.search.focus import focus_of
 from conexus.search.globs import matcher
 from conexus.search.heads import ChunkHeads
+from conexus.search.names import Numbers
 from conexus.search.query import Query, analyse
 from conexus.search.ranking import LEARNT, Ranked, Ranking, Weighting, rank
 from conexus.types import (
     ChunkId,
+    ChunkKeys,
     FileId,
     Freshness,
     Hit,
@@ -29,7 +32,7 @@ from conexus.types import (
     IndexInfo,
     PointFilter,
     Retriever,
-    ScoredPoint,
+    ScoredPoints,
     SearchFilter,
     SearchRequest,
     SearchResponse,
@@ -42,6 +45,7 @@ _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothi
 _READ_FOR_WORDS = 60  # results whose words may stand for misspelt ones; all of the names of the index bring no more
 _FILES_BY_NAME = 40
 _CHUNKS_BY_NAME = 30
+_GONE = -1
 _PLACES = 20  # of a question: a stack trace has more, the innermost frames of which are anywhere in it
 
 
@@ -256,7 +260,7 @@ class SearchEngine:
         for view in views if wrong else ():
             where = self._point_filter(view.index.id, request.where)
             answers = view.shard.search_all([VectorQuery(encode_query(word), 1, where) for word in wrong])
-            wrong = [word for word, found in zip(wrong, answers, strict=True) if not found]
+            wrong = [word for word, found in zip(wrong, answers, strict=True) if not len(found)]
         if not wrong:
             return None
         chunks = self._chunks([item.candidate for item in ranked[:_READ_FOR_WORDS]], views)
@@ -306,8 +310,8 @@ class SearchEngine:
             asked.append(VectorQuery(known, depth, where))
         answers = view.shard.search_all(asked)
         bm25 = answers[0]
-        by_name = answers[1] if narrowed is not None else []
-        dense = answers[-1] if known is not None else []
+        by_name = answers[1] if narrowed is not None else NOTHING
+        dense = answers[-1] if known is not None else NOTHING
         named = self._catalog.symbols_named(view.index.id, query.names, where)
         placed = [
             chunk
@@ -315,10 +319,13 @@ class SearchEngine:
             for chunk in self._catalog.chunks_at(view.index.id, path, line, where)
         ]
         found = _Found(dense, bm25, by_name, named, placed)
-        ids = found.ids()
-        parts, places = self._heads.find(number, view.index.id, view.shard, ids)
-        candidates = found.candidates([ids[place] for place in places.tolist()], parts)
-        return candidates, min((point.score for point in dense), default=1.0)
+        keys, numbers = found.numbered()
+        parts, there = self._heads.find(number, view.index.id, view.shard, keys)
+        if len(there) < len(keys):
+            place_of = np.full(len(keys), _GONE)
+            place_of[there] = np.arange(len(there))
+            numbers = place_of[numbers]
+        return found.candidates(numbers, len(there), parts), float(dense.scores[-1]) if len(dense) else 1.0
 
     def _files_by_name(self, query: Query, view: SearchableView, where: PointFilter) -> PointFilter | None:
         """Narrow a filter to the files whose names have words of the question, within which is searched once more."""
@@ -381,53 +388,53 @@ class SearchEngine:
 class _Found:
     """What the retrievers found in one view."""
 
-    dense: Sequence[ScoredPoint]
-    bm25: Sequence[ScoredPoint]
-    by_name: Sequence[ScoredPoint]
+    dense: ScoredPoints
+    bm25: ScoredPoints
+    by_name: ScoredPoints
     """By its words in files that the question names."""
     named: Sequence[SymbolMatch]
     placed: Sequence[ChunkId]
 
-    def ids(self) -> list[ChunkId]:
-        """Return the chunks, each once."""
-        return list(
-            dict.fromkeys(
-                [
-                    *(point.id for point in self.dense),
-                    *(point.id for point in self.bm25),
-                    *(match.chunk for match in self.named),
-                    *(point.id for point in self.by_name),
-                    *self.placed,
-                ]
-            )
-        )
+    def numbered(self) -> tuple[ChunkKeys, Numbers]:
+        """Number the chunks from 0.
 
-    def candidates(self, ids: Iterable[ChunkId], parts: Sequence[Part]) -> Candidates:
-        """Put what was found of some chunks into columns; ``parts`` are their heads."""
-        place_of = {chunk: place for place, chunk in enumerate(ids)}
-        dense, bm25 = np.zeros(len(place_of)), np.zeros(len(place_of))
-        found_by = np.zeros(len(place_of), dtype=np.uint8)
-        matches: dict[int, list[SymbolMatch]] = {}
-        for retriever, points in (
-            (Retriever.DENSE, self.dense),
-            (Retriever.BM25, self.bm25),
-            (Retriever.PATH, self.by_name),
+        Returns:
+            The key of each, and the number of each point, match and place: dense, bm25, named, by name, placed.
+        """
+        named = keys_of(match.chunk for match in self.named)
+        found = (self.dense.keys, self.bm25.keys, named, self.by_name.keys, keys_of(self.placed))
+        numbers: dict[bytes, int] = {}
+        all_numbers = [numbers.setdefault(key, len(numbers)) for key in np.concatenate(found).tolist()]
+        return np.array(list(numbers), dtype=KEY), np.array(all_numbers, dtype=np.intp)
+
+    def candidates(self, places: Numbers, count: int, parts: Sequence[Part]) -> Candidates:
+        """Put what was found into columns.
+
+        Args:
+            places: The place of each point, match and place among the candidates, in the order of :meth:`numbered`;
+                :data:`_GONE` where the index lacks it by now.
+            count: How many candidates there are.
+            parts: Their heads.
+        """
+        ends = np.cumsum([len(self.dense), len(self.bm25), len(self.named), len(self.by_name)])
+        dense_at, bm25_at, named_at, by_name_at, placed_at = np.split(places, ends)
+        dense, bm25, by_name = np.zeros((3, count))
+        found_by = np.zeros(count, dtype=np.uint8)
+        for retriever, at, scores, into in (
+            (Retriever.DENSE, dense_at, self.dense.scores, dense),
+            (Retriever.BM25, bm25_at, self.bm25.scores, bm25),
+            (Retriever.PATH, by_name_at, self.by_name.scores, by_name),
         ):
-            known = [(place_of[chunk], score) for chunk, score in points if chunk in place_of]
-            if known:
-                places, scores = zip(*known, strict=True)
-                at = np.array(places)
-                into = dense if retriever is Retriever.DENSE else bm25
-                into[at] = np.maximum(into[at], scores) if retriever is Retriever.PATH else scores
-                found_by[at] |= BIT_OF[retriever]
-        for chunk in self.placed:
-            if (place := place_of.get(chunk)) is not None:
-                found_by[place] |= BIT_OF[Retriever.PATH]
-        for match in self.named:
-            if (place := place_of.get(match.chunk)) is not None:
+            there = at >= 0
+            into[at[there]] = scores[there]
+            found_by[at[there]] |= BIT_OF[retriever]
+        found_by[placed_at[placed_at >= 0]] |= BIT_OF[Retriever.PATH]
+        found_by[named_at[named_at >= 0]] |= BIT_OF[Retriever.SYMBOL]
+        matches: dict[int, list[SymbolMatch]] = {}
+        for place, match in zip(named_at.tolist(), self.named, strict=True):
+            if place >= 0:
                 matches.setdefault(place, []).append(match)
-                found_by[place] |= BIT_OF[Retriever.SYMBOL]
-        return Candidates(parts, dense, bm25, found_by, matches)
+        return Candidates(parts, dense, np.maximum(bm25, by_name), found_by, matches)
 
 
 def _overlap(asked: int, matched: int, total: int) -> float:

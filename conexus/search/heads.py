@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
 
 from conexus.errors import ConexusError
+from conexus.points import ids_of
 from conexus.ports import Catalog, VectorShard
 from conexus.search.candidates import Part
-from conexus.search.columns import ChunkColumns, columns_of, keys_of
+from conexus.search.columns import ChunkColumns, columns_of
 from conexus.search.names import Numbers
-from conexus.types import ChunkId, IndexId
+from conexus.types import ChunkKeys, IndexId
 
 _MAX_MISSED = 0.2  # of the files, new ones and those that are gone; beyond, all are read anew
 
@@ -50,26 +50,25 @@ class ChunkHeads:
         self._mutex = threading.Lock()
         self._closed = False
 
-    def find(self, view: int, index: IndexId, shard: VectorShard, ids: Sequence[ChunkId]) -> tuple[list[Part], Numbers]:
+    def find(self, view: int, index: IndexId, shard: VectorShard, keys: ChunkKeys) -> tuple[list[Part], Numbers]:
         """Find the heads of chunks.
 
         Args:
             view: The number of the view among those that are searched.
             index: Its generation.
             shard: The vectors of that generation.
-            ids: The chunks, each once.
+            keys: The ids of the chunks, each once.
 
         Returns:
-            The heads, and the places in ``ids`` of those that were found; parts count these alone.
+            The heads, and the places in ``keys`` of those that were found; parts count these alone.
         """
-        keys = keys_of(ids)
         kept = self._current(index, shard) if self._keep else None
-        rows = kept.find(keys) if kept is not None else np.full(len(ids), -1, dtype=np.intp)
+        rows = kept.find(keys) if kept is not None else np.full(len(keys), -1, dtype=np.intp)
         there = rows >= 0
         parts = []
         if not there.all():
             missed = np.flatnonzero(~there)
-            read = columns_of(self._catalog.chunk_heads(index, [ids[place] for place in missed.tolist()]).values())
+            read = columns_of(self._catalog.chunk_heads(index, ids_of(keys[missed])).values())
             read_rows = read.find(keys[missed])
             there[missed[read_rows >= 0]] = True
             if len(read):

@@ -15,8 +15,8 @@ from typing import overload
 import numpy as np
 
 from conexus.errors import ConfigError
+from conexus.points import KEY
 from conexus.search.candidates import Candidate, Candidates
-from conexus.search.columns import KEY
 from conexus.search.features import FEATURES, Matrix, QuestionKind, Row, kind_of, measure
 from conexus.search.names import Numbers
 from conexus.search.query import Query

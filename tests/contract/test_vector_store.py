@@ -25,6 +25,7 @@ from conexus.adapters.memory_store import MemoryStore
 from conexus.adapters.qdrant_store import QdrantStore
 from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
+from conexus.points import listed
 from conexus.ports import VectorShard, VectorStore
 from conexus.types import ChunkId, FileId, IndexId, PointFilter, ScoredPoint, SparseVector, VectorPoint, VectorQuery
 
@@ -284,7 +285,7 @@ def test_a_part_of_the_query_may_be_left_out(shard: VectorShard) -> None:
     queries = [(unit(0), 5, ANYWHERE), (nothing, 5, ANYWHERE), (terms(t1=1.0), 3, ANYWHERE), (unit(0), 0, ANYWHERE)]
     answers = shard.search_all([VectorQuery(*query) for query in queries])
     dense, sparse = shard.search(unit(0), None, 5, ANYWHERE)[0], shard.search(None, terms(t1=1.0), 3, ANYWHERE)[1]
-    assert answers == [dense, [], sparse, []]
+    assert list(map(listed, answers)) == [dense, [], sparse, []]
     assert shard.search_all([]) == []
 
 

@@ -7,8 +7,9 @@ from builders import head_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conexus.adapters.chunk_ids import chunk_id_of
-from conexus.search.columns import FACTS, columns_of, keys_of
+from conexus.chunk_ids import chunk_id_of
+from conexus.points import keys_of
+from conexus.search.columns import FACTS, columns_of
 from conexus.types import ChunkHead, FileId, FileTag
 
 TAGS = {"a.py": frozenset({FileTag.TEST}), "src/b.h": frozenset[FileTag](), "c/d/index.ts": frozenset({FileTag.DOCS})}

@@ -9,6 +9,7 @@ from builders import SmallIndex, commit_of, points_of, source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conexus.points import keys_of
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.heads import ChunkHeads
 from conexus.types import ChunkHead, ChunkId, FileId, Freshness, IndexId, SearchRequest
@@ -105,12 +106,12 @@ def test_an_index_that_is_removed_is_forgotten(index: SmallIndex) -> None:
     """Reading one that is gone ends in silence, and leaves nothing."""
     view = index.add("/home/c/app", {"a.py": source(text_of(1, 0), "send_1")})
     heads = ChunkHeads(index.catalog, keep=True)
-    parts, found = heads.find(0, view.index.id, view.shard, [])
+    parts, found = heads.find(0, view.index.id, view.shard, keys_of([]))
     assert (parts, len(found)) == ([], 0)
     heads.wait()
     index.catalog.drop_index(view.index.id)
     [chunk] = [head.id for head in index.catalog.all_heads(view.index.id)] or [ChunkId("0" * 32)]
-    _, found = heads.find(0, view.index.id, view.shard, [chunk])
+    _, found = heads.find(0, view.index.id, view.shard, keys_of([chunk]))
     assert len(found) == 0
     heads.close()
     heads.close()

@@ -12,5 +12,9 @@ def chunk_key(chunk: ChunkId) -> bytes:
 
 def chunk_id_of(key: bytes) -> ChunkId:
     """Return the id that 16 bytes stand for."""
-    digits = key.hex()
+    return written(key.hex())
+
+
+def written(digits: str) -> ChunkId:
+    """Return the id of 32 hexadecimal digits."""
     return ChunkId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
