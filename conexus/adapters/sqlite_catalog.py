@@ -99,6 +99,9 @@ class SqliteCatalog:
         self._db = self._connection.raw
         self._db.execute("PRAGMA cache_size = -32000")
         self._numbers = count(1)
+        self._views: tuple[object, tuple[IndexedView, ...]] = (None, ())
+        """What :meth:`views` said last, with the state of the database right before."""
+        self._repo_of: dict[IndexId, RepoId] = {}  # numbers of generations do not come twice
         self.changes = 0
         """Another number after each change of what is indexed that this object made."""
 
@@ -123,6 +126,14 @@ class SqliteCatalog:
 
     def views(self) -> list[IndexedView]:
         """Return all working trees, by name."""
+        state = self._connection.state()
+        known, views = self._views
+        if state is None or state != known:
+            views = tuple(self._read_views())
+            self._views = (state, views)
+        return list(views)
+
+    def _read_views(self) -> list[IndexedView]:
         infos: dict[int, list[IndexInfo]] = {}
         for view, *row in self._rows(
             "SELECT view, id, fingerprint, model, model_fingerprint, dim, complete, live FROM indexes ORDER BY id"
@@ -338,12 +349,8 @@ class SqliteCatalog:
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
         """Return those of the chunks that the index has, with their texts."""
         found: dict[ChunkId, StoredChunk] = {}
-        repo = self._rows(
-            "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
-            "WHERE i.id = ?",
-            (index,),
-        )
-        if not repo:
+        repo = self._repository(index)
+        if repo is None:
             return found
         asked = {chunk_key(chunk): chunk for chunk in ids}
         rows: list[tuple[object, ...]] = []
@@ -359,8 +366,20 @@ class SqliteCatalog:
             facts = files.get(_int(row[0]))
             if facts is not None and facts.index == index:
                 chunk = asked[_bytes(key)]
-                found[chunk] = stored_chunk(chunk, RepoId(str(repo[0][0])), row, str(text), facts)
+                found[chunk] = stored_chunk(chunk, repo, row, str(text), facts)
         return found
+
+    def _repository(self, index: IndexId) -> RepoId | None:
+        if index not in self._repo_of:
+            rows = self._rows(
+                "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
+                "WHERE i.id = ?",
+                (index,),
+            )
+            if not rows:
+                return None
+            self._repo_of[index] = RepoId(str(rows[0][0]))
+        return self._repo_of[index]
 
     def _file_facts(self, files: set[int]) -> dict[int, FileFacts]:
         found: dict[int, FileFacts] = {}

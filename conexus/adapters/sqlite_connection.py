@@ -111,6 +111,22 @@ class SqliteConnection:
         with self._translated(), self._reader() as reader:
             return reader.execute(sql, parameters).fetchall()
 
+    def state(self) -> tuple[int, int] | None:
+        """Return numbers that differ after each change of the database, whoever made it.
+
+        Nothing where that cannot be told: within a transaction, or while another thread uses the connection.
+        """
+        if not self.lock.acquire(blocking=False):
+            return None
+        try:
+            with self._translated():
+                if self.raw.in_transaction:
+                    return None
+                (version,) = self.raw.execute("PRAGMA data_version").fetchone()
+                return int(version), self.raw.total_changes
+        finally:
+            self.lock.release()
+
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection that only reads: threads need not wait for each other, or for one that writes."""

@@ -22,6 +22,7 @@ from conexus.search.names import Numbers
 from conexus.search.query import Query, analyse
 from conexus.search.ranking import LEARNT, Ranked, Ranking, Weighting, rank
 from conexus.types import (
+    Chunk,
     ChunkId,
     ChunkKeys,
     FileId,
@@ -125,8 +126,21 @@ class SearchEngine:
             ranked = self._ranked(query, request, views, check)
         check()
         chosen, copies = self._distinct(ranked, max(0, request.limit), views)
+        states: dict[tuple[int, FileId], Freshness] = {}  # several hits of a file are the rule
+        for item, stored in chosen:
+            if (place := (item.candidate.view, stored.file)) not in states:
+                states[place] = self._freshness(views[item.candidate.view].view, stored)
         hits = tuple(
-            self._hit(item, stored, views[item.candidate.view].view, query, request.explain) for item, stored in chosen
+            Hit(
+                chunk=stored.chunk,
+                score=item.score,
+                found_by=frozenset(item.candidate.found_by),
+                freshness=states[item.candidate.view, stored.file],
+                root=str(views[item.candidate.view].view.root),
+                focus_line=_focus_line(item.candidate, stored.chunk, query),
+                factors=item.factors if request.explain else (),
+            )
+            for item, stored in chosen
         )
         return SearchResponse(
             hits=hits,
@@ -369,20 +383,6 @@ class SearchEngine:
             found.update(((number, chunk), stored) for chunk, stored in chunks.items())
         return found
 
-    def _hit(self, item: Ranked, stored: StoredChunk, view: IndexedView, query: Query, explain: bool) -> Hit:
-        span = stored.chunk.span
-        candidate = item.candidate
-        lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
-        return Hit(
-            chunk=stored.chunk,
-            score=item.score,
-            found_by=frozenset(candidate.found_by),
-            freshness=self._freshness(view, stored),
-            root=str(view.root),
-            focus_line=min(lines) if lines else focus_of(stored.chunk, query),
-            factors=item.factors if explain else (),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -435,6 +435,13 @@ class _Found:
             if place >= 0:
                 matches.setdefault(place, []).append(match)
         return Candidates(parts, dense, np.maximum(bm25, by_name), found_by, matches)
+
+
+def _focus_line(candidate: Candidate, chunk: Chunk, query: Query) -> int:
+    """Return the line a reader should land on: of a definition that was asked for by name, else what fits best."""
+    span = chunk.span
+    lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
+    return min(lines) if lines else focus_of(chunk, query)
 
 
 def _overlap(asked: int, matched: int, total: int) -> float:

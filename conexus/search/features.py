@@ -101,6 +101,9 @@ _OF_NEIGHBOURS: Final = (
 )
 FEATURES: Final = (*_RETRIEVAL, *_OF_FILE, *_OF_CHUNK, *_OF_NEIGHBOURS)
 
+_AT_RETRIEVAL: Final = slice(0, len(_RETRIEVAL))
+_AT_FILE: Final = slice(_AT_RETRIEVAL.stop, _AT_RETRIEVAL.stop + len(_OF_FILE))
+_AT_CHUNK: Final = slice(_AT_FILE.stop, _AT_FILE.stop + len(_OF_CHUNK))
 _DOCS: Final = ROLES.index(FileTag.DOCS)
 # Places of columns in those of files and of chunks.
 _PATH_ASKED: Final = 6
@@ -168,9 +171,13 @@ def measure(query: Query, candidates: Candidates, dense_floor: float) -> Matrix:
     asked = _Asked(query)
     files, paths = candidates.file, candidates.paths
     older = np.zeros(len(paths)) if asked.names_version else _older_versions(paths)
-    neighbours = np.column_stack((older[files], _only_declared(query, candidates)))
-    retrieval = _retrieval(candidates, dense_floor)
-    return np.hstack((retrieval, asked.files(candidates)[files], asked.chunks(candidates), neighbours))
+    found = np.empty((len(candidates), len(FEATURES)))
+    found[:, _AT_RETRIEVAL] = _retrieval(candidates, dense_floor)
+    found[:, _AT_FILE] = asked.files(candidates)[files]
+    found[:, _AT_CHUNK] = asked.chunks(candidates)
+    found[:, -2] = older[files]
+    found[:, -1] = _only_declared(query, candidates)
+    return found
 
 
 # ------------------------------------------------------------------------------- retrieval
@@ -186,8 +193,8 @@ def _retrieval(candidates: Candidates, dense_floor: float) -> Matrix:
     folders = _numbered(path.rpartition("/")[0] for path in candidates.paths)
     in_folder = _sums(folders, file_bm25 + _DENSE_SHARE * file_dense)
     folder = (in_folder / (in_folder.max() or 1.0))[folders]
-    of_file = np.column_stack((file_bm25, file_dense, _nearness(file_bm25), _nearness(file_dense), folder))
-    return np.hstack((np.column_stack((bm25, dense, _nearness(bm25), _nearness(dense))), of_file[files]))
+    of_file = np.stack((file_bm25, file_dense, _nearness(file_bm25), _nearness(file_dense), folder))
+    return np.vstack((bm25, dense, _nearness(bm25), _nearness(dense), of_file[:, files])).T
 
 
 def _of_files(scores: Row, files: npt.NDArray[np.intp]) -> Row:

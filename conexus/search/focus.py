@@ -19,6 +19,8 @@ def focus_of(chunk: Chunk, query: Query) -> int:
     stems_of = _asked_in(chunk.text, frozenset(query.stems))
     best, line_of_best = 0, 0
     for number, line in enumerate(lines if stems_of else ()):
+        if not any(word in line for word in stems_of):
+            continue
         found = len(frozenset().union(*(stems_of[word] for word in words(line) if word in stems_of)))
         if found > best:
             best, line_of_best = found, number

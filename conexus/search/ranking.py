@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import overload
 
 import numpy as np
@@ -195,6 +196,7 @@ def _further_of_file(candidates: Candidates, order: Numbers, same_file: float) -
     return lost
 
 
+@lru_cache(maxsize=10_000)
 def _breadth(chunks: int) -> float:
     """How many subjects a file has, as far as its size tells: a compiler in one file is not one subject."""
     return max(1.0, math.log2(max(1, chunks) / _CHUNKS_A_SUBJECT))
