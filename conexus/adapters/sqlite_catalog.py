@@ -490,9 +490,10 @@ class SqliteCatalog:
                 f"WHERE w.word IN ({_marks(part)}) AND +f.index_id = ?{limit} GROUP BY w.file",  # +: by word first
                 (*part, index, *values),
             )
-            for file, matched, total in rows:
-                before = found.get(FileId(_int(file)), (0, 0))[0]
-                found[FileId(_int(file))] = (before + _int(matched), _int(total))
+            of_part = {file: (matched, total) for file, matched, total in cast("list[tuple[FileId, int, int]]", rows)}
+            for file in found.keys() & of_part.keys():
+                of_part[file] = (found[file][0] + of_part[file][0], of_part[file][1])
+            found |= of_part
         return found
 
     def status(self) -> list[ViewStatus]:

@@ -344,10 +344,13 @@ class SearchEngine:
     def _files_by_name(self, query: Query, view: SearchableView, where: PointFilter) -> PointFilter | None:
         """Narrow a filter to the files whose names have words of the question, within which is searched once more."""
         named = self._catalog.files_with_words(view.index.id, query.stems, where)
-        best = sorted(named, key=lambda file: (-_overlap(len(query.stems), *named[file]), file))[:_FILES_BY_NAME]
-        if not best:
+        if not named:
             return None
-        return PointFilter(frozenset(best), where.languages, where.kinds, where.without_tags)
+        asked = len(query.stems)
+        # By how far both agree, as an F1 score is.
+        best = sorted((-2.0 * matched / (asked + total), file) for file, (matched, total) in named.items())
+        files = frozenset(file for _, file in best[:_FILES_BY_NAME])
+        return PointFilter(files, where.languages, where.kinds, where.without_tags)
 
     def _distinct(
         self, ranked: Ranking, limit: int, views: Sequence[SearchableView]
@@ -442,10 +445,6 @@ def _focus_line(candidate: Candidate, chunk: Chunk, query: Query) -> int:
     span = chunk.span
     lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
     return min(lines) if lines else focus_of(chunk, query)
-
-
-def _overlap(asked: int, matched: int, total: int) -> float:
-    return 2.0 * matched / (asked + total)
 
 
 def _notices(

@@ -161,6 +161,30 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     catalog.forget_unfinished(nowhere)
 
 
+def test_views_are_those_of_now(tmp_path: Path) -> None:
+    """Whoever changes them: the same object, another connection, or a transaction that is undone."""
+    path = str(tmp_path / "catalog.db")
+    catalog, other = SqliteCatalog(path), SqliteCatalog(path)
+    assert catalog.views() == []
+    theirs = other.ensure_view(checkout_of("/home/a/app"))
+    assert [view.root for view in catalog.views()] == [Path("/home/a/app")]
+    index = catalog.begin_index(theirs.id, Fingerprint("f"), Words())
+    assert catalog.views()[0].live == other.views()[0].live == index
+    other.rename_repository(theirs.repo, "renamed")
+    assert catalog.views()[0].name == "renamed"
+    catalog.views().clear()
+    assert len(catalog.views()) == 1
+    with pytest.raises(KeyError), catalog._transaction() as db:
+        db.execute("DELETE FROM views")
+        assert catalog.views() == []
+        raise KeyError
+    assert len(catalog.views()) == 1
+    other.remove_view(theirs.id)
+    assert catalog.views() == []
+    catalog.close()
+    other.close()
+
+
 def test_a_view_is_made_once(catalog: Catalog) -> None:
     """The same folder is the same view; its commit and branch are those of the last time."""
     first = catalog.ensure_view(checkout_of("/home/a/app"))
