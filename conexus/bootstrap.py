@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from conexus.adapters import config_files
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
+from conexus.adapters.ignore_rules import UserGit
+from conexus.adapters.kept_pools import PoolKeeper
 from conexus.adapters.model_files import is_static_model
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.static_embedder import StaticEmbedder
+from conexus.adapters.tree_watcher import AdaptiveWatcher
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
 from conexus.config import Config, IndexOptions
@@ -28,7 +31,7 @@ from conexus.edition import ENTRY_POINT_GROUP, load_edition
 from conexus.errors import IndexIncompatible, StoreError
 from conexus.indexing.pipeline import Indexer
 from conexus.parsing.classify import skip_by_name
-from conexus.ports import Embedder, Locks, ParsePool, SourceTree, VectorStore
+from conexus.ports import Embedder, Locks, ParsePool, SourceTree, TreeWatcher, VectorStore
 from conexus.search.engine import SearchEngine
 from conexus.search.heads import ChunkHeads
 from conexus.search.reading import CodeReader
@@ -58,6 +61,8 @@ class Application:
     data_dir: Path | None
     """``None`` where nothing is kept."""
     service: LocalService
+    watcher: Callable[[Checkout], TreeWatcher]
+    """Gives what notices changes of a working tree."""
 
 
 def build(
@@ -93,6 +98,13 @@ def build(
     store = SharedStore(_store(config, data_dir))
     home = Path.home()
 
+    def bare_pool(setup: WorkerSetup) -> WorkerPool:
+        most = config.index.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
+        return WorkerPool(worker_command or _WORKER, setup, most)
+
+    keeper = PoolKeeper(bare_pool) if keep_open else None
+    new_pool: Callable[[WorkerSetup], ParsePool] = bare_pool if keeper is None else keeper.pool
+
     @cache
     def model(name: str) -> Embedder:
         return (models or embedder)(name)
@@ -116,7 +128,7 @@ def build(
             catalog=catalog,
             store=store,
             embedder=lambda: model(used.index.model),
-            pools=_pools(used, lambda: model(used.index.model), worker_command),
+            pools=_pools(used, lambda: model(used.index.model), new_pool),
             options=used.index,
             store_options=used.store,
         )
@@ -134,8 +146,18 @@ def build(
         edition=load_edition(config, tuple(entry_points(group=ENTRY_POINT_GROUP))),
         options=config.store,
         keep_open=keep_open,
+        ended=(lambda: None) if keeper is None else keeper.close,
     )
-    return Application(config, data_dir, service)
+
+    def watcher(checkout: Checkout) -> TreeWatcher:
+        files = (
+            checkout.root / config_files.PROJECT_FILE,
+            config_files.user_config_path(config_files.current_environ()),
+        )
+        trees = partial(service.trees, checkout)
+        return AdaptiveWatcher(checkout.root, trees, data_dir, UserGit(home, xdg), files)
+
+    return Application(config, data_dir, service, watcher)
 
 
 def _of_project(loaded: config_files.Loaded, checkout: Checkout, catalog: SqliteCatalog) -> Config:
@@ -295,25 +317,25 @@ def _locks(data_dir: Path | None) -> Locks:
 
 
 def _pools(
-    config: Config, chosen: Callable[[], Embedder], command: Sequence[str] | None
+    config: Config, chosen: Callable[[], Embedder], new_pool: Callable[[WorkerSetup], ParsePool]
 ) -> Callable[[SourceTree], ParsePool]:
     options = config.index
 
     def pool(tree: SourceTree) -> ParsePool:
-        most = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
-        setup = WorkerSetup(
-            root=str(tree.checkout.root),
-            repo=tree.checkout.repo,
-            embed=chosen().is_fast,
-            model="" if options.model == DEFAULT_MODEL else str(Path(options.model).expanduser()),
-            max_chunk_chars=options.max_chunk_chars,
-            max_file_bytes=options.max_file_bytes,
-            max_data_bytes=options.max_data_bytes,
-            skip_generated=options.skip_generated,
-            parse_timeout_s=options.parse_timeout_s,
-            parse_memory_mb=options.parse_memory_mb,
+        return new_pool(
+            WorkerSetup(
+                root=str(tree.checkout.root),
+                repo=tree.checkout.repo,
+                embed=chosen().is_fast,
+                model="" if options.model == DEFAULT_MODEL else str(Path(options.model).expanduser()),
+                max_chunk_chars=options.max_chunk_chars,
+                max_file_bytes=options.max_file_bytes,
+                max_data_bytes=options.max_data_bytes,
+                skip_generated=options.skip_generated,
+                parse_timeout_s=options.parse_timeout_s,
+                parse_memory_mb=options.parse_memory_mb,
+            )
         )
-        return WorkerPool(command or _WORKER, setup, most)
 
     return pool
 

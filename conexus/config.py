@@ -159,6 +159,8 @@ class DaemonOptions:
     """Most requests of one caller a second, on average over ten; 0 for no limit."""
     index_jobs: int = 1
     """Index jobs that run at a time."""
+    watch: bool = True
+    """Whether indexed trees are followed, so that the index is always up to date."""
     idle_exit_s: float = 1800.0
     """A daemon that a client started ends after so long without a request; 0 for never."""
     log_format: str = "text"

@@ -14,6 +14,7 @@ from typing import Protocol
 from conexus.errors import RepositoryNotIndexed, SourceError
 from conexus.types import (
     Checkout,
+    Collected,
     ContextRequest,
     ContextResponse,
     FileText,
@@ -129,6 +130,14 @@ class ContextService(Protocol):
 
     def rename(self, repo: RepoId, name: str, who: Principal) -> None:
         """Give a repository another short name."""
+        ...
+
+    def roll_back(self, view: IndexedView, who: Principal) -> None:
+        """Make the generation before the present one of a tree answer again."""
+        ...
+
+    def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:
+        """Remove what is not needed any more."""
         ...
 
     def explain(self, checkout: Checkout, path: str) -> Verdict:

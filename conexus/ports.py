@@ -6,7 +6,7 @@ Every implementation, the fakes of the tests included, passes ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +37,7 @@ from conexus.types import (
     ScoredPoint,
     ScoredPoints,
     SkippedFile,
+    Snapshot,
     Span,
     SparseVector,
     StoredChunk,
@@ -50,6 +51,7 @@ from conexus.types import (
     VectorQuery,
     Verdict,
     ViewStatus,
+    WatchMode,
     Webhook,
 )
 
@@ -96,6 +98,25 @@ class SourceTree(Protocol):
 
     def explain(self, path: str) -> Verdict:
         """Say which rule lets ``path`` in or leaves it out, by name and place alone."""
+        ...
+
+
+class TreeWatcher(Protocol):
+    """Notices changes of one working tree."""
+
+    mode: WatchMode
+    """How; of the last answer of :meth:`changes`."""
+    reason: str
+    """Why it is not as the system reports them; empty where it is."""
+
+    def changes(self, is_stopped: Callable[[], bool]) -> Iterator[frozenset[str] | None]:
+        """Yield the changed paths each time something changed, until stopped; ``None`` where any may have.
+
+        The first answer is ``None`` and comes once the tree is followed: whoever looks at it then misses nothing.
+
+        Raises:
+            SourceError: The tree is gone or cannot be read.
+        """
         ...
 
 
@@ -234,6 +255,10 @@ class VectorStore(Protocol):
         """Delete a shard; an unknown one is ignored."""
         ...
 
+    def indexes(self) -> list[IndexId]:
+        """Return the ids of all shards, as far as a look without opening them tells."""
+        ...
+
     def size_bytes(self, index: IndexId) -> int:
         """Disk space of a shard; 0 where the store cannot tell."""
         ...
@@ -293,8 +318,32 @@ class Catalog(Protocol):
         """Note that a run ended, and whether the index holds all of the tree."""
         ...
 
+    def note_plan(self, index: IndexId, seen: int, pending: int) -> None:
+        """Note how many files a tree has, and how many of them a run is about to read."""
+        ...
+
     def activate(self, index: IndexId) -> list[IndexId]:
-        """Make a generation the live one of its view. Returns the generations it replaces."""
+        """Make a generation the live one of its view; the one that it replaces is kept where it is complete.
+
+        Returns:
+            The others of the view's generations: they are of no more use.
+        """
+        ...
+
+    def roll_back(self, view: int) -> bool:
+        """Make the generation before the live one of a view, and pin it; false where there is none."""
+        ...
+
+    def unpin(self, view: int) -> None:
+        """Let the settings decide again which generation a view has."""
+        ...
+
+    def retired(self, before: float) -> list[tuple[int, IndexId]]:
+        """Return the generations that were replaced before a time, each with its view."""
+        ...
+
+    def snapshots(self, indexes: Collection[IndexId]) -> dict[IndexId, Snapshot]:
+        """Return in which state generations are."""
         ...
 
     def drop_index(self, index: IndexId) -> None:
@@ -439,6 +488,14 @@ class Catalog(Protocol):
 
     def cache_vectors(self, model: str, vectors: Mapping[str, DenseVector]) -> None:
         """Remember embeddings by text; the oldest go when the cache is full."""
+        ...
+
+    def unused_vectors(self, *, drop: bool, everything: bool = False) -> int:
+        """Count, or drop, the embeddings of models that no generation uses; all where ``everything``."""
+        ...
+
+    def compact(self) -> int:
+        """Give the system back what the database does not need; returns how many bytes. It takes its time."""
         ...
 
     def integrity(self) -> list[str]:
@@ -592,6 +649,10 @@ class JobStore(Protocol):
 
     def unfinished_jobs(self) -> list[IndexJob]:
         """Return the jobs that are queued or running, oldest first."""
+        ...
+
+    def forget_job(self, job: str) -> None:
+        """Delete a job that is over; one that is not, or not there, is left alone. A power cut may undo that."""
         ...
 
     def forget_jobs(self, before: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from conexus.types import (
     Checkout,
     Chunk,
     ChunkId,
+    Collected,
     ContextRequest,
     ContextResponse,
     FileTag,
@@ -46,6 +47,7 @@ from conexus.types import (
     SearchFilter,
     SearchRequest,
     SearchResponse,
+    Snapshot,
     Surroundings,
     SymbolAnswer,
     Verdict,
@@ -62,6 +64,8 @@ _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+_LARGE_SHARE = 0.1
+_KEPT_GENERATION_S = 7 * 86_400.0
 _USERS = 2  # callers or tests that a packed answer has for certain where they are asked for
 _EXPLAINED = 12  # of the hits of a packed answer, those that get what stands around them
 
@@ -84,11 +88,11 @@ class _Held:
     users: int = 0
     locked: bool = False
     shards: dict[IndexId, VectorShard] = field(default_factory=dict)
-    """Generations that are open for searches; the newest is the live one."""
+    """Generations that are open for searches: the live one, and others that were it until just now."""
 
-    def close_superseded(self) -> None:
-        """Let go of the generations that a newer one replaced."""
-        for index in sorted(self.shards)[:-1]:
+    def close_others(self, live: IndexId | None) -> None:
+        """Let go of all generations but one."""
+        for index in [index for index in self.shards if index != live]:
             self.shards.pop(index).close()
 
     def close(self) -> None:
@@ -114,6 +118,8 @@ class LocalService:
     options: StoreOptions
     keep_open: bool = False
     """Whether indexes stay open between calls: faster, but keeps other processes out until :meth:`close`."""
+    ended: Callable[[], None] = lambda: None
+    """Called at :meth:`close`: to let go of what is kept between calls."""
     _held: dict[Path, _Held] = field(default_factory=dict)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
@@ -144,9 +150,14 @@ class LocalService:
             AccessDenied: The caller may not write to the repository.
         """
         self.edition.access.require_write(who, checkout.repo)
-        self._release_idle(checkout.root)
+        if not self.keep_open:
+            self._release_idle(checkout.root)
         with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
+            if changed is not None and self.keep_open:
+                self._keep_open(held, checkout.root)
             report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)
+        if report.chunks_written > report.chunks_total * _LARGE_SHARE:
+            self._release_idle(checkout.root)  # after many changes the vectors are opened in another form
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
         return report
 
@@ -206,7 +217,9 @@ class LocalService:
         around = self._surroundings(hits[:_EXPLAINED], request.search.text, check)
         packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
-        return ContextResponse(packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices)
+        return ContextResponse(
+            packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices, found.snapshots
+        )
 
     def _with_users(self, hits: Sequence[Hit], request: SearchRequest) -> tuple[Sequence[Hit], list[int]]:
         """Add what calls or tests a definition to the hits where the question asks for that.
@@ -269,6 +282,7 @@ class LocalService:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
             response = self._answer(narrowed, held, run)
+            response = replace(response, snapshots=self._snapshots(held))
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
         hits = tuple(hit for hit in response.hits if self.edition.access.may_read(who, hit.chunk.repo))
         if busy or len(hits) != len(response.hits):
@@ -276,6 +290,16 @@ class LocalService:
                 response, hits=hits, complete=response.complete and not busy, notices=(*response.notices, *busy)
             )
         return response
+
+    def _snapshots(self, held: Mapping[int, _Held]) -> tuple[Snapshot, ...]:
+        """Return the states in which the indexes are that were just searched."""
+        views = [view for view in self.catalog.views() if view.id in held and view.live is not None]
+        found = self.catalog.snapshots([view.live.id for view in views if view.live is not None])
+        return tuple(
+            replace(found[view.live.id], indexing=held[view.id].writing.locked())
+            for view in views
+            if view.live is not None and view.live.id in found
+        )
 
     def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
@@ -334,7 +358,11 @@ class LocalService:
     def status(self, who: Principal) -> list[ViewStatus]:
         """Return figures of every indexed working tree that a caller may read."""
         return [
-            replace(status, size_bytes=self.store.size_bytes(status.index))
+            replace(
+                status,
+                size_bytes=self.store.size_bytes(status.index),
+                indexing=self._is_written(Path(status.root)),
+            )
             for status in self.catalog.status()
             if self.edition.access.may_read(who, status.repo)
         ]
@@ -359,7 +387,20 @@ class LocalService:
         """
         narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
         views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
-        return self.reader.symbols(name, views, limit, uses=uses, callees=callees)
+        answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
+        found = self.catalog.snapshots([live.id for _, live in views])
+        return replace(
+            answer,
+            snapshots=tuple(
+                replace(found[live.id], indexing=self._is_written(view.root))
+                for view, live in views
+                if live.id in found
+            ),
+        )
+
+    def _is_written(self, root: Path) -> bool:
+        held = self._held.get(root)
+        return held is not None and held.writing.locked()
 
     def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
         """Return the files most tied to one by what they define and use.
@@ -415,7 +456,7 @@ class LocalService:
         self._release_idle(view.root)
         with self._holding(view.root, "removing") as held, self._writing(held, view.root):
             now = self._now(view)
-            for info in (now.live, now.building) if now else ():
+            for info in (now.live, now.building, now.previous) if now else ():
                 if info is not None:
                     self.store.drop(info.id)
             self.catalog.remove_view(view.id)
@@ -479,6 +520,82 @@ class LocalService:
             files, chunks, repaired = files + report.files, chunks + report.chunks, repaired + report.repaired
         return VerifyReport(len(looked_at), files, chunks, tuple(findings), repaired)
 
+    def roll_back(self, view: IndexedView, who: Principal) -> None:
+        """Make the generation before the present one of a tree answer again, at once.
+
+        It stays so until the tree is indexed again on demand.
+
+        Raises:
+            NotFound: No generation before is kept.
+        """
+        self.edition.access.require_write(who, view.repo)
+        with self._holding(view.root, "going back") as held, self._writing(held, view.root):
+            if not self.catalog.roll_back(view.id):
+                raise NotFound(
+                    f"no earlier index of {view.name} is kept",
+                    hint="one is kept for a week after a change of the model or of the format",
+                )
+        self.edition.audit.record(who, "roll_back", {"repo": view.repo})
+
+    def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:
+        """Remove generations that were replaced long ago, vectors that belong to nothing, and unused embeddings.
+
+        What another process works on is left for the next time.
+
+        Args:
+            who: Who asks.
+            dry_run: Whether to say only what would be removed.
+            everything: Whether to remove them whatever their age: generations to go back to, all cached embeddings, and
+                generations that were begun and not finished.
+        """
+        views = {view.id: view for view in self.catalog.views()}
+        before = time.time() + 1.0 if everything else time.time() - _KEPT_GENERATION_S
+        doomed = [(views[view], index) for view, index in self.catalog.retired(before) if view in views]
+        if everything:
+            doomed += [(view, view.building.id) for view in views.values() if view.building is not None]
+        freed = generations = 0
+        for view, index in doomed:
+            size = self.store.size_bytes(index)
+            if dry_run or self._discard(view, index, who):
+                generations, freed = generations + 1, freed + size
+        orphans, size = self._collect_orphans(dry_run=dry_run)
+        cached = self.catalog.unused_vectors(drop=not dry_run, everything=everything)
+        if not dry_run:
+            size += self.catalog.compact()
+            self.edition.audit.record(who, "collect", {"generations": str(generations), "orphans": str(orphans)})
+        return Collected(generations, orphans, cached, freed + size)
+
+    def _discard(self, view: IndexedView, index: IndexId, who: Principal) -> bool:
+        """Delete a generation of a view that is not the live one."""
+        self.edition.access.require_write(who, view.repo)
+        try:
+            with self._holding(view.root, "collecting") as held, self._writing(held, view.root):
+                live = self._live(view.root)
+                if live is not None and live.id == index:
+                    return False  # somebody went back to it just now
+                shard = held.shards.pop(index, None)
+                if shard is not None:
+                    shard.close()
+                self.store.drop(index)
+                self.catalog.drop_index(index)
+        except StoreBusy:
+            return False
+        return True
+
+    def _collect_orphans(self, *, dry_run: bool) -> tuple[int, int]:
+        """Delete vectors of generations that the catalog does not know; return their number and their size.
+
+        Those that came meanwhile are not touched: a run notes its generation before it makes its vectors.
+        """
+        there = self.store.indexes()
+        known = set(self.catalog.indexes())
+        orphans = [index for index in there if index not in known]
+        size = sum(self.store.size_bytes(index) for index in orphans)
+        if not dry_run:
+            for index in orphans:
+                self.store.drop(index)
+        return len(orphans), size
+
     def close(self) -> None:
         """Close every index and the catalog. Idempotent."""
         self.engine.close()
@@ -486,6 +603,7 @@ class LocalService:
             for held in self._held.values():
                 held.close()
             self._held.clear()
+        self.ended()
         self.catalog.close()
 
     # ------------------------------------------------------------------- open indexes
@@ -499,6 +617,14 @@ class LocalService:
             if live.id not in held.shards:
                 held.shards[live.id] = self._open(held, view, live)
             return held.shards[live.id]
+
+    def _keep_open(self, held: _Held, root: Path) -> None:
+        """Open what is live, so that neither the next search nor the next edit has to."""
+        live = self._live(root)
+        if live is not None:
+            with held.gate, suppress(StoreError):  # the run finds out what is wrong
+                if live.id not in held.shards:
+                    held.shards[live.id] = self.store.open(live.id, live.dim)
 
     def _open(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
         """Open a generation, without what a crash left in flight.
@@ -549,7 +675,9 @@ class LocalService:
                 held.users -= 1
                 if not held.users:
                     if self.keep_open and held.shards:
-                        held.close_superseded()
+                        if len(held.shards) > 1:
+                            live = self._live(root)
+                            held.close_others(None if live is None else live.id)
                     else:
                         self._drop(root)
 

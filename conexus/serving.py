@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 
 from conexus import __version__, bootstrap
 from conexus.adapters import config_files
+from conexus.adapters.priority import lower_thread
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.webhook_address import check_url
 from conexus.adapters.webhook_sender import SenderOptions, WebhookSender, check_secret
 from conexus.config import Config, DaemonOptions
-from conexus.daemon import discovery, logs
+from conexus.daemon import discovery, logs, schema
 from conexus.daemon.administration import KeyDesk, UsageRecorder, WebhookDesk
 from conexus.daemon.api import Api
+from conexus.daemon.call import Surface
 from conexus.daemon.discovery import Address
 from conexus.daemon.dispatch import Dispatcher, Limits
 from conexus.daemon.events import Broker
@@ -34,10 +36,12 @@ from conexus.daemon.guard import Doors
 from conexus.daemon.handlers import Controls, Facts, Handlers, Parts
 from conexus.daemon.jobs import JobRunner
 from conexus.daemon.metrics import Metrics
+from conexus.daemon.operations import BY_NAME
 from conexus.daemon.tracing import tracer_to
+from conexus.daemon.watching import Followers, Ways
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
 from conexus.ports import KeyStore
-from conexus.types import Checkout, IndexJob
+from conexus.types import LOCAL_USER, Checkout, IndexJob, JobOrigin, JobState, WatchState
 
 if TYPE_CHECKING:
     import uvicorn
@@ -50,6 +54,7 @@ _log = logging.getLogger("conexus.daemon")
 _SWITCH_S = 0.0005  # the event loop waits so long for a thread that computes; Python's own 5 ms would be felt
 _LAST_WORDS_S = 10.0  # for requests and the file that is indexed, once the daemon is told to stop
 _LOOKED_EVERY_S = 1.0
+_FIRST_COLLECTED_S, _COLLECTED_EVERY_S = 600.0, 86_400.0
 _MIN_IDLE_S = 5.0
 _BACKLOG = 512
 _KEEP_ALIVE_S = 30
@@ -126,12 +131,14 @@ class _Daemon:
         _require_safe(options, _has_keys(registry))
         listeners = stack.enter_context(_listeners(options, spare=self._start.automatic))
         controls = Controls(reload=_soon(loop, self._reload), stop=_soon(loop, stopping.set))
-        api, runner = self._api(stack, registry, Broker(loop), controls)
+        api, runner, followers = self._api(stack, registry, Broker(loop), controls)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         async with self._surfaces(api, listeners, options):
             runner.start(options.index_jobs)
+            if options.watch:
+                followers.start()
             discovery.publish(self._data_dir, self._addresses)
             _log.info("listening", extra={"address": self._public})
             self._start.ready(self._addresses)
@@ -140,25 +147,29 @@ class _Daemon:
             _log.info("stopping")
             api.broker.publish("stopping")
             api.dispatcher.refuse_new()
+            await asyncio.to_thread(followers.stop)
             await asyncio.to_thread(runner.stop, _LAST_WORDS_S)
 
     def _api(
         self, stack: contextlib.ExitStack, registry: SqliteRegistry, broker: Broker, controls: Controls
-    ) -> tuple[Api, JobRunner]:
+    ) -> tuple[Api, JobRunner, Followers]:
         """Build what the surfaces share; ``stack`` takes it down."""
         options, metrics = self._config.daemon, Metrics()
-        service = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project).service
+        app = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project)
+        service = app.service
         stack.callback(service.close)
         trace, end_trace = tracer_to(options.otlp_endpoint)
         stack.callback(end_trace)
         sender = self._sender(stack)
         hooks = WebhookDesk(registry, self._check_webhook)
-        runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again)
+        runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again, lower_thread)
+        followers = Followers(Ways(lambda: service.views(LOCAL_USER), _found_again, app.watcher, runner.follow_up))
         gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, service.edition.authenticator)
         stack.callback(gatekeeper.flush)
         parts = Parts(
             service=service,
             jobs=runner,
+            watched=followers.state if options.watch else _not_watched,
             keys=KeyDesk(registry),
             webhooks=hooks,
             usage=self._usage(stack),
@@ -170,7 +181,7 @@ class _Daemon:
         dispatcher = Dispatcher(_limits(options), metrics, trace)
         stack.callback(dispatcher.close)
         doors = Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024)
-        return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors), runner
+        return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors), runner, followers
 
     def _usage(self, stack: contextlib.ExitStack) -> UsageRecorder:
         log = bootstrap.usage_log(self._config)
@@ -234,15 +245,26 @@ class _Daemon:
 
     async def _until(self, stopping: asyncio.Event, api: Api, runner: JobRunner) -> None:
         """Return when the daemon is to end."""
+        collect_at = time.monotonic() + _FIRST_COLLECTED_S
         idle_s = max(self._config.daemon.idle_exit_s, _MIN_IDLE_S)
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _LOOKED_EVERY_S)
             discovery.keep_published(self._data_dir, self._addresses)
+            if time.monotonic() > collect_at and runner.counts() == (0, 0):
+                collect_at = time.monotonic() + _COLLECTED_EVERY_S
+                await asyncio.to_thread(self._collect, api)
             quiet = time.monotonic() - api.dispatcher.last_request_at > idle_s
             if self._start.automatic and self._config.daemon.idle_exit_s and quiet and runner.counts() == (0, 0):
                 _log.info("nobody asks: ending")
                 return
+
+    def _collect(self, api: Api) -> None:
+        try:
+            found = api.handlers.collect(schema.GcRequest(), api.new_call(BY_NAME["collect"], LOCAL_USER, Surface.REST))
+            _log.info("collected", extra={"generations": found.generations, "orphans": found.orphans})
+        except ConexusError as error:
+            _log.warning("what is not needed cannot be collected", extra={"reason": error.message})
 
     def _reload(self) -> None:
         """Take up changed settings: those of indexing and search at once, the log's too; ports need a restart."""
@@ -473,6 +495,8 @@ def _job_listener(
         broker.publish("job", job)
         if not job.state.is_over:
             return
+        if job.origin is JobOrigin.WATCH and job.state is JobState.DONE:
+            return  # there are thousands a day
         metrics.job_over(job.state, (job.finished_at or 0.0) - (job.started_at or job.finished_at or 0.0))
         payload = {
             "job": job.id,
@@ -492,6 +516,10 @@ def _job_listener(
             _log.warning("webhooks cannot be read", extra={"reason": error.code.value})
 
     return changed
+
+
+def _not_watched(_: Path) -> WatchState:
+    return WatchState(reason="the setting daemon.watch is false")
 
 
 def _folder(path: Path, *, force: bool) -> Checkout:

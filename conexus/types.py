@@ -397,6 +397,27 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of an index that an answer comes from."""
+
+    repo: RepoId
+    root: str
+    id: str
+    """Another one after each change of what is indexed: generation and revision, as ``12.345``."""
+    head: str | None
+    """Commit that was checked out when the index was last brought up to date."""
+    branch: str | None
+    indexed_at: float | None
+    """Seconds since the epoch when a run last finished, or ``None``."""
+    files_indexed: int
+    """Files that are in as they were found."""
+    files_seen: int
+    """Files that were found, those that a run has still to read included."""
+    indexing: bool = False
+    """Whether a run writes to the index."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResponse:
     """Hits, best first."""
 
@@ -405,6 +426,30 @@ class SearchResponse:
     complete: bool = True
     """False where an index that was asked is not finished."""
     notices: tuple[str, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    """One for each working tree that was searched."""
+
+
+# ---------------------------------------------------------------- following trees
+
+
+class WatchMode(StrEnum):
+    """How the daemon learns of changes in a tree."""
+
+    OFF = "off"  # it does not: nobody asked it to, or the tree is gone
+    NATIVE = "native"  # the system reports them
+    POLLING = "polling"  # by looking at all files again and again
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """How a tree is followed."""
+
+    mode: WatchMode = WatchMode.OFF
+    reason: str = ""
+    """Why it is not followed natively; empty where it is."""
+    changed_at: float | None = None
+    """Seconds since the epoch when something last changed, as far as it was noticed."""
 
 
 # ---------------------------------------------------------------- indexing
@@ -514,6 +559,11 @@ class IndexedView:
     root: Path
     live: IndexInfo | None
     building: IndexInfo | None
+    previous: IndexInfo | None = None
+    """The generation that the live one replaced, where it is kept."""
+    pinned: str = ""
+    """Fingerprint of the live generation where somebody went back to it: changes of the settings alone do not
+    replace it."""
 
 
 class ChunkHead(NamedTuple):
@@ -610,6 +660,11 @@ class IndexProgress:
     elapsed_s: float
 
     @property
+    def bytes_per_s(self) -> float:
+        """Mean rate so far."""
+        return self.bytes_done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
     def eta_s(self) -> float | None:
         """Seconds left at the mean rate so far, or ``None`` before there is one."""
         if self.bytes_done <= 0 or self.stage is not IndexStage.INDEX:
@@ -683,6 +738,35 @@ class ViewStatus:
     complete: bool
     head: str | None
     branch: str | None
+    snapshot: str = ""
+    """As :attr:`Snapshot.id`."""
+    files_seen: int = 0
+    """As :attr:`Snapshot.files_seen`."""
+    files_pending: int = 0
+    """Those of them that a run has still to read."""
+    indexing: bool = False
+    """Whether a run writes to the index."""
+    watch: WatchMode = WatchMode.OFF
+    """How the daemon learns of changes."""
+    watch_reason: str = ""
+    """Why it does not as the system reports them; empty where it does, and without a daemon."""
+    changed_at: float | None = None
+    """When something last changed, as far as the daemon noticed."""
+    previous_model: str | None = None
+    """Model of the generation before, where one is kept to go back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What ``conexus gc`` removed, or would."""
+
+    generations: int = 0
+    """Of indexes: those that were replaced, or begun and given up."""
+    orphans: int = 0
+    """Vectors that belong to nothing."""
+    cached_vectors: int = 0
+    """Embeddings of models that no index has any more."""
+    freed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -759,6 +843,7 @@ class SymbolAnswer:
     """What the definitions use, of names that hardly anything else is called."""
     complete: bool = True
     """False where there are more definitions or uses than were asked for."""
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -919,6 +1004,7 @@ class ContextResponse:
     """Positions, among all hits of the question, of those whose code there was no room for."""
     complete: bool = True
     notices: tuple[str, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 # ------------------------------------------------------------- who, and what they did
@@ -1032,6 +1118,13 @@ class JobState(StrEnum):
         return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
 
 
+class JobOrigin(StrEnum):
+    """Why there is an index job."""
+
+    ASKED = "asked"  # somebody asked for it
+    WATCH = "watch"  # the tree changed, or may have while no daemon ran
+
+
 @dataclass(frozen=True, slots=True)
 class IndexJob:
     """A request to index a working tree, as the catalog keeps it."""
@@ -1051,6 +1144,9 @@ class IndexJob:
     error_code: str = ""
     error: str = ""
     hint: str = ""
+    origin: JobOrigin = JobOrigin.ASKED
+    attempts: int = 0
+    """How often it was begun: more than once where a daemon ended, or was killed, in its midst."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conexus import lexical
+from conexus.adapters.priority import lower_process
 from conexus.adapters.regular_files import read_inside_with_state
 from conexus.adapters.worker_wire import (
     READY,
@@ -235,6 +236,7 @@ def main() -> None:
     """Run as a child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    lower_process()
     gc.set_threshold(_GC_OBJECTS)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a grammar that prints must not spoil the answers

@@ -170,5 +170,16 @@ CREATE TABLE webhooks (
 );
 """
 
-CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3))
+# How far an index is behind its tree, a number for each state of it, generations that are kept to go back to, and
+# whether somebody went back.
+_FRESHNESS = """
+ALTER TABLE indexes ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE indexes ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE indexes ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE indexes ADD COLUMN retired REAL;
+ALTER TABLE views ADD COLUMN pinned TEXT NOT NULL DEFAULT '';
+UPDATE indexes SET seen = (SELECT count(*) FROM files WHERE index_id = indexes.id);
+"""
+
+CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS))
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

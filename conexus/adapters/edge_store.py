@@ -172,6 +172,14 @@ class EdgeStore:
         for trash in self._folder.glob(f"{_TRASH}*"):
             shutil.rmtree(trash, ignore_errors=True)
 
+    def indexes(self) -> list[IndexId]:
+        """Return the ids of all folders of shards, whatever is in them."""
+        try:
+            names = [entry.name for entry in os.scandir(self._folder)]
+        except OSError:
+            return []
+        return sorted(IndexId(int(name)) for name in names if name.isascii() and name.isdigit())
+
     def exists(self, index: IndexId) -> bool:
         """Whether there is a shard that can be opened by all its folder shows; the vectors are not read."""
         path = self._path(index)

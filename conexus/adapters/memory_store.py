@@ -72,6 +72,10 @@ class MemoryStore:
         """Whether there is a shard."""
         return index in self._contents
 
+    def indexes(self) -> list[IndexId]:
+        """Return the ids of all shards."""
+        return list(self._contents)
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`."""
         self._contents.pop(index, None)

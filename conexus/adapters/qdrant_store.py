@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _DENSE: Final = "dense"
 _SPARSE: Final = "bm25"
+_MARKS = 1_000  # points of a page
 _PREFIX: Final = "conexus-"
 _HTTP_PORT: Final = 6333
 
@@ -123,6 +124,26 @@ class QdrantStore:
             return any(
                 client.retrieve(name, [tenant.mark_id], with_payload=False) for name in self._collections(client)
             )
+
+    def indexes(self) -> list[IndexId]:
+        """Return the ids of all shards of this machine."""
+        from qdrant_client import models  # noqa: PLC0415
+
+        client = self._connected()
+        found: set[IndexId] = set()
+        marks = models.Filter(must_not=[models.IsEmptyCondition(is_empty=models.PayloadField(key="mark"))])
+        with _translated(self.address):
+            for name in self._collections(client):
+                offset = None
+                while True:
+                    points, offset = client.scroll(name, marks, limit=_MARKS, offset=offset, with_payload=["mark"])
+                    for point in points:
+                        namespace, _, number = str((point.payload or {}).get("mark", "")).rpartition("/")
+                        if namespace == self._namespace and number.isdigit():
+                            found.add(IndexId(int(number)))
+                    if offset is None:
+                        break
+        return sorted(found)
 
     def drop(self, index: IndexId) -> None:
         """Delete a shard; see :meth:`conexus.ports.VectorStore.drop`."""

@@ -53,6 +53,10 @@ class SharedStore:
         """Whether there is a shard."""
         return self._inner.exists(index)
 
+    def indexes(self) -> list[IndexId]:
+        """Return the ids of all shards."""
+        return self._inner.indexes()
+
     def drop(self, index: IndexId) -> None:
         """Delete a shard; threads that still read it may end."""
         with self._mutex:

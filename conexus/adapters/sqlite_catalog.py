@@ -60,6 +60,7 @@ from conexus.types import (
     RepoId,
     SkippedFile,
     SkipReason,
+    Snapshot,
     StoredChunk,
     SymbolKind,
     SymbolMatch,
@@ -74,6 +75,7 @@ _HEADS = (
     "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, f.chunks, f.uses "
     "FROM chunks c JOIN files f ON f.id = c.file"
 )
+_SIZES = ("page_count", "freelist_count", "page_size")
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _MAX_FOLDERS = 50
@@ -134,19 +136,23 @@ class SqliteCatalog:
         return list(views)
 
     def _read_views(self) -> list[IndexedView]:
-        infos: dict[int, list[IndexInfo]] = {}
-        for view, *row in self._rows(
-            "SELECT view, id, fingerprint, model, model_fingerprint, dim, complete, live FROM indexes ORDER BY id"
+        infos: dict[int, dict[str, IndexInfo]] = {}
+        for view, retired, *row in self._rows(
+            "SELECT view, retired, id, fingerprint, model, model_fingerprint, dim, complete, live FROM indexes "
+            "ORDER BY id"
         ):
-            infos.setdefault(_int(view), []).append(_index_info(row))
+            info = _index_info(row)
+            what = "live" if info.live else "building" if retired is None else "previous"
+            infos.setdefault(_int(view), {})[what] = info
         found = []
-        for view, repo, name, root in self._rows(
-            "SELECT v.id, r.repo, r.name, v.root FROM views v JOIN repositories r ON r.id = v.repository"
+        for view, repo, name, root, pinned in self._rows(
+            "SELECT v.id, r.repo, r.name, v.root, v.pinned FROM views v JOIN repositories r ON r.id = v.repository"
         ):
-            mine = infos.get(_int(view), [])
-            live = next((info for info in mine if info.live), None)
-            building = next((info for info in reversed(mine) if not info.live), None)
-            found.append(IndexedView(_int(view), RepoId(str(repo)), str(name), _path(root), live, building))
+            mine = infos.get(_int(view), {})
+            generations = (mine.get("live"), mine.get("building"), mine.get("previous"))
+            found.append(
+                IndexedView(_int(view), RepoId(str(repo)), str(name), _path(root), *generations, pinned=str(pinned))
+            )
         return sorted(found, key=lambda view: (view.name, view.root))
 
     def ensure_view(self, checkout: Checkout) -> IndexedView:
@@ -204,20 +210,87 @@ class SqliteCatalog:
         with self._transaction() as db:
             db.execute("UPDATE indexes SET complete = ? WHERE id = ?", (complete, index))
             if complete:
-                db.execute("UPDATE indexes SET finished = ? WHERE id = ?", (time.time(), index))
+                db.execute(
+                    "UPDATE indexes SET finished = ?, pending = 0, "
+                    "seen = (SELECT count(*) FROM files WHERE index_id = indexes.id) WHERE id = ?",
+                    (time.time(), index),
+                )
+
+    def note_plan(self, index: IndexId, seen: int, pending: int) -> None:
+        """Note how many files a tree has, and how many of them a run is about to read."""
+        with self._transaction() as db:
+            db.execute("UPDATE indexes SET seen = ?, pending = ? WHERE id = ?", (seen, pending, index))
 
     def activate(self, index: IndexId) -> list[IndexId]:
-        """Make a generation the live one of its view. Returns the generations it replaces."""
+        """Make a generation the live one of its view. Returns those of its others that are of no more use."""
         with self._transaction() as db:
             others = db.execute(
-                "SELECT id FROM indexes WHERE view = (SELECT view FROM indexes WHERE id = ?) AND id <> ?",
+                "SELECT id, live AND complete FROM indexes "
+                "WHERE view = (SELECT view FROM indexes WHERE id = ?) AND id <> ?",
                 (index, index),
             ).fetchall()
             db.execute(
-                "UPDATE indexes SET live = (id = ?) WHERE view = (SELECT view FROM indexes WHERE id = ?)",
-                (index, index),
+                "UPDATE indexes SET live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? "
+                "ELSE retired END WHERE view = (SELECT view FROM indexes WHERE id = ?)",
+                (index, index, time.time(), index),
             )
-        return [IndexId(row[0]) for row in others]
+        return [IndexId(row[0]) for row in others if not row[1]]
+
+    def roll_back(self, view: int) -> bool:
+        """Make the generation before the live one of a view, and pin it; false where there is none."""
+        with self._transaction() as db:
+            found = db.execute(
+                "SELECT id FROM indexes WHERE view = ? AND retired IS NOT NULL AND complete ORDER BY retired DESC",
+                (view,),
+            ).fetchone()
+            if found is None:
+                return False
+            db.execute(
+                "UPDATE indexes SET live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? "
+                "ELSE retired END WHERE view = ?",
+                (found[0], found[0], time.time(), view),
+            )
+            db.execute(
+                "UPDATE views SET pinned = (SELECT fingerprint FROM indexes WHERE id = ?) WHERE id = ?",
+                (found[0], view),
+            )
+        return True
+
+    def unpin(self, view: int) -> None:
+        """Let the settings decide again which generation a view has."""
+        with self._transaction() as db:
+            db.execute("UPDATE views SET pinned = '' WHERE id = ?", (view,))
+
+    def retired(self, before: float) -> list[tuple[int, IndexId]]:
+        """Return the generations that were replaced before a time, each with its view."""
+        rows = self._rows("SELECT view, id FROM indexes WHERE retired < ? AND NOT live", (before,))
+        return [(_int(view), IndexId(_int(index))) for view, index in rows]
+
+    def snapshots(self, indexes: Collection[IndexId]) -> dict[IndexId, Snapshot]:
+        """Return in which state generations are."""
+        found = {}
+        for part in _parts(list(indexes)):
+            for index, *row in cast(
+                "list[tuple[Any, ...]]",
+                self._rows(
+                    "SELECT i.id, r.repo, v.root, i.revision, v.head, v.branch, i.finished, i.seen, i.pending "  # noqa: S608 -- question marks only
+                    "FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
+                    f"WHERE i.id IN ({_marks(part)})",
+                    part,
+                ),
+            ):
+                repo, root, revision, head, branch, finished, seen, pending = row
+                found[IndexId(index)] = Snapshot(
+                    repo=RepoId(repo),
+                    root=str(_path(root)),
+                    id=f"{index}.{revision}",
+                    head=head,
+                    branch=branch,
+                    indexed_at=finished,
+                    files_indexed=max(0, seen - pending),
+                    files_seen=seen,
+                )
+        return found
 
     def drop_index(self, index: IndexId) -> None:
         """Forget a generation with all its files."""
@@ -280,6 +353,10 @@ class SqliteCatalog:
                 ],
             )
             db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
+            db.execute(
+                "UPDATE indexes SET revision = revision + 1, pending = max(0, pending - ?) WHERE id = ?",
+                (len(files) + len(touched), index),
+            )
 
     def count_uses(self, index: IndexId) -> None:
         """Count for every file how often other files use what it defines, where at most two files define the name."""
@@ -526,6 +603,7 @@ class SqliteCatalog:
             "GROUP BY 1 ORDER BY 2 DESC, 1",
             (live.id,),
         )
+        snapshot = self.snapshots([live.id]).get(live.id)
         return ViewStatus(
             repo=view.repo,
             name=view.name,
@@ -543,6 +621,10 @@ class SqliteCatalog:
             complete=live.complete,
             head=str(commit[0]) if commit[0] else None,
             branch=str(commit[1]) if commit[1] else None,
+            snapshot="" if snapshot is None else snapshot.id,
+            files_seen=0 if snapshot is None else snapshot.files_seen,
+            files_pending=0 if snapshot is None else snapshot.files_seen - snapshot.files_indexed,
+            previous_model=None if view.previous is None else view.previous.model,
         )
 
     # ---------------------------------------------------------------------------- cache
@@ -573,6 +655,24 @@ class SqliteCatalog:
             )
 
     # ---------------------------------------------------------------------------- upkeep
+
+    def unused_vectors(self, *, drop: bool, everything: bool = False) -> int:
+        """Count, or drop, the embeddings of models that no generation uses; all where ``everything``."""
+        rule = "" if everything else " WHERE model NOT IN (SELECT model_fingerprint FROM indexes)"
+        if not drop:
+            return _int(self._rows(f"SELECT count(*) FROM vector_cache{rule}")[0][0])  # noqa: S608 -- a constant
+        with self._transaction() as db:
+            return db.execute(f"DELETE FROM vector_cache{rule}").rowcount  # noqa: S608 -- a constant
+
+    def compact(self) -> int:
+        """Give the system back what the database does not need; returns how many bytes. It takes its time."""
+        pages, free, size = (_int(self._rows(f"PRAGMA {name}")[0][0]) for name in _SIZES)
+        if free * 4 < pages:
+            return 0
+        with self._connection.lock:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return free * size
 
     def integrity(self) -> list[str]:
         """Return what the database itself finds wrong; empty where all is well."""

@@ -17,7 +17,7 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.json_values import from_json, to_json
 from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
 from conexus.errors import NotFound, StoreDamaged
-from conexus.types import ApiKey, IndexJob, IndexProgress, IndexReport, JobState, RepoId, Role, Webhook
+from conexus.types import ApiKey, IndexJob, IndexProgress, IndexReport, JobOrigin, JobState, RepoId, Role, Webhook
 
 _KEY = "id, name, role, repos, created_at, expires_at, last_used_at, revoked_at"
 _JOB = "id, state, created_at, started_at, finished_at, detail, progress, report"
@@ -37,6 +37,8 @@ class _JobDetail:
     error_code: str
     error: str
     hint: str
+    origin: JobOrigin = JobOrigin.ASKED
+    attempts: int = 0
 
 
 class SqliteRegistry:
@@ -116,7 +118,18 @@ class SqliteRegistry:
         a power cut ends the run as well.
         """
         detail = to_json(
-            _JobDetail(job.root, job.repo, job.name, job.subject, job.model, job.error_code, job.error, job.hint)
+            _JobDetail(
+                root=job.root,
+                repo=job.repo,
+                name=job.name,
+                subject=job.subject,
+                model=job.model,
+                error_code=job.error_code,
+                error=job.error,
+                hint=job.hint,
+                origin=job.origin,
+                attempts=job.attempts,
+            )
         )
         progress = to_json(job.progress) if job.progress else None
         fixed = (job.state, job.created_at, job.started_at, job.finished_at, detail)
@@ -165,6 +178,11 @@ class SqliteRegistry:
     def unfinished_jobs(self) -> list[IndexJob]:
         """Return the jobs that are queued or running, oldest first."""
         return self._jobs(f"WHERE {_UNFINISHED} ORDER BY created_at, number")
+
+    def forget_job(self, job: str) -> None:
+        """Delete a job that is over; one that is not, or not there, is left alone."""
+        with self._connection.transaction(quick=True) as db:
+            db.execute(f"DELETE FROM jobs WHERE id = ? AND NOT {_UNFINISHED}", (job,))  # noqa: S608 -- from this module
 
     def forget_jobs(self, before: float) -> int:
         """Delete jobs that were over before a time; returns how many."""
@@ -255,6 +273,8 @@ def _index_job(row: Sequence[object]) -> IndexJob:
             error_code=found.error_code,
             error=found.error,
             hint=found.hint,
+            origin=found.origin,
+            attempts=found.attempts,
         )
     except (ValueError, StoreDamaged) as exc:
         raise StoreDamaged(f"the index job {job!r} cannot be read: {exc}", hint=CATALOG.mend) from exc

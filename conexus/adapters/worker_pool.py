@@ -126,6 +126,23 @@ class WorkerPool:
                 left -= 1
                 yield result
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has processes that live, all of which wait for jobs."""
+        return bool(self._children) and all(
+            child.ready and not child.left and not child.fault and child.process.poll() is None
+            for child in self._children
+        )
+
+    def trim(self, most: int) -> None:
+        """End the processes beyond so many, where none of them has anything to do."""
+        if not any(child.left for child in self._children):
+            children, self._children = self._children[most:], self._children[:most]
+            for child in children:
+                child.process.kill()
+            for child in children:
+                child.bury()
+
     def close(self) -> None:
         """End the processes. Idempotent."""
         self._closed = True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Annotated
 
 import typer
@@ -15,10 +18,22 @@ from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
 from conexus.context_service import check_name
-from conexus.errors import Cancelled, StoreError
-from conexus.types import Checkout, IndexedView, IndexEstimate, IndexReport, SkippedFile, SkipReason
+from conexus.daemon.client import DaemonClient
+from conexus.errors import Cancelled, ConexusError, DaemonUnavailable, StoreError, error_of
+from conexus.types import (
+    Checkout,
+    IndexedView,
+    IndexEstimate,
+    IndexJob,
+    IndexReport,
+    SkippedFile,
+    SkipReason,
+    WatchMode,
+)
 
 _SHOWN_FILES = 5
+_ASKED_EVERY_S = 0.1
+_FOLLOWING_S = 15.0
 _REASONS = {
     SkipReason.IGNORED: "ignored by a rule",
     SkipReason.BINARY: "binary",
@@ -77,7 +92,10 @@ def index(
             if report.cancelled:
                 raise Cancelled("stopped before the end", hint="run the same command again to go on from here")
             if watch:
-                _watch(session, root, asked, quiet=quiet)
+                if session.daemon is None:
+                    _watch(session, root, asked, quiet=quiet)
+                else:
+                    _watch_daemon(DaemonClient(session.daemon), report, asked, quiet=quiet)
 
 
 def prepared(checkout: Checkout, model: str = "") -> Session:
@@ -120,15 +138,16 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
 
     What passes by itself, as another process at the index, is told and outlived.
     """
-    from conexus.adapters.watcher import changes  # noqa: PLC0415 -- only here
-
     announced = quiet
-    changed: frozenset[str] | None
-    looked = False
-    for changed in changes(checkout.root, lambda: bool(asked), session.data_dir):
+    watcher = session.watcher(checkout)
+    told, looked = WatchMode.NATIVE, False
+    for changed in watcher.changes(lambda: bool(asked)):
         if not announced:
             console.err(f"watching {console.one_line(str(checkout.root))} (Ctrl-C to stop)")
             announced = True
+        if watcher.mode is not told and watcher.mode is WatchMode.POLLING:
+            console.err(f"note: by polling, which takes longer to notice changes: {console.one_line(watcher.reason)}")
+        told = watcher.mode
         try:
             report = session.service.index(
                 checkout, USER, lambda _: None, lambda: bool(asked), session.model, changed if looked else None
@@ -138,9 +157,65 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
             looked = False  # what was missed is found by looking at everything
             console.fail(error)
             continue
-        touched = report.files_indexed + report.files_deleted
-        if touched and not quiet:
-            console.err(f"updated {console.count(touched, 'file')} in {console.duration(report.elapsed_ms / 1000)}")
+        if not quiet:
+            _tell_update(report)
+
+
+def _watch_daemon(client: DaemonClient, report: IndexReport, asked: Sequence[bool], *, quiet: bool) -> None:
+    """Tell what the daemon, which follows the tree, brings up to date, until ``asked`` is not empty.
+
+    Raises:
+        DaemonUnavailable: It ended, or does not follow the tree.
+    """
+    happened: SimpleQueue[IndexJob | ConexusError] = SimpleQueue()
+
+    def listen() -> None:
+        try:
+            for job in client.happenings():
+                happened.put(job)
+            happened.put(DaemonUnavailable("the daemon ended", hint="run the command again"))
+        except ConexusError as error:
+            happened.put(error)
+
+    _await_following(client, report.root)
+    threading.Thread(target=listen, daemon=True).start()
+    if not quiet:
+        console.err(f"watching {console.one_line(report.root)} through the daemon (Ctrl-C to stop)")
+    while not asked:
+        try:
+            job = happened.get(timeout=_ASKED_EVERY_S)
+        except Empty:
+            continue
+        if isinstance(job, ConexusError):
+            raise job
+        if job.root == report.root and job.state.is_over:
+            _tell_job(job, quiet=quiet)
+
+
+def _await_following(client: DaemonClient, root: str) -> None:
+    """Return once the daemon follows a tree: it begins moments after the first index is there."""
+    until = time.monotonic() + _FOLLOWING_S
+    while True:
+        status = next((status for status in client.status(USER) if status.root == root), None)
+        if status is not None and status.watch is not WatchMode.OFF:
+            return
+        if time.monotonic() > until:
+            reason = "" if status is None else status.watch_reason
+            raise DaemonUnavailable(f"the daemon does not follow {root}: {reason}", hint="see `conexus daemon logs`")
+        time.sleep(_ASKED_EVERY_S)
+
+
+def _tell_job(job: IndexJob, *, quiet: bool) -> None:
+    if job.error_code:
+        console.fail(error_of(job.error_code, job.error, hint=job.hint or None))
+    elif job.report is not None and not quiet:
+        _tell_update(job.report)
+
+
+def _tell_update(report: IndexReport) -> None:
+    touched = report.files_indexed + report.files_deleted
+    if touched:
+        console.err(f"updated {console.count(touched, 'file')} in {console.duration(report.elapsed_ms / 1000)}")
 
 
 def _show_estimate(estimate: IndexEstimate, *, as_json: bool, verbose: bool) -> None:

@@ -78,12 +78,19 @@ class ProgressDisplay:
 def _detail(progress: IndexProgress) -> str:
     parts = [f"{progress.files_done:,}/{console.count(progress.files_total, 'file')}"]
     if progress.elapsed_s > 0:
-        parts.append(f"{console.size(progress.bytes_done / progress.elapsed_s)}/s")
+        parts.append(f"{console.size(progress.bytes_per_s)}/s")
     if progress.eta_s is not None:
         parts.append(f"{console.duration(progress.eta_s)} left")
     if progress.skipped:
         parts.append(f"{progress.skipped:,} skipped")
     return ", ".join(parts)
+
+
+def progress_line(progress: IndexProgress) -> str:
+    """Say how far a run is: the phase, the share, the rate and the time that is left."""
+    if progress.stage is not IndexStage.INDEX:
+        return {IndexStage.SCAN: "scanning", IndexStage.OPTIMIZE: "optimizing"}.get(progress.stage, "done")
+    return _described(progress)
 
 
 def _described(progress: IndexProgress) -> str:

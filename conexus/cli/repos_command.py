@@ -14,7 +14,7 @@ from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.session import USER, named, open_session
 from conexus.errors import ConfigError
-from conexus.types import IndexedView, ViewStatus
+from conexus.types import IndexedView, ViewStatus, WatchMode
 
 app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
 
@@ -121,6 +121,37 @@ def rename(
     console.out(f"{repo} is now called {console.one_line(new_name)}")
 
 
+@app.command("rollback", cls=CommandWithExamples)
+def roll_back(
+    name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Have the index answer that was there before the last change of model or format.
+
+    It does so at once, and is not brought up to date until `conexus index` is run: by the present settings
+    that builds the newer one again. A second rollback undoes the first.
+
+    Examples:
+        conexus repos rollback flask
+    """
+    with open_session() as session:
+        views = named(session.service, name)
+        for view in views:
+            session.service.roll_back(view, USER)
+        roots = {str(view.root) for view in views}
+        found = [status for status in session.service.status(USER) if status.root in roots]
+    if as_json:
+        console.out(
+            json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
+        )
+        return
+    for status in found:
+        console.out(
+            f"{console.one_line(status.name)} answers from its earlier index again: model "
+            f"{console.one_line(status.model)}, of {indexed_at(status)}"
+        )
+
+
 def indexed_at(status: ViewStatus) -> str:
     """Return when a view was indexed, in local time."""
     if status.indexed_at is None:
@@ -137,14 +168,45 @@ def described(status: ViewStatus) -> list[str]:
         f"  repository  {console.one_line(status.repo)}",
         f"  folder      {console.one_line(status.root)}",
         f"  commit      {console.one_line(commit)}",
-        f"  indexed     {indexed_at(status)}" + ("" if status.complete else "  (not finished)"),
+        f"  indexed     {indexed_at(status)}" + _unfinished(status),
         f"  model       {console.one_line(status.model)}",
         f"  content     {console.count(status.files, 'file')} ({console.size(status.source_bytes)}), "
         f"{console.count(status.chunks, 'chunk')}, {console.count(status.symbols, 'symbol')}; "
         f"{console.count(status.skipped, 'file')} read and left out",
         f"  vectors     {console.size(status.size_bytes)} on disk",
         f"  languages   {languages or 'none'}",
+        *(
+            [f"  followed    {console.one_line(_followed(status))}"]
+            if status.watch_reason or _is_followed(status)
+            else []
+        ),
+        *(
+            [f"  before      an index by {console.one_line(status.previous_model)}: conexus repos rollback"]
+            if status.previous_model is not None
+            else []
+        ),
     ]
+
+
+def _unfinished(status: ViewStatus) -> str:
+    """Say how far an index is that is not finished, and whether a run is at it."""
+    at_it = ", being indexed now" if status.indexing else ""
+    if status.complete:
+        return f"  (being brought up to date, {status.files_pending:,} files left)" if status.indexing else ""
+    return f"  (not finished: {status.files_seen - status.files_pending:,} of {status.files_seen:,} files{at_it})"
+
+
+def _is_followed(status: ViewStatus) -> bool:
+    return status.watch is not WatchMode.OFF
+
+
+def _followed(status: ViewStatus) -> str:
+    """Say how a daemon learns of changes."""
+    if status.watch is WatchMode.NATIVE:
+        return "as the system reports changes"
+    if status.watch is WatchMode.POLLING:
+        return f"by polling, which takes longer to notice changes: {status.watch_reason}"
+    return f"no: {status.watch_reason}"
 
 
 def status_json(status: ViewStatus) -> dict[str, object]:

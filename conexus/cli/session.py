@@ -22,6 +22,7 @@ from conexus.daemon import discovery
 from conexus.daemon.client import DaemonClient, is_same_version
 from conexus.daemon.discovery import Address
 from conexus.errors import ConexusError, DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
+from conexus.ports import TreeWatcher
 from conexus.types import LOCAL_USER, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
 
 USER = LOCAL_USER
@@ -40,6 +41,18 @@ class Session(AbstractContextManager["Session"]):
     """Embedding model that is asked for; empty for what the settings say."""
     daemon: Address | None = None
     """The daemon that does the work, where one does."""
+    watched: Callable[[Checkout], TreeWatcher] | None = None
+    """Gives what notices changes of a working tree; nothing where a daemon does."""
+
+    def watcher(self, checkout: Checkout) -> TreeWatcher:
+        """Return what notices changes of a working tree.
+
+        Raises:
+            StoreBusy: A daemon does so.
+        """
+        if self.watched is None:
+            raise StoreBusy("the daemon follows the tree already")
+        return self.watched(checkout)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -68,7 +81,7 @@ def steadily(action: Callable[[], T]) -> T:
         except DaemonUnavailable:
             time.sleep(pause_s)  # it was stopped or killed just now
         except StoreBusy:
-            if _daemon(config_files.load(config_files.current_environ(), None, {}).config) is None:
+            if daemon_of(config_files.load(config_files.current_environ(), None, {}).config) is None:
                 raise
             # It was started just now, and has the index.
     return action()
@@ -91,7 +104,7 @@ def open_session(
     """
     loaded = config_files.load(config_files.current_environ(), project_root, flags or {})
     model = str((flags or {}).get("index.model") or "")
-    address = _daemon(loaded.config) if daemon else None
+    address = daemon_of(loaded.config) if daemon else None
     if address is None:
         return _without_daemon(loaded, model)
     return Session(loaded, DaemonClient(address), config_files.data_dir(loaded.config), model, address)
@@ -134,7 +147,13 @@ def _note(config: Config, entry: UsageEntry) -> None:
         log.close()
 
 
-def _daemon(config: Config) -> Address | None:
+def daemon_of(config: Config) -> Address | None:
+    """Return where the daemon listens that does the work, or ``None`` where there is none.
+
+    Raises:
+        StoreBusy: One has the indexes open, and is not to be used.
+        DaemonUnavailable: It is of another version.
+    """
     if config.store.path == config_files.MEMORY:
         return None
     address = discovery.find(config_files.data_dir(config))
@@ -156,7 +175,7 @@ def _without_daemon(loaded: config_files.Loaded, model: str) -> Session:
 
     xdg = config_files.current_environ().get("XDG_CONFIG_HOME", "")
     app = bootstrap.build(loaded.config, xdg=Path(xdg) if xdg else None)
-    return Session(loaded, app.service, app.data_dir, model)
+    return Session(loaded, app.service, app.data_dir, model, watched=app.watcher)
 
 
 def keep_model(session: Session, view: IndexedView | None) -> Session:

@@ -167,6 +167,35 @@ def verify(
         raise typer.Exit(EXIT_FOUND)
 
 
+def collect(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what could be of use: indexes to roll back to, all cached embeddings.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Remove what is not needed any more.
+
+    Indexes that were replaced more than a week ago, vectors that belong to no index, and cached embeddings of
+    models that no index has. The daemon does so by itself once a day.
+
+    Examples:
+        conexus gc --dry-run
+        conexus gc
+    """
+    with open_session() as session:
+        found = session.service.collect(USER, dry_run=dry_run, everything=everything)
+    if as_json:
+        console.out(json.dumps({"schema": "conexus.gc/1", "dry_run": dry_run, **dataclasses.asdict(found)}, indent=2))
+        return
+    parts = [
+        console.count(found.generations, "replaced generation"),
+        console.count(found.orphans, "orphan"),
+        console.count(found.cached_vectors, "cached embedding"),
+    ]
+    console.out(f"{'would remove' if dry_run else 'removed'} {', '.join(parts)}: {console.size(found.freed_bytes)}")
+
+
 def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
     """Verify, and where the catalog itself is damaged and is to be mended, start with a new one."""
     try:

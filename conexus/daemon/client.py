@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from conexus.types import (
     Checkout,
     Chunk,
     ChunkId,
+    Collected,
     ContextBlock,
     ContextRequest,
     ContextResponse,
@@ -44,9 +45,12 @@ from conexus.types import (
     IndexEstimate,
     IndexId,
     IndexInfo,
+    IndexJob,
     IndexProgress,
     IndexReport,
     IndexStage,
+    JobOrigin,
+    JobState,
     MapFile,
     Place,
     Principal,
@@ -59,6 +63,7 @@ from conexus.types import (
     SearchResponse,
     SkippedFile,
     SkipReason,
+    Snapshot,
     Span,
     SymbolAnswer,
     SymbolKind,
@@ -67,6 +72,7 @@ from conexus.types import (
     VerifyFinding,
     VerifyReport,
     ViewStatus,
+    WatchMode,
 )
 
 Json = dict[str, Any]
@@ -75,6 +81,7 @@ _TIMEOUT_S = 660.0  # the daemon's own limits come first
 _FIRST_POLL_S, _LAST_POLL_S = 0.01, 0.15
 _LOST = (ConnectionError, http.client.HTTPException, socket.timeout, OSError)
 _OVER = {"done", "failed", "cancelled"}
+_OK = 200
 
 
 class DaemonClient:
@@ -204,6 +211,7 @@ class DaemonClient:
             left_out=positions_of(found["next_cursor"]) or tuple(range(found["left_out"])),
             complete=found["complete"],
             notices=tuple(found["notices"]),
+            snapshots=_snapshots(found["snapshots"]),
         )
 
     def symbols(
@@ -227,6 +235,7 @@ class DaemonClient:
             ),
             tuple(_definition(one) for one in found["callees"]),
             found["complete"],
+            _snapshots(found["snapshots"]),
         )
 
     def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
@@ -302,6 +311,64 @@ class DaemonClient:
         """Give a repository another short name."""
         self._ask("PATCH", f"/v1/repositories/{quote(repo, safe='')}", {"name": name})
 
+    def roll_back(self, view: IndexedView, who: Principal) -> None:
+        """Make the generation before the present one of a tree answer again."""
+        self._ask("POST", "/v1/rollback", {"repository": str(view.root)})
+
+    def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:
+        """Remove what is not needed any more."""
+        return Collected(**self._ask("POST", "/v1/gc", {"dry_run": dry_run, "everything": everything}))
+
+    # --------------------------------------------------------------------------- jobs
+
+    def jobs(self, limit: int) -> list[IndexJob]:
+        """Return index jobs, newest first."""
+        return [_job(one) for one in self._ask("GET", f"/v1/jobs?limit={limit}")["jobs"]]
+
+    def cancel(self, job: str) -> IndexJob:
+        """Stop an index job."""
+        return _job(self._ask("POST", f"/v1/jobs/{quote(job, safe='')}/cancel", None))
+
+    def follow(self, job: str) -> Iterator[IndexJob]:
+        """Yield an index job as it is and whenever it changes, until it is over or the daemon ends.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        for name, data in self._events(f"/v1/jobs/{quote(job, safe='')}/events"):
+            if name == "job":
+                yield _job(data)
+
+    def happenings(self) -> Iterator[IndexJob]:
+        """Yield index jobs whenever they change, until the daemon ends."""
+        for name, data in self._events("/v1/events"):
+            if name == "job" and data["job"] is not None:
+                yield _job(data["job"])
+
+    def _events(self, path: str) -> Iterator[tuple[str, Json]]:
+        """Yield the server-sent events of a stream, on a connection of its own."""
+        place = urlsplit(self.address.http)
+        connection = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=_TIMEOUT_S)
+        try:
+            connection.request("GET", path, headers=self._headers())
+            response = connection.getresponse()
+            if response.status != _OK:
+                _answer(response.status, response.read())
+            name = ""
+            for line in response:
+                key, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if key == "event":
+                    name = value
+                elif key == "data":
+                    found = json.loads(value)
+                    if name == "error":
+                        raise _error(found)
+                    yield name, found
+        except _LOST as exc:
+            raise _lost() from exc
+        finally:
+            connection.close()
+
     def explain(self, checkout: Checkout, path: str) -> Verdict:
         """Say whether a path is indexed, and the rule that decides."""
         found = self._why(checkout, path)
@@ -361,11 +428,7 @@ class DaemonClient:
             ConexusError: What the daemon answered.
             DaemonUnavailable: It does not answer.
         """
-        headers = {
-            "Authorization": f"Bearer {self.address.token}",
-            "Content-Type": "application/json",
-            "X-Conexus-Client": self._surface,
-        }
+        headers = self._headers()
         content = None if body is None else json.dumps(body).encode()
         connection = self._connection()
         try:
@@ -374,13 +437,17 @@ class DaemonClient:
             text = response.read()
         except _LOST as exc:
             connection.close()
-            raise DaemonUnavailable(
-                "the daemon went away while it worked",
-                hint="run the command again: what was done is kept; `conexus daemon logs` may say why",
-            ) from exc
+            raise _lost() from exc
         with self._mutex:
             self._idle.append(connection)
         return _answer(response.status, text)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.address.token}",
+            "Content-Type": "application/json",
+            "X-Conexus-Client": self._surface,
+        }
 
     def _connection(self) -> http.client.HTTPConnection:
         with self._mutex:
@@ -442,12 +509,49 @@ def _filter(where: SearchFilter) -> Json:
     }
 
 
+def _lost() -> DaemonUnavailable:
+    return DaemonUnavailable(
+        "the daemon went away while it worked",
+        hint="run the command again: what was done is kept; `conexus daemon logs` may say why",
+    )
+
+
+def _snapshots(found: Sequence[Json]) -> tuple[Snapshot, ...]:
+    return tuple(
+        Snapshot(RepoId(one["repository"]), **{key: value for key, value in one.items() if key != "repository"})
+        for one in found
+    )
+
+
+def _job(found: Json) -> IndexJob:
+    error = found["error"] or {}
+    return IndexJob(
+        id=found["id"],
+        root=found["root"],
+        repo=RepoId(found["repository"]),
+        name=found["name"],
+        state=JobState(found["state"]),
+        subject="",
+        created_at=found["created_at"],
+        started_at=found["started_at"],
+        finished_at=found["finished_at"],
+        progress=None if found["progress"] is None else _progress(found["progress"]),
+        report=None if found["report"] is None else _report(found["report"]),
+        error_code=error.get("code", ""),
+        error=error.get("message", ""),
+        hint=error.get("hint") or "",
+        origin=JobOrigin(found["origin"]),
+        attempts=found["attempts"],
+    )
+
+
 def _search_response(found: Json) -> SearchResponse:
     return SearchResponse(
         hits=tuple(_hit(one) for one in found["results"]),
         elapsed_ms=found["elapsed_ms"],
         complete=found["complete"],
         notices=tuple(found["notices"]),
+        snapshots=_snapshots(found["snapshots"]),
     )
 
 
@@ -495,7 +599,7 @@ def _definition(found: Json) -> Definition:
 def _progress(found: Json) -> IndexProgress:
     return IndexProgress(
         stage=IndexStage(found["stage"]),
-        **{name: value for name, value in found.items() if name not in {"stage", "eta_s"}},
+        **{name: value for name, value in found.items() if name not in {"stage", "eta_s", "bytes_per_s"}},
     )
 
 
@@ -535,7 +639,8 @@ def _nothing_done(checkout: Checkout) -> IndexReport:
 
 
 _STATUS_AS_IT_IS = (
-    "name root model files skipped chunks symbols size_bytes source_bytes indexed_at complete head branch"
+    "name root model files skipped chunks symbols size_bytes source_bytes indexed_at complete head branch snapshot "
+    "files_seen files_pending indexing watch_reason changed_at previous_model"
 ).split()
 
 
@@ -544,6 +649,7 @@ def _status(found: Json) -> ViewStatus:
         repo=RepoId(found["repository"]),
         index=IndexId(0),
         languages=_languages(found["languages"]),
+        watch=WatchMode(found["watch"]),
         **{name: found[name] for name in _STATUS_AS_IT_IS},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -38,6 +38,9 @@ from conexus.types import (
     SearchRequest,
     UsageEntry,
     UsageStats,
+    ViewStatus,
+    WatchMode,
+    WatchState,
     Webhook,
 )
 
@@ -161,6 +164,8 @@ class Parts:
     webhooks: Webhooks
     usage: Usage
     folders: Folders
+    watched: Callable[[Path], WatchState]
+    """Says how a tree is followed."""
     may_write: Callable[[Principal, RepoId], None]
     """Raises AccessDenied where the caller may not index a repository."""
     facts: Callable[[], Facts]
@@ -317,13 +322,18 @@ class Handlers:
     def repositories(self, request: schema.Empty, call: Call) -> schema.RepositoriesResponse:
         """List indexed working trees."""
         found = self._service.status(call.who)
-        return schema.RepositoriesResponse(repositories=[messages.repository(one, call.who) for one in found])
+        return schema.RepositoriesResponse(repositories=[self._repository(one, call.who) for one in found])
+
+    def _repository(self, status: ViewStatus, who: Principal) -> schema.Repository:
+        state = self._parts.watched(Path(status.root))
+        known = replace(status, watch=state.mode, watch_reason=state.reason, changed_at=state.changed_at)
+        return messages.repository(known, who)
 
     def repository(self, request: schema.RepositoryRequest, call: Call) -> schema.RepositoriesResponse:
         """Return the working trees of one repository."""
         roots = {str(view.root) for view in self._views(request.repository, call.who)}
         found = [one for one in self._service.status(call.who) if one.root in roots]
-        return schema.RepositoriesResponse(repositories=[messages.repository(one, call.who) for one in found])
+        return schema.RepositoriesResponse(repositories=[self._repository(one, call.who) for one in found])
 
     def rename(self, request: schema.RenameRequest, call: Call) -> schema.RepositoriesResponse:
         """Give a repository another short name."""
@@ -344,6 +354,17 @@ class Handlers:
             self._service.remove(view, call.who)
             removed.append(messages.text(view.repo))
         return schema.RemoveResponse(removed=removed)
+
+    def roll_back(self, request: schema.RepositoryRequest, call: Call) -> schema.RepositoriesResponse:
+        """Go back to the generation before."""
+        for view in self._views(request.repository, call.who):
+            self._service.roll_back(view, call.who)
+        return self.repository(request, call)
+
+    def collect(self, request: schema.GcRequest, call: Call) -> schema.GcResponse:
+        """Remove what is not needed any more."""
+        found = self._service.collect(call.who, dry_run=request.dry_run, everything=request.everything)
+        return messages.collected(found)
 
     def why(self, request: schema.WhyRequest, call: Call) -> schema.WhyResponse:
         """Say whether a path is indexed, and why."""
@@ -456,6 +477,7 @@ class Handlers:
         facts = self._parts.facts()
         views = [view for view in self._service.views(call.who) if view.live is not None]
         running, queued = self._parts.jobs.counts()
+        modes = [(view.name, self._parts.watched(view.root).mode) for view in views]
         return schema.StatusResponse(
             version=__version__,
             edition=facts.edition,
@@ -469,6 +491,8 @@ class Handlers:
             jobs_running=running,
             jobs_queued=queued,
             incomplete=[messages.text(view.name) for view in views if view.live is not None and not view.live.complete],
+            followed=sum(mode is not WatchMode.OFF for _, mode in modes),
+            polled=[messages.text(name) for name, mode in modes if mode is WatchMode.POLLING],
         )
 
     def reload(self, request: schema.Empty, call: Call) -> schema.Empty:

@@ -1,4 +1,8 @@
-"""Runs index jobs, a few at a time, and keeps them in the catalog so that a restart goes on with them."""
+"""Runs index jobs, a few at a time, and keeps them in the catalog so that a restart goes on with them.
+
+One job at a time writes to a repository. Jobs that bring in a few files that changed have a thread of their own, so
+that an edit need not wait for the first index of another repository.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +13,51 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from conexus.context_service import ContextService
-from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, NotFound
+from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, InternalError, NotFound
 from conexus.ports import JobStore
-from conexus.types import LOCAL_USER, Checkout, IndexJob, IndexProgress, JobState, Principal, RepoId
+from conexus.types import LOCAL_USER, Checkout, IndexJob, IndexProgress, JobOrigin, JobState, Principal, RepoId
 
 _SAVED_EVERY_S = 1.0  # progress is told as it comes, but written down only so often
 _MAX_JOBS = 500
+_MAX_PATHS = 1_000  # of a job; where more changed a look at everything costs less
 _KEPT_S = 30 * 86_400.0
+_MAX_ATTEMPTS = 3  # a job that takes the daemon with it again and again must not keep it from serving
+_WAIT_S = 60.0
 _log = logging.getLogger("conexus.daemon.jobs")
+Paths = frozenset[str] | None
 
 
 @dataclass(eq=False)
 class _Running:
     """A job in the hands of a thread."""
 
+    repo: RepoId
     stop: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
     """Whether its caller stopped it; else the daemon is about to end, and the next one goes on with it."""
+
+
+@dataclass(eq=False)
+class _Task:
+    """What a job is to look at."""
+
+    checkout: Checkout
+    changed: Paths = None
+    """Paths that alone may have changed; all may where this is ``None``."""
+    follow_up: bool = False
+    """Whether it is for changes that the daemon noticed."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is over at once, so that nothing is gained by writing down that it waits."""
+        return self.follow_up and self.changed is not None
+
+    @property
+    def rank(self) -> int:
+        """Lower is sooner: edits, what somebody asked for, looks at everything."""
+        return 0 if self.is_small else 2 if self.follow_up else 1
 
 
 class JobRunner:
@@ -39,6 +68,7 @@ class JobRunner:
         store: Keeps the jobs.
         changed: Told of every change of a job; must return at once.
         find: Finds a tree again for a job that an earlier daemon left.
+        begin: Called in each thread at its start: to lower its priority.
     """
 
     def __init__(
@@ -47,16 +77,23 @@ class JobRunner:
         store: JobStore,
         changed: Callable[[IndexJob], None],
         find: Callable[[Path], Checkout],
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._service = service
         self._store = store
         self._changed = changed
         self._find = find
+        self._begin = begin
         self._mutex = threading.Lock()
+        self._wake = threading.Condition(self._mutex)
         self._live: dict[str, IndexJob] = {}
-        self._trees: dict[str, Checkout] = {}
+        self._tasks: dict[str, _Task] = {}
+        self._waiting: list[str] = []
         self._running: dict[str, _Running] = {}
-        self._queue: SimpleQueue[str | None] = SimpleQueue()
+        self._behind: set[Path] = set()
+        """Trees of which changes were missed, since a job for them did not come to its end."""
+        self._followed: dict[Path, str] = {}
+        """The last job for changes of a tree: one is kept for each."""
         self._threads: list[threading.Thread] = []
         self._stopping = False
 
@@ -65,21 +102,30 @@ class JobRunner:
         self._store.forget_jobs(time.time() - _KEPT_S)
         for job in self._store.unfinished_jobs():
             self._resume(job)
-        for number in range(threads):
-            thread = threading.Thread(target=self._work, name=f"index-job-{number}", daemon=True)
+        for number in range(threads + 1):
+            thread = threading.Thread(
+                target=self._work, args=(number == threads,), name=f"index-job-{number}", daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
     def _resume(self, job: IndexJob) -> None:
+        if job.attempts >= _MAX_ATTEMPTS and job.state is JobState.RUNNING:
+            gone = InternalError(
+                f"the daemon ended {job.attempts} times in the midst of it",
+                hint="`conexus index` runs it without the daemon, once that is stopped, and shows how far it comes",
+            )
+            self._over(replace(_failed(job, gone), finished_at=time.time()))
+            return
         try:
             checkout = self._find(Path(job.root))
         except ConexusError as error:
             self._over(replace(_failed(job, error), finished_at=time.time()))
             return
-        with self._mutex:
-            self._trees[job.id] = checkout
-        self._note(replace(job, state=JobState.QUEUED, started_at=None, progress=None))
-        self._queue.put(job.id)
+        self._queue(
+            replace(job, state=JobState.QUEUED, started_at=None, progress=None),
+            _Task(checkout, follow_up=job.origin is JobOrigin.WATCH),
+        )
 
     def submit(self, checkout: Checkout, who: Principal, *, model: str, name: str) -> IndexJob:
         """Queue a job. Each caller has one of its own, which it can cancel; a tree that is up to date takes no time.
@@ -87,26 +133,45 @@ class JobRunner:
         Raises:
             DaemonUnavailable: Too many wait.
         """
-        root = str(checkout.root)
         with self._mutex:
             if len(self._live) >= _MAX_JOBS:
                 raise DaemonUnavailable("too many index jobs wait", hint="try again when some are done")
-            job = IndexJob(
-                id=f"{time.time_ns():x}-{secrets.token_hex(4)}",
-                root=root,
-                repo=checkout.repo,
-                name=name or checkout.name,
-                state=JobState.QUEUED,
-                subject=who.subject,
-                created_at=time.time(),
-                model=model,
-            )
-            self._live[job.id] = job
-            self._trees[job.id] = checkout
-        self._store.save_job(job)
-        self._changed(job)
-        self._queue.put(job.id)
+        job = replace(_new_job(checkout, who.subject, JobOrigin.ASKED), model=model, name=name or checkout.name)
+        self._queue(job, _Task(checkout))
         return job
+
+    def follow_up(self, checkout: Checkout, changed: Paths) -> None:
+        """Queue a job for changes that were noticed; what waits for the same tree is joined with it.
+
+        Args:
+            checkout: The tree.
+            changed: Paths that alone may have changed; all may where this is ``None``.
+        """
+        with self._mutex:
+            if self._stopping:
+                return
+            for job_id in self._waiting:
+                task = self._tasks[job_id]
+                if task.checkout.root == checkout.root and not self._live[job_id].model:
+                    task.checkout, task.changed = checkout, _joined(task.changed, changed)
+                    return
+            if len(self._live) >= _MAX_JOBS:
+                self._behind.add(checkout.root)
+                return
+            if checkout.root in self._behind:
+                changed = None
+        self._queue(_new_job(checkout, LOCAL_USER.subject, JobOrigin.WATCH), _Task(checkout, changed, follow_up=True))
+
+    def _queue(self, job: IndexJob, task: _Task) -> None:
+        with self._mutex:
+            self._live[job.id] = job
+            self._tasks[job.id] = task
+        if not task.is_small:
+            self._store.save_job(job)
+        self._changed(job)
+        with self._wake:
+            self._waiting.append(job.id)
+            self._wake.notify_all()
 
     def cancel(self, job: str) -> IndexJob:
         """Ask a job to stop; one that is over stays as it is.
@@ -119,8 +184,11 @@ class JobRunner:
             if running is not None:
                 running.cancelled = True
                 running.stop.set()
-            waiting = self._live.get(job) if running is None else None
-        if waiting is not None and waiting.state is JobState.QUEUED:
+            waiting = self._live.get(job) if running is None and job in self._waiting else None
+            if waiting is not None:
+                self._waiting.remove(job)
+                self._behind.add(self._tasks[job].checkout.root)
+        if waiting is not None:
             self._over(replace(waiting, state=JobState.CANCELLED, finished_at=time.time()))
         found = self.get(job)
         if found is None:
@@ -147,68 +215,87 @@ class JobRunner:
 
     def stop(self, wait_s: float) -> None:
         """Stop working. What runs is stopped at its next file and stays in the catalog for the next daemon."""
-        with self._mutex:
+        with self._wake:
             self._stopping = True
             for running in self._running.values():
                 running.stop.set()
-        for _ in self._threads:
-            self._queue.put(None)
+            self._wake.notify_all()
         until = time.monotonic() + wait_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     # ------------------------------------------------------------------------ in the threads
 
-    def _work(self) -> None:
-        while not self._stopping:
+    def _work(self, small_only: bool) -> None:
+        self._begin()
+        while True:
+            with self._wake:
+                job_id = self._next(small_only)
+                while job_id is None and not self._stopping:
+                    self._wake.wait(_WAIT_S)
+                    job_id = self._next(small_only)
+                if job_id is None or self._stopping:
+                    return
+                self._waiting.remove(job_id)
+                job, task = self._live[job_id], self._tasks[job_id]
+                running = self._running[job_id] = _Running(task.checkout.repo)
             try:
-                job = self._queue.get(timeout=60.0)
-            except Empty:
-                continue
-            if job is None:
-                return
-            self._run(job)
+                self._run(job, task, running)
+            finally:
+                with self._wake:
+                    self._running.pop(job_id, None)
+                    self._wake.notify_all()
 
-    def _run(self, job_id: str) -> None:
+    def _next(self, small_only: bool) -> str | None:
+        """Return the job to do now: of a repository that nobody writes to."""
+        busy = {running.repo for running in self._running.values()}
+        found = [
+            job_id
+            for job_id in self._waiting
+            if self._tasks[job_id].checkout.repo not in busy and (self._tasks[job_id].is_small or not small_only)
+        ]
+        return min(found, key=lambda job_id: self._tasks[job_id].rank, default=None)
+
+    def _run(self, job: IndexJob, task: _Task, running: _Running) -> None:
+        job = replace(job, state=JobState.RUNNING, started_at=time.time(), attempts=job.attempts + 1)
+        self._note(job, saved=not task.is_small)
         with self._mutex:
-            job = self._live.get(job_id)
-            if job is None or job.state is not JobState.QUEUED or self._stopping:
-                return
-            running = self._running[job_id] = _Running()
-            checkout = self._trees[job_id]
-        job = replace(job, state=JobState.RUNNING, started_at=time.time())
-        self._note(job)
+            self._behind.discard(task.checkout.root)
+        done = job
         try:
-            done = self._indexed(job, checkout, running)
+            done = self._indexed(job, task, running)
         except ConexusError as error:
             done = _failed(job, error)
         except Exception:  # noqa: BLE001 -- a fault of ours ends the job, not the thread
             _log.exception("index job failed by a fault of Conexus", extra={"job": job.id})
             code = ErrorCode.INTERNAL.value
             done = replace(job, state=JobState.FAILED, error_code=code, error="the job failed by a fault of Conexus")
-        finally:
+        if done.state is not JobState.DONE:
             with self._mutex:
-                self._running.pop(job_id, None)
+                self._behind.add(task.checkout.root)
         if done.state is JobState.QUEUED:
             self._note(done)
         else:
-            self._over(replace(done, finished_at=time.time(), progress=self._progress_of(job_id)))
+            self._over(replace(done, finished_at=time.time(), progress=self._progress_of(job.id)))
 
-    def _indexed(self, job: IndexJob, checkout: Checkout, running: _Running) -> IndexJob:
+    def _indexed(self, job: IndexJob, task: _Task, running: _Running) -> IndexJob:
+        checkout = task.checkout
         saved_at = time.monotonic()
 
         def listen(progress: IndexProgress) -> None:
             nonlocal saved_at
             now = time.monotonic()
-            saved = now - saved_at >= _SAVED_EVERY_S
+            saved = now - saved_at >= _SAVED_EVERY_S and not task.is_small
             saved_at = now if saved else saved_at
             self._note(replace(job, progress=progress), saved=saved)
 
         who = replace(LOCAL_USER, subject=job.subject)  # what it may do was asked when the job was made
-        report = self._service.index(checkout, who, listen, running.stop.is_set, job.model)
+        report = self._service.index(checkout, who, listen, running.stop.is_set, job.model, task.changed)
         if report.cancelled and not running.cancelled:
-            return replace(job, state=JobState.QUEUED, started_at=None)
+            return replace(job, state=JobState.QUEUED, started_at=None, attempts=job.attempts - 1)
         state = JobState.CANCELLED if report.cancelled else JobState.DONE
+        if task.follow_up:
+            return replace(job, state=state, name=report.name, report=replace(report, skipped=(), problems=()))
         if job.name not in {report.name, checkout.name}:
             self._service.rename(RepoId(report.repo), job.name, who)
             report = replace(report, name=job.name)
@@ -227,11 +314,44 @@ class JobRunner:
         self._changed(job)
 
     def _over(self, job: IndexJob) -> None:
-        self._store.save_job(job)
+        with self._mutex:
+            task = self._tasks.get(job.id)
+        is_kept = task is None or not task.is_small or job.state is not JobState.DONE or _did_something(job)
+        if is_kept:
+            self._store.save_job(job)
         with self._mutex:
             self._live.pop(job.id, None)
-            self._trees.pop(job.id, None)
+            self._tasks.pop(job.id, None)
+            former = None
+            if is_kept and task is not None and task.follow_up and job.state is JobState.DONE:
+                former = self._followed.get(task.checkout.root)
+                self._followed[task.checkout.root] = job.id
+        if former is not None:
+            self._store.forget_job(former)
         self._changed(job)
+
+
+def _did_something(job: IndexJob) -> bool:
+    return job.report is not None and bool(job.report.files_indexed or job.report.files_deleted)
+
+
+def _joined(one: Paths, other: Paths) -> Paths:
+    if one is None or other is None or len(one) + len(other) > _MAX_PATHS:
+        return None
+    return one | other
+
+
+def _new_job(checkout: Checkout, subject: str, origin: JobOrigin) -> IndexJob:
+    return IndexJob(
+        id=f"{time.time_ns():x}-{secrets.token_hex(4)}",
+        root=str(checkout.root),
+        repo=checkout.repo,
+        name=checkout.name,
+        state=JobState.QUEUED,
+        subject=subject,
+        created_at=time.time(),
+        origin=origin,
+    )
 
 
 def _failed(job: IndexJob, error: ConexusError) -> IndexJob:

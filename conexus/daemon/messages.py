@@ -10,6 +10,7 @@ from conexus.daemon.failures import failure_of, without_paths
 from conexus.errors import error_of
 from conexus.types import (
     ApiKey,
+    Collected,
     ContextResponse,
     Definition,
     FileText,
@@ -24,6 +25,7 @@ from conexus.types import (
     RepositoryMap,
     SearchResponse,
     SkippedFile,
+    Snapshot,
     SymbolAnswer,
     UsageStats,
     ViewStatus,
@@ -81,12 +83,31 @@ def search_response(
         notices=notices(answer.notices, who),
         results=[result(hit, who) for hit in hits],
         next_cursor=next_cursor,
+        snapshots=snapshots(answer.snapshots, who),
     )
 
 
 def notices(found: Sequence[str], who: Principal) -> list[str]:
     """Return notices, without paths for those who may not see them."""
     return [text(notice) if who.local else without_paths(notice) for notice in found]
+
+
+def snapshots(found: Sequence[Snapshot], who: Principal) -> list[schema.Snapshot]:
+    """Return which states of indexes an answer comes from."""
+    return [
+        schema.Snapshot(
+            repository=text(one.repo),
+            root=root_for(one.root, who),
+            id=one.id,
+            head=one.head,
+            branch=None if one.branch is None else text(one.branch),
+            indexed_at=one.indexed_at,
+            files_indexed=one.files_indexed,
+            files_seen=one.files_seen,
+            indexing=one.indexing,
+        )
+        for one in found
+    ]
 
 
 def context_response(answer: ContextResponse, next_cursor: str, who: Principal) -> schema.ContextResponse:
@@ -114,6 +135,7 @@ def context_response(answer: ContextResponse, next_cursor: str, who: Principal) 
         complete=answer.complete,
         notices=notices(answer.notices, who),
         next_cursor=next_cursor,
+        snapshots=snapshots(answer.snapshots, who),
     )
 
 
@@ -150,6 +172,7 @@ def symbols_response(answer: SymbolAnswer, who: Principal) -> schema.SymbolsResp
         ],
         callees=[definition(found, who) for found in answer.callees],
         complete=answer.complete,
+        snapshots=snapshots(answer.snapshots, who),
     )
 
 
@@ -223,7 +246,7 @@ def repository(status: ViewStatus, who: Principal) -> schema.Repository:
         repository=text(status.repo),
         name=text(status.name),
         root=root_for(status.root, who),
-        model=text(status.model) if who.local else text(status.model).rsplit("/", 1)[-1],
+        model=_model(status.model, who),
         files=status.files,
         skipped=status.skipped,
         chunks=status.chunks,
@@ -235,7 +258,25 @@ def repository(status: ViewStatus, who: Principal) -> schema.Repository:
         complete=status.complete,
         head=status.head,
         branch=None if status.branch is None else text(status.branch),
+        snapshot=status.snapshot,
+        files_seen=status.files_seen,
+        files_pending=status.files_pending,
+        indexing=status.indexing,
+        watch=status.watch,
+        watch_reason=notices([status.watch_reason], who)[0],
+        changed_at=status.changed_at,
+        previous_model=None if status.previous_model is None else _model(status.previous_model, who),
     )
+
+
+def _model(name: str, who: Principal) -> str:
+    """Return the name of a model, which may be the path of its folder."""
+    return text(name) if who.local else text(name).rsplit("/", 1)[-1]
+
+
+def collected(found: Collected) -> schema.GcResponse:
+    """Return what was removed."""
+    return schema.GcResponse.model_validate(found)
 
 
 def skipped(files: Sequence[SkippedFile]) -> list[schema.SkippedFile]:
@@ -306,6 +347,8 @@ def job(found: IndexJob, who: Principal) -> schema.Job:
         progress=None if found.progress is None else progress(found.progress),
         report=None if found.report is None else report(found.report, who),
         error=error,
+        origin=found.origin,
+        attempts=found.attempts,
     )
 
 

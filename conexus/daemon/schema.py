@@ -16,11 +16,13 @@ from conexus.types import (
     FileTag,
     Freshness,
     IndexStage,
+    JobOrigin,
     JobState,
     Retriever,
     Role,
     SkipReason,
     SymbolKind,
+    WatchMode,
 )
 
 MAX_BATCH = 50
@@ -118,6 +120,25 @@ class Result(Message):
     factors: list[Factor] = []
 
 
+class Snapshot(Message):
+    """The state of an index that an answer comes from."""
+
+    repository: str
+    root: str = ""
+    id: str
+    """Another one after each change of what is indexed."""
+    head: str | None = None
+    """Commit that was checked out when the index was last brought up to date."""
+    branch: str | None = None
+    indexed_at: float | None = None
+    files_indexed: int
+    """Files that are in as they were found."""
+    files_seen: int
+    """Files that were found, those that a run has still to read included."""
+    indexing: bool = False
+    """Whether a run writes to the index."""
+
+
 class SearchResponse(Message):
     """Results, best first."""
 
@@ -129,6 +150,8 @@ class SearchResponse(Message):
     results: list[Result] = []
     next_cursor: str = ""
     """For the results after these; empty where there are none."""
+    snapshots: list[Snapshot] = []
+    """One for each working tree that was searched."""
 
 
 class BatchSearchRequest(Message):
@@ -212,6 +235,7 @@ class ContextResponse(Message):
     complete: bool = True
     notices: list[str] = []
     next_cursor: str = ""
+    snapshots: list[Snapshot] = []
 
 
 class SimilarRequest(Message):
@@ -278,6 +302,7 @@ class SymbolsResponse(Message):
     """False where there are more than were asked for."""
     callees: list[Definition] = []
     """What the definitions use, of names that hardly anything else is called."""
+    snapshots: list[Snapshot] = []
 
 
 class RelatedRequest(Message):
@@ -431,6 +456,22 @@ class Repository(Message):
     complete: bool
     head: str | None = None
     branch: str | None = None
+    snapshot: str = ""
+    """Another one after each change of what is indexed."""
+    files_seen: int = 0
+    """Files that were found, those that a run has still to read included."""
+    files_pending: int = 0
+    """Those that a run has still to read."""
+    indexing: bool = False
+    """Whether a run writes to the index."""
+    watch: WatchMode = WatchMode.OFF
+    """How changes are noticed."""
+    watch_reason: str = ""
+    """Why they are not noticed as the system reports them."""
+    changed_at: float | None = None
+    """When something last changed, as far as was noticed."""
+    previous_model: str | None = None
+    """Model of the generation before, where one is kept to go back to."""
 
 
 class RepositoriesResponse(Message):
@@ -457,6 +498,27 @@ class RemoveResponse(Message):
 
     removed: list[str]
     """Ids of repositories, one for each working tree."""
+
+
+class GcRequest(Message):
+    """A collection of what is not needed any more."""
+
+    dry_run: bool = False
+    """Whether to say only what would be removed."""
+    everything: bool = False
+    """Whether what could still be of use goes too, whatever its age: generations to go back to, cached embeddings."""
+
+
+class GcResponse(Message):
+    """What was removed, or would be."""
+
+    generations: int
+    """Of indexes: those that were replaced, or begun and given up."""
+    orphans: int
+    """Vectors that belong to nothing."""
+    cached_vectors: int
+    """Embeddings of models that no index has any more."""
+    freed_bytes: int
 
 
 class WhyRequest(Message):
@@ -538,6 +600,8 @@ class Progress(Message):
     skipped: int
     elapsed_s: float
     eta_s: float | None = None
+    bytes_per_s: float = 0.0
+    """Mean rate so far."""
 
 
 class SkippedFile(Message):
@@ -592,6 +656,10 @@ class Job(Message):
     progress: Progress | None = None
     report: Report | None = None
     error: Failure | None = None
+    origin: JobOrigin = JobOrigin.ASKED
+    """Whether somebody asked for it, or the tree changed."""
+    attempts: int = 0
+    """How often it was begun: more than once where the daemon ended in its midst."""
 
 
 class JobRequest(Message):
@@ -653,6 +721,10 @@ class StatusResponse(Message):
     jobs_queued: int
     incomplete: list[str] = []
     """Names of those whose index is not finished."""
+    followed: int = 0
+    """Working trees whose changes are noticed."""
+    polled: list[str] = []
+    """Names of those of them that are looked at again and again, since the system does not report their changes."""
 
 
 class Event(Message):

@@ -60,6 +60,8 @@ class _Behind:
     """What it knows of the files that were looked at."""
     plan: IndexPlan
     skipped: list[SkippedFile]
+    is_whole: bool = True
+    """Whether all files were looked at."""
 
 
 @dataclass(slots=True)
@@ -171,6 +173,8 @@ class Indexer:
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
         view = self._catalog.ensure_view(tree.checkout)
+        if view.pinned:
+            self._catalog.unpin(view.id)
         live = self._sound(view)
         behind = self._behind(tree, live, changed) if live is not None else None
         if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
@@ -190,6 +194,8 @@ class Indexer:
             if behind is None or view.live is None or index.id != view.live.id:
                 behind = self._behind(tree, index)
             plan = behind.plan
+            if behind.is_whole:
+                self._catalog.note_plan(index.id, plan.unchanged + len(plan.to_read), len(plan.to_read))
             run = _Run(index, plan, behind.skipped, caller, rebuilt)
             writer = IndexWriter(index.id, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if plan.to_delete:
@@ -228,8 +234,10 @@ class Indexer:
     def _generation(self, view: IndexedView) -> tuple[IndexInfo, VectorShard, str]:
         """Return the generation to write, open and mended, and why it is a new one beside the live one."""
         live, building = view.live, view.building
+        if building is None and view.previous is not None and self._fits(view.previous):
+            building = view.previous  # the settings are again as they were
         if live is not None and self._fits(live):
-            if building is not None:
+            if building is not None and building is not view.previous:
                 self.drop(building)
             shard, why = self._open(live)
             if shard is not None:
@@ -282,7 +290,8 @@ class Indexer:
         known: dict[str, FileRecord] = {}
         if index is not None:
             known = self._catalog.files(index.id) if changed is None else self._catalog.files_at(index.id, changed)
-        return _Behind(known, plan_index(stats, known, self._options.rules, tree.is_forced), skipped)
+        plan = plan_index(stats, known, self._options.rules, tree.is_forced)
+        return _Behind(known, plan, skipped, is_whole=changed is None)
 
     def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard) -> None:
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
@@ -331,7 +340,7 @@ class Indexer:
                 shard.optimize()
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
-            for old in self._catalog.activate(index.id):
+            for old in self._catalog.activate(index.id):  # the one that answered until now is kept
                 self._store.drop(old)
                 self._catalog.drop_index(old)
         run.report_progress(IndexStage.DONE, total)

@@ -26,7 +26,7 @@ from conexus.v1 import common_pb2 as conexus_dot_v1_dot_common__pb2
 from conexus.v1 import index_pb2 as conexus_dot_v1_dot_index__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63onexus/v1/daemon.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\x1a\x16\x63onexus/v1/index.proto\"\xfd\x01\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x03\x61pi\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x65\x64ition\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x12\n\nstarted_at\x18\x05 \x01(\x01\x12\x10\n\x08\x64\x61ta_dir\x18\x06 \x01(\t\x12\x0c\n\x04rest\x18\x07 \x01(\t\x12\x0c\n\x04grpc\x18\x08 \x01(\t\x12\x0b\n\x03mcp\x18\t \x01(\t\x12\x14\n\x0crepositories\x18\n \x01(\x05\x12\x14\n\x0cjobs_running\x18\x0b \x01(\x05\x12\x13\n\x0bjobs_queued\x18\x0c \x01(\x05\x12\x12\n\nincomplete\x18\r \x03(\tB\x06\n\x04_api\"?\n\x05\x45vent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\x01\x12\x1c\n\x03job\x18\x03 \x01(\x0b\x32\x0f.conexus.v1.Job2\xd8\x01\n\rDaemonService\x12\x37\n\x06Status\x12\x11.conexus.v1.Empty\x1a\x1a.conexus.v1.StatusResponse\x12.\n\x06Reload\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Empty\x12,\n\x04Stop\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Empty\x12\x30\n\x06\x45vents\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Event0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63onexus/v1/daemon.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\x1a\x16\x63onexus/v1/index.proto\"\x9f\x02\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x03\x61pi\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x65\x64ition\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x12\n\nstarted_at\x18\x05 \x01(\x01\x12\x10\n\x08\x64\x61ta_dir\x18\x06 \x01(\t\x12\x0c\n\x04rest\x18\x07 \x01(\t\x12\x0c\n\x04grpc\x18\x08 \x01(\t\x12\x0b\n\x03mcp\x18\t \x01(\t\x12\x14\n\x0crepositories\x18\n \x01(\x05\x12\x14\n\x0cjobs_running\x18\x0b \x01(\x05\x12\x13\n\x0bjobs_queued\x18\x0c \x01(\x05\x12\x12\n\nincomplete\x18\r \x03(\t\x12\x10\n\x08\x66ollowed\x18\x0e \x01(\x05\x12\x0e\n\x06polled\x18\x0f \x03(\tB\x06\n\x04_api\"?\n\x05\x45vent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\x01\x12\x1c\n\x03job\x18\x03 \x01(\x0b\x32\x0f.conexus.v1.Job2\xd8\x01\n\rDaemonService\x12\x37\n\x06Status\x12\x11.conexus.v1.Empty\x1a\x1a.conexus.v1.StatusResponse\x12.\n\x06Reload\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Empty\x12,\n\x04Stop\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Empty\x12\x30\n\x06\x45vents\x12\x11.conexus.v1.Empty\x1a\x11.conexus.v1.Event0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'conexus.v1.daemon_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATUSRESPONSE']._serialized_start=89
-  _globals['_STATUSRESPONSE']._serialized_end=342
-  _globals['_EVENT']._serialized_start=344
-  _globals['_EVENT']._serialized_end=407
-  _globals['_DAEMONSERVICE']._serialized_start=410
-  _globals['_DAEMONSERVICE']._serialized_end=626
+  _globals['_STATUSRESPONSE']._serialized_end=376
+  _globals['_EVENT']._serialized_start=378
+  _globals['_EVENT']._serialized_end=441
+  _globals['_DAEMONSERVICE']._serialized_start=444
+  _globals['_DAEMONSERVICE']._serialized_end=660
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,8 @@ class StatusResponse(_message.Message):
     JOBS_RUNNING_FIELD_NUMBER: _builtins.int
     JOBS_QUEUED_FIELD_NUMBER: _builtins.int
     INCOMPLETE_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    POLLED_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     api: _builtins.str
     """`v1` where it is not set."""
@@ -54,9 +56,15 @@ class StatusResponse(_message.Message):
     """Working trees that the caller may read."""
     jobs_running: _builtins.int
     jobs_queued: _builtins.int
+    followed: _builtins.int
+    """Working trees whose changes are noticed."""
     @_builtins.property
     def incomplete(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of those whose index is not finished."""
+
+    @_builtins.property
+    def polled(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of those of them that are looked at again and again, since the system does not report their changes."""
 
     def __init__(
         self,
@@ -74,10 +82,12 @@ class StatusResponse(_message.Message):
         jobs_running: _builtins.int = ...,
         jobs_queued: _builtins.int = ...,
         incomplete: _abc.Iterable[_builtins.str] | None = ...,
+        followed: _builtins.int = ...,
+        polled: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_api", b"_api", "api", b"api"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_api", b"_api", "api", b"api", "data_dir", b"data_dir", "edition", b"edition", "grpc", b"grpc", "incomplete", b"incomplete", "jobs_queued", b"jobs_queued", "jobs_running", b"jobs_running", "mcp", b"mcp", "pid", b"pid", "repositories", b"repositories", "rest", b"rest", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_api", b"_api", "api", b"api", "data_dir", b"data_dir", "edition", b"edition", "followed", b"followed", "grpc", b"grpc", "incomplete", b"incomplete", "jobs_queued", b"jobs_queued", "jobs_running", b"jobs_running", "mcp", b"mcp", "pid", b"pid", "polled", b"polled", "repositories", b"repositories", "rest", b"rest", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__api: _TypeAlias = _typing.Literal["api"]  # noqa: Y015
     _WhichOneofArgType__api: _TypeAlias = _typing.Literal["_api", b"_api"]  # noqa: Y015

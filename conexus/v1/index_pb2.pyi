@@ -66,6 +66,24 @@ JOB_STATE_FAILED: JobState.ValueType  # 4
 JOB_STATE_CANCELLED: JobState.ValueType  # 5
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
+class _JobOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_ORIGIN_UNSPECIFIED: _JobOrigin.ValueType  # 0
+    JOB_ORIGIN_ASKED: _JobOrigin.ValueType  # 1
+    JOB_ORIGIN_WATCH: _JobOrigin.ValueType  # 2
+
+class JobOrigin(_JobOrigin, metaclass=_JobOriginEnumTypeWrapper):
+    """Why there is an index job."""
+
+JOB_ORIGIN_UNSPECIFIED: JobOrigin.ValueType  # 0
+JOB_ORIGIN_ASKED: JobOrigin.ValueType  # 1
+JOB_ORIGIN_WATCH: JobOrigin.ValueType  # 2
+Global___JobOrigin: _TypeAlias = JobOrigin  # noqa: Y015
+
 @_typing.final
 class IndexRequest(_message.Message):
     """A working tree to be indexed, or brought up to date."""
@@ -119,6 +137,7 @@ class Progress(_message.Message):
     SKIPPED_FIELD_NUMBER: _builtins.int
     ELAPSED_S_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
+    BYTES_PER_S_FIELD_NUMBER: _builtins.int
     stage: Global___IndexStage.ValueType
     files_done: _builtins.int
     files_total: _builtins.int
@@ -128,6 +147,8 @@ class Progress(_message.Message):
     skipped: _builtins.int
     elapsed_s: _builtins.float
     eta_s: _builtins.float
+    bytes_per_s: _builtins.float
+    """Mean rate so far."""
     def __init__(
         self,
         *,
@@ -140,10 +161,11 @@ class Progress(_message.Message):
         skipped: _builtins.int = ...,
         elapsed_s: _builtins.float = ...,
         eta_s: _builtins.float | None = ...,
+        bytes_per_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "bytes_done", b"bytes_done", "bytes_total", b"bytes_total", "chunks", b"chunks", "elapsed_s", b"elapsed_s", "eta_s", b"eta_s", "files_done", b"files_done", "files_total", b"files_total", "skipped", b"skipped", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "bytes_done", b"bytes_done", "bytes_per_s", b"bytes_per_s", "bytes_total", b"bytes_total", "chunks", b"chunks", "elapsed_s", b"elapsed_s", "eta_s", b"eta_s", "files_done", b"files_done", "files_total", b"files_total", "skipped", b"skipped", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_s: _TypeAlias = _typing.Literal["eta_s"]  # noqa: Y015
     _WhichOneofArgType__eta_s: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s"]  # noqa: Y015
@@ -294,6 +316,8 @@ class Job(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     repository: _builtins.str
     name: _builtins.str
@@ -302,6 +326,10 @@ class Job(_message.Message):
     created_at: _builtins.float
     started_at: _builtins.float
     finished_at: _builtins.float
+    origin: Global___JobOrigin.ValueType
+    """Whether somebody asked for it, or the tree changed."""
+    attempts: _builtins.int
+    """How often it was begun: more than once where the daemon ended in its midst."""
     @_builtins.property
     def progress(self) -> Global___Progress: ...
     @_builtins.property
@@ -322,10 +350,12 @@ class Job(_message.Message):
         progress: Global___Progress | None = ...,
         report: Global___Report | None = ...,
         error: _common_pb2.Failure | None = ...,
+        origin: Global___JobOrigin.ValueType = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_finished_at", b"_finished_at", "_started_at", b"_started_at", "error", b"error", "finished_at", b"finished_at", "progress", b"progress", "report", b"report", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_finished_at", b"_finished_at", "_started_at", b"_started_at", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "id", b"id", "name", b"name", "progress", b"progress", "report", b"report", "repository", b"repository", "root", b"root", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_finished_at", b"_finished_at", "_started_at", b"_started_at", "attempts", b"attempts", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "id", b"id", "name", b"name", "origin", b"origin", "progress", b"progress", "report", b"report", "repository", b"repository", "root", b"root", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__finished_at: _TypeAlias = _typing.Literal["finished_at"]  # noqa: Y015
     _WhichOneofArgType__finished_at: _TypeAlias = _typing.Literal["_finished_at", b"_finished_at"]  # noqa: Y015

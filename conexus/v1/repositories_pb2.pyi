@@ -8,6 +8,7 @@ from conexus.v1 import common_pb2 as _common_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,26 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _WatchMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WatchModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WatchMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WATCH_MODE_UNSPECIFIED: _WatchMode.ValueType  # 0
+    WATCH_MODE_OFF: _WatchMode.ValueType  # 1
+    WATCH_MODE_NATIVE: _WatchMode.ValueType  # 2
+    WATCH_MODE_POLLING: _WatchMode.ValueType  # 3
+
+class WatchMode(_WatchMode, metaclass=_WatchModeEnumTypeWrapper):
+    """How the daemon learns of changes in a tree."""
+
+WATCH_MODE_UNSPECIFIED: WatchMode.ValueType  # 0
+WATCH_MODE_OFF: WatchMode.ValueType  # 1
+WATCH_MODE_NATIVE: WatchMode.ValueType  # 2
+WATCH_MODE_POLLING: WatchMode.ValueType  # 3
+Global___WatchMode: _TypeAlias = WatchMode  # noqa: Y015
 
 @_typing.final
 class Repository(_message.Message):
@@ -40,6 +61,14 @@ class Repository(_message.Message):
     COMPLETE_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     BRANCH_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    FILES_SEEN_FIELD_NUMBER: _builtins.int
+    FILES_PENDING_FIELD_NUMBER: _builtins.int
+    INDEXING_FIELD_NUMBER: _builtins.int
+    WATCH_FIELD_NUMBER: _builtins.int
+    WATCH_REASON_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_MODEL_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     """Id, as `github.com/pallets/flask`."""
     name: _builtins.str
@@ -57,6 +86,22 @@ class Repository(_message.Message):
     complete: _builtins.bool
     head: _builtins.str
     branch: _builtins.str
+    snapshot: _builtins.str
+    """Another one after each change of what is indexed."""
+    files_seen: _builtins.int
+    """Files that were found, those that a run has still to read included."""
+    files_pending: _builtins.int
+    """Those that a run has still to read."""
+    indexing: _builtins.bool
+    """Whether a run writes to the index."""
+    watch: Global___WatchMode.ValueType
+    """How changes are noticed."""
+    watch_reason: _builtins.str
+    """Why they are not noticed as the system reports them."""
+    changed_at: _builtins.float
+    """When something last changed, as far as was noticed."""
+    previous_model: _builtins.str
+    """Model of the generation before, where one is kept to go back to."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.LanguageCount]: ...
     def __init__(
@@ -77,23 +122,39 @@ class Repository(_message.Message):
         complete: _builtins.bool = ...,
         head: _builtins.str | None = ...,
         branch: _builtins.str | None = ...,
+        snapshot: _builtins.str = ...,
+        files_seen: _builtins.int = ...,
+        files_pending: _builtins.int = ...,
+        indexing: _builtins.bool = ...,
+        watch: Global___WatchMode.ValueType = ...,
+        watch_reason: _builtins.str = ...,
+        changed_at: _builtins.float | None = ...,
+        previous_model: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_head", b"_head", "_indexed_at", b"_indexed_at", "branch", b"branch", "head", b"head", "indexed_at", b"indexed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_changed_at", b"_changed_at", "_head", b"_head", "_indexed_at", b"_indexed_at", "_previous_model", b"_previous_model", "branch", b"branch", "changed_at", b"changed_at", "head", b"head", "indexed_at", b"indexed_at", "previous_model", b"previous_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_head", b"_head", "_indexed_at", b"_indexed_at", "branch", b"branch", "chunks", b"chunks", "complete", b"complete", "files", b"files", "head", b"head", "indexed_at", b"indexed_at", "languages", b"languages", "model", b"model", "name", b"name", "repository", b"repository", "root", b"root", "size_bytes", b"size_bytes", "skipped", b"skipped", "source_bytes", b"source_bytes", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_changed_at", b"_changed_at", "_head", b"_head", "_indexed_at", b"_indexed_at", "_previous_model", b"_previous_model", "branch", b"branch", "changed_at", b"changed_at", "chunks", b"chunks", "complete", b"complete", "files", b"files", "files_pending", b"files_pending", "files_seen", b"files_seen", "head", b"head", "indexed_at", b"indexed_at", "indexing", b"indexing", "languages", b"languages", "model", b"model", "name", b"name", "previous_model", b"previous_model", "repository", b"repository", "root", b"root", "size_bytes", b"size_bytes", "skipped", b"skipped", "snapshot", b"snapshot", "source_bytes", b"source_bytes", "symbols", b"symbols", "watch", b"watch", "watch_reason", b"watch_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__branch: _TypeAlias = _typing.Literal["branch"]  # noqa: Y015
     _WhichOneofArgType__branch: _TypeAlias = _typing.Literal["_branch", b"_branch"]  # noqa: Y015
+    _WhichOneofReturnType__changed_at: _TypeAlias = _typing.Literal["changed_at"]  # noqa: Y015
+    _WhichOneofArgType__changed_at: _TypeAlias = _typing.Literal["_changed_at", b"_changed_at"]  # noqa: Y015
     _WhichOneofReturnType__head: _TypeAlias = _typing.Literal["head"]  # noqa: Y015
     _WhichOneofArgType__head: _TypeAlias = _typing.Literal["_head", b"_head"]  # noqa: Y015
     _WhichOneofReturnType__indexed_at: _TypeAlias = _typing.Literal["indexed_at"]  # noqa: Y015
     _WhichOneofArgType__indexed_at: _TypeAlias = _typing.Literal["_indexed_at", b"_indexed_at"]  # noqa: Y015
+    _WhichOneofReturnType__previous_model: _TypeAlias = _typing.Literal["previous_model"]  # noqa: Y015
+    _WhichOneofArgType__previous_model: _TypeAlias = _typing.Literal["_previous_model", b"_previous_model"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__branch) -> _WhichOneofReturnType__branch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__changed_at) -> _WhichOneofReturnType__changed_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__head) -> _WhichOneofReturnType__head | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__indexed_at) -> _WhichOneofReturnType__indexed_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__previous_model) -> _WhichOneofReturnType__previous_model | None: ...
 
 Global___Repository: _TypeAlias = Repository  # noqa: Y015
 
@@ -187,6 +248,65 @@ class RemoveResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemoveResponse: _TypeAlias = RemoveResponse  # noqa: Y015
+
+@_typing.final
+class GcRequest(_message.Message):
+    """A collection of what is not needed any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    EVERYTHING_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Whether to say only what would be removed."""
+    everything: _builtins.bool
+    """Whether what could still be of use goes too, whatever its age: generations to go back to, cached embeddings."""
+    def __init__(
+        self,
+        *,
+        dry_run: _builtins.bool = ...,
+        everything: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "everything", b"everything"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GcRequest: _TypeAlias = GcRequest  # noqa: Y015
+
+@_typing.final
+class GcResponse(_message.Message):
+    """What was removed, or would be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATIONS_FIELD_NUMBER: _builtins.int
+    ORPHANS_FIELD_NUMBER: _builtins.int
+    CACHED_VECTORS_FIELD_NUMBER: _builtins.int
+    FREED_BYTES_FIELD_NUMBER: _builtins.int
+    generations: _builtins.int
+    """Of indexes: those that were replaced, or begun and given up."""
+    orphans: _builtins.int
+    """Vectors that belong to nothing."""
+    cached_vectors: _builtins.int
+    """Embeddings of models that no index has any more."""
+    freed_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        generations: _builtins.int = ...,
+        orphans: _builtins.int = ...,
+        cached_vectors: _builtins.int = ...,
+        freed_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_vectors", b"cached_vectors", "freed_bytes", b"freed_bytes", "generations", b"generations", "orphans", b"orphans"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GcResponse: _TypeAlias = GcResponse  # noqa: Y015
 
 @_typing.final
 class WhyRequest(_message.Message):

@@ -66,6 +66,16 @@ class RepositoryServiceStub:
                 request_serializer=conexus_dot_v1_dot_repositories__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=conexus_dot_v1_dot_repositories__pb2.VerifyResponse.FromString,
                 _registered_method=True)
+        self.RollBack = channel.unary_unary(
+                '/conexus.v1.RepositoryService/RollBack',
+                request_serializer=conexus_dot_v1_dot_repositories__pb2.RepositoryRequest.SerializeToString,
+                response_deserializer=conexus_dot_v1_dot_repositories__pb2.RepositoriesResponse.FromString,
+                _registered_method=True)
+        self.CollectGarbage = channel.unary_unary(
+                '/conexus.v1.RepositoryService/CollectGarbage',
+                request_serializer=conexus_dot_v1_dot_repositories__pb2.GcRequest.SerializeToString,
+                response_deserializer=conexus_dot_v1_dot_repositories__pb2.GcResponse.FromString,
+                _registered_method=True)
 
 
 class RepositoryServiceServicer:
@@ -114,6 +124,20 @@ class RepositoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollBack(self, request, context):
+        """Go back to the generation of an index before the present one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CollectGarbage(self, request, context):
+        """Remove what is not needed any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RepositoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +170,16 @@ def add_RepositoryServiceServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=conexus_dot_v1_dot_repositories__pb2.VerifyRequest.FromString,
                     response_serializer=conexus_dot_v1_dot_repositories__pb2.VerifyResponse.SerializeToString,
+            ),
+            'RollBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBack,
+                    request_deserializer=conexus_dot_v1_dot_repositories__pb2.RepositoryRequest.FromString,
+                    response_serializer=conexus_dot_v1_dot_repositories__pb2.RepositoriesResponse.SerializeToString,
+            ),
+            'CollectGarbage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CollectGarbage,
+                    request_deserializer=conexus_dot_v1_dot_repositories__pb2.GcRequest.FromString,
+                    response_serializer=conexus_dot_v1_dot_repositories__pb2.GcResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +345,60 @@ class RepositoryService:
             '/conexus.v1.RepositoryService/Verify',
             conexus_dot_v1_dot_repositories__pb2.VerifyRequest.SerializeToString,
             conexus_dot_v1_dot_repositories__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/conexus.v1.RepositoryService/RollBack',
+            conexus_dot_v1_dot_repositories__pb2.RepositoryRequest.SerializeToString,
+            conexus_dot_v1_dot_repositories__pb2.RepositoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectGarbage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/conexus.v1.RepositoryService/CollectGarbage',
+            conexus_dot_v1_dot_repositories__pb2.GcRequest.SerializeToString,
+            conexus_dot_v1_dot_repositories__pb2.GcResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,10 @@ class RepositoryServiceStub:
     """Say whether a path is indexed, and which rule decides."""
     Verify: _grpc.UnaryUnaryMultiCallable[_repositories_pb2.VerifyRequest, _repositories_pb2.VerifyResponse]
     """Check what is stored."""
+    RollBack: _grpc.UnaryUnaryMultiCallable[_repositories_pb2.RepositoryRequest, _repositories_pb2.RepositoriesResponse]
+    """Go back to the generation of an index before the present one."""
+    CollectGarbage: _grpc.UnaryUnaryMultiCallable[_repositories_pb2.GcRequest, _repositories_pb2.GcResponse]
+    """Remove what is not needed any more."""
 
 @_typing.type_check_only
 class RepositoryServiceAsyncStub(RepositoryServiceStub):
@@ -64,6 +68,10 @@ class RepositoryServiceAsyncStub(RepositoryServiceStub):
     """Say whether a path is indexed, and which rule decides."""
     Verify: _aio.UnaryUnaryMultiCallable[_repositories_pb2.VerifyRequest, _repositories_pb2.VerifyResponse]  # type: ignore[assignment]
     """Check what is stored."""
+    RollBack: _aio.UnaryUnaryMultiCallable[_repositories_pb2.RepositoryRequest, _repositories_pb2.RepositoriesResponse]  # type: ignore[assignment]
+    """Go back to the generation of an index before the present one."""
+    CollectGarbage: _aio.UnaryUnaryMultiCallable[_repositories_pb2.GcRequest, _repositories_pb2.GcResponse]  # type: ignore[assignment]
+    """Remove what is not needed any more."""
 
 class RepositoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The indexed repositories."""
@@ -115,5 +123,21 @@ class RepositoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_repositories_pb2.VerifyResponse, _abc.Awaitable[_repositories_pb2.VerifyResponse]]:
         """Check what is stored."""
+
+    @_abc_1.abstractmethod
+    def RollBack(
+        self,
+        request: _repositories_pb2.RepositoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repositories_pb2.RepositoriesResponse, _abc.Awaitable[_repositories_pb2.RepositoriesResponse]]:
+        """Go back to the generation of an index before the present one."""
+
+    @_abc_1.abstractmethod
+    def CollectGarbage(
+        self,
+        request: _repositories_pb2.GcRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repositories_pb2.GcResponse, _abc.Awaitable[_repositories_pb2.GcResponse]]:
+        """Remove what is not needed any more."""
 
 def add_RepositoryServiceServicer_to_server(servicer: RepositoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -396,6 +396,67 @@ class Result(_message.Message):
 Global___Result: _TypeAlias = Result  # noqa: Y015
 
 @_typing.final
+class Snapshot(_message.Message):
+    """The state of an index that an answer comes from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    INDEXED_AT_FIELD_NUMBER: _builtins.int
+    FILES_INDEXED_FIELD_NUMBER: _builtins.int
+    FILES_SEEN_FIELD_NUMBER: _builtins.int
+    INDEXING_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    root: _builtins.str
+    id: _builtins.str
+    """Another one after each change of what is indexed."""
+    head: _builtins.str
+    """Commit that was checked out when the index was last brought up to date."""
+    branch: _builtins.str
+    indexed_at: _builtins.float
+    files_indexed: _builtins.int
+    """Files that are in as they were found."""
+    files_seen: _builtins.int
+    """Files that were found, those that a run has still to read included."""
+    indexing: _builtins.bool
+    """Whether a run writes to the index."""
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        root: _builtins.str = ...,
+        id: _builtins.str = ...,
+        head: _builtins.str | None = ...,
+        branch: _builtins.str | None = ...,
+        indexed_at: _builtins.float | None = ...,
+        files_indexed: _builtins.int = ...,
+        files_seen: _builtins.int = ...,
+        indexing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_head", b"_head", "_indexed_at", b"_indexed_at", "branch", b"branch", "head", b"head", "indexed_at", b"indexed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_head", b"_head", "_indexed_at", b"_indexed_at", "branch", b"branch", "files_indexed", b"files_indexed", "files_seen", b"files_seen", "head", b"head", "id", b"id", "indexed_at", b"indexed_at", "indexing", b"indexing", "repository", b"repository", "root", b"root"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__branch: _TypeAlias = _typing.Literal["branch"]  # noqa: Y015
+    _WhichOneofArgType__branch: _TypeAlias = _typing.Literal["_branch", b"_branch"]  # noqa: Y015
+    _WhichOneofReturnType__head: _TypeAlias = _typing.Literal["head"]  # noqa: Y015
+    _WhichOneofArgType__head: _TypeAlias = _typing.Literal["_head", b"_head"]  # noqa: Y015
+    _WhichOneofReturnType__indexed_at: _TypeAlias = _typing.Literal["indexed_at"]  # noqa: Y015
+    _WhichOneofArgType__indexed_at: _TypeAlias = _typing.Literal["_indexed_at", b"_indexed_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__branch) -> _WhichOneofReturnType__branch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__head) -> _WhichOneofReturnType__head | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__indexed_at) -> _WhichOneofReturnType__indexed_at | None: ...
+
+Global___Snapshot: _TypeAlias = Snapshot  # noqa: Y015
+
+@_typing.final
 class SearchResponse(_message.Message):
     """Results, best first."""
 
@@ -407,6 +468,7 @@ class SearchResponse(_message.Message):
     NOTICES_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     complete: _builtins.bool
     """False where an index that was asked is not finished. True where it is not set."""
@@ -417,6 +479,10 @@ class SearchResponse(_message.Message):
     def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]: ...
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Snapshot]:
+        """One for each working tree that was searched."""
+
     def __init__(
         self,
         *,
@@ -426,10 +492,11 @@ class SearchResponse(_message.Message):
         notices: _abc.Iterable[_builtins.str] | None = ...,
         results: _abc.Iterable[Global___Result] | None = ...,
         next_cursor: _builtins.str = ...,
+        snapshots: _abc.Iterable[Global___Snapshot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete", "elapsed_ms", b"elapsed_ms", "next_cursor", b"next_cursor", "notices", b"notices", "query", b"query", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete", "elapsed_ms", b"elapsed_ms", "next_cursor", b"next_cursor", "notices", b"notices", "query", b"query", "results", b"results", "snapshots", b"snapshots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
@@ -670,6 +737,7 @@ class ContextResponse(_message.Message):
     COMPLETE_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What is to be given to a model: each block under its place."""
     tokens: _builtins.int
@@ -683,6 +751,8 @@ class ContextResponse(_message.Message):
     def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContextBlock]: ...
     @_builtins.property
     def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Snapshot]: ...
     def __init__(
         self,
         *,
@@ -693,10 +763,11 @@ class ContextResponse(_message.Message):
         complete: _builtins.bool | None = ...,
         notices: _abc.Iterable[_builtins.str] | None = ...,
         next_cursor: _builtins.str = ...,
+        snapshots: _abc.Iterable[Global___Snapshot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "blocks", b"blocks", "complete", b"complete", "left_out", b"left_out", "next_cursor", b"next_cursor", "notices", b"notices", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "blocks", b"blocks", "complete", b"complete", "left_out", b"left_out", "next_cursor", b"next_cursor", "notices", b"notices", "snapshots", b"snapshots", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
@@ -887,6 +958,7 @@ class SymbolsResponse(_message.Message):
     USES_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     CALLEES_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
     complete: _builtins.bool
     """False where there are more than were asked for. True where it is not set."""
     @_builtins.property
@@ -897,6 +969,8 @@ class SymbolsResponse(_message.Message):
     def callees(self) -> _containers.RepeatedCompositeFieldContainer[Global___Definition]:
         """What the definitions use, of names that hardly anything else is called."""
 
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Snapshot]: ...
     def __init__(
         self,
         *,
@@ -904,10 +978,11 @@ class SymbolsResponse(_message.Message):
         uses: _abc.Iterable[Global___Use] | None = ...,
         complete: _builtins.bool | None = ...,
         callees: _abc.Iterable[Global___Definition] | None = ...,
+        snapshots: _abc.Iterable[Global___Snapshot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "callees", b"callees", "complete", b"complete", "definitions", b"definitions", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "callees", b"callees", "complete", b"complete", "definitions", b"definitions", "snapshots", b"snapshots", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015

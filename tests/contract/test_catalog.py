@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -276,11 +277,69 @@ def test_the_first_generation_is_live_at_once(catalog: Catalog) -> None:
     assert catalog.activate(second.id) == [first.id]
     found = catalog.views()[0]
     assert found.live == replace(second, complete=True, live=True)
-    assert found.building is not None
-    assert found.building.id == first.id
+    assert found.building is None
     catalog.drop_index(first.id)
-    assert catalog.views()[0].building is None
     assert catalog.indexes() == [second.id]
+
+
+def test_a_complete_generation_that_is_replaced_is_kept_to_go_back_to(catalog: Catalog) -> None:
+    """Going back swaps the two and pins the view; the settings decide again once it is let go."""
+    first = started(catalog)
+    catalog.finish_index(first, complete=True)
+    view = catalog.views()[0]
+    assert not catalog.roll_back(view.id), "there is nothing before the first"
+    second = catalog.begin_index(view.id, Fingerprint("two"), Words())
+    catalog.finish_index(second.id, complete=True)
+    assert catalog.activate(second.id) == []
+    found = catalog.views()[0]
+    assert (found.live and found.live.id, found.building, found.previous and found.previous.id) == (
+        second.id,
+        None,
+        first,
+    )
+    assert catalog.retired(time.time() + 1) == [(view.id, first)]
+    assert catalog.retired(time.time() - 60) == []
+    assert catalog.roll_back(view.id)
+    found = catalog.views()[0]
+    assert (found.live and found.live.id, found.previous and found.previous.id) == (first, second.id)
+    assert found.live is not None
+    assert found.pinned == found.live.fingerprint
+    catalog.unpin(view.id)
+    assert catalog.views()[0].pinned == ""
+    third = catalog.begin_index(view.id, Fingerprint("three"), Words())
+    assert catalog.activate(third.id) == [second.id], "one generation is kept, not all"
+
+
+def test_a_snapshot_says_how_far_an_index_is(catalog: Catalog) -> None:
+    """Files that are still to be read count as seen and not as indexed; each change of files gives another id."""
+    index = started(catalog)
+    catalog.note_plan(index, 5, 2)
+    before = catalog.snapshots([index])[index]
+    assert (before.files_indexed, before.files_seen, before.indexed_at, before.indexing) == (3, 5, None, False)
+    (number,) = catalog.open_batch(index, [], 1)
+    catalog.commit_batch(index, [commit_of(number, "a.py", source("x = 1"))], [])
+    after = catalog.snapshots([index])[index]
+    assert (after.files_indexed, after.files_seen) == (4, 5)
+    assert after.id != before.id
+    catalog.finish_index(index, complete=True)
+    done = catalog.snapshots([index])[index]
+    assert (done.files_indexed, done.files_seen, done.id) == (1, 1, after.id)
+    assert done.indexed_at is not None
+    assert catalog.snapshots([]) == {}
+
+
+def test_embeddings_of_models_that_nothing_uses_can_be_dropped(catalog: Catalog) -> None:
+    """Those of a model that an index has stay, unless all are to go."""
+    started(catalog)
+    catalog.cache_vectors("words-1", {"a": np.ones(3, np.float32)})
+    catalog.cache_vectors("gone", {"a": np.ones(3, np.float32), "b": np.ones(3, np.float32)})
+    assert catalog.unused_vectors(drop=False) == 2
+    assert catalog.unused_vectors(drop=True) == 2
+    assert catalog.unused_vectors(drop=True) == 0
+    assert catalog.cached_vectors("words-1", ["a"])
+    assert catalog.unused_vectors(drop=True, everything=True) == 1
+    assert catalog.compact() >= 0
+    assert catalog.integrity() == []
 
 
 def test_activating_a_generation_leaves_other_views_alone(catalog: Catalog) -> None:

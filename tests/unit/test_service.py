@@ -20,7 +20,7 @@ from conexus.adapters.git_metadata import find_checkout
 from conexus.bootstrap import Application, build
 from conexus.config import Config, IndexOptions, StoreOptions
 from conexus.context_service import named
-from conexus.errors import DiskFull, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import DiskFull, NotFound, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer
 from conexus.ports import Embedder, Locks, VectorShard, VectorStore
 from conexus.search.query import analyse
@@ -500,10 +500,60 @@ def test_other_options_build_a_generation_beside(bench: Bench) -> None:
     assert new.live is not None
     assert new.live.id != old.id
     assert new.building is None
-    assert bench.shards() == {str(new.live.id)}
+    assert new.previous is not None
+    assert new.previous.id == old.id, "to go back to"
+    assert bench.shards() == {str(new.live.id), str(old.id)}
     hit = first(service, "step_7_of_long")
     assert len(hit.chunk.text) <= 250
     assert "step_7_of_long" in hit.chunk.text
+    check_sound(service)
+
+
+def test_a_rebuilt_index_can_be_rolled_back_and_forward_again(bench: Bench) -> None:
+    """At once and without reading a file; going back to what there was not is an error, and removes nothing."""
+    bench.write({"long.py": functions("long", 30)})
+    service = bench.app(keep_open=True)
+    service.index(bench.checkout(), USER)
+    with pytest.raises(NotFound):
+        service.roll_back(view_of(service), USER)
+    assert first(service, "step_7_of_long")
+    service.close()
+    service = bench.app(keep_open=True, **SMALL_CHUNKS)
+    service.index(bench.checkout(), USER)
+    assert len(first(service, "step_7_of_long").chunk.text) <= 250
+    snapshots = {search(service, "step_7_of_long").snapshots}
+    for is_long in (True, False, True):
+        service.roll_back(view_of(service), USER)
+        assert (len(first(service, "step_7_of_long").chunk.text) > 250) is is_long
+        assert view_of(service).pinned
+        snapshots.add(search(service, "step_7_of_long").snapshots)
+        check_sound(service)
+    assert len(snapshots) == 2
+    report = service.index(bench.checkout(), USER)
+    assert report.files_indexed == 0, "the newer one was kept, and is as the settings say"
+    assert len(first(service, "step_7_of_long").chunk.text) <= 250
+    assert not view_of(service).pinned
+
+
+def test_what_is_not_needed_is_collected_by_rule(bench: Bench) -> None:
+    """A generation to go back to stays for a week, the live one always; vectors of nothing go at once."""
+    bench.write({"long.py": functions("long", 30)})
+    bench.app().index(bench.checkout(), USER)
+    service = bench.app(**SMALL_CHUNKS)
+    service.index(bench.checkout(), USER)
+    service.store.create(IndexId(99), 8).close()
+    live = view_of(service).live
+    assert live is not None
+    assert service.collect(USER, dry_run=True).orphans == 1
+    assert len(bench.shards()) == 3
+    found = service.collect(USER)
+    assert (found.generations, found.orphans) == (0, 1)
+    assert len(bench.shards()) == 2
+    found = service.collect(USER, everything=True)
+    assert (found.generations, found.orphans) == (1, 0)
+    assert found.freed_bytes > 0
+    assert bench.shards() == {str(live.id)}
+    assert view_of(service).previous is None
     check_sound(service)
 
 
@@ -539,7 +589,7 @@ def test_a_crash_while_building_leaves_the_old_one(bench: Bench) -> None:
     assert report.rebuilt
     assert report.files_unchanged == begun
     assert view_of(service).live == replace(after.building, live=True, complete=True)
-    assert len(bench.shards()) == 1
+    assert len(bench.shards()) == 2, "the old one is kept to go back to"
     check_sound(service)
 
 
@@ -806,7 +856,7 @@ def test_threads_search_while_another_one_indexes(bench: Bench, keep_open: bool)
     hit = first(service, "step_3_of_other_1")
     assert len(hit.chunk.text) <= 250
     assert hit.found_by >= {Retriever.DENSE, Retriever.BM25}  # from the new vectors, not those that were open
-    assert len(bench.shards()) == 1
+    assert len(bench.shards()) == 2
     check_sound(service)
 
 

@@ -23,6 +23,8 @@ Changed = frozenset[str] | None
 def tree(tmp_path: Path) -> Path:
     """A working tree with git's folder and one file."""
     (tmp_path / ".git" / "objects").mkdir(parents=True)
+    (tmp_path / ".git" / "refs").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "a.py").write_text("x = 1\n")
     return tmp_path
@@ -94,14 +96,15 @@ def test_what_git_does_inside_its_folder_is_not_reported(tree: Path, seen: Queue
         (["/t/a.py", "/t/d/b.py"], {"a.py", "d/b.py"}),
         ([], set()),
         (["/t"], None),
-        (["/t/a.py", "/t/.git/index"], None),
+        (["/t/a.py", "/t/.git/index"], {"a.py"}),
+        (["/t/a.py", "/t/d/.git"], None),
         ([f"/t/{number}.py" for number in range(1000)], {f"{number}.py" for number in range(1000)}),
         ([f"/t/{number}.py" for number in range(1001)], None),
     ],
-    ids=["files", "none", "root", "git", "many", "very many"],
+    ids=["files", "none", "root", "git", "nested repository", "many", "very many"],
 )
 def test_changes_that_may_touch_any_file(paths: list[str], expected: set[str] | None) -> None:
-    """Where the root, git's files or very many paths change, all is to be looked at."""
+    """Where the root or very many paths change, or a repository appears, all is to be looked at."""
     assert _paths({(Change.modified, path) for path in paths}, len("/t/")) == expected
 
 

@@ -43,7 +43,7 @@ from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.wire import MESSAGES, message_of
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable, ErrorCode, error_of
-from conexus.types import LOCAL_USER, Checkout, IndexJob, Role
+from conexus.types import LOCAL_USER, Checkout, IndexJob, Role, WatchMode, WatchState
 from conexus.v1 import (
     admin_pb2,
     common_pb2,
@@ -188,6 +188,7 @@ async def serving(folder: Path, *, jobs: int = 0, **daemon: Any) -> AsyncIterato
                 webhooks=WebhookDesk(registry, lambda _url, _secret: None),
                 usage=usage,
                 folders=folders,
+                watched=lambda _: WatchState(WatchMode.POLLING, "a test"),
                 may_write=app.service.edition.access.require_write,
                 facts=lambda: Facts("community", 1, time.time(), str(folder)),
                 controls=Controls(lambda: asked.append("reload"), lambda: asked.append("stop")),
@@ -260,6 +261,8 @@ REQUESTS: dict[str, Asked] = {
     "rename": lambda _: repositories_pb2.RenameRequest(repository="bank", name="bank"),
     "why": lambda _: repositories_pb2.WhyRequest(repository="bank", path="README.md"),
     "verify": lambda _: repositories_pb2.VerifyRequest(),
+    "roll_back": lambda _: repositories_pb2.RepositoryRequest(repository="bank"),
+    "collect": lambda _: repositories_pb2.GcRequest(dry_run=True),
     "estimate": lambda _: index_pb2.IndexRequest(repository="bank"),
     "index": lambda _: index_pb2.IndexRequest(repository="bank"),
     "jobs": lambda _: index_pb2.JobsRequest(),
@@ -291,6 +294,19 @@ def method_of(channel: Channel, operation: Operation) -> Any:
     )
 
 
+def require_snapshots(found: dict[str, Any]) -> None:
+    """Every answer says which state of the index it comes from, and the repository how it is followed."""
+    assert [one.name for one in found["repositories"].repositories] == ["bank"]
+    assert found["repository"] == found["repositories"]
+    repository = found["repository"].repositories[0]
+    assert (repository.watch, repository.watch_reason) == (repositories_pb2.WATCH_MODE_POLLING, "a test")
+    snapshot = found["search"].snapshots[0]
+    assert snapshot.id == repository.snapshot
+    assert (snapshot.files_indexed, snapshot.files_seen, snapshot.indexing) == (len(FILES), len(FILES), False)
+    assert list(found["context"].snapshots) == list(found["symbols"].snapshots) == [snapshot]
+    assert found["collect"].generations == 0
+
+
 @in_loop
 async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
     """Each operation of the table has a method that does it."""
@@ -299,9 +315,10 @@ async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
     async with serving(indexed) as bench, bench.channel() as channel:
         for name, request in REQUESTS.items():
             call = method_of(channel, BY_NAME[name])(request(found), metadata=bearer(TOKEN), timeout=PATIENCE_S)
-            if name == "remove":
+            if name in {"remove", "roll_back"}:
                 status, told = await failure(call)
-                assert (status, told["code"]) == (Status.NOT_FOUND, "not_indexed")
+                code = {"remove": "not_indexed", "roll_back": "not_found"}[name]
+                assert (status, told["code"]) == (Status.NOT_FOUND, code)
                 continue
             found[name] = await call
     assert found["search"].results[0].path == "bank/interest.py"
@@ -319,8 +336,7 @@ async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
     assert [(found["graph"].nodes[edge.source].path, edge.target) for edge in found["graph"].edges] == [
         ("bank/interest.py", 0)
     ]
-    assert [one.name for one in found["repositories"].repositories] == ["bank"]
-    assert found["repository"] == found["repositories"]
+    require_snapshots(found)
     assert found["why"].included
     assert not found["why"].HasField("reason")
     assert found["verify"].files == len(FILES)

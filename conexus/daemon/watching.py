@@ -1,0 +1,172 @@
+"""Follows the indexed trees, and has index jobs made for what changes in them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from conexus.errors import ConexusError
+from conexus.ports import TreeWatcher
+from conexus.types import Checkout, IndexedView, WatchMode, WatchState
+
+_LOOKED_EVERY_S = 1.0
+_AGAIN_S = 3.0
+_SWEEP_S = 600.0
+_STOP_S = 3.0
+_log = logging.getLogger("conexus.daemon.watching")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How trees are followed, and what comes of it."""
+
+    views: Callable[[], list[IndexedView]]
+    """Gives all that is indexed."""
+    find: Callable[[Path], Checkout]
+    """Finds a tree again, with the commit that is checked out now."""
+    watcher: Callable[[Checkout], TreeWatcher]
+    """Gives what notices changes of a tree."""
+    follow_up: Callable[[Checkout, frozenset[str] | None], None]
+    """Has changes indexed; all of the tree is looked at where it is given ``None``."""
+
+
+class Followers:
+    """Follows each indexed tree with a thread of its own.
+
+    Args:
+        ways: How.
+        sweep_s: After how long a tree in which something changed is looked at as a whole once more: what the system
+            failed to report is found then.
+        again_s: After how long a tree that could not be followed is tried again.
+    """
+
+    def __init__(self, ways: Ways, sweep_s: float = _SWEEP_S, again_s: float = _AGAIN_S) -> None:
+        self._ways = ways
+        self._sweep_s = sweep_s
+        self._again_s = again_s
+        self._mutex = threading.Lock()
+        self._followers: dict[Path, _Follower] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin: what changed while no daemon ran is caught up with first."""
+        self._thread = threading.Thread(target=self._work, name="followers", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follow nothing any more."""
+        self._stop.set()
+        with self._mutex:
+            followers, self._followers = list(self._followers.values()), {}
+        for follower in followers:
+            follower.stop.set()
+        until = time.monotonic() + _STOP_S
+        for thread in (self._thread, *(follower.thread for follower in followers)):
+            if thread is not None and thread.is_alive():
+                thread.join(max(0.0, until - time.monotonic()))
+
+    def state(self, root: Path) -> WatchState:
+        """Return how a tree is followed."""
+        with self._mutex:
+            follower = self._followers.get(root)
+        return WatchState(reason="its index is not finished, or an earlier one") if follower is None else follower.state
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._look()
+            except ConexusError as error:
+                _log.warning("what is indexed cannot be listed", extra={"reason": error.message})
+            self._stop.wait(_LOOKED_EVERY_S)
+
+    def _look(self) -> None:
+        """Begin with trees that are new, let go of those that are gone, and sweep."""
+        wanted = {
+            view.root for view in self._ways.views() if view.live is not None and view.live.complete and not view.pinned
+        }
+        with self._mutex:
+            if self._stop.is_set():
+                return
+            gone = [root for root in self._followers if root not in wanted]
+            for root in gone:
+                self._followers.pop(root).stop.set()
+            for root in wanted - self._followers.keys():
+                follower = self._followers[root] = _Follower(root, self._ways, self._again_s)
+                follower.start()
+            due = [follower for follower in self._followers.values() if follower.is_due(self._sweep_s)]
+        for follower in due:
+            follower.sweep()
+
+
+@dataclass(eq=False)
+class _Follower:
+    """Follows one tree."""
+
+    root: Path
+    ways: Ways
+    again_s: float
+    stop: threading.Event = field(default_factory=threading.Event)
+    state: WatchState = field(default_factory=lambda: WatchState(reason="about to begin"))
+    thread: threading.Thread | None = None
+    _commit: tuple[str | None, str | None] = (None, None)
+    _looked_at: float = 0.0
+    """When all of the tree was last asked to be looked at, by the monotonic clock."""
+    _changed_at: float = -1.0
+
+    def start(self) -> None:
+        """Begin."""
+        self.thread = threading.Thread(target=self._work, name="follower", daemon=True)
+        self.thread.start()
+
+    def is_due(self, sweep_s: float) -> bool:
+        """Whether all of the tree should be looked at."""
+        return self._changed_at > self._looked_at and time.monotonic() - self._looked_at > sweep_s
+
+    def sweep(self) -> None:
+        """Have all of the tree looked at."""
+        try:
+            self._tell(None)
+        except ConexusError as error:
+            _log.warning("a tree cannot be found again", extra={"reason": error.message})
+
+    def _work(self) -> None:
+        while not self.stop.is_set():
+            try:
+                watcher = self.ways.watcher(self.ways.find(self.root))
+                for paths in watcher.changes(self.stop.is_set):
+                    self._note(watcher, paths)
+            except ConexusError as error:
+                self.state = replace(self.state, mode=WatchMode.OFF, reason=error.message)
+            except Exception:  # noqa: BLE001 -- a fault of ours must not end the following for good
+                _log.exception("a tree cannot be followed by a fault of Conexus")
+                self.state = replace(self.state, mode=WatchMode.OFF, reason="a fault of Conexus; see its log")
+            self.stop.wait(self.again_s)
+
+    def _note(self, watcher: TreeWatcher, paths: frozenset[str] | None) -> None:
+        if (watcher.mode, watcher.reason) != (self.state.mode, self.state.reason):
+            if watcher.mode is WatchMode.POLLING:
+                _log.warning("a tree is followed by polling", extra={"reason": watcher.reason})
+            self.state = replace(self.state, mode=watcher.mode, reason=watcher.reason)
+        self._tell(paths)
+
+    def _tell(self, paths: frozenset[str] | None) -> None:
+        checkout = self.ways.find(self.root)
+        commit = (checkout.head, checkout.branch)
+        if paths is not None and not paths and commit == self._commit:
+            return  # git wrote its index anew, as it does when it is asked for the status
+        self._commit = commit
+        now = time.monotonic()
+        if paths is None:
+            self._looked_at = now
+        else:
+            self._changed_at = now
+            self.state = replace(self.state, changed_at=time.time())
+        self.ways.follow_up(checkout, paths)
+
+
+__all__ = ["Followers", "Ways"]
