@@ -6,8 +6,13 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would all programs be that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
