@@ -282,7 +282,7 @@ class LocalService:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
             response = self._answer(narrowed, held, run)
-            response = replace(response, snapshots=self._snapshots(held))
+            response = _with_snapshots(response, self._snapshots(held))
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
         hits = tuple(hit for hit in response.hits if self.edition.access.may_read(who, hit.chunk.repo))
         if busy or len(hits) != len(response.hits):
@@ -709,6 +709,16 @@ class LocalService:
         held = self._held.pop(root, None)
         if held is not None:
             held.close()
+
+
+def _with_snapshots(response: SearchResponse, snapshots: tuple[Snapshot, ...]) -> SearchResponse:
+    """Say in which state the indexes are, and in words where a run is not done with one."""
+    told = tuple(
+        f"{one.repo} is being indexed: {one.files_indexed:,} of {one.files_seen:,} files are in"
+        for one in snapshots
+        if one.indexing and one.files_indexed < one.files_seen
+    )
+    return replace(response, snapshots=snapshots, notices=(*response.notices, *told))
 
 
 def _fits(chunk: Chunk, where: SearchFilter) -> bool:

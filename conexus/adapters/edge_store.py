@@ -132,7 +132,7 @@ class EdgeStore:
         path = self._path(index)
         mark, stored = _claim(path)
         with ExitStack() as claim:
-            claim.callback(mark.close)
+            claim.callback(_let_go, mark)
             shard, exact = self._load(path, stored, dim)
             claim.pop_all()
         return EdgeVectorShard(shard, path, dim, mark, exact=exact)
@@ -396,7 +396,7 @@ class EdgeVectorShard:
                 with _translated(self._path, "close"):
                     shard.close()
             finally:
-                self._mark.close()
+                _let_go(self._mark)
 
     def _shard(self) -> engine.EdgeShard:
         if self._open_shard is None:
@@ -558,6 +558,13 @@ def _write_mark(path: Path, dim: int) -> None:
         os.fsync(mark.fileno())
 
 
+def _let_go(mark: IO[bytes]) -> None:
+    """Unlock a shard; a process that another thread is about to start has the handle too for a moment."""
+    with suppress(OSError, ValueError):
+        fcntl.flock(mark, fcntl.LOCK_UN)
+    mark.close()
+
+
 def _claim(path: Path) -> tuple[IO[bytes], int]:
     """Lock a shard and return the open mark, which holds the lock, and the length of its vectors.
 
@@ -573,7 +580,7 @@ def _claim(path: Path) -> tuple[IO[bytes], int]:
             raise StoreError(f"cannot open the index in {path}: {exc.strerror}") from exc
         raise StoreDamaged(f"there is no index in {path}", hint=_REBUILD_HINT) from exc
     with ExitStack() as claim:
-        claim.callback(mark.close)
+        claim.callback(_let_go, mark)
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:

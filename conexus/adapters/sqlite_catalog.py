@@ -102,6 +102,7 @@ class SqliteCatalog:
         self._db.execute("PRAGMA cache_size = -32000")
         self._numbers = count(1)
         self._views: tuple[object, tuple[IndexedView, ...]] = (None, ())
+        self._snapshots: tuple[object, dict[IndexId, Snapshot]] = (None, {})
         """What :meth:`views` said last, with the state of the database right before."""
         self._repo_of: dict[IndexId, RepoId] = {}  # numbers of generations do not come twice
         self.changes = 0
@@ -268,8 +269,17 @@ class SqliteCatalog:
 
     def snapshots(self, indexes: Collection[IndexId]) -> dict[IndexId, Snapshot]:
         """Return in which state generations are."""
+        state = self._connection.state()
+        known, found = self._snapshots
+        if state is None or state != known:
+            found = {}
+            self._snapshots = (state, found)
+        found |= self._read_snapshots([index for index in indexes if index not in found])
+        return {index: found[index] for index in indexes if index in found}
+
+    def _read_snapshots(self, indexes: Sequence[IndexId]) -> dict[IndexId, Snapshot]:
         found = {}
-        for part in _parts(list(indexes)):
+        for part in _parts(indexes):
             for index, *row in cast(
                 "list[tuple[Any, ...]]",
                 self._rows(

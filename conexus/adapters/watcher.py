@@ -96,8 +96,8 @@ def _reported(
         if _place(root) != place:
             raise WatchUnavailable("the folder is gone or another one")
         paths = _paths(batch, above)
-        if paths is None or any(os.path.isdir(f"{root}/{path}") for path in paths):  # noqa: PTH112 -- of many paths
-            _require_room(root)  # new folders that cannot be watched are not reported
+        if paths is None or not is_watching or any(os.path.isdir(f"{root}/{path}") for path in paths):  # noqa: PTH112 -- of many paths
+            _require_room(root)  # folders for which there is none are left out without a word
         paths = _joined(paths, rules.changed() if rules.has_changed() else frozenset())
         if paths is None or paths or not is_watching or _holds_git(batch):
             is_watching = True

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from conexus.cli import console
+from conexus.cli.render import snapshot_json
 from conexus.cli.scope import (
     EXIT_INCOMPLETE,
     EXIT_NOTHING,
@@ -224,6 +225,7 @@ def _as_json(question: str, response: ContextResponse, more: str) -> dict[str, o
         "left_out": len(response.left_out),
         "next_cursor": more,
         "notices": list(response.notices),
+        "snapshots": [snapshot_json(snapshot) for snapshot in response.snapshots],
         "text": response.text,
         "blocks": [_block_json(block) for block in response.blocks],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -114,7 +115,10 @@ def cancel_on_interrupt(answer: str = _KEPT) -> Iterator[list[bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(True)
-        console.err(f"\n{answer} (Ctrl-C again to stop at once)")
+        try:
+            console.err(f"\n{answer} (Ctrl-C again to stop at once)")
+        except RuntimeError:  # the signal came in the midst of a line, whose stream takes no other then
+            os.write(sys.stderr.fileno(), f"\n{answer} (Ctrl-C again to stop at once)\n".encode())
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -6,6 +6,7 @@ changed or taken away.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from enum import StrEnum
@@ -14,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from conexus.cli.console import clean, one_line
 from conexus.search.packing import code_span
 from conexus.search.snippets import Snippet, snippet
-from conexus.types import Freshness, Hit, SearchRequest, SearchResponse
+from conexus.types import Freshness, Hit, SearchRequest, SearchResponse, Snapshot
 
 SCHEMA = "conexus.search/1"
 _FENCE = "```"
@@ -133,8 +134,15 @@ def as_json(request: SearchRequest, response: SearchResponse) -> dict[str, objec
         "complete": response.complete,
         "elapsed_ms": round(response.elapsed_ms, 2),
         "notices": list(response.notices),
+        "snapshots": [snapshot_json(snapshot) for snapshot in response.snapshots],
         "results": [hit_json(hit) for hit in response.hits],
     }
+
+
+def snapshot_json(snapshot: Snapshot) -> dict[str, object]:
+    """Return the state of an index as the published schema has it."""
+    found = dataclasses.asdict(snapshot)
+    return {"repository": found.pop("repo"), **found}
 
 
 def hit_json(hit: Hit) -> dict[str, object]:

@@ -14,7 +14,7 @@ from conexus.daemon import cursors, schema
 from conexus.daemon.mcp_pages import ALL_LINES, Entry, cleaned, fenced, first_lines, shortened
 from conexus.search.neutral import clean, one_line
 from conexus.tokens import count_tokens
-from conexus.types import Freshness
+from conexus.types import Freshness, WatchMode
 
 _Rooted = TypeVar("_Rooted", bound=schema.Definition | schema.Use | schema.RelatedFile)
 _FRESHNESS = {
@@ -106,11 +106,13 @@ def repository(found: schema.Repository, lines: int) -> Entry:
     age = f", indexed {_age(time.time() - found.indexed_at)} ago" if found.indexed_at is not None else ""
     branch = f", branch {one_line(found.branch)}" if found.branch else ""
     commit = f" at {found.head[:12]}" if found.head else ""
+    followed = {WatchMode.NATIVE: ", followed", WatchMode.POLLING: ", followed by polling"}.get(found.watch, "")
     rows = [one_line(f"{found.name} ({found.repository})")]
     if lines:
         rows += [
             *([one_line(found.root)] if found.root else []),
-            f"{found.files} files, {found.skipped} left out, {found.chunks} chunks, {state}{age}{branch}{commit}",
+            f"{found.files} files, {found.skipped} left out, {found.chunks} chunks, {state}{age}{branch}{commit}"
+            f"{followed}",
         ]
     shown = found if lines >= ALL_LINES else found.model_copy(update={"languages": []})
     return Entry("\n    ".join(rows), _json(shown))

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -65,12 +65,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(program: Program, tree: Path, *arguments: str) -> Iterator[Served]:
-    """Run a daemon on free ports until the end of the block."""
+def serving(program: Program, tree: Path, *arguments: str, before: Sequence[str] = ()) -> Iterator[Served]:
+    """Run a daemon on free ports until the end of the block; ``before`` is a program that runs it."""
     log = program.folder / "serve.log"
     with log.open("wb") as stream:
         process = Popen(
-            [CONEXUS, "serve", "--port", "0", "--grpc-port", "0", *arguments],
+            [*before, CONEXUS, "serve", "--port", "0", "--grpc-port", "0", *arguments],
             env=program.environ(),
             stdin=DEVNULL,
             stdout=stream,
