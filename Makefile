@@ -46,6 +46,7 @@ check: $(CHECKS)  ## lint, types, import contracts, documentation
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_editions.py
 	$(BIN)/python tools/check_docs.py
 
 proto-check: $(CHECKS)  ## check the gRPC schema with buf, also against its baseline

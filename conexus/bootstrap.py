@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conexus.adapters import config_files
+from conexus.adapters.cached_queries import CachedQueries
+from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.ignore_rules import UserGit
@@ -22,14 +26,24 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
+from conexus.adapters.sqlite_connection import SqliteConnection
+from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.tree_watcher import AdaptiveWatcher
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
 from conexus.config import Config, IndexOptions
-from conexus.edition import ENTRY_POINT_GROUP, load_edition
-from conexus.errors import IndexIncompatible, StoreError
+from conexus.edition import (
+    ENTRY_POINT_GROUP,
+    Edition,
+    EditionContext,
+    Licences,
+    load_edition,
+    load_package,
+)
+from conexus.errors import EditionError, IndexIncompatible, StoreError
 from conexus.indexing.pipeline import Indexer
+from conexus.indexing.places import Places
 from conexus.parsing.classify import skip_by_name
 from conexus.ports import Embedder, Locks, ParsePool, SourceTree, TreeWatcher, VectorStore
 from conexus.search.engine import SearchEngine
@@ -95,7 +109,9 @@ def build(
     if data_dir is not None:
         _make_private(data_dir)
     catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / _CATALOG))
+    edition = _edition(config, data_dir, catalog)
     store = SharedStore(_store(config, data_dir))
+    places = Places(catalog, edition.entitlements)
     home = Path.home()
 
     def bare_pool(setup: WorkerSetup) -> WorkerPool:
@@ -107,7 +123,8 @@ def build(
 
     @cache
     def model(name: str) -> Embedder:
-        return (models or embedder)(name)
+        found = (models or embedder)(name)
+        return found if found.is_fast else CachedQueries(found, edition.cache)
 
     def settings(checkout: Checkout, name: str = "") -> Config:
         found = config if project is None else _of_project(project(checkout.root), checkout, catalog)
@@ -129,8 +146,8 @@ def build(
             store=store,
             embedder=lambda: model(used.index.model),
             pools=_pools(used, lambda: model(used.index.model), new_pool),
-            options=used.index,
-            store_options=used.store,
+            config=used,
+            places=places,
         )
 
     service = LocalService(
@@ -143,8 +160,9 @@ def build(
             catalog, embedder_of, DiskFreshness(tree_of_view), heads=ChunkHeads(catalog, keep=keep_open)
         ),
         reader=CodeReader(catalog, SqliteCodebase(catalog.rows)),
-        edition=load_edition(config, tuple(entry_points(group=ENTRY_POINT_GROUP))),
+        edition=edition,
         options=config.store,
+        places=places,
         keep_open=keep_open,
         ended=(lambda: None) if keeper is None else keeper.close,
     )
@@ -190,6 +208,67 @@ def discard_catalog(config: Config) -> Path:
     except OSError as exc:
         raise StoreError(f"the data folder {data_dir} cannot be mended: {exc.strerror}") from exc
     return kept
+
+
+def _edition(config: Config, data_dir: Path | None, catalog: SqliteCatalog) -> Edition:
+    try:
+        return load_edition(_context(config, data_dir, SqliteDirectory(catalog.connection)), _editions())
+    except BaseException:
+        catalog.close()
+        raise
+
+
+def _editions() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _context(config: Config, data_dir: Path | None, directory: SqliteDirectory) -> EditionContext:
+    return EditionContext(config, data_dir, directory, directory, time.time)
+
+
+@contextmanager
+def edition_context(config: Config) -> Iterator[EditionContext]:
+    """Open what an edition starts with, for commands that need no index.
+
+    Raises:
+        StoreError: The data folder cannot be made or written.
+    """
+    database = _database(config, _CATALOG)
+    connection = SqliteConnection(database, CATALOG)
+    try:
+        yield _context(config, None if database == MEMORY else Path(database).parent, SqliteDirectory(connection))
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_edition(config: Config) -> Iterator[Edition]:
+    """Load the edition, for commands that need no index.
+
+    Raises:
+        EditionError: It cannot start.
+        StoreError: The data folder cannot be made or written.
+    """
+    with edition_context(config) as context:
+        yield load_edition(context, _editions())
+
+
+@contextmanager
+def open_licences(config: Config) -> Iterator[Licences]:
+    """Open what looks after the licence, also where the one that is there cannot be used.
+
+    Raises:
+        EditionError: There is no package that knows licences.
+        StoreError: The data folder cannot be made or written.
+    """
+    package = load_package(_editions())
+    if package is None:
+        raise EditionError(
+            "this installation has nothing that reads licences: conexus_ee is not installed",
+            hint="install Conexus whole: pip install --force-reinstall conexus",
+        )
+    with edition_context(config) as context:
+        yield package.licences(context)
 
 
 def registry(config: Config) -> SqliteRegistry:
@@ -358,7 +437,10 @@ __all__ = [
     "Application",
     "build",
     "discard_catalog",
+    "edition_context",
     "embedder",
+    "open_edition",
+    "open_licences",
     "private_data_dir",
     "registry",
     "usage_log",

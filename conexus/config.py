@@ -227,6 +227,21 @@ class WebhookOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenseOptions:
+    """Where the licence is, beside the one that ``conexus license install`` keeps in the data folder."""
+
+    key: str = field(default="", repr=False)
+    """The licence itself."""
+    file: str = ""
+    """File that holds it."""
+    mode: str = ""
+    """``test`` takes licences signed with the published test key, and no others."""
+
+    def __post_init__(self) -> None:
+        _require_one_of("license.mode", self.mode, ("", "test"))
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one process."""
 
@@ -236,5 +251,6 @@ class Config:
     daemon: DaemonOptions = field(default_factory=DaemonOptions)
     log: LogOptions = field(default_factory=LogOptions)
     webhooks: WebhookOptions = field(default_factory=WebhookOptions)
+    license: LicenseOptions = field(default_factory=LicenseOptions)
     required_edition: str = ""
     edition: Mapping[str, object] = field(default_factory=dict[str, object])  # handed to the edition package unread

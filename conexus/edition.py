@@ -1,7 +1,7 @@
 """The one seam between the core and an edition package such as conexus_ee.
 
-The core always calls these protocols and never asks which edition runs. The
-community edition knows three roles and records nothing.
+The core always calls these protocols and never asks which edition runs. Each part has a community object that does
+without: it refuses, allows what three roles allow, or drops what it is told.
 """
 
 from __future__ import annotations
@@ -10,13 +10,68 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol
 
 from conexus.config import Config
-from conexus.errors import AccessDenied, EditionError, Unauthenticated
-from conexus.types import Principal, RepoId, Role, SearchFilter
+from conexus.errors import AccessDenied, ConexusError, EditionError, Unauthenticated
+from conexus.plans import plan_facts, refused, required_plan
+from conexus.ports import Cache, Directory, LicenceMarks
+from conexus.types import (
+    ApiKey,
+    ChangeEvent,
+    DirectoryEntry,
+    DirectoryKind,
+    DirectoryState,
+    Feature,
+    GraphRequest,
+    ImportGraph,
+    IndexedView,
+    LicenceFacts,
+    Limits,
+    Permission,
+    Plan,
+    Principal,
+    RepoId,
+    SearchFilter,
+    UsageEntry,
+)
 
 ENTRY_POINT_GROUP = "conexus.edition"
+LICENCE_FILE = "license.jwt"
+"""Where in the data folder an installed licence is."""
+
+
+# ------------------------------------------------------------------------------ parts
+
+
+class Entitlements(Protocol):
+    """What may be used, and how much of it."""
+
+    def plan(self) -> Plan:
+        """Return the plan that is in force."""
+        ...
+
+    def limits(self) -> Limits:
+        """Return how much there is of what is counted, at this moment."""
+        ...
+
+    def has(self, feature: Feature) -> bool:
+        """Whether a feature may be used at this moment."""
+        ...
+
+    def why_not(self, feature: Feature) -> str:
+        """Return why a feature that is not there is not, as ``the licence is over since 2027-01-31``; maybe empty."""
+        ...
+
+    def licence(self) -> LicenceFacts | None:
+        """Return the licence that is in force, as it stands at this moment."""
+        ...
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what has to be said at every start: a licence that ends, is over or is for tests."""
+        ...
 
 
 class Authenticator(Protocol):
@@ -33,6 +88,14 @@ class Authenticator(Protocol):
         """
         ...
 
+    def owner(self, key: ApiKey) -> Principal:
+        """Return the caller that a valid API key of a user stands for: with what both the user and the key may do.
+
+        Raises:
+            Unauthenticated: There is no such user, or they may do nothing any more.
+        """
+        ...
+
 
 class AccessPolicy(Protocol):
     """Decides what a caller may do."""
@@ -45,8 +108,8 @@ class AccessPolicy(Protocol):
         """Whether ``who`` may read anything of ``repo``."""
         ...
 
-    def require_write(self, who: Principal, repo: RepoId) -> None:
-        """Return if ``who`` may index or delete ``repo``.
+    def require_write(self, who: Principal, repo: RepoId, permission: Permission = Permission.INDEX) -> None:
+        """Return if ``who`` may index ``repo``, or do what else changes its index.
 
         Raises:
             AccessDenied: The caller may not.
@@ -66,6 +129,137 @@ class AuditSink(Protocol):
         ...
 
 
+class EventSink(Protocol):
+    """Is told of every change: repositories, keys, the directory."""
+
+    def publish(self, event: ChangeEvent) -> None:
+        """Keep or pass on an event.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+        ...
+
+    def newest(self, limit: int) -> list[ChangeEvent]:
+        """Return the newest events, newest first.
+
+        Raises:
+            FeatureNotAvailable: The edition keeps none.
+        """
+        ...
+
+
+class Analytics(Protocol):
+    """Is shown every request that the query log is told of."""
+
+    def observe(self, entry: UsageEntry) -> None:
+        """Take an entry in; returns at once."""
+        ...
+
+
+class CrossGraph(Protocol):
+    """What imports what from one repository to another."""
+
+    def across(self, views: Sequence[IndexedView], request: GraphRequest) -> ImportGraph:
+        """Return the graph of several working trees.
+
+        Raises:
+            FeatureNotAvailable: The edition has none.
+        """
+        ...
+
+
+class DirectoryDesk(Protocol):
+    """Users, groups, teams, projects and roles, as an administrator sees them."""
+
+    def state(self) -> DirectoryState:
+        """Return all entries.
+
+        Raises:
+            FeatureNotAvailable: The edition has no directory; the same for those below.
+        """
+        ...
+
+    def put(self, entry: DirectoryEntry, who: Principal) -> None:
+        """Add an entry, or replace the one of its name.
+
+        Raises:
+            InvalidRequest: It names what is not there, or cannot be called so.
+        """
+        ...
+
+    def remove(self, kind: DirectoryKind, name: str, who: Principal) -> None:
+        """Forget an entry, and take its name out of all others.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraRoute:
+    """An address of REST beyond the operations of the core: ``GET``, without arguments."""
+
+    path: str
+    """As ``/v1/license``."""
+    summary: str
+    permission: Permission
+    answer: Callable[[Principal], Mapping[str, object]]
+    """Returns what JSON can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraTool:
+    """A tool for agents beyond those of the core, without arguments."""
+
+    name: str
+    title: str
+    description: str
+    answer: Callable[[Principal], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraCommand:
+    """A command of the terminal beyond those of the core."""
+
+    name: str
+    help: str
+    run: Callable[[Sequence[str], Callable[[str], None]], None]
+    """Takes the arguments, and where to print a line; raises errors of Conexus."""
+
+
+# ------------------------------------------------------------------------------ community
+
+
+class CommunityEntitlements:
+    """Community entitlements: those of ``conexus/editions/community.toml``."""
+
+    def plan(self) -> Plan:
+        """Return the community plan."""
+        return Plan.COMMUNITY
+
+    def limits(self) -> Limits:
+        """Return the community's limits."""
+        return plan_facts(Plan.COMMUNITY).limits
+
+    def has(self, feature: Feature) -> bool:
+        """Whether everybody has a feature."""
+        return feature in plan_facts(Plan.COMMUNITY).features
+
+    def why_not(self, feature: Feature) -> str:
+        """Say nothing: the plan is the reason."""
+        return ""
+
+    def licence(self) -> LicenceFacts | None:
+        """Return that there is none."""
+        return None
+
+    def notices(self) -> tuple[str, ...]:
+        """Say nothing."""
+        return ()
+
+
 class NoSingleSignOn:
     """Community authenticator: there is the daemon's token and there are API keys, and nothing else."""
 
@@ -80,6 +274,17 @@ class NoSingleSignOn:
             hint="send the daemon's token or an API key (conexus keys create) as Authorization: Bearer …",
         )
 
+    def owner(self, key: ApiKey) -> Principal:
+        """Refuse: what a user may do is not known here, and a key must not do more.
+
+        Raises:
+            Unauthenticated: Always.
+        """
+        raise Unauthenticated(
+            f"the API key belongs to the user {key.user}, and this edition has no users",
+            hint="install the licence again, or make a key that is nobody's: conexus keys create",
+        )
+
 
 class RoleAccess:
     """Community policy: three roles, each limited to the repositories that the caller's patterns fit."""
@@ -92,7 +297,7 @@ class RoleAccess:
         """Whether a pattern of the caller fits; without patterns, always."""
         return who.repos is None or any(fnmatchcase(repo, pattern) for pattern in who.repos)
 
-    def require_write(self, who: Principal, repo: RepoId) -> None:
+    def require_write(self, who: Principal, repo: RepoId, permission: Permission = Permission.INDEX) -> None:
         """Allow writers.
 
         Raises:
@@ -100,7 +305,7 @@ class RoleAccess:
         """
         if not self.may_read(who, repo):
             raise AccessDenied(f"{who.subject} may not use the repository {repo}")
-        if who.role.rank < Role.WRITER.rank:
+        if not who.may(permission):
             raise AccessDenied(
                 f"{who.subject} may not change the index of {repo}",
                 hint="use a key with the role writer: conexus keys create --role writer",
@@ -114,49 +319,292 @@ class NoAudit:
         """Drop the event."""
 
 
+class NoCache:
+    """Community cache: everything is computed when it is asked for."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return nothing."""
+        return None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Drop it."""
+
+
+class NoEvents:
+    """Community events: dropped."""
+
+    def publish(self, event: ChangeEvent) -> None:
+        """Drop the event."""
+
+    def newest(self, limit: int) -> list[ChangeEvent]:
+        """Refuse.
+
+        Raises:
+            FeatureNotAvailable: Always.
+        """
+        raise not_available(CommunityEntitlements(), Feature.CHANGE_EVENTS)
+
+
+class NoAnalytics:
+    """Community analytics: the query log is all there is."""
+
+    def observe(self, entry: UsageEntry) -> None:
+        """Pass over the entry."""
+
+
+class NoCrossGraph:
+    """Community graph: within a repository only."""
+
+    def across(self, views: Sequence[IndexedView], request: GraphRequest) -> ImportGraph:
+        """Refuse.
+
+        Raises:
+            FeatureNotAvailable: Always.
+        """
+        raise not_available(CommunityEntitlements(), Feature.CROSS_REPOSITORY_GRAPH)
+
+
+class NoDirectory:
+    """Community directory: there are API keys with three roles, and no users."""
+
+    def state(self) -> DirectoryState:
+        """Refuse.
+
+        Raises:
+            FeatureNotAvailable: Always; the same for those below.
+        """
+        raise not_available(CommunityEntitlements(), Feature.DIRECTORY)
+
+    def put(self, entry: DirectoryEntry, who: Principal) -> None:
+        """Refuse."""
+        self.state()
+
+    def remove(self, kind: DirectoryKind, name: str, who: Principal) -> None:
+        """Refuse."""
+        self.state()
+
+
+# ------------------------------------------------------------------------------ the edition
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """All parts that an edition may replace."""
 
     name: str
+    entitlements: Entitlements
     authenticator: Authenticator
     access: AccessPolicy
     audit: AuditSink
+    cache: Cache
+    events: EventSink
+    analytics: Analytics
+    graph: CrossGraph
+    directory: DirectoryDesk
+    routes: tuple[ExtraRoute, ...] = ()
+    tools: tuple[ExtraTool, ...] = ()
+    commands: tuple[ExtraCommand, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name for people, which says where the licence is one for tests."""
+        licence = self.entitlements.licence()
+        return f"{self.name} (TEST LICENCE)" if licence is not None and licence.is_test else self.name
 
 
-EditionFactory = Callable[[Config], Edition]
+class Licences(Protocol):
+    """Looks after the licence of an installation, also where the one that is there cannot be used."""
+
+    def installed(self) -> LicenceFacts | None:
+        """Return the licence that is found, verified, or ``None``.
+
+        Raises:
+            EditionError: It is not one; the message says what is wrong with it. The same for those below.
+        """
+        ...
+
+    def verify(self, token: str) -> LicenceFacts:
+        """Return what a licence says, once it is verified; changes nothing."""
+        ...
+
+    def install(self, token: str) -> LicenceFacts:
+        """Verify a licence and keep it in the data folder."""
+        ...
+
+    def remove(self) -> str:
+        """Delete the licence that was installed; returns where it was, or an empty text where there was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EditionContext:
+    """What an edition is given to start with."""
+
+    config: Config
+    data_dir: Path | None
+    """``None`` where nothing is kept."""
+    directory: Directory
+    marks: LicenceMarks
+    now: Callable[[], float]
+    """Seconds since the epoch."""
+
+
+class EditionPackage(Protocol):
+    """What an entry point of the group ``conexus.edition`` names."""
+
+    def edition(self, context: EditionContext) -> Edition:
+        """Return the edition that the licence unlocks.
+
+        Raises:
+            ConexusError: It cannot start; see :func:`load_edition`.
+        """
+        ...
+
+    def licences(self, context: EditionContext) -> Licences:
+        """Return what looks after licences. Never fails for the licence that is there."""
+        ...
 
 
 def community() -> Edition:
     """Return the edition that needs nothing but the core."""
-    return Edition("community", NoSingleSignOn(), RoleAccess(), NoAudit())
+    return Edition(
+        "community",
+        CommunityEntitlements(),
+        NoSingleSignOn(),
+        RoleAccess(),
+        NoAudit(),
+        NoCache(),
+        NoEvents(),
+        NoAnalytics(),
+        NoCrossGraph(),
+        NoDirectory(),
+    )
 
 
-def load_edition(config: Config, found: Sequence[EntryPoint]) -> Edition:
+def load_edition(context: EditionContext, found: Sequence[EntryPoint]) -> Edition:
     """Return the installed edition, or the community one if there is none.
 
     Args:
-        config: Passed on to the edition's factory.
-        found: Entry points of group ``conexus.edition``.
+        context: Passed on to the edition's package.
+        found: Entry points of group ``conexus.edition``. One whose package was deleted counts as not there.
 
     Raises:
         EditionError: More than one edition is installed, the installed one
-            cannot be loaded, or it is not the one the configuration requires.
-            There is no fall-back to the community edition, which would drop
-            access control without a word.
+            cannot be loaded or start, or it is not the one the configuration
+            requires; or there is a licence or an ``[edition]`` table and
+            nothing that reads it. There is no fall-back to the community
+            edition, which would drop access control without a word.
     """
-    edition = community() if not found else _load_only(config, found)
+    config = context.config
+    package = load_package(found)
+    edition = community() if package is None else _started(package, context, found[0].value)
+    if package is None:
+        _require_nothing_paid(context)
     if config.required_edition not in ("", edition.name):
-        raise EditionError(f"the {config.required_edition} edition is required, but the {edition.name} one runs")
+        raise EditionError(
+            f"the {config.required_edition} edition is required, but the {edition.name} one runs",
+            hint="install its licence (conexus license install FILE), or unset required_edition",
+        )
     return edition
 
 
-def _load_only(config: Config, found: Sequence[EntryPoint]) -> Edition:
-    if len(found) > 1:
-        names = ", ".join(sorted(entry.value for entry in found))
+def load_package(found: Sequence[EntryPoint]) -> EditionPackage | None:
+    """Return the package of an installed edition, or ``None`` where there is none.
+
+    Raises:
+        EditionError: There is more than one, or it cannot be loaded.
+    """
+    there = [entry for entry in found if find_spec(entry.module.partition(".")[0]) is not None]
+    if not there:
+        return None
+    if len(there) > 1:
+        names = ", ".join(sorted(entry.value for entry in there))
         raise EditionError(f"more than one edition is installed: {names}", hint="uninstall all but one")
     try:
-        factory: EditionFactory = found[0].load()
-        return factory(config)
+        package: EditionPackage = there[0].load()
     except Exception as exc:
-        raise EditionError(f"edition {found[0].value!r} cannot start: {exc}") from exc
+        raise EditionError(f"edition {there[0].value!r} cannot be loaded: {exc}") from exc
+    return package
+
+
+def _started(package: EditionPackage, context: EditionContext, name: str) -> Edition:
+    try:
+        return package.edition(context)
+    except EditionError:
+        raise
+    except ConexusError as exc:
+        raise EditionError(f"the edition cannot start: {exc.message}", hint=exc.hint, details=exc.details) from exc
+    except Exception as exc:
+        raise EditionError(f"edition {name!r} cannot start: {exc}") from exc
+
+
+def _require_nothing_paid(context: EditionContext) -> None:
+    """Refuse to run without what a licence or an ``[edition]`` table was meant for.
+
+    Raises:
+        EditionError: There is one.
+    """
+    options = context.config.license
+    file = context.data_dir / LICENCE_FILE if context.data_dir is not None else None
+    if options.key or options.file or (file is not None and file.exists()):
+        what = "there is a licence"
+    elif context.config.edition:
+        what = "the settings have an [edition] table"
+    else:
+        return
+    raise EditionError(
+        f"{what}, but the package that reads it (conexus_ee) is not installed",
+        hint="install Conexus whole, or take the licence and the table away",
+    )
+
+
+# ------------------------------------------------------------------------------ the feature gate
+
+
+def require_feature(edition: Edition, feature: Feature) -> None:
+    """Return if a feature may be used: the one gate, asked on every surface.
+
+    Raises:
+        FeatureNotAvailable: It may not.
+    """
+    if not edition.entitlements.has(feature):
+        raise not_available(edition.entitlements, feature)
+
+
+def not_available(entitlements: Entitlements, feature: Feature) -> ConexusError:
+    """Return the error for a feature that is not there."""
+    plan = required_plan(feature)
+    name = feature.value.replace("_", " ")
+    if feature in plan_facts(plan).planned:
+        return refused(feature, f"{name} is not in this version of Conexus", f"it is planned for {plan}", plan)
+    why = entitlements.why_not(feature) or f"the {entitlements.plan()} edition has no {name}"
+    return refused(feature, why, f"it comes with {plan} (conexus features)", plan)
+
+
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "LICENCE_FILE",
+    "AccessPolicy",
+    "Analytics",
+    "AuditSink",
+    "Authenticator",
+    "Cache",
+    "CrossGraph",
+    "Directory",
+    "DirectoryDesk",
+    "Edition",
+    "EditionContext",
+    "EditionPackage",
+    "Entitlements",
+    "EventSink",
+    "ExtraCommand",
+    "ExtraRoute",
+    "ExtraTool",
+    "LicenceMarks",
+    "Licences",
+    "community",
+    "load_edition",
+    "load_package",
+    "not_available",
+    "require_feature",
+]

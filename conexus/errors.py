@@ -21,7 +21,8 @@ ConexusError
 ├── DeadlineExceeded        DEADLINE         the work took longer than the caller or the daemon allows
 ├── DaemonUnavailable       UNAVAILABLE      the daemon is not there, is stopping or is full
 ├── InternalError           INTERNAL         the daemon failed by a fault of its own
-└── EditionError            EDITION          the installed edition cannot start
+├── EditionError            EDITION          the installed edition cannot start
+└── FeatureNotAvailable     FEATURE          the edition that runs does not have this, or has no more places
 
 Bugs are not in the tree: they stay ``TypeError``, ``AssertionError`` and so on,
 and reach the user as a crash report, or as ``INTERNAL`` from the daemon
@@ -60,6 +61,7 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
     EDITION = "edition"
+    FEATURE = "feature_not_available"
 
 
 class ConexusError(Exception):
@@ -206,9 +208,18 @@ class InternalError(ConexusError):
 
 
 class EditionError(ConexusError):
-    """An installed edition package cannot be used."""
+    """An installed edition package, or its licence, cannot be used."""
 
     code = ErrorCode.EDITION
+
+
+class FeatureNotAvailable(ConexusError):
+    """The edition that runs does not have what was asked for, or no more of it.
+
+    ``details`` has ``feature``, ``required_plan`` and ``upgrade_url``, and of a limit ``limit`` and ``used``.
+    """
+
+    code = ErrorCode.FEATURE
 
 
 def error_of(

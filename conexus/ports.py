@@ -13,11 +13,14 @@ from typing import Protocol
 
 from conexus.types import (
     ApiKey,
+    ChangeEvent,
     Checkout,
     ChunkHead,
     ChunkId,
     DenseMatrix,
     DenseVector,
+    DirectoryChange,
+    DirectoryState,
     FileCommit,
     FileId,
     FileOutline,
@@ -34,6 +37,7 @@ from conexus.types import (
     ParseJob,
     PointFilter,
     RepoId,
+    RepositoryUse,
     ScoredPoint,
     ScoredPoints,
     SkippedFile,
@@ -284,6 +288,10 @@ class ParsePool(Protocol):
         ...
 
 
+Admission = Callable[[RepoId, int], None]
+"""Raises where there is no place for a repository beside so many others."""
+
+
 class Catalog(Protocol):
     """Remembers what is indexed: repositories, files, chunks, symbols. Every write is one transaction."""
 
@@ -294,8 +302,22 @@ class Catalog(Protocol):
         """Return all working trees, by name."""
         ...
 
-    def ensure_view(self, checkout: Checkout) -> IndexedView:
-        """Return the view of a working tree, made if there is none; head and branch are noted."""
+    def ensure_view(self, checkout: Checkout, admit: Admission | None = None) -> IndexedView:
+        """Return the view of a working tree, made if there is none; head and branch are noted.
+
+        Args:
+            checkout: The tree.
+            admit: Asked where this makes a repository that was not there, with its id and how many others there are
+                then. Nobody else can make one meanwhile. Where it raises, all is as it was.
+        """
+        ...
+
+    def repositories(self) -> list[RepositoryUse]:
+        """Return all repositories, also those of which nothing is indexed yet, and when each was last used."""
+        ...
+
+    def note_use(self, repos: Collection[RepoId], at: float) -> None:
+        """Note that repositories were used, in seconds since the epoch; to the hour, so that few searches write."""
         ...
 
     def remove_view(self, view: int) -> list[IndexId]:
@@ -677,6 +699,58 @@ class WebhookStore(Protocol):
         Raises:
             NotFound: There is none of this id.
         """
+        ...
+
+
+class Cache(Protocol):
+    """Keeps what is dear to compute and the same for everybody, as the vectors of questions."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was kept, or ``None``."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep something for a while."""
+        ...
+
+
+class Directory(Protocol):
+    """Keeps users, groups, teams, projects and roles, and the events that changes were."""
+
+    def state(self) -> DirectoryState:
+        """Return all entries at one moment. Cheap where nothing has changed."""
+        ...
+
+    def change(self, edit: Callable[[DirectoryState], DirectoryChange]) -> None:
+        """Change entries, and keep the events of it, in one transaction; durable once it returns.
+
+        Args:
+            edit: Given all entries while nobody else can change them. Where it raises, all is as it was.
+        """
+        ...
+
+    def add_event(self, event: ChangeEvent, forget_before: float = 0.0) -> None:
+        """Keep an event, and forget those older than a time."""
+        ...
+
+    def events(self, limit: int) -> list[ChangeEvent]:
+        """Return the newest events, newest first."""
+        ...
+
+    def repositories(self) -> frozenset[RepoId]:
+        """Return the ids of all repositories that the catalog has."""
+        ...
+
+
+class LicenceMarks(Protocol):
+    """Remembers the latest time that was seen, so that a clock that is set back does not make a licence younger."""
+
+    def seen(self, now: float) -> float:
+        """Return the later of ``now`` and the latest time that was seen, which ``now`` may become."""
+        ...
+
+    def begin(self, issued_at: float) -> None:
+        """Begin anew with a licence that was issued later than all that were begun with; others change nothing."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
 from conexus.errors import NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, repair_unfinished
+from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
 from conexus.lexical import name_key
 from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
@@ -23,6 +24,8 @@ from conexus.search.packing import pack
 from conexus.search.query import Wanted, analyse, wanted_beside
 from conexus.search.reading import CodeReader
 from conexus.types import (
+    ALL_REPOSITORIES,
+    ChangeEvent,
     Checkout,
     Chunk,
     ChunkId,
@@ -39,6 +42,7 @@ from conexus.types import (
     IndexId,
     IndexInfo,
     IndexReport,
+    Permission,
     Place,
     Principal,
     RelatedFile,
@@ -116,6 +120,7 @@ class LocalService:
     reader: CodeReader
     edition: Edition
     options: StoreOptions
+    places: Places
     keep_open: bool = False
     """Whether indexes stay open between calls: faster, but keeps other processes out until :meth:`close`."""
     ended: Callable[[], None] = lambda: None
@@ -145,11 +150,14 @@ class LocalService:
             changed: Paths that alone may have changed since the last run; all may where this is ``None``.
 
         Raises:
+            FeatureNotAvailable: The edition has no place for one more repository. Nothing was done.
             StoreBusy: Another process, or another thread of this one, works on it.
             DiskFull: There is too little space; what was done is kept.
             AccessDenied: The caller may not write to the repository.
         """
         self.edition.access.require_write(who, checkout.repo)
+        self.places.require(checkout.repo, checkout.root)  # before a lock is waited for; what counts comes later
+        is_new = not any(view.root == checkout.root for view in self.catalog.views())
         if not self.keep_open:
             self._release_idle(checkout.root)
         with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
@@ -159,10 +167,28 @@ class LocalService:
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
             self._release_idle(checkout.root)  # after many changes the vectors are opened in another form
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
+        if is_new:
+            self._publish(who, "repository.added", checkout.repo)
         return report
 
+    def _publish(self, who: Principal, change: str, repo: RepoId, detail: str = "") -> None:
+        self.edition.events.publish(ChangeEvent(change, time.time(), who.subject, repo, detail))
+
+    def require_place(self, checkout: Checkout) -> None:
+        """Return if a working tree may be indexed as far as the edition's places go.
+
+        Raises:
+            FeatureNotAvailable: It is of one repository more than there are places.
+        """
+        self.places.require(checkout.repo, checkout.root)
+
     def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
-        """Say what :meth:`index` would do. Changes nothing."""
+        """Say what :meth:`index` would do. Changes nothing.
+
+        Raises:
+            FeatureNotAvailable: It would be refused.
+        """
+        self.places.require(checkout.repo, checkout.root)
         return self.indexers(checkout, model).estimate(self.trees(checkout))
 
     # ------------------------------------------------------------------- searching
@@ -177,6 +203,7 @@ class LocalService:
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
         response = self._searched(request, who, lambda narrowed, views: self.engine.run(narrowed, views, check))
+        self._note_use({hit.chunk.repo for hit in response.hits})
         self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
         return response
 
@@ -198,6 +225,7 @@ class LocalService:
         response = self._searched(
             request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
         )
+        self._note_use({hit.chunk.repo for hit in response.hits})
         self.edition.audit.record(who, "similar", {"hits": str(len(response.hits))})
         return response
 
@@ -267,6 +295,10 @@ class LocalService:
             if (index := live.get(hit.root)) is not None:
                 found[hit.chunk.id] = self.reader.surroundings(index, hit.chunk, stems)
         return found
+
+    def _note_use(self, repos: Set[RepoId]) -> None:
+        with suppress(StoreError):  # an answer is worth more than a note of it
+            self.catalog.note_use(repos, time.time())
 
     def _searched(self, request: SearchRequest, who: Principal, run: _Run) -> SearchResponse:
         narrowed = replace(request, where=self.edition.access.narrow(who, request.where))
@@ -388,6 +420,7 @@ class LocalService:
         narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
         views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
         answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
+        self._note_use({one.repo for one in answer.definitions})
         found = self.catalog.snapshots([live.id for _, live in views])
         return replace(
             answer,
@@ -437,7 +470,10 @@ class LocalService:
         Raises:
             RepositoryNotIndexed: The tree is not indexed.
             NotFound: The index has no file below the folder that was asked for.
+            FeatureNotAvailable: All repositories are asked for, and the edition cannot tie them.
         """
+        if request.root == ALL_REPOSITORIES:
+            return self.edition.graph.across(self.views(who), request)
         return self.reader.graph(*self._readable(request.root, who), request)
 
     def _readable(self, root: str, who: Principal) -> tuple[IndexedView, IndexInfo]:
@@ -445,6 +481,7 @@ class LocalService:
             if str(view.root) == root and view.live is not None:
                 allowed = self.edition.access.narrow(who, SearchFilter(repos=frozenset({view.repo}))).repos
                 if allowed is None or view.repo in allowed:
+                    self._note_use({view.repo})
                     return view, view.live
         raise RepositoryNotIndexed(f"{root} is not indexed", hint="index it first: conexus index PATH")
 
@@ -452,7 +489,7 @@ class LocalService:
 
     def remove(self, view: IndexedView, who: Principal) -> None:
         """Delete the index of a working tree; the tree itself is not touched."""
-        self.edition.access.require_write(who, view.repo)
+        self.edition.access.require_write(who, view.repo, Permission.REMOVE)
         self._release_idle(view.root)
         with self._holding(view.root, "removing") as held, self._writing(held, view.root):
             now = self._now(view)
@@ -461,6 +498,7 @@ class LocalService:
                     self.store.drop(info.id)
             self.catalog.remove_view(view.id)
         self.edition.audit.record(who, "remove", {"repo": view.repo})
+        self._publish(who, "repository.removed", view.repo, view.name)
 
     def rename(self, repo: RepoId, name: str, who: Principal) -> None:
         """Give a repository another short name.
@@ -474,6 +512,7 @@ class LocalService:
         if any(view.repo == name != repo for view in self.catalog.views()):
             raise StoreError(f"another repository has the id {name!r}", hint="choose another name")
         self.catalog.rename_repository(repo, name)
+        self._publish(who, "repository.renamed", repo, name)
 
     def explain(self, checkout: Checkout, path: str) -> Verdict:
         """Say whether a path of a working tree is indexed, and the rule that decides."""

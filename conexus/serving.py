@@ -39,9 +39,10 @@ from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME
 from conexus.daemon.tracing import tracer_to
 from conexus.daemon.watching import Followers, Ways
+from conexus.edition import Edition
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
 from conexus.ports import KeyStore
-from conexus.types import LOCAL_USER, Checkout, IndexJob, JobOrigin, JobState, WatchState
+from conexus.types import LOCAL_USER, Checkout, Feature, IndexJob, JobOrigin, JobState, WatchState
 
 if TYPE_CHECKING:
     import uvicorn
@@ -158,30 +159,34 @@ class _Daemon:
         app = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project)
         service = app.service
         stack.callback(service.close)
+        edition = service.edition
+        _say_edition(edition)
         trace, end_trace = tracer_to(options.otlp_endpoint)
         stack.callback(end_trace)
         sender = self._sender(stack)
         hooks = WebhookDesk(registry, self._check_webhook)
         runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again, lower_thread)
         followers = Followers(Ways(lambda: service.views(LOCAL_USER), _found_again, app.watcher, runner.follow_up))
-        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, service.edition.authenticator)
+        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, edition.authenticator)
         stack.callback(gatekeeper.flush)
         parts = Parts(
             service=service,
             jobs=runner,
             watched=followers.state if options.watch else _not_watched,
-            keys=KeyDesk(registry),
+            keys=KeyDesk(registry, edition),
             webhooks=hooks,
             usage=self._usage(stack),
             folders=_folder,
-            may_write=service.edition.access.require_write,
-            facts=lambda: self._facts(service.edition.name),
+            may_write=edition.access.require_write,
+            require_place=service.require_place,
+            edition=edition,
+            facts=lambda: self._facts(edition.label),
             controls=controls,
         )
         dispatcher = Dispatcher(_limits(options), metrics, trace)
         stack.callback(dispatcher.close)
         doors = Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024)
-        return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors), runner, followers
+        return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors, edition), runner, followers
 
     def _usage(self, stack: contextlib.ExitStack) -> UsageRecorder:
         log = bootstrap.usage_log(self._config)
@@ -210,10 +215,11 @@ class _Daemon:
 
         from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
         from conexus.daemon.mcp_server import McpApp  # noqa: PLC0415 -- only here
-        from conexus.daemon.rest import guarded, rest_app  # noqa: PLC0415 -- only here
+        from conexus.daemon.rest import extra_routes, guarded, rest_app  # noqa: PLC0415 -- only here
 
         rest = rest_app(api)
         mcp = McpApp(api)
+        rest.router.routes.extend(extra_routes(api))
         rest.router.routes.append(Route("/mcp", mcp, include_in_schema=False))  # a mount asks for a slash at the end
         app = guarded(rest, api)
         async with contextlib.AsyncExitStack() as stack:
@@ -463,6 +469,18 @@ def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> Callab
         loop.call_soon_threadsafe(action)
 
     return ask
+
+
+def _say_edition(edition: Edition) -> None:
+    """Write the line of the start: tier, features, days left; and what has to be said of the licence."""
+    licence = edition.entitlements.licence()
+    facts: dict[str, object] = {"edition": edition.label}
+    if licence is not None:
+        features = sorted(one.value for one in Feature if edition.entitlements.has(one))
+        facts |= {"customer": licence.customer, "days_left": licence.days_left, "features": ",".join(features)}
+    _log.info("edition", extra=facts)
+    for notice in edition.entitlements.notices():
+        _log.warning(notice)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> ConexusError | None:

@@ -19,7 +19,7 @@ import numpy as np
 from conexus import bootstrap
 from conexus.adapters.git_history import GitHistory, WriteLimits, WrittenTree, history_at
 from conexus.adapters.regular_files import read_inside
-from conexus.config import Config, StoreOptions
+from conexus.config import Config, LicenseOptions, StoreOptions
 from conexus.errors import Cancelled, QueryError, SourceError
 from conexus.evaluation import documentation, history
 from conexus.evaluation.metrics import Difference, Score, paired_difference, score
@@ -430,7 +430,8 @@ def _temporary(stack: ExitStack) -> Path:
 def _in_folder(config: Config, folder: Path) -> Config:
     """Return the settings with a data folder on this machine in place of the user's own or a server."""
     store = StoreOptions(path=str(folder), lock_wait_s=config.store.lock_wait_s, min_free_mb=config.store.min_free_mb)
-    return replace(config, store=store)
+    # A scratch index serves nobody but this user: it has the places of the community edition, and asks for no licence.
+    return replace(config, store=store, license=LicenseOptions(), required_edition="", edition={})
 
 
 __all__ = [

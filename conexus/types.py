@@ -566,6 +566,16 @@ class IndexedView:
     replace it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RepositoryUse:
+    """A repository, and when it was last of use."""
+
+    repo: RepoId
+    name: str
+    used_at: float | None
+    """Seconds since the epoch when an answer last came from it or a run last finished; ``None`` for never."""
+
+
 class ChunkHead(NamedTuple):
     """What ranking needs of a chunk. A tuple, since a search makes hundreds and returns ten."""
 
@@ -696,6 +706,8 @@ class IndexReport:
     cancelled: bool = False
     rebuilt: str = ""
     """Why a new generation was built, or empty."""
+    notice: str = ""
+    """That the edition's places are nearly all taken, where this run took one; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -927,6 +939,10 @@ class ImportGraph:
     edges_total: int
 
 
+ALL_REPOSITORIES = "*"
+"""In place of a working tree: all that the caller may read."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphRequest:
     """What of a working tree's imports is wanted."""
@@ -1023,6 +1039,30 @@ class Role(StrEnum):
         return (Role.READER, Role.WRITER, Role.ADMIN).index(self)
 
 
+class Permission(StrEnum):
+    """Something that a role allows. The first three count for each repository, the others for all or for none."""
+
+    READ = "read"  # search and read
+    INDEX = "index"  # index, rename and verify
+    REMOVE = "remove"  # delete an index
+    KEYS = "keys"  # make, list and revoke API keys
+    LOG = "log"  # the query log and its figures
+    WEBHOOKS = "webhooks"
+    DAEMON = "daemon"  # reload and stop it
+    DIRECTORY = "directory"  # users, groups, teams, projects and roles
+
+
+REPOSITORY_PERMISSIONS = frozenset({Permission.READ, Permission.INDEX, Permission.REMOVE})
+"""Those that count for each repository."""
+
+ROLE_PERMISSIONS = {
+    Role.READER: frozenset({Permission.READ}),
+    Role.WRITER: REPOSITORY_PERMISSIONS,
+    Role.ADMIN: frozenset(Permission),
+}
+"""What the roles allow that every edition has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking. What is not said is not allowed."""
@@ -1036,6 +1076,18 @@ class Principal:
     """Whether it is the user of this machine, who sees absolute paths."""
     key: str = ""
     """Id of the API key that was shown, if one was."""
+    user: str = ""
+    """Name in the directory, of who is in it."""
+    permissions: frozenset[Permission] | None = None
+    """What roles of the directory allow, less what the key leaves out; ``None`` for what ``role`` does."""
+    everywhere: bool = True
+    """Whether the permissions hold for all repositories."""
+    requests_per_s: float | None = None
+    """Most requests a second, of who has a limit of their own."""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller has a permission at all, be it for few repositories."""
+        return permission in (ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
 
 
 LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)
@@ -1055,10 +1107,26 @@ class ApiKey:
     expires_at: float | None = None
     last_used_at: float | None = None
     revoked_at: float | None = None
+    user: str = ""
+    """Whose it is, by the name in the directory; it may do no more than they may."""
+    requests_per_s: float | None = None
+    """Most requests a second, on average over ten; ``None`` for the daemon's own limit."""
 
     def is_valid(self, now: float) -> bool:
         """Whether the key may be used at a time."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """An API key to be made."""
+
+    name: str
+    role: Role = Role.READER
+    repos: tuple[str, ...] | None = None
+    expires_at: float | None = None
+    user: str = ""
+    requests_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1147,6 +1215,8 @@ class IndexJob:
     origin: JobOrigin = JobOrigin.ASKED
     attempts: int = 0
     """How often it was begun: more than once where a daemon ended, or was killed, in its midst."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Facts of the error, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1158,3 +1228,193 @@ class Webhook:
     created_at: float
     secret: str = field(default="", repr=False)
     """Key of the signature, or empty."""
+
+
+# ------------------------------------------------------------- editions and licences
+
+
+class Plan(StrEnum):
+    """What one has: nothing paid, or a licence of a tier. Each has what those before it have."""
+
+    COMMUNITY = "community"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class Feature(StrEnum):
+    """What can be asked of an edition. Which plan has it stands in ``conexus/editions``."""
+
+    REPOSITORIES = "repositories"  # of which a plan has so many
+    BATCH_SEARCH = "batch_search"  # and so many searches in one batch
+    SEARCH = "search"
+    GRAPH = "graph"
+    API_KEYS = "api_keys"
+    QUERY_LOG = "query_log"
+    WEBHOOKS = "webhooks"
+    DIRECTORY = "directory"  # users, groups, teams, projects and roles of one's own
+    BOUND_KEYS = "bound_keys"  # API keys that belong to users
+    KEY_RATE_LIMITS = "key_rate_limits"
+    CHANGE_EVENTS = "change_events"
+    CROSS_REPOSITORY_GRAPH = "cross_repository_graph"
+    CONTEXT_BASED_ACCESS = "context_based_access"
+    AUDIT_LOG = "audit_log"
+    SINGLE_SIGN_ON = "single_sign_on"
+    SCIM = "scim"
+    INDEX_SYNC = "index_sync"
+    HIGH_AVAILABILITY = "high_availability"
+    DISTRIBUTED_CACHE = "distributed_cache"
+    ENCRYPTION_AT_REST = "encryption_at_rest"
+    RELIABLE_WEBHOOKS = "reliable_webhooks"
+    RETENTION_RULES = "retention_rules"
+    ADVANCED_ANALYTICS = "advanced_analytics"
+    OWN_MODELS = "own_models"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers of a plan. ``None`` means no limit."""
+
+    repositories: int | None
+    batch_searches: int
+    event_keep_days: int
+    """How long changes of the directory are kept; 0 where there are none."""
+
+
+class LicenceState(StrEnum):
+    """How a licence stands."""
+
+    VALID = "valid"
+    ENDING = "ending"  # valid, with 30 days or less to go
+    GRACE = "grace"  # over, with all its features for seven days more
+    EXPIRED = "expired"  # over: access control is enforced, what it managed stands still
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceFacts:
+    """A licence that was verified, for people."""
+
+    id: str
+    customer: str
+    plan: Plan
+    features: tuple[str, ...]
+    """Names, or ``*`` for all of the plan."""
+    max_repositories: int
+    issued_at: float
+    """Seconds since the epoch, as all times here."""
+    not_before: float
+    expires_at: float
+    key_id: str
+    """Of the public key that it was verified with."""
+    state: LicenceState
+    days_left: int
+    """Whole days until it is over; negative after that."""
+    is_test: bool = False
+    source: str = ""
+    """Where it was found, as ``file …`` or ``license.key``."""
+
+
+# ------------------------------------------------------------- the directory
+
+
+class DirectoryKind(StrEnum):
+    """Kinds of entries of the directory."""
+
+    USER = "user"
+    GROUP = "group"
+    TEAM = "team"
+    PROJECT = "project"
+    ROLE = "role"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who can have roles and API keys."""
+
+    name: str
+    email: str = ""
+    active: bool = True
+    """Whether they may do anything at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Users, as an organisation sorts them."""
+
+    name: str
+    members: tuple[str, ...] = ()
+    """Names of users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Users and groups that work together."""
+
+    name: str
+    members: tuple[str, ...] = ()
+    """Names of users."""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role in a project, for a user, a group or a team."""
+
+    role: str
+    """``reader``, ``writer``, ``admin`` or a role of one's own."""
+    subject: str
+    """As ``user:ann``, ``group:developers`` or ``team:search``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Repositories, and who may do what with them."""
+
+    name: str
+    repositories: tuple[str, ...] = ()
+    """Patterns of ids, as ``github.com/acme/*``; ``*`` is all of them and what is not of a repository."""
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRole:
+    """A role of one's own."""
+
+    name: str
+    permissions: tuple[Permission, ...] = ()
+
+
+DirectoryEntry: TypeAlias = User | Group | Team | Project | CustomRole
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryState:
+    """All entries of the directory at one moment, by name."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    teams: dict[str, Team] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+    roles: dict[str, CustomRole] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEvent:
+    """Something that was changed, and by whom."""
+
+    type: str
+    """As ``user.put``, ``role.removed``, ``key.created`` or ``repository.indexed``."""
+    at: float
+    actor: str
+    """Subject of the caller."""
+    target: str
+    """Name of what was changed."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChange:
+    """What is to become of the directory, all of it or nothing."""
+
+    put: tuple[DirectoryEntry, ...] = ()
+    removed: tuple[tuple[DirectoryKind, str], ...] = ()
+    events: tuple[ChangeEvent, ...] = ()

@@ -1,39 +1,116 @@
-"""The factory that the core loads through the entry point group ``conexus.edition``."""
+"""What the core loads through the entry point group ``conexus.edition``: the edition that the licence unlocks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeGuard
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeGuard
 
-from conexus.config import Config
-from conexus.edition import Edition, NoAudit, NoSingleSignOn
-from conexus.errors import ConfigError
-from conexus.types import RepoId
-from conexus_ee.access import GroupPolicy
+from conexus.edition import LICENCE_FILE, Edition, EditionContext, NoAnalytics, NoAudit, NoCrossGraph, community
+from conexus.errors import ConfigError, EditionError
+from conexus.types import Plan, RepoId
+
+if TYPE_CHECKING:
+    from conexus_ee.entitlements import LicensedEntitlements
+    from conexus_ee.licences import LicenceDesk
 
 _KNOWN = frozenset({"grants"})
 _REPOSITORY = re.compile(r"[^\s*?\[\]/]+(?:/[^\s*?\[\]/]+)+")  # a repository id has two parts or more and is no glob
 
 
-def build(config: Config) -> Edition:
-    """Return the enterprise edition.
+class Package:
+    """Implements ``conexus.edition.EditionPackage``. What only a licence needs is imported when there is one."""
 
-    Without grants nobody may read anything.
+    def edition(self, context: EditionContext) -> Edition:
+        """Return the edition of the licence: community without one, pro, or enterprise.
 
-    Args:
-        config: Its ``edition`` table is ``{"grants": {"group": ["host/owner/name", …]}}``.
+        Raises:
+            EditionError: The licence is not valid; or there is none, and the settings have an ``[edition]`` table,
+                without which nobody would be kept from reading anything.
+            ConfigError: The ``[edition]`` table holds what could not take effect as it is written.
+        """
+        grants = granted_repositories(context.config.edition)
+        if not self._may_have_licence(context):
+            return _without_licence(context)
+        from conexus_ee.entitlements import LicensedEntitlements  # noqa: PLC0415 -- most have no licence
+
+        desk = self.licences(context)
+        found = desk.found()
+        if found is None:
+            return _without_licence(context)
+        licence = desk.read(found)
+        entitlements = LicensedEntitlements(licence, found.source, desk.now, context.now)
+        if licence.plan is Plan.PRO:
+            _refuse_table(context)
+            return replace(community(), name=Plan.PRO.value, entitlements=entitlements)
+        return _enterprise(context, entitlements, grants)
+
+    def licences(self, context: EditionContext) -> LicenceDesk:
+        """Return what looks after licences."""
+        from conexus_ee.licences import LicenceDesk  # noqa: PLC0415 -- as above
+
+        return LicenceDesk(context)
+
+    @staticmethod
+    def _may_have_licence(context: EditionContext) -> bool:
+        options, folder = context.config.license, context.data_dir
+        return bool(options.key or options.file) or (folder is not None and (folder / LICENCE_FILE).exists())
+
+
+def _without_licence(context: EditionContext) -> Edition:
+    _refuse_table(context)
+    return community()
+
+
+def _refuse_table(context: EditionContext) -> None:
+    if context.config.edition:
+        raise EditionError(
+            "the settings have an [edition] table, which takes a licence of the tier enterprise",
+            hint="install the licence (conexus license install FILE), or take the table out",
+        )
+
+
+def _enterprise(
+    context: EditionContext, entitlements: LicensedEntitlements, grants: Mapping[str, frozenset[RepoId]]
+) -> Edition:
+    from conexus_ee.access import GroupPolicy, KeyOwners  # noqa: PLC0415 -- most have no licence
+    from conexus_ee.cache import MemoryCache  # noqa: PLC0415
+    from conexus_ee.directory import LicensedDirectory  # noqa: PLC0415
+    from conexus_ee.events import StoredEvents  # noqa: PLC0415
+    from conexus_ee.extras import access_command, access_tool, license_route  # noqa: PLC0415
+
+    policy = GroupPolicy(grants, context.directory)
+    return Edition(
+        name=Plan.ENTERPRISE.value,
+        entitlements=entitlements,
+        authenticator=KeyOwners(policy),
+        access=policy,
+        audit=NoAudit(),
+        cache=MemoryCache(),
+        events=StoredEvents(context.directory, entitlements),
+        analytics=NoAnalytics(),
+        graph=NoCrossGraph(),
+        directory=LicensedDirectory(context.directory, entitlements, context.now),
+        routes=(license_route(entitlements),),
+        tools=(access_tool(policy, context.directory),),
+        commands=(access_command(context.directory),),
+    )
+
+
+def granted_repositories(table: Mapping[str, object]) -> dict[str, frozenset[RepoId]]:
+    """Return what the ``[edition]`` table grants to groups: ``{"grants": {"group": ["host/owner/name", …]}}``.
 
     Raises:
         ConfigError: The table holds anything else. A grant that could not take effect as it is written is never
             passed over.
     """
-    unknown = sorted(str(name) for name in config.edition.keys() - _KNOWN)
+    unknown = sorted(str(name) for name in table.keys() - _KNOWN)
     if unknown:
         raise ConfigError(
             f"unknown setting {', '.join(f'edition.{name}' for name in unknown)}", hint="known is edition.grants"
         )
-    return Edition("enterprise", NoSingleSignOn(), GroupPolicy(_grants(config.edition.get("grants", {}))), NoAudit())
+    return _grants(table.get("grants", {}))
 
 
 def _grants(table: object) -> dict[str, frozenset[RepoId]]:
@@ -62,3 +139,7 @@ def _repositories(group: str, repos: object) -> frozenset[RepoId]:
 
 def _is_word(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.isprintable() and value == value.strip() != ""
+
+
+PACKAGE = Package()
+"""What the entry point names."""

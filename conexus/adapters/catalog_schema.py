@@ -181,5 +181,31 @@ ALTER TABLE views ADD COLUMN pinned TEXT NOT NULL DEFAULT '';
 UPDATE indexes SET seen = (SELECT count(*) FROM files WHERE index_id = indexes.id);
 """
 
-CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS))
+# When a repository was last of use; keys of users; the directory with its events. ``licence_marks`` remembers times.
+_EDITIONS = """
+ALTER TABLE repositories ADD COLUMN used_at REAL;
+ALTER TABLE api_keys ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_keys ADD COLUMN requests_per_s REAL;
+CREATE TABLE directory (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    -- The entry as JSON.
+    entry TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TABLE change_events (
+    number INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX change_events_at ON change_events (at);
+CREATE TABLE licence_marks (name TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE directory_changes (number INTEGER NOT NULL);
+INSERT INTO directory_changes VALUES (0);
+"""
+
+CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS))
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

@@ -26,8 +26,8 @@ from conexus.errors import ConfigError
 PROJECT_FILE = ".conexus.toml"
 MEMORY = ":memory:"
 """Value of ``store.path`` that keeps nothing on disk."""
-SECTIONS = ("index", "store", "search", "daemon", "log", "webhooks")
-SECRET_SETTINGS = frozenset({"store.api_key"})
+SECTIONS = ("index", "store", "search", "daemon", "log", "webhooks", "license")
+SECRET_SETTINGS = frozenset({"store.api_key", "license.key"})
 EDITION_TABLE = "edition"
 
 Value = str | int | float | bool
@@ -41,6 +41,7 @@ _PATH_SETTINGS = {  # and their values that are no path
     "daemon.tls_cert": ("",),
     "daemon.tls_key": ("",),
     "daemon.tls_client_ca": ("",),
+    "license.file": ("",),
 }
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _KIND_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

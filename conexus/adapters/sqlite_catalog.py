@@ -42,7 +42,7 @@ from conexus.adapters.sqlite_connection import BUSY_S, SqliteConnection
 from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.errors import StoreDamaged, StoreError
 from conexus.lexical import name_key
-from conexus.ports import Embedder
+from conexus.ports import Admission, Embedder
 from conexus.types import (
     Checkout,
     ChunkHead,
@@ -58,6 +58,7 @@ from conexus.types import (
     IndexInfo,
     PointFilter,
     RepoId,
+    RepositoryUse,
     SkippedFile,
     SkipReason,
     Snapshot,
@@ -78,6 +79,7 @@ _HEADS = (
 _SIZES = ("page_count", "freelist_count", "page_size")
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
+_USE_KEPT_S = 3600.0
 _MAX_FOLDERS = 50
 _MAX_PLACES = 8
 _MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
@@ -105,8 +107,14 @@ class SqliteCatalog:
         self._snapshots: tuple[object, dict[IndexId, Snapshot]] = (None, {})
         """What :meth:`views` said last, with the state of the database right before."""
         self._repo_of: dict[IndexId, RepoId] = {}  # numbers of generations do not come twice
+        self._used: dict[RepoId, float] = {}
         self.changes = 0
         """Another number after each change of what is indexed that this object made."""
+
+    @property
+    def connection(self) -> SqliteConnection:
+        """The connection, for adapters on tables of the same database."""
+        return self._connection
 
     def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         return self._connection.transaction()
@@ -156,11 +164,12 @@ class SqliteCatalog:
             )
         return sorted(found, key=lambda view: (view.name, view.root))
 
-    def ensure_view(self, checkout: Checkout) -> IndexedView:
+    def ensure_view(self, checkout: Checkout, admit: Admission | None = None) -> IndexedView:
         """Return the view of a working tree, made if there is none; head and branch are noted."""
         root = os.fsencode(checkout.root)
         with self._transaction() as db:
             row = db.execute("SELECT id FROM repositories WHERE repo = ?", (checkout.repo,)).fetchone()
+            is_new = row is None
             if row is None:
                 name = _free_name(db, checkout)
                 row = db.execute(
@@ -172,7 +181,30 @@ class SqliteCatalog:
                 (row[0], root, checkout.head, checkout.branch),
             )
             db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
+            if is_new and admit is not None:  # nobody else can write before this transaction is over
+                admit(checkout.repo, int(db.execute("SELECT count(*) FROM repositories").fetchone()[0]) - 1)
         return next(view for view in self.views() if view.root == checkout.root)
+
+    def repositories(self) -> list[RepositoryUse]:
+        """Return all repositories, by name, and when each was last used."""
+        rows = self._rows(
+            "SELECT r.repo, r.name, max(coalesce(r.used_at, 0), coalesce(max(i.finished), 0)) FROM repositories r "
+            "LEFT JOIN views v ON v.repository = r.id LEFT JOIN indexes i ON i.view = v.id "
+            "GROUP BY r.id ORDER BY r.name"
+        )
+        return [RepositoryUse(RepoId(str(repo)), str(name), cast("float", at) or None) for repo, name, at in rows]
+
+    def note_use(self, repos: Collection[RepoId], at: float) -> None:
+        """Note that repositories were used; to the hour."""
+        new = [repo for repo in repos if at - self._used.get(repo, 0.0) > _USE_KEPT_S]
+        if not new:
+            return
+        with self._connection.transaction(quick=True) as db:
+            db.executemany(
+                "UPDATE repositories SET used_at = ? WHERE repo = ? AND coalesce(used_at, 0) < ?",
+                [(at, repo, at - _USE_KEPT_S) for repo in new],
+            )
+        self._used.update(dict.fromkeys(new, at))
 
     def remove_view(self, view: int) -> list[IndexId]:
         """Forget a view, and its repository with its last view. Returns the indexes that were its."""

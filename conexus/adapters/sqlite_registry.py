@@ -19,7 +19,7 @@ from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
 from conexus.errors import NotFound, StoreDamaged
 from conexus.types import ApiKey, IndexJob, IndexProgress, IndexReport, JobOrigin, JobState, RepoId, Role, Webhook
 
-_KEY = "id, name, role, repos, created_at, expires_at, last_used_at, revoked_at"
+_KEY = "id, name, role, repos, created_at, expires_at, last_used_at, revoked_at, user, requests_per_s"
 _JOB = "id, state, created_at, started_at, finished_at, detail, progress, report"
 _UNFINISHED = "state IN ('queued', 'running')"
 _OTHERS = 0o077  # permissions of everybody but the owner
@@ -39,6 +39,7 @@ class _JobDetail:
     hint: str
     origin: JobOrigin = JobOrigin.ASKED
     attempts: int = 0
+    details: tuple[tuple[str, str], ...] = ()
 
 
 class SqliteRegistry:
@@ -73,9 +74,10 @@ class SqliteRegistry:
             StoreError: There is one of that id or secret.
         """
         repos = None if key.repos is None else json.dumps(key.repos)
-        row = (key.id, key.name, key.role, repos, key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+        times = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+        row = (key.id, key.name, key.role, repos, *times, key.user, key.requests_per_s)
         with self._connection.transaction() as db:
-            db.execute(f"INSERT INTO api_keys ({_KEY}, secret_hash) VALUES ({_marks(9)})", (*row, secret_hash))  # noqa: S608 -- names from this module
+            db.execute(f"INSERT INTO api_keys ({_KEY}, secret_hash) VALUES ({_marks(11)})", (*row, secret_hash))  # noqa: S608 -- names from this module
 
     def key_by_hash(self, secret_hash: str) -> ApiKey | None:
         """Return the key, valid or not, whose secret has this hash."""
@@ -129,6 +131,7 @@ class SqliteRegistry:
                 hint=job.hint,
                 origin=job.origin,
                 attempts=job.attempts,
+                details=job.details,
             )
         )
         progress = to_json(job.progress) if job.progress else None
@@ -227,7 +230,7 @@ class SqliteRegistry:
 
 
 def _api_key(row: Sequence[object]) -> ApiKey:
-    key, name, role, repos, created_at, expires_at, last_used_at, revoked_at = row
+    key, name, role, repos, created_at, expires_at, last_used_at, revoked_at, user, rate = row
     try:
         return ApiKey(
             id=str(key),
@@ -238,6 +241,8 @@ def _api_key(row: Sequence[object]) -> ApiKey:
             expires_at=_time(expires_at),
             last_used_at=_time(last_used_at),
             revoked_at=_time(revoked_at),
+            user=str(user),
+            requests_per_s=_time(rate),
         )
     except ValueError as exc:
         raise StoreDamaged(f"the API key {key!r} cannot be read: {exc}", hint=CATALOG.mend) from exc
@@ -275,6 +280,7 @@ def _index_job(row: Sequence[object]) -> IndexJob:
             hint=found.hint,
             origin=found.origin,
             attempts=found.attempts,
+            details=found.details,
         )
     except (ValueError, StoreDamaged) as exc:
         raise StoreDamaged(f"the index job {job!r} cannot be read: {exc}", hint=CATALOG.mend) from exc

@@ -7,7 +7,7 @@ finished. Of every other command: 0, or 2 on an error, or 1 where a check found 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from conexus import __version__
+from conexus.adapters import config_files
 from conexus.adapters.config_files import current_environ
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
@@ -71,6 +72,9 @@ _COMMANDS = {
     "log": "usage_command:show_log",
     "stats": "usage_command:show_stats",
     "keys": "keys_command:app",
+    "admin": "admin_command:app",
+    "features": "features_command:features",
+    "license": "license_command:app",
     "webhooks": "webhooks_command:app",
     "serve": "serve_command:serve",
     "daemon": "serve_command:app",
@@ -86,6 +90,8 @@ def _add_commands(arguments: Sequence[str]) -> None:
         return
     asked = next((argument for argument in arguments if not argument.startswith("-")), "")
     only = asked in _COMMANDS and not any(name.endswith("_COMPLETE") for name in current_environ())
+    if not only:
+        _add_extra_commands(asked)
     for name in [asked] if only else _COMMANDS:
         module_name, attribute, *own_class = _COMMANDS[name].split(":")
         module = import_module(f"conexus.cli.{module_name}")
@@ -94,6 +100,39 @@ def _add_commands(arguments: Sequence[str]) -> None:
             app.add_typer(found, name=name)
         else:
             app.command(name, cls=getattr(module, own_class[0]) if own_class else CommandWithExamples)(found)
+
+
+def _add_extra_commands(asked: str) -> None:
+    """Add what the edition brings, for the help and where a command is asked for that the core does not have."""
+    from conexus.cli.ledgers import settings  # noqa: PLC0415 -- brings the store
+
+    try:
+        config = settings()
+        if not config_files.data_dir(config).is_dir():
+            return  # a look at the help makes no data folder
+        from conexus import bootstrap  # noqa: PLC0415
+
+        with bootstrap.open_edition(config) as edition:
+            names = [(command.name, command.help) for command in edition.commands if command.name not in _COMMANDS]
+    except ConexusError as error:
+        if asked:
+            console.fail(error)
+        return  # the help has to come even so
+    for name, text in names:
+        options = {"ignore_unknown_options": True, "allow_extra_args": True}
+        app.command(name, help=text, context_settings=options)(_extra(name))
+
+
+def _extra(name: str) -> Callable[[typer.Context], None]:
+    def run_extra(context: typer.Context) -> None:
+        from conexus import bootstrap  # noqa: PLC0415 -- as above
+        from conexus.cli.ledgers import settings  # noqa: PLC0415
+
+        with bootstrap.open_edition(settings()) as edition:
+            command = next(one for one in edition.commands if one.name == name)
+            command.run(context.args, lambda line: console.out(console.one_line(line)))
+
+    return run_extra
 
 
 def run() -> NoReturn:

@@ -49,6 +49,7 @@ def run_checks() -> list[Check]:
         _guarded("model", lambda: _model(config)),
         _guarded("grammars", _grammars),
         _guarded("data folder", lambda: _data_folder(config)),
+        _guarded("edition", lambda: _edition(config)),
         _guarded("indexes", lambda: _indexes(config)),
         _guarded("daemon", lambda: _daemon(config)),
         _guarded("main job", _main_job),
@@ -91,6 +92,14 @@ def _data_folder(config: Config) -> str:
         free = shutil.disk_usage(folder).free
     low = " (low)" if free < _LOW_SPACE else ""
     return f"{folder}, {console.size(free)} free{low}, SQLite {sqlite3.sqlite_version}"
+
+
+def _edition(config: Config) -> str:
+    with bootstrap.open_edition(config) as edition:
+        limits = edition.entitlements.limits()
+        places = "any number of" if limits.repositories is None else f"{limits.repositories:,}"
+        notices = "".join(f"; {notice}" for notice in edition.entitlements.notices())
+        return f"{edition.label}, {places} repositories{notices}"
 
 
 def _indexes(config: Config) -> str:

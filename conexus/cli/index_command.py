@@ -89,6 +89,8 @@ def index(
                 report = dataclasses.replace(report, name=name)
             if not quiet:
                 _show_report(report, as_json=as_json, verbose=verbose)
+            if report.notice and not quiet:
+                console.err(f"{console.one_line(report.notice)} (conexus features)")
             if report.cancelled:
                 raise Cancelled("stopped before the end", hint="run the same command again to go on from here")
             if watch:

@@ -10,8 +10,8 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
-from conexus.cli.ledgers import local_time, open_registry, table
-from conexus.types import ApiKey, Role
+from conexus.cli.ledgers import local_time, open_desk, open_registry, table
+from conexus.types import ApiKey, NewKey, Role
 
 app = typer.Typer(help="Make, list and revoke API keys of the daemon.", no_args_is_help=True)
 
@@ -29,6 +29,12 @@ def create(
     expires: Annotated[
         str, typer.Option("--expires", help="30d, 12h, a day as 2027-01-31 (the last one), or never.")
     ] = "never",
+    user: Annotated[
+        str, typer.Option("--user", "-u", help="Whose it is: it may do no more than they may (enterprise).")
+    ] = "",
+    rate: Annotated[
+        float | None, typer.Option("--rate", help="Most requests a second, on average over ten (enterprise).")
+    ] = None,
 ) -> None:
     """Make a key and print its secret, once.
 
@@ -38,13 +44,14 @@ def create(
     Examples:
         conexus keys create --name laptop
         conexus keys create --name ci --role writer --repos 'github.com/acme/*' --expires 30d
+        conexus keys create --name ann-laptop --user ann --role writer --rate 20
     """
-    from conexus.daemon.administration import KeyDesk  # noqa: PLC0415 -- not for the usual command
-    from conexus.daemon.keys import parse_expiry  # noqa: PLC0415
+    from conexus.daemon.keys import parse_expiry  # noqa: PLC0415 -- not for the usual command
 
     expires_at = parse_expiry(expires, time.time())
-    with open_registry() as registry:
-        key, secret = KeyDesk(registry).create(name, role, repos or None, expires_at)
+    asked = NewKey(name, role, tuple(repos) if repos else None, expires_at, user, rate)
+    with open_desk() as desk:
+        key, secret = desk.create(asked)
     console.out(secret)
     console.err(f"made the API key {key.id} ({console.one_line(key.name)}): {described(key)}")
     console.err("this is the only time that its secret is shown; send it as  Authorization: Bearer …")
@@ -71,7 +78,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
     rows = [
         (
             key.id,
-            console.one_line(key.name),
+            console.one_line(f"{key.name} ({key.user})" if key.user else key.name),
             key.role.value,
             _patterns(key),
             local_time(key.expires_at),
@@ -93,15 +100,17 @@ def revoke(
     Examples:
         conexus keys revoke 3f9c2a51d07b
     """
-    with open_registry() as registry:
-        found = registry.revoke_key(key, time.time())
+    with open_desk() as desk:
+        found = desk.revoke(key)
     console.out(f"revoked the API key {console.one_line(found.id)} ({console.one_line(found.name)})")
 
 
 def described(key: ApiKey) -> str:
     """Return what a key allows, in a line."""
     what = "all repositories" if key.repos is None else _patterns(key)
-    return f"{key.role.value} of {what}, expires {local_time(key.expires_at)}"
+    owner = f", of the user {console.one_line(key.user)}" if key.user else ""
+    rate = f", {key.requests_per_s:g} requests a second" if key.requests_per_s is not None else ""
+    return f"{key.role.value} of {what}{owner}{rate}, expires {local_time(key.expires_at)}"
 
 
 def key_json(key: ApiKey, now: float) -> dict[str, object]:
@@ -116,6 +125,8 @@ def key_json(key: ApiKey, now: float) -> dict[str, object]:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "valid": key.is_valid(now),
+        "user": key.user,
+        "requests_per_s": key.requests_per_s,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from conexus.config import Config
 if TYPE_CHECKING:
     from conexus.adapters.sqlite_registry import SqliteRegistry
     from conexus.adapters.sqlite_usage_log import SqliteUsageLog
+    from conexus.daemon.administration import KeyDesk
 
 
 def settings() -> Config:
@@ -37,6 +38,22 @@ def open_registry() -> Iterator[SqliteRegistry]:
     """
     with closing(bootstrap.registry(settings())) as registry:
         yield registry
+
+
+@contextmanager
+def open_desk() -> Iterator[KeyDesk]:
+    """Open what makes and revokes keys, with the edition that knows users.
+
+    Raises:
+        ConfigError: A setting is wrong, or nothing is kept on disk.
+        EditionError: The edition cannot start.
+        StoreError: The data folder cannot be used.
+    """
+    from conexus.daemon.administration import KeyDesk  # noqa: PLC0415 -- not for every command
+
+    config = settings()
+    with closing(bootstrap.registry(config)) as registry, bootstrap.open_edition(config) as edition:
+        yield KeyDesk(registry, edition)
 
 
 @contextmanager
@@ -67,7 +84,7 @@ def local_time(at: float | None, otherwise: str = "never", *, seconds: bool = Fa
         return "far away"
 
 
-def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Yield rows with columns of one width each, the last one as it is."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

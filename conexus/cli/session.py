@@ -43,6 +43,8 @@ class Session(AbstractContextManager["Session"]):
     """The daemon that does the work, where one does."""
     watched: Callable[[Checkout], TreeWatcher] | None = None
     """Gives what notices changes of a working tree; nothing where a daemon does."""
+    edition: str = ""
+    """Name of the edition, where no daemon does the work; see :meth:`edition_name`."""
 
     def watcher(self, checkout: Checkout) -> TreeWatcher:
         """Return what notices changes of a working tree.
@@ -53,6 +55,12 @@ class Session(AbstractContextManager["Session"]):
         if self.watched is None:
             raise StoreBusy("the daemon follows the tree already")
         return self.watched(checkout)
+
+    def edition_name(self) -> str:
+        """Return the name of the edition that does the work, which says so where its licence is one for tests."""
+        if isinstance(self.service, DaemonClient):
+            return str(self.service.daemon_status()["edition"])
+        return self.edition
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -175,7 +183,10 @@ def _without_daemon(loaded: config_files.Loaded, model: str) -> Session:
 
     xdg = config_files.current_environ().get("XDG_CONFIG_HOME", "")
     app = bootstrap.build(loaded.config, xdg=Path(xdg) if xdg else None)
-    return Session(loaded, app.service, app.data_dir, model, watched=app.watcher)
+    edition = app.service.edition
+    for notice in edition.entitlements.notices():
+        console.err(f"licence: {notice}")
+    return Session(loaded, app.service, app.data_dir, model, watched=app.watcher, edition=edition.label)
 
 
 def keep_model(session: Session, view: IndexedView | None) -> Session:

@@ -42,15 +42,18 @@ def status(
             _not_indexed(checkout.root, as_json=as_json)
             return
         estimate = session.service.estimate(checkout_at(view.root, force=True))
+        edition = session.edition_name()
     behind = estimate.files_to_read + estimate.files_to_delete
     if as_json:
-        extra = {"files_changed": estimate.files_to_read, "files_gone": estimate.files_to_delete}
+        changed_now = {"files_changed": estimate.files_to_read, "files_gone": estimate.files_to_delete}
+        extra: dict[str, object] = {**changed_now, "edition": edition}
         console.out(
             json.dumps({"schema": "conexus.status/1", "indexed": True, **status_json(found), **extra}, indent=2)
         )
         return
     for line in described(found):
         console.out(line)
+    console.out(f"  edition     {edition}")
     if behind:
         changed = f"{console.count(estimate.files_to_read, 'file')} to read, {estimate.files_to_delete:,} gone"
         console.out(f"  freshness   {changed}; run `conexus index`")

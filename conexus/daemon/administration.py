@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from conexus.daemon.keys import check_patterns, checked_name, hash_secret, new_id, new_secret
+from conexus.edition import Edition, community, require_feature
 from conexus.errors import ConexusError, InvalidRequest
 from conexus.ports import KeyStore, UsageLog, WebhookStore
-from conexus.types import ApiKey, Role, UsageEntry, UsageStats, Webhook
+from conexus.types import (
+    LOCAL_USER,
+    ApiKey,
+    ChangeEvent,
+    DirectoryKind,
+    Feature,
+    NewKey,
+    Principal,
+    Role,
+    UsageEntry,
+    UsageStats,
+    Webhook,
+)
 
 _log = logging.getLogger("conexus.daemon.usage")
 _FLUSHED_EVERY_S = 1.0
@@ -20,48 +34,90 @@ _MAX_WAITING = 10_000
 
 
 class KeyDesk:
-    """Makes, lists and revokes API keys."""
+    """Makes, lists and revokes API keys.
 
-    def __init__(self, store: KeyStore) -> None:
+    Args:
+        store: Where they are.
+        edition: Knows whether a key may belong to a user, or have a limit of its own.
+    """
+
+    def __init__(self, store: KeyStore, edition: Edition | None = None) -> None:
         self._store = store
+        self._edition = edition or community()
 
-    def create(
-        self, name: str, role: Role, repos: Sequence[str] | None, expires_at: float | None
-    ) -> tuple[ApiKey, str]:
+    def create(self, asked: NewKey, who: Principal = LOCAL_USER) -> tuple[ApiKey, str]:
         """Return a new key and its secret, which nothing keeps.
 
         Raises:
-            InvalidRequest: The name or a pattern cannot be used, or an admin is to be limited.
+            InvalidRequest: The name or a pattern cannot be used, an admin is to be limited, or there is no such user.
+            FeatureNotAvailable: The edition has no keys of users, or no limits of keys.
         """
-        if role is Role.ADMIN and repos is not None:
+        if asked.role is Role.ADMIN and asked.repos is not None:
             raise InvalidRequest(
                 "an admin key cannot be limited to repositories: it sees the query log and makes keys",
                 hint="leave the patterns out, or make a writer key",
                 details={"field": "repositories"},
             )
+        self._require_features(asked)
         secret = new_secret()
         key = ApiKey(
             id=new_id(),
-            name=checked_name(name),
-            role=role,
-            repos=None if repos is None else check_patterns(repos),
+            name=checked_name(asked.name),
+            role=asked.role,
+            repos=None if asked.repos is None else check_patterns(asked.repos),
             created_at=time.time(),
-            expires_at=expires_at,
+            expires_at=asked.expires_at,
+            user=asked.user,
+            requests_per_s=asked.requests_per_s,
         )
         self._store.add_key(key, hash_secret(secret))
+        self._tell("key.created", key, who)
         return key, secret
+
+    def remove_entry(self, kind: DirectoryKind, name: str, who: Principal = LOCAL_USER) -> None:
+        """Remove an entry of the directory; the keys of a user go first, and do not come back with the name.
+
+        Raises:
+            NotFound: There is none of that name.
+            FeatureNotAvailable: The edition has no directory.
+        """
+        if kind is DirectoryKind.USER and name in self._edition.directory.state().users:
+            for key in self.all():
+                if key.user == name and key.revoked_at is None:
+                    self.revoke(key.id, who)
+        self._edition.directory.remove(kind, name, who)
+
+    def _require_features(self, asked: NewKey) -> None:
+        if asked.requests_per_s is not None:
+            require_feature(self._edition, Feature.KEY_RATE_LIMITS)
+            if not 0 < asked.requests_per_s < math.inf:
+                raise InvalidRequest("a limit is a number of requests above 0", details={"field": "requests_per_s"})
+        if asked.user:
+            require_feature(self._edition, Feature.BOUND_KEYS)
+            if asked.user not in self._edition.directory.state().users:
+                raise InvalidRequest(
+                    f"there is no user {asked.user!r}",
+                    hint="see `conexus admin users list`",
+                    details={"field": "user"},
+                )
+
+    def _tell(self, change: str, key: ApiKey, who: Principal) -> None:
+        detail = f"{key.role} {key.name}" + (f" of {key.user}" if key.user else "")
+        self._edition.events.publish(ChangeEvent(change, time.time(), who.subject, key.id, detail))
 
     def all(self) -> list[ApiKey]:
         """Return all keys, oldest first."""
         return self._store.keys()
 
-    def revoke(self, key: str) -> ApiKey:
+    def revoke(self, key: str, who: Principal = LOCAL_USER) -> ApiKey:
         """Make a key invalid at once.
 
         Raises:
             NotFound: There is no such key.
         """
-        return self._store.revoke_key(key, time.time())
+        found = self._store.revoke_key(key, time.time())
+        self._tell("key.revoked", found, who)
+        return found
 
 
 class WebhookDesk:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
 
 from conexus.daemon import messages, schema
 from conexus.daemon.call import Call, Surface
@@ -17,6 +17,7 @@ from conexus.daemon.guard import Doors
 from conexus.daemon.handlers import Handlers
 from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, Operation
+from conexus.edition import Edition, community
 from conexus.types import Principal
 
 _ASKED_EVERY_S = 2.0  # whether the key of one who listens is still good
@@ -32,6 +33,12 @@ class Api:
     broker: Broker
     metrics: Metrics
     doors: Doors
+    edition: Edition = field(default_factory=community)
+
+    def licence_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Return what every answer says where the licence is one for tests."""
+        licence = self.edition.entitlements.licence()
+        return [(b"x-conexus-licence", b"TEST LICENCE")] if licence is not None and licence.is_test else []
 
     def new_call(
         self,

@@ -613,7 +613,7 @@ def _languages(found: list[Json]) -> tuple[tuple[str, int], ...]:
 
 _REPORT_AS_IT_IS = (
     "name root files_total files_indexed files_unchanged files_deleted chunks_written chunks_total symbols_total "
-    "redactions elapsed_ms bytes_read cancelled rebuilt"
+    "redactions elapsed_ms bytes_read cancelled rebuilt notice"
 ).split()
 
 
@@ -635,6 +635,7 @@ def _nothing_done(checkout: Checkout) -> IndexReport:
         root=str(checkout.root),
         cancelled=True,
         rebuilt="",
+        notice="",
     )
 
 

@@ -27,6 +27,7 @@ from conexus.errors import (
     DeadlineExceeded,
     RateLimited,
 )
+from conexus.types import Principal
 
 _log = logging.getLogger("conexus.daemon.requests")
 _T = TypeVar("_T")
@@ -131,23 +132,29 @@ class Dispatcher:
     def _require_allowed(self, operation: Operation, call: Call) -> None:
         if self._stopping:
             raise DaemonUnavailable("the daemon is about to stop", hint="try again in a moment")
-        self._require_rate(call.who.subject)
+        self._require_rate(call.who)
         if self._busy >= self.limits.threads + self.limits.max_waiting:
             raise DaemonUnavailable("the daemon has too much to do", hint="try again in a moment")
-        if call.who.role.rank < operation.role.rank:
+        if not call.who.may(operation.needs):
+            has = "has not" if call.who.permissions is not None else f"has {call.who.role}"
             raise AccessDenied(
-                f"{operation.name} needs the role {operation.role}, {call.who.subject} has {call.who.role}",
-                details={"required_role": operation.role.value},
+                f"{operation.name} needs the role {operation.role}, {call.who.subject} {has}",
+                details={"required_role": operation.role.value, "required_permission": operation.needs.value},
             )
 
-    def _require_rate(self, subject: str) -> None:
-        """Take a token from the caller's bucket, which holds what ten seconds bring."""
-        rate = self.limits.requests_per_s
+    def _require_rate(self, who: Principal) -> None:
+        """Take a token from the caller's bucket, which holds what ten seconds bring. Each API key has one of its own.
+
+        A key's own limit counts where it is lower than the daemon's, or the daemon has none.
+        """
+        subject = who.key or who.subject
+        rate = min(filter(None, (self.limits.requests_per_s, who.requests_per_s)), default=0.0)
         if not rate:
             return
         now = time.monotonic()
-        tokens, at = self._rates.pop(subject, (rate * _BURST_S, now))
-        tokens = min(rate * _BURST_S, tokens + (now - at) * rate)
+        most = max(1.0, rate * _BURST_S)
+        tokens, at = self._rates.pop(subject, (most, now))
+        tokens = min(most, tokens + (now - at) * rate)
         self._rates[subject] = (max(0.0, tokens - 1.0), now)
         while len(self._rates) > _MAX_CALLERS:
             self._rates.popitem(last=False)

@@ -31,6 +31,7 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
     ErrorCode.EDITION: 500,
+    ErrorCode.FEATURE: 403,
 }
 """499 is what servers commonly log for a client that has gone; nobody receives it."""
 
@@ -56,6 +57,7 @@ GRPC_STATUS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAVAILABLE: "UNAVAILABLE",
     ErrorCode.INTERNAL: "INTERNAL",
     ErrorCode.EDITION: "FAILED_PRECONDITION",
+    ErrorCode.FEATURE: "PERMISSION_DENIED",
 }
 """Names of gRPC status codes."""
 
@@ -69,8 +71,10 @@ def failure_of(error: ConexusError, who: Principal | None) -> Failure:
         return Failure(
             code=error.code.value, message=_wire(error.message), hint=_opt(error.hint), details=dict(error.details)
         )
-    details = {key: without_paths(value) for key, value in error.details.items()}
+    details = {key: without_paths(value) for key, value in error.details.items() if key != "indexed"}
     hint = None if error.hint is None else without_paths(error.hint)
+    if "indexed" in error.details:  # which others there are is not for everybody
+        hint = "ask whoever runs this daemon to free a place or to upgrade"
     return Failure(code=error.code.value, message=without_paths(error.message), hint=hint, details=details)
 
 

@@ -89,9 +89,11 @@ class Gatekeeper:
                 "the API key is not valid: unknown, expired or revoked", hint="make another: conexus keys create"
             )
         self._note(key.id, now)
+        if key.user:
+            return self._others.owner(key)
         # What an administrator may do is not limited to repositories: a limited one is a writer.
         role = Role.WRITER if key.role is Role.ADMIN and key.repos is not None else key.role
-        return Principal(f"key:{key.name}", role=role, repos=key.repos, key=key.id)
+        return Principal(f"key:{key.name}", role=role, repos=key.repos, key=key.id, requests_per_s=key.requests_per_s)
 
     def require_still(self, who: Principal) -> None:
         """Return if a caller's key is still good, for answers that take long.
@@ -100,7 +102,10 @@ class Gatekeeper:
             Unauthenticated: It was revoked, or has expired.
         """
         now = time.time()
-        if who.key and not any(key.id == who.key and key.is_valid(now) for key in self._keys.keys()):  # noqa: SIM118
+        key = next((key for key in self._keys.keys() if key.id == who.key), None)  # noqa: SIM118
+        if who.key and key is not None and key.is_valid(now) and key.user:
+            self._others.owner(key)  # who may have been locked out
+        if who.key and (key is None or not key.is_valid(now)):
             raise Unauthenticated("the API key is not valid any more", hint="make another: conexus keys create")
 
     def _note(self, key: str, now: float) -> None:

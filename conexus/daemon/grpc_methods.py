@@ -103,7 +103,8 @@ class Exchange:
 
     async def answered(self, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Do the work of the RPC; end the RPC with what goes wrong, as the module says."""
-        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id),))
+        licence = ((name.decode(), value.decode()) for name, value in self._api.licence_headers())
+        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id), *licence))
         try:
             await self.admit()
             return await work()

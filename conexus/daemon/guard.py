@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -120,8 +120,15 @@ def too_large(max_bytes: int) -> RequestTooLarge:
 class Guard:
     """ASGI middleware: lets in what :class:`Doors` allow, names each request, and adds security headers."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        doors: Doors,
+        refused: Callable[[str], None],
+        own_headers: Callable[[], Sequence[tuple[bytes, bytes]]] = tuple,
+    ) -> None:
         self._app = app
+        self._own_headers = own_headers
         self._doors = doors
         self._refused = refused
 
@@ -136,7 +143,7 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
         target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         refusal = self._doors.refusal(scope["headers"], target) or path_refusal(scope["path"])
-        answered = _with_headers(send, request_id)
+        answered = _with_headers(send, request_id, self._own_headers())
         if refusal is not None:
             reason, error = refusal
             self._refused(reason)
@@ -163,12 +170,12 @@ def _request_id(scope: Scope) -> str:
     return secrets.token_hex(8)
 
 
-def _with_headers(send: Send, request_id: str) -> Send:
+def _with_headers(send: Send, request_id: str, own: Sequence[tuple[bytes, bytes]]) -> Send:
     async def answered(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
             added = [(name, value) for name, value in _SECURITY_HEADERS if name not in present]
-            headers = [*message.get("headers", ()), *added, (b"x-request-id", request_id.encode())]
+            headers = [*message.get("headers", ()), *added, *own, (b"x-request-id", request_id.encode())]
             message = {**message, "headers": headers}
         await send(message)
 

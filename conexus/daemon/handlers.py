@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 from conexus import __version__
 from conexus.context_service import ContextService, named
-from conexus.daemon import cursors, messages, schema
+from conexus.daemon import cursors, edition_messages, messages, schema
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.failures import failure_of
+from conexus.edition import Edition
 from conexus.errors import (
     AccessDenied,
     ConexusError,
@@ -22,22 +23,36 @@ from conexus.errors import (
     StoreError,
 )
 from conexus.parsing.languages import BY_NAME, canonical
+from conexus.plans import refused
 from conexus.types import (
+    ALL_REPOSITORIES,
+    ROLE_PERMISSIONS,
     ApiKey,
     Checkout,
     ContextRequest,
     ContextResponse,
+    CustomRole,
+    DirectoryEntry,
+    DirectoryKind,
+    Feature,
+    Grant,
     GraphRequest,
+    Group,
     IndexedView,
     IndexJob,
+    NewKey,
+    Permission,
     Place,
+    Plan,
     Principal,
+    Project,
     RepoId,
-    Role,
     SearchFilter,
     SearchRequest,
+    Team,
     UsageEntry,
     UsageStats,
+    User,
     ViewStatus,
     WatchMode,
     WatchState,
@@ -74,9 +89,7 @@ class Jobs(Protocol):
 class Keys(Protocol):
     """Makes, lists and revokes API keys."""
 
-    def create(
-        self, name: str, role: Role, repos: Sequence[str] | None, expires_at: float | None
-    ) -> tuple[ApiKey, str]:
+    def create(self, asked: NewKey, who: Principal) -> tuple[ApiKey, str]:
         """Return a new key and its secret."""
         ...
 
@@ -84,8 +97,12 @@ class Keys(Protocol):
         """Return all keys, oldest first."""
         ...
 
-    def revoke(self, key: str) -> ApiKey:
+    def revoke(self, key: str, who: Principal) -> ApiKey:
         """Make a key invalid at once."""
+        ...
+
+    def remove_entry(self, kind: DirectoryKind, name: str, who: Principal) -> None:
+        """Remove an entry of the directory, with the keys of a user."""
         ...
 
 
@@ -168,6 +185,9 @@ class Parts:
     """Says how a tree is followed."""
     may_write: Callable[[Principal, RepoId], None]
     """Raises AccessDenied where the caller may not index a repository."""
+    require_place: Callable[[Checkout], None]
+    """Raises FeatureNotAvailable where the edition has no place for one more repository."""
+    edition: Edition
     facts: Callable[[], Facts]
     controls: Controls
 
@@ -216,6 +236,7 @@ class Handlers:
 
     def batch_search(self, request: schema.BatchSearchRequest, call: Call) -> schema.BatchSearchResponse:
         """Search for several things; an error of one is its answer and does not touch the others."""
+        self._require_batch(len(request.searches))
         items: list[schema.BatchSearchItem] = []
         for search in request.searches:
             call.check()
@@ -225,6 +246,20 @@ class Handlers:
                 call.check()
                 items.append(schema.BatchSearchItem(error=failure_of(error, call.who)))
         return schema.BatchSearchResponse(items=items)
+
+    def _require_batch(self, asked: int) -> None:
+        entitlements = self._parts.edition.entitlements
+        most = entitlements.limits().batch_searches
+        if asked > most:
+            plan = entitlements.plan()
+            raise refused(
+                Feature.BATCH_SEARCH,
+                f"the {plan} edition takes {most:,} searches in a batch, and this one has {asked:,}",
+                "send them in several batches",
+                Plan.ENTERPRISE,
+                limit=str(most),
+                used=str(asked),
+            )
 
     def context(self, request: schema.ContextRequest, call: Call) -> schema.ContextResponse:
         """Pack the best chunks for a question."""
@@ -311,7 +346,12 @@ class Handlers:
         return messages.map_response(self._service.map(str(view.root), request.limit, call.who), call.who)
 
     def graph(self, request: schema.GraphRequest, call: Call) -> schema.GraphResponse:
-        """Return what imports what within a repository."""
+        """Return what imports what within a repository, or across all of them where the edition can."""
+        if request.repository == ALL_REPOSITORIES:
+            everything = GraphRequest(
+                ALL_REPOSITORIES, request.path, request.limit, folders=request.folders, tests=request.tests
+            )
+            return messages.graph_response(self._service.graph(everything, call.who), call.who)
         view = self._view(request.repository, call.who)
         below = _relative(request.path, view.root, call.who) if request.path else ""
         wanted = GraphRequest(str(view.root), below, request.limit, folders=request.folders, tests=request.tests)
@@ -417,6 +457,7 @@ class Handlers:
             _require_all_repositories(call.who)
         checkout = self._checkout(request, call.who)
         self._parts.may_write(call.who, checkout.repo)
+        self._parts.require_place(checkout)  # and again when the job runs
         job = self._parts.jobs.submit(checkout, call.who, model=request.model, name=request.name)
         return messages.job(job, call.who)
 
@@ -456,7 +497,7 @@ class Handlers:
     def cancel(self, request: schema.JobRequest, call: Call) -> schema.Job:
         """Ask a job to stop."""
         job = self._job(request.id, call.who)
-        if not call.who.local and call.who.role.rank < Role.ADMIN.rank and job.subject != call.who.subject:
+        if not call.who.local and not call.who.may(Permission.DAEMON) and job.subject != call.who.subject:
             raise AccessDenied("the job is another caller's")
         return messages.job(self._parts.jobs.cancel(job.id), call.who)
 
@@ -511,7 +552,16 @@ class Handlers:
         """Make an API key."""
         if request.expires_at is not None and request.expires_at <= time.time():
             raise InvalidRequest("the key would be expired from the start", details={"field": "expires_at"})
-        key, secret = self._parts.keys.create(request.name, request.role, request.repositories, request.expires_at)
+        asked = NewKey(
+            name=request.name,
+            role=request.role,
+            repos=None if request.repositories is None else tuple(request.repositories),
+            expires_at=request.expires_at,
+            user=request.user,
+            requests_per_s=request.requests_per_s,
+        )
+        _require_no_more(call.who, asked)
+        key, secret = self._parts.keys.create(asked, call.who)
         return schema.CreatedKey(key=messages.key(key), secret=secret)
 
     def keys(self, request: schema.Empty, call: Call) -> schema.KeysResponse:
@@ -520,7 +570,7 @@ class Handlers:
 
     def revoke_key(self, request: schema.KeyId, call: Call) -> schema.Key:
         """Make an API key invalid."""
-        return messages.key(self._parts.keys.revoke(request.id))
+        return messages.key(self._parts.keys.revoke(request.id, call.who))
 
     def log(self, request: schema.LogRequest, call: Call) -> schema.LogResponse:
         """Look into the query log."""
@@ -543,6 +593,58 @@ class Handlers:
         """Forget an address."""
         self._parts.webhooks.remove(request.id)
         return schema.Empty()
+
+    # --------------------------------------------------------------------------- editions
+
+    def features(self, request: schema.Empty, call: Call) -> schema.FeaturesResponse:
+        """Say what the edition has and has not."""
+        visible = {view.repo for view in self._service.views(call.who)}
+        return edition_messages.features(self._parts.edition, len(visible))
+
+    def directory(self, request: schema.Empty, call: Call) -> schema.DirectoryResponse:
+        """Return all entries of the directory."""
+        return edition_messages.directory(self._parts.edition.directory.state())
+
+    def put_user(self, request: schema.User, call: Call) -> schema.User:
+        """Add or replace a user."""
+        self._put(User(request.name, request.email, request.active), call)
+        return request
+
+    def put_group(self, request: schema.Group, call: Call) -> schema.Group:
+        """Add or replace a group."""
+        self._put(Group(request.name, tuple(request.members)), call)
+        return request
+
+    def put_team(self, request: schema.Team, call: Call) -> schema.Team:
+        """Add or replace a team."""
+        self._put(Team(request.name, tuple(request.members), tuple(request.groups)), call)
+        return request
+
+    def put_project(self, request: schema.Project, call: Call) -> schema.Project:
+        """Add or replace a project."""
+        grants = tuple(Grant(one.role, one.subject) for one in request.grants)
+        self._put(Project(request.name, tuple(request.repositories), grants), call)
+        return request
+
+    def put_role(self, request: schema.CustomRole, call: Call) -> schema.CustomRole:
+        """Add or replace a role."""
+        self._put(CustomRole(request.name, tuple(request.permissions)), call)
+        return request
+
+    def _put(self, entry: DirectoryEntry, call: Call) -> None:
+        _require_everything(call.who)
+        self._parts.edition.directory.put(entry, call.who)
+
+    def remove_entry(self, request: schema.DirectoryName, call: Call) -> schema.Empty:
+        """Remove an entry of the directory."""
+        _require_everything(call.who)
+        self._parts.keys.remove_entry(request.kind, request.name, call.who)
+        return schema.Empty()
+
+    def changes(self, request: schema.ChangesRequest, call: Call) -> schema.ChangesResponse:
+        """List changes."""
+        found = self._parts.edition.events.newest(request.limit)
+        return schema.ChangesResponse(changes=[edition_messages.change(event) for event in found])
 
     # --------------------------------------------------------------------------- names and notes
 
@@ -591,19 +693,19 @@ class Handlers:
         else:
             return answer
         finally:
-            self._parts.usage.note(
-                UsageEntry(
-                    at=time.time(),
-                    surface=call.surface.value,
-                    operation=operation,
-                    subject=call.who.subject,
-                    text=text,
-                    repos=noted.repos,
-                    results=noted.results,
-                    elapsed_ms=(time.perf_counter() - started) * 1000,
-                    error=error,
-                )
+            entry = UsageEntry(
+                at=time.time(),
+                surface=call.surface.value,
+                operation=operation,
+                subject=call.who.subject,
+                text=text,
+                repos=noted.repos,
+                results=noted.results,
+                elapsed_ms=(time.perf_counter() - started) * 1000,
+                error=error,
             )
+            self._parts.usage.note(entry)
+            self._parts.edition.analytics.observe(entry)
 
 
 def _repositories(found: Sequence[str]) -> tuple[str, ...]:
@@ -656,8 +758,32 @@ def _require_local(who: Principal, field: str) -> None:
 
 def _require_all_repositories(who: Principal) -> None:
     """Refuse a caller that may not know which names are taken."""
-    if who.repos is not None:
+    if who.repos is not None or not who.everywhere:
         raise AccessDenied("names are given by callers that may use all repositories", details={"field": "name"})
+
+
+def _require_no_more(who: Principal, asked: NewKey) -> None:
+    """Refuse a caller that would make a key which may do more than the caller.
+
+    Raises:
+        AccessDenied: It would.
+    """
+    if not ROLE_PERMISSIONS[asked.role] <= (who.permissions or ROLE_PERMISSIONS[who.role]):
+        raise AccessDenied(f"{who.subject} may not make keys with the role {asked.role}", details={"field": "role"})
+    if who.permissions is not None and not who.everywhere:
+        raise AccessDenied("keys are made by callers that may use all repositories", details={"field": "repositories"})
+
+
+def _require_everything(who: Principal) -> None:
+    """Refuse a caller that could give itself more than it has: who changes rights has to have them all.
+
+    Raises:
+        AccessDenied: It has not.
+    """
+    if not all(who.may(permission) for permission in Permission):
+        raise AccessDenied(
+            f"{who.subject} has not all permissions, and so may not give any", hint="ask an administrator"
+        )
 
 
 def _job_of(cursor: str) -> str:

@@ -355,4 +355,11 @@ def _new_job(checkout: Checkout, subject: str, origin: JobOrigin) -> IndexJob:
 
 
 def _failed(job: IndexJob, error: ConexusError) -> IndexJob:
-    return replace(job, state=JobState.FAILED, error_code=error.code.value, error=error.message, hint=error.hint or "")
+    return replace(
+        job,
+        state=JobState.FAILED,
+        error_code=error.code.value,
+        error=error.message,
+        hint=error.hint or "",
+        details=tuple(error.details.items()),
+    )

@@ -14,7 +14,10 @@ from typing import TextIO
 
 from conexus.search.neutral import one_line
 
-_FIELDS = ("request", "surface", "operation", "subject", "outcome", "elapsed_ms", "job", "state", "reason", "address")
+_FIELDS = (
+    *("request", "surface", "operation", "subject", "outcome", "elapsed_ms", "job", "state", "reason", "address"),
+    *("edition", "customer", "days_left", "features"),
+)
 """What a record may carry beside its message."""
 _MAX_WAITING = 10_000
 _LAST_LINES_S = 1.0

@@ -20,8 +20,8 @@ from conexus.daemon import schema
 from conexus.daemon.api import Api
 from conexus.daemon.call import Surface
 from conexus.daemon.operations import BY_NAME
-from conexus.errors import ConexusError, InvalidRequest
-from conexus.types import IndexedView, JobState, Principal, Role
+from conexus.errors import ConexusError, FeatureNotAvailable, InvalidRequest
+from conexus.types import IndexedView, JobState, Permission, Principal
 
 FOLDER_HEADER = "conexus-folder"
 """Absolute path of the folder that a client works in, percent-encoded. Counts for the local user alone."""
@@ -136,7 +136,7 @@ class Places:
             return str(view.root), ""
         if top is None:
             return "", f"{folder} is in no git repository and not indexed: `conexus index` would index it"
-        if caller.who.role.rank < Role.WRITER.rank:
+        if not caller.who.may(Permission.INDEX):
             return "", f"{folder} is not indexed, and you may not index it"
         return await self._indexed(top, caller)
 
@@ -146,9 +146,14 @@ class Places:
             job = await self._job(top, caller)
             if not job.state.is_over:
                 job = await self._awaited(job, caller)
+        except FeatureNotAvailable:
+            raise  # as on every surface
         except ConexusError as error:
             return "", f"{top} is not indexed, and cannot be: {error.message}"
         if job.state is JobState.FAILED and job.error is not None:
+            if job.error.code == FeatureNotAvailable.code:
+                told = job.error
+                raise FeatureNotAvailable(told.message, hint=told.hint, details=told.details)
             return "", f"{top} is not indexed, and cannot be: {job.error.message}"
         view = view_at(await self._views(caller.who), top)
         there = view is not None and view.root == top

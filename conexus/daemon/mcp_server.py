@@ -13,6 +13,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from pydantic import ValidationError
 from conexus import __version__
 from conexus.daemon import mcp_tools as tools
 from conexus.daemon.api import Api
+from conexus.daemon.call import Surface
 from conexus.daemon.failures import failure_of, internal
 from conexus.daemon.guard import send_failure
 from conexus.daemon.mcp_answers import Answers
@@ -46,8 +48,10 @@ from conexus.daemon.mcp_places import (
     folder_of_root,
 )
 from conexus.daemon.mcp_resources import TEMPLATES, Resources
+from conexus.daemon.operations import BY_NAME
 from conexus.daemon.validation import invalid
-from conexus.errors import ConexusError, ErrorCode
+from conexus.edition import ExtraTool
+from conexus.errors import ConexusError, ErrorCode, InvalidRequest
 from conexus.search.neutral import one_line
 from conexus.types import Principal
 
@@ -163,7 +167,8 @@ class McpApp:
 
 def _bound(who: Principal) -> AuthenticatedUser:
     """Return a caller as the SDK compares them: whose name or rights differ is another one."""
-    rights = repr((sorted(who.groups), who.role.value, who.repos, who.local))
+    permissions = None if who.permissions is None else sorted(who.permissions)
+    rights = repr((sorted(who.groups), who.role.value, who.repos, who.local, who.user, permissions))
     digest = hashlib.sha256(rights.encode("utf-8", "backslashreplace")).hexdigest()
     return AuthenticatedUser(AccessToken(token="", client_id=digest, scopes=[], subject=who.subject))
 
@@ -172,6 +177,8 @@ class _Surface:
     """Handlers of the protocol's methods."""
 
     def __init__(self, api: Api, places: Places) -> None:
+        self._api = api
+        self._extra = {tool.name: tool for tool in api.edition.tools if tool.name not in tools.TOOL}
         self._answers = Answers(api, places)
         self._resources = Resources(self._answers)
         self._roots: OrderedDict[str, tuple[Path, ...]] = OrderedDict()
@@ -204,13 +211,17 @@ class _Surface:
     async def _list_tools(
         self, context: _Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_described(tool) for tool in tools.TOOLS])
+        return types.ListToolsResult(
+            tools=[*map(_described, tools.TOOLS), *map(_described_extra, self._extra.values())]
+        )
 
     async def _call_tool(
         self, context: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         who, request_id = _who(context), _request_id(context)
         try:
+            if params.name in self._extra:
+                return await self._answered_extra(self._extra[params.name], context, params)
             tool = tools.tool_named(params.name)
             arguments = tool.parse(params.arguments or {})
             folders: tuple[Path, ...] | None = ()
@@ -231,6 +242,18 @@ class _Surface:
             structured_content=answer.data,
             _meta={_IDS: list(answer.ids)} if answer.ids else None,
         )
+
+    async def _answered_extra(
+        self, tool: ExtraTool, context: _Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        """Answer a tool of the edition, which takes no arguments."""
+        if params.arguments:
+            name = one_line(str(next(iter(params.arguments)))[:80])
+            raise InvalidRequest(f"{tool.name} has no argument {name!r}", details={"field": name})
+        operation = replace(BY_NAME["status"], name=f"extra {tool.name}")
+        call = self._api.new_call(operation, _who(context), Surface.MCP, _request_id(context))
+        told = await self._api.dispatcher.run(operation, lambda _, asked: tool.answer(asked.who), None, call)
+        return types.CallToolResult(content=[types.TextContent(type="text", text=told)])
 
     # --------------------------------------------------------------------------- resources
 
@@ -328,6 +351,18 @@ def _state(context: _Context) -> dict[str, Any]:
 def _session(context: _Context) -> str:
     found = context.request.headers.get("mcp-session-id", "") if context.request else ""
     return str(found)
+
+
+def _described_extra(tool: ExtraTool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema={"type": "object", "properties": {}, "additionalProperties": False},
+        annotations=types.ToolAnnotations(
+            title=tool.title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        ),
+    )
 
 
 def _described(tool: tools.Tool) -> types.Tool:

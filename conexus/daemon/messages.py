@@ -322,6 +322,7 @@ def report(found: IndexReport, who: Principal) -> schema.Report:
         bytes_read=found.bytes_read,
         cancelled=found.cancelled,
         rebuilt=text(found.rebuilt),
+        notice=text(found.notice),
     )
 
 
@@ -334,7 +335,9 @@ def job(found: IndexJob, who: Principal) -> schema.Job:
     """Return an index job."""
     error = None
     if found.error_code:
-        error = failure_of(error_of(found.error_code, found.error, hint=found.hint or None), who)
+        error = failure_of(
+            error_of(found.error_code, found.error, hint=found.hint or None, details=dict(found.details)), who
+        )
     return schema.Job(
         id=found.id,
         repository=text(found.repo),
@@ -363,6 +366,8 @@ def key(found: ApiKey) -> schema.Key:
         expires_at=found.expires_at,
         last_used_at=found.last_used_at,
         revoked_at=found.revoked_at,
+        user=text(found.user),
+        requests_per_s=found.requests_per_s,
     )
 
 

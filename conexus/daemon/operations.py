@@ -8,7 +8,7 @@ from typing import Any
 
 from conexus.daemon import schema
 from conexus.daemon.handlers import Handlers
-from conexus.types import Role
+from conexus.types import Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,15 @@ class Operation:
     grpc: tuple[str, str]
     """Service and method of ``conexus.v1``."""
     summary: str
+    permission: Permission | None = None
+    """The same for roles of one's own; that of the role where it is not said."""
     quick: bool = True
     """Whether it is limited to the usual time; else to the long one."""
+
+    @property
+    def needs(self) -> Permission:
+        """The permission that a caller has to have."""
+        return self.permission or _OF_ROLE[self.role]
 
     def handler(self, handlers: Handlers) -> Callable[[Any, Any], Any]:
         """Return the function that does it."""
@@ -36,7 +43,9 @@ class Operation:
         return found
 
 
+_OF_ROLE = {Role.READER: Permission.READ, Role.WRITER: Permission.INDEX, Role.ADMIN: Permission.DAEMON}
 _R, _W, _A = Role.READER, Role.WRITER, Role.ADMIN
+_P = Permission
 _S = schema
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -56,7 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _R,
         ("POST", "/v1/search/batch"),
         ("SearchService", "BatchSearch"),
-        "Search for up to 50 things at once",
+        "Search for many things at once, as many as the edition allows",
         quick=False,
     ),
     Operation(
@@ -148,6 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PATCH", "/v1/repositories/{repository:path}"),
         ("RepositoryService", "RenameRepository"),
         "Give a repository another short name",
+        permission=_P.INDEX,
     ),
     Operation(
         "remove",
@@ -157,6 +167,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/v1/repositories/{repository:path}"),
         ("RepositoryService", "RemoveRepository"),
         "Delete the indexes of a repository",
+        permission=_P.REMOVE,
         quick=False,
     ),
     Operation(
@@ -176,6 +187,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/verify"),
         ("RepositoryService", "Verify"),
         "Check what is stored",
+        permission=_P.INDEX,
         quick=False,
     ),
     Operation(
@@ -205,6 +217,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/index"),
         ("IndexService", "StartIndex"),
         "Index a repository, or bring its index up to date",
+        permission=_P.INDEX,
     ),
     Operation(
         "estimate",
@@ -214,6 +227,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/index/estimate"),
         ("IndexService", "EstimateIndex"),
         "Say what indexing would do",
+        permission=_P.INDEX,
         quick=False,
     ),
     Operation(
@@ -236,6 +250,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/jobs/{id}/cancel"),
         ("IndexService", "CancelJob"),
         "Stop an index job; what it has done is kept",
+        permission=_P.INDEX,
     ),
     Operation(
         "status",
@@ -254,8 +269,18 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/reload"),
         ("DaemonService", "Reload"),
         "Read the settings again",
+        permission=_P.DAEMON,
     ),
-    Operation("stop", _S.Empty, _S.Empty, _A, ("POST", "/v1/stop"), ("DaemonService", "Stop"), "End the daemon"),
+    Operation(
+        "stop",
+        _S.Empty,
+        _S.Empty,
+        _A,
+        ("POST", "/v1/stop"),
+        ("DaemonService", "Stop"),
+        "End the daemon",
+        permission=_P.DAEMON,
+    ),
     Operation(
         "create_key",
         _S.KeyRequest,
@@ -266,7 +291,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "Make an API key",
     ),
     Operation(
-        "keys", _S.Empty, _S.KeysResponse, _A, ("GET", "/v1/keys"), ("AdminService", "ListKeys"), "List API keys"
+        "keys",
+        _S.Empty,
+        _S.KeysResponse,
+        _A,
+        ("GET", "/v1/keys"),
+        ("AdminService", "ListKeys"),
+        "List API keys",
+        permission=_P.KEYS,
     ),
     Operation(
         "revoke_key",
@@ -276,6 +308,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/v1/keys/{id}"),
         ("AdminService", "RevokeKey"),
         "Make an API key invalid at once",
+        permission=_P.KEYS,
     ),
     Operation(
         "log",
@@ -285,6 +318,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/v1/log"),
         ("AdminService", "QueryLog"),
         "Look into the query log",
+        permission=_P.LOG,
     ),
     Operation(
         "stats",
@@ -294,6 +328,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/v1/stats"),
         ("AdminService", "Stats"),
         "Show figures of the query log",
+        permission=_P.LOG,
     ),
     Operation(
         "add_webhook",
@@ -303,6 +338,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/webhooks"),
         ("AdminService", "AddWebhook"),
         "Have an address told of finished and failed index jobs",
+        permission=_P.WEBHOOKS,
     ),
     Operation(
         "webhooks",
@@ -312,6 +348,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/v1/webhooks"),
         ("AdminService", "ListWebhooks"),
         "List webhooks",
+        permission=_P.WEBHOOKS,
     ),
     Operation(
         "remove_webhook",
@@ -321,6 +358,65 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/v1/webhooks/{id}"),
         ("AdminService", "RemoveWebhook"),
         "Remove a webhook",
+        permission=_P.WEBHOOKS,
+    ),
+    Operation(
+        "features",
+        _S.Empty,
+        _S.FeaturesResponse,
+        _R,
+        ("GET", "/v1/features"),
+        ("DirectoryService", "Features"),
+        "Show what the edition has and has not",
+    ),
+    Operation(
+        "directory",
+        _S.Empty,
+        _S.DirectoryResponse,
+        _A,
+        ("GET", "/v1/directory"),
+        ("DirectoryService", "GetDirectory"),
+        "Show all users, groups, teams, projects and roles",
+        permission=_P.DIRECTORY,
+    ),
+    *(
+        Operation(
+            f"put_{name}",
+            message,
+            message,
+            _A,
+            ("PUT", f"/v1/directory/{name}s/{{name}}"),
+            ("DirectoryService", f"Put{name.capitalize()}"),
+            f"Add a {name}, or replace the one of that name",
+            permission=_P.DIRECTORY,
+        )
+        for name, message in (
+            ("user", _S.User),
+            ("group", _S.Group),
+            ("team", _S.Team),
+            ("project", _S.Project),
+            ("role", _S.CustomRole),
+        )
+    ),
+    Operation(
+        "remove_entry",
+        _S.DirectoryName,
+        _S.Empty,
+        _A,
+        ("DELETE", "/v1/directory/{kind}/{name}"),
+        ("DirectoryService", "RemoveEntry"),
+        "Remove a user, group, team, project or role",
+        permission=_P.DIRECTORY,
+    ),
+    Operation(
+        "changes",
+        _S.ChangesRequest,
+        _S.ChangesResponse,
+        _A,
+        ("GET", "/v1/changes"),
+        ("DirectoryService", "ListChanges"),
+        "List changes, newest first",
+        permission=_P.DIRECTORY,
     ),
 )
 

@@ -8,6 +8,7 @@ import inspect
 import operator
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -17,6 +18,7 @@ from pydantic import ValidationError, create_model
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from conexus import __version__
 from conexus.daemon import schema
@@ -29,8 +31,9 @@ from conexus.daemon.metrics import CONTENT_TYPE
 from conexus.daemon.openapi_page import page_of
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.validation import invalid, invalid_fields
+from conexus.edition import ExtraRoute
 from conexus.errors import AccessDenied, ConexusError, InvalidRequest, NotFound, Unauthenticated
-from conexus.types import Principal, Role
+from conexus.types import Permission, Principal, Role
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -85,9 +88,8 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
 
 def guarded(app: ASGIApp, api: Api) -> ASGIApp:
     """Put the checks in front of an application that every request has to pass."""
-    return Guard(
-        _Admission(GZipMiddleware(app, minimum_size=2048, compresslevel=4), api), api.doors, api.metrics.refused
-    )
+    inner = _Admission(GZipMiddleware(app, minimum_size=2048, compresslevel=4), api)
+    return Guard(inner, api.doors, api.metrics.refused, api.licence_headers)
 
 
 class _Admission:
@@ -335,6 +337,26 @@ def _add_integrations(app: FastAPI, api: Api) -> None:
     )
 
 
+# ------------------------------------------------------------------------------ of the edition
+
+
+def extra_routes(api: Api) -> list[Route]:
+    """Return what the edition answers beside the operations of the core, behind the same checks."""
+
+    async def endpoint(request: Request, extra: ExtraRoute, operation: Operation) -> Response:
+        _refuse_unknown_query(request, set())
+        call = api.new_call(operation, _who(request), _surface(request), request.state.request_id)
+        work = api.dispatcher.run(operation, lambda _, asked: extra.answer(asked.who), None, call)
+        return JSONResponse(dict(await _while_there(request, call, work)))
+
+    found = []
+    for extra in api.edition.routes:
+        # Limits of an operation, with the rights and the name of the route.
+        operation = replace(BY_NAME["status"], name=f"extra {extra.path}", permission=extra.permission)
+        found.append(Route(extra.path, partial(endpoint, extra=extra, operation=operation), include_in_schema=False))
+    return found
+
+
 # ------------------------------------------------------------------------------ pages
 
 
@@ -343,7 +365,7 @@ def _add_pages(app: FastAPI, api: Api) -> None:
         return JSONResponse({"status": "ok"})
 
     async def metrics(request: Request) -> Response:
-        if _who(request).role.rank < Role.ADMIN.rank:
+        if not _who(request).may(Permission.DAEMON):
             raise AccessDenied("metrics need the role admin", details={"required_role": Role.ADMIN.value})
         return Response(api.metrics.text(), media_type=CONTENT_TYPE)
 
@@ -461,4 +483,4 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, fault)
 
 
-__all__ = ["document", "failure_response", "guarded", "rest_app"]
+__all__ = ["document", "extra_routes", "failure_response", "guarded", "rest_app"]

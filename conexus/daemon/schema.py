@@ -13,11 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from conexus.types import (
     ContextFormat,
+    DirectoryKind,
     FileTag,
     Freshness,
     IndexStage,
     JobOrigin,
     JobState,
+    LicenceState,
+    Permission,
+    Plan,
     Retriever,
     Role,
     SkipReason,
@@ -25,7 +29,8 @@ from conexus.types import (
     WatchMode,
 )
 
-MAX_BATCH = 50
+MAX_BATCH = 10_000
+"""Of any edition; the one that runs may allow less."""
 MAX_RESULTS = 1000
 MAX_NODES = 2000
 MAX_LIST = 500
@@ -640,6 +645,8 @@ class Report(Message):
     bytes_read: int
     cancelled: bool = False
     rebuilt: str = ""
+    notice: str = ""
+    """That the edition's places for repositories are nearly all taken, where this job took one."""
 
 
 class Job(Message):
@@ -744,6 +751,10 @@ class KeyRequest(Message):
     repositories: Names | None = None
     """Patterns of repository ids, as ``github.com/acme/*``."""
     expires_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    user: Annotated[str, StringConstraints(max_length=100)] = ""
+    """Whose it is, by the name in the directory: it may do no more than they may."""
+    requests_per_s: Annotated[float, Field(ge=0.001, le=1e6)] | None = None
+    """Most requests a second, on average over ten."""
 
 
 class Key(Message):
@@ -757,6 +768,8 @@ class Key(Message):
     expires_at: float | None = None
     last_used_at: float | None = None
     revoked_at: float | None = None
+    user: str = ""
+    requests_per_s: float | None = None
 
 
 class CreatedKey(Message):
@@ -866,3 +879,152 @@ class WebhookId(Message):
     """One address."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+# ------------------------------------------------------------------------------ editions
+
+
+class FeatureState(Message):
+    """Whether a feature may be used."""
+
+    name: str
+    available: bool
+    required_plan: Plan
+    """The first that has it."""
+    planned: bool
+    """Whether it is of a later version."""
+
+
+class Licence(Message):
+    """A licence that was verified."""
+
+    id: str
+    customer: str
+    plan: Plan
+    features: list[str]
+    """Names, or ``*`` for all of the plan."""
+    max_repositories: int
+    issued_at: float
+    not_before: float
+    expires_at: float
+    key_id: str
+    """Of the public key that it was verified with."""
+    state: LicenceState
+    days_left: int
+    """Whole days until it is over; negative after that."""
+    test: bool
+    """Whether it is signed with the published test key."""
+
+
+class FeaturesResponse(Message):
+    """What the edition has, and how much of it."""
+
+    edition: str
+    plan: Plan
+    max_repositories: int | None = None
+    """``null`` for no limit."""
+    repositories: int
+    """How many are indexed, counted by identity."""
+    batch_searches: int
+    """Most searches of one batch."""
+    features: list[FeatureState]
+    notices: list[str]
+    """What has to be said of the licence."""
+    upgrade_url: str
+    licence: Licence | None = None
+
+
+EntryName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+"""Of an entry of the directory, which takes only names that need no quotes."""
+EntryNames: TypeAlias = Annotated[list[EntryName], Field(max_length=10_000)]
+
+
+class User(Message):
+    """Somebody who can have roles and API keys."""
+
+    name: EntryName
+    email: Annotated[str, StringConstraints(max_length=300)] = ""
+    active: bool = True
+    """Whether they may do anything at all."""
+
+
+class Group(Message):
+    """Users, as an organisation sorts them."""
+
+    name: EntryName
+    members: EntryNames = []
+    """Names of users."""
+
+
+class Team(Message):
+    """Users and groups that work together."""
+
+    name: EntryName
+    members: EntryNames = []
+    """Names of users."""
+    groups: EntryNames = []
+
+
+class Grant(Message):
+    """A role in a project."""
+
+    role: EntryName
+    """``reader``, ``writer``, ``admin`` or one of your own."""
+    subject: Name
+    """As ``user:ann``, ``group:developers`` or ``team:search``."""
+
+
+class Project(Message):
+    """Repositories, and who may do what with them."""
+
+    name: EntryName
+    repositories: Annotated[list[Name], Field(max_length=1000)] = []
+    """Patterns of ids, as ``github.com/acme/*``; ``*`` is all of them, and what is of no repository."""
+    grants: Annotated[list[Grant], Field(max_length=1000)] = []
+
+
+class CustomRole(Message):
+    """A role of your own."""
+
+    name: EntryName
+    permissions: list[Permission] = []
+
+
+class DirectoryResponse(Message):
+    """All users, groups, teams, projects and roles, each by name."""
+
+    users: list[User]
+    groups: list[Group]
+    teams: list[Team]
+    projects: list[Project]
+    roles: list[CustomRole]
+
+
+class DirectoryName(Message):
+    """One entry of the directory."""
+
+    kind: DirectoryKind
+    name: EntryName
+
+
+class ChangesRequest(Message):
+    """A look at the newest changes."""
+
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+class Change(Message):
+    """Something that was changed, and by whom."""
+
+    type: str
+    """As ``user.put``, ``role.removed``, ``key.created`` or ``repository.added``."""
+    at: float
+    actor: str
+    target: str
+    detail: str = ""
+
+
+class ChangesResponse(Message):
+    """Changes, newest first."""
+
+    changes: list[Change]

@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from conexus.config import IndexOptions, StoreOptions
+from conexus.config import Config
 from conexus.context_service import ProgressListener
 from conexus.errors import StoreDamaged
+from conexus.indexing.places import Places
 from conexus.indexing.plan import plan_index
 from conexus.indexing.writer import IndexWriter, require_space
 from conexus.ports import Catalog, Embedder, ParsePool, SourceTree, VectorShard, VectorStore
@@ -110,15 +111,16 @@ class Indexer:
         store: VectorStore,
         embedder: Callable[[], Embedder],
         pools: PoolFactory,
-        options: IndexOptions,
-        store_options: StoreOptions,
+        config: Config,
+        places: Places,
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._load_embedder = embedder
         self._pools = pools
-        self._options = options
-        self._store_options = store_options
+        self._options = config.index
+        self._store_options = config.store
+        self._places = places
 
     @property
     def _embedder(self) -> Embedder:
@@ -164,6 +166,7 @@ class Indexer:
                 and are not counted; all are where this is ``None``.
 
         Raises:
+            FeatureNotAvailable: The edition has no place for one more repository. Nothing was done.
             DiskFull: There is too little space; what was done is kept.
             StoreError: The store failed; the next run mends what this one left.
             EmbeddingError: The model failed.
@@ -172,7 +175,8 @@ class Indexer:
         started = time.monotonic()
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
-        view = self._catalog.ensure_view(tree.checkout)
+        is_new = not any(known.root == tree.checkout.root for known in self._catalog.views())
+        view = self._catalog.ensure_view(tree.checkout, self._places.admit)
         if view.pinned:
             self._catalog.unpin(view.id)
         live = self._sound(view)
@@ -184,7 +188,8 @@ class Indexer:
         with closing(self._pools(tree)) as pool:
             if behind is None or behind.plan.to_read:
                 pool.start()  # it takes as long to start as all that goes before the first file
-            return self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
+            report = self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
+        return replace(report, notice=self._places.notice()) if is_new else report
 
     def _run(
         self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller, behind: _Behind | None

@@ -56,10 +56,16 @@ class KeyRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     REPOSITORIES_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_S_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     role: Global___Role.ValueType
     """`reader` where it is not set."""
     expires_at: _builtins.float
+    user: _builtins.str
+    """Whose it is, by the name in the directory: it may do no more than they may."""
+    requests_per_s: _builtins.float
+    """Most requests a second, on average over ten."""
     @_builtins.property
     def repositories(self) -> _common_pb2.StringList:
         """Patterns of repository ids, as `github.com/acme/*`. At most 200. All where it is not set."""
@@ -71,14 +77,21 @@ class KeyRequest(_message.Message):
         role: Global___Role.ValueType = ...,
         repositories: _common_pb2.StringList | None = ...,
         expires_at: _builtins.float | None = ...,
+        user: _builtins.str = ...,
+        requests_per_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "expires_at", b"expires_at", "repositories", b"repositories"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_requests_per_s", b"_requests_per_s", "expires_at", b"expires_at", "repositories", b"repositories", "requests_per_s", b"requests_per_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "expires_at", b"expires_at", "name", b"name", "repositories", b"repositories", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_requests_per_s", b"_requests_per_s", "expires_at", b"expires_at", "name", b"name", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "role", b"role", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expires_at: _TypeAlias = _typing.Literal["expires_at"]  # noqa: Y015
     _WhichOneofArgType__expires_at: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at"]  # noqa: Y015
+    _WhichOneofReturnType__requests_per_s: _TypeAlias = _typing.Literal["requests_per_s"]  # noqa: Y015
+    _WhichOneofArgType__requests_per_s: _TypeAlias = _typing.Literal["_requests_per_s", b"_requests_per_s"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_at) -> _WhichOneofReturnType__expires_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__requests_per_s) -> _WhichOneofReturnType__requests_per_s | None: ...
 
 Global___KeyRequest: _TypeAlias = KeyRequest  # noqa: Y015
 
@@ -96,6 +109,8 @@ class Key(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     REVOKED_AT_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_S_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     role: Global___Role.ValueType
@@ -103,6 +118,8 @@ class Key(_message.Message):
     expires_at: _builtins.float
     last_used_at: _builtins.float
     revoked_at: _builtins.float
+    user: _builtins.str
+    requests_per_s: _builtins.float
     @_builtins.property
     def repositories(self) -> _common_pb2.StringList:
         """All where it is not set."""
@@ -118,21 +135,27 @@ class Key(_message.Message):
         expires_at: _builtins.float | None = ...,
         last_used_at: _builtins.float | None = ...,
         revoked_at: _builtins.float | None = ...,
+        user: _builtins.str = ...,
+        requests_per_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_revoked_at", b"_revoked_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "repositories", b"repositories", "revoked_at", b"revoked_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_requests_per_s", b"_requests_per_s", "_revoked_at", b"_revoked_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_revoked_at", b"_revoked_at", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "name", b"name", "repositories", b"repositories", "revoked_at", b"revoked_at", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_requests_per_s", b"_requests_per_s", "_revoked_at", b"_revoked_at", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "name", b"name", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "revoked_at", b"revoked_at", "role", b"role", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expires_at: _TypeAlias = _typing.Literal["expires_at"]  # noqa: Y015
     _WhichOneofArgType__expires_at: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at"]  # noqa: Y015
     _WhichOneofReturnType__last_used_at: _TypeAlias = _typing.Literal["last_used_at"]  # noqa: Y015
     _WhichOneofArgType__last_used_at: _TypeAlias = _typing.Literal["_last_used_at", b"_last_used_at"]  # noqa: Y015
+    _WhichOneofReturnType__requests_per_s: _TypeAlias = _typing.Literal["requests_per_s"]  # noqa: Y015
+    _WhichOneofArgType__requests_per_s: _TypeAlias = _typing.Literal["_requests_per_s", b"_requests_per_s"]  # noqa: Y015
     _WhichOneofReturnType__revoked_at: _TypeAlias = _typing.Literal["revoked_at"]  # noqa: Y015
     _WhichOneofArgType__revoked_at: _TypeAlias = _typing.Literal["_revoked_at", b"_revoked_at"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_at) -> _WhichOneofReturnType__expires_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_used_at) -> _WhichOneofReturnType__last_used_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__requests_per_s) -> _WhichOneofReturnType__requests_per_s | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__revoked_at) -> _WhichOneofReturnType__revoked_at | None: ...
 

@@ -248,6 +248,7 @@ class Report(_message.Message):
     BYTES_READ_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
     REBUILT_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     name: _builtins.str
     root: _builtins.str
@@ -263,6 +264,8 @@ class Report(_message.Message):
     bytes_read: _builtins.int
     cancelled: _builtins.bool
     rebuilt: _builtins.str
+    notice: _builtins.str
+    """That the edition's places for repositories are nearly all taken, where this job took one."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.LanguageCount]: ...
     @_builtins.property
@@ -290,10 +293,11 @@ class Report(_message.Message):
         bytes_read: _builtins.int = ...,
         cancelled: _builtins.bool = ...,
         rebuilt: _builtins.str = ...,
+        notice: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "cancelled", b"cancelled", "chunks_total", b"chunks_total", "chunks_written", b"chunks_written", "elapsed_ms", b"elapsed_ms", "files_deleted", b"files_deleted", "files_indexed", b"files_indexed", "files_total", b"files_total", "files_unchanged", b"files_unchanged", "languages", b"languages", "name", b"name", "problems", b"problems", "rebuilt", b"rebuilt", "redactions", b"redactions", "repository", b"repository", "root", b"root", "skipped", b"skipped", "symbols_total", b"symbols_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "cancelled", b"cancelled", "chunks_total", b"chunks_total", "chunks_written", b"chunks_written", "elapsed_ms", b"elapsed_ms", "files_deleted", b"files_deleted", "files_indexed", b"files_indexed", "files_total", b"files_total", "files_unchanged", b"files_unchanged", "languages", b"languages", "name", b"name", "notice", b"notice", "problems", b"problems", "rebuilt", b"rebuilt", "redactions", b"redactions", "repository", b"repository", "root", b"root", "skipped", b"skipped", "symbols_total", b"symbols_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

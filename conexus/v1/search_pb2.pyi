@@ -545,7 +545,7 @@ class BatchSearchRequest(_message.Message):
     SEARCHES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def searches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchRequest]:
-        """At most 50."""
+        """As many as the edition allows, at most 10,000."""
 
     def __init__(
         self,

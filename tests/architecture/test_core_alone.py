@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import importlib, importlib.util, pathlib, pkgutil, sys
-import conexus, conexus.edition
+import conexus
 from conexus.config import Config
 assert pathlib.Path(conexus.__file__).is_relative_to(sys.argv[1]), conexus.__file__
 assert importlib.util.find_spec("conexus_ee") is None
@@ -19,8 +19,10 @@ for module in pkgutil.walk_packages(conexus.__path__, "conexus."):
     # One runs, the others need extras.
     if module.name.removeprefix("conexus.") not in ("__main__", "langchain", "llamaindex", "haystack"):
         importlib.import_module(module.name)
-edition = conexus.edition.load_edition(Config(), ())
-assert edition == conexus.edition.community() or edition.name == "community"
+from conexus import bootstrap
+from conexus.config import StoreOptions
+with bootstrap.open_edition(Config(store=StoreOptions(path=sys.argv[1] + "/data"))) as edition:
+    pass
 print(edition.name, edition.access.may_read(conexus.types.LOCAL_USER, "a/b"))
 """
 

@@ -1,15 +1,17 @@
 """The edition seam fails closed, and grants mean what they say."""
 
 from importlib.metadata import EntryPoint
+from typing import cast
 
 import pytest
+from licences import Clock, add_repositories, licence, surroundings
 
 from conexus.config import Config
-from conexus.edition import ENTRY_POINT_GROUP, community, load_edition
+from conexus.edition import ENTRY_POINT_GROUP, Directory, community, load_edition
 from conexus.errors import AccessDenied, ConfigError, EditionError, Unauthenticated
 from conexus.types import LOCAL_USER, Principal, RepoId, Role, SearchFilter
 from conexus_ee.access import GroupPolicy
-from conexus_ee.edition import build
+from conexus_ee.edition import granted_repositories
 
 FLASK, CLICK = RepoId("github.com/pallets/flask"), RepoId("github.com/pallets/click")
 EVE, BOB = Principal("eve"), Principal("bob", frozenset({"dev", "unknown"}))
@@ -20,9 +22,20 @@ def entry(value: str) -> EntryPoint:
     return EntryPoint("edition", value, ENTRY_POINT_GROUP)
 
 
-def test_no_package_means_community() -> None:
-    """Without an edition package the community edition runs."""
-    assert load_edition(Config(), ()).name == "community"
+OURS = entry("conexus_ee.edition:PACKAGE")
+
+
+def policy(**grants: frozenset[RepoId]) -> GroupPolicy:
+    """Grants of groups, over a directory that has nothing but two repositories."""
+    return GroupPolicy(grants, cast("Directory", TwoRepositories()))
+
+
+class TwoRepositories:
+    """A directory of nothing but the ids in the catalog."""
+
+    def repositories(self) -> frozenset[RepoId]:
+        """The ids."""
+        return frozenset({FLASK, CLICK})
 
 
 def test_the_community_knows_no_other_credentials() -> None:
@@ -50,40 +63,54 @@ def test_the_community_limits_by_role_and_pattern() -> None:
 
 
 def test_the_enterprise_package_is_loaded() -> None:
-    """One entry point is loaded and called with the configuration."""
+    """One entry point is loaded and given the settings: the community without a licence."""
+    with surroundings(None, Clock()) as context:
+        assert load_edition(context, (OURS,)).name == "community"
     config = Config(edition={"grants": {"dev": [FLASK]}})
-    edition = load_edition(config, (entry("conexus_ee.edition:build"),))
-    assert edition.name == "enterprise"
-    assert edition.access.narrow(BOB, SearchFilter()).repos == {FLASK}
+    with surroundings(None, Clock(), licence(), config=config) as context:
+        edition = load_edition(context, (OURS,))
+        assert edition.name == "enterprise"
+        assert edition.access.narrow(BOB, SearchFilter(repos=frozenset({FLASK, CLICK}))).repos == {FLASK}
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        (entry("conexus_ee.no_such_module:build"),),
+        (entry("conexus_ee.no_such_module:PACKAGE"),),
         (entry("conexus_ee.edition:no_such_name"),),
-        (entry("conexus_ee.edition:build"), entry("other:build")),
+        (OURS, entry("json:dumps")),
+        (entry("json:dumps"),),
     ],
-    ids=["missing-module", "missing-name", "two-editions"],
+    ids=["missing-module", "missing-name", "two-editions", "no-edition"],
 )
 def test_a_broken_edition_stops_the_start(found: tuple[EntryPoint, ...]) -> None:
     """An edition that cannot load never turns into the community edition."""
-    with pytest.raises(EditionError):
-        load_edition(Config(), found)
+    with surroundings(None, Clock()) as context, pytest.raises(EditionError):
+        load_edition(context, found)
 
 
-def test_wrong_grants_stop_the_start() -> None:
-    """A mistake in the grants is no reason to run without access control."""
-    with pytest.raises(EditionError, match=r"edition\.grants"):
-        load_edition(Config(edition={"grants": 3}), (entry("conexus_ee.edition:build"),))
+@pytest.mark.parametrize("key", ["", "licence"])
+def test_wrong_grants_stop_the_start(key: str) -> None:
+    """A mistake in the grants is no reason to run without access control, nor is a licence that is not there."""
+    token = licence() if key else ""
+    with (
+        surroundings(None, Clock(), token, config=Config(edition={"grants": 3})) as context,
+        pytest.raises(EditionError, match=r"edition\.grants"),
+    ):
+        load_edition(context, (OURS,))
 
 
 def test_a_required_edition_must_run() -> None:
     """A server set to need the enterprise edition does not start without it."""
-    with pytest.raises(EditionError):
-        load_edition(Config(required_edition="enterprise"), ())
-    config = Config(required_edition="enterprise")
-    assert load_edition(config, (entry("conexus_ee.edition:build"),)).name == "enterprise"
+    required = Config(required_edition="enterprise")
+    for key in ("", licence(tier="pro", max_repos=20)):
+        with (
+            surroundings(None, Clock(), key, config=required) as context,
+            pytest.raises(EditionError, match="required"),
+        ):
+            load_edition(context, (OURS,))
+    with surroundings(None, Clock(), licence(), config=required) as context:
+        assert load_edition(context, (OURS,)).name == "enterprise"
 
 
 @pytest.mark.parametrize(
@@ -110,42 +137,44 @@ def test_a_required_edition_must_run() -> None:
 def test_a_malformed_table_is_refused(table: dict[str, object]) -> None:
     """What could not take effect as it is written is an error, never passed over."""
     with pytest.raises(ConfigError, match="edition"):
-        build(Config(edition=table))
+        granted_repositories(table)
 
 
 @pytest.mark.parametrize("table", [{}, {"grants": {}}, {"grants": {"dev": []}}])
 def test_without_grants_nobody_reads(table: dict[str, object]) -> None:
     """No grant narrows to the empty set, which matches nothing, never to ``None``."""
-    access = build(Config(edition=table)).access
-    for who in (EVE, BOB):
-        assert access.narrow(who, SearchFilter()).repos == frozenset()
-        with pytest.raises(AccessDenied):
-            access.require_write(who, FLASK)
+    with surroundings(None, Clock(), licence(), config=Config(edition=table)) as context:
+        add_repositories(context, FLASK)
+        access = load_edition(context, (OURS,)).access
+        for who in (EVE, BOB):
+            assert access.narrow(who, SearchFilter()).repos == frozenset()
+            with pytest.raises(AccessDenied):
+                access.require_write(who, FLASK)
 
 
 def test_a_caller_sees_only_granted_repositories() -> None:
     """Grants of all the caller's groups add up, and a filter only ever narrows them."""
-    policy = GroupPolicy({"dev": frozenset({FLASK}), "docs": frozenset({CLICK})})
+    granted = policy(dev=frozenset({FLASK}), docs=frozenset({CLICK}))
 
-    assert policy.narrow(EVE, SearchFilter()).repos == frozenset()
-    assert policy.narrow(BOB, SearchFilter()).repos == {FLASK}
-    assert policy.narrow(BOTH, SearchFilter()).repos == {FLASK, CLICK}
-    assert policy.narrow(BOB, SearchFilter(repos=frozenset({CLICK}))).repos == frozenset()
-    assert policy.narrow(BOTH, SearchFilter(repos=frozenset({CLICK}))).repos == {CLICK}
-    assert policy.narrow(BOB, SearchFilter(repos=frozenset())).repos == frozenset()
+    assert granted.narrow(EVE, SearchFilter()).repos == frozenset()
+    assert granted.narrow(BOB, SearchFilter()).repos == {FLASK}
+    assert granted.narrow(BOTH, SearchFilter()).repos == {FLASK, CLICK}
+    assert granted.narrow(BOB, SearchFilter(repos=frozenset({CLICK}))).repos == frozenset()
+    assert granted.narrow(BOTH, SearchFilter(repos=frozenset({CLICK}))).repos == {CLICK}
+    assert granted.narrow(BOB, SearchFilter(repos=frozenset())).repos == frozenset()
 
 
 def test_narrowing_keeps_the_rest_of_the_filter() -> None:
     """Only the repositories change."""
-    policy = GroupPolicy({"dev": frozenset({FLASK})})
+    granted = policy(dev=frozenset({FLASK}))
     where = SearchFilter(languages=frozenset({"python"}), path_globs=("src/**",), tests=False)
-    narrowed = policy.narrow(BOB, where)
+    narrowed = granted.narrow(BOB, where)
     assert (narrowed.languages, narrowed.path_globs, narrowed.tests) == (where.languages, where.path_globs, False)
 
 
 def test_writing_needs_a_grant() -> None:
     """A granted repository may be written, another one not."""
-    policy = GroupPolicy({"dev": frozenset({FLASK})})
-    policy.require_write(BOB, FLASK)
+    granted = policy(dev=frozenset({FLASK}))
+    granted.require_write(BOB, FLASK)
     with pytest.raises(AccessDenied, match="bob"):
-        policy.require_write(BOB, CLICK)
+        granted.require_write(BOB, CLICK)

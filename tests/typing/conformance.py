@@ -1,5 +1,6 @@
 """Type-checked, never run: every implementation fits its protocol."""
 
+from conexus.adapters.cached_queries import CachedQueries
 from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.memory_locks import NoLocks
@@ -9,6 +10,7 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.qdrant_store import QdrantStore, QdrantVectorShard
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.adapters.sqlite_registry import SqliteRegistry
 from conexus.adapters.sqlite_usage_log import SqliteUsageLog
 from conexus.adapters.static_embedder import StaticEmbedder
@@ -16,10 +18,25 @@ from conexus.adapters.transformer_embedder import TransformerEmbedder
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.edition import (
     AccessPolicy,
+    Analytics,
     AuditSink,
     Authenticator,
-    EditionFactory,
+    Cache,
+    CommunityEntitlements,
+    CrossGraph,
+    Directory,
+    DirectoryDesk,
+    EditionPackage,
+    Entitlements,
+    EventSink,
+    LicenceMarks,
+    Licences,
+    NoAnalytics,
     NoAudit,
+    NoCache,
+    NoCrossGraph,
+    NoDirectory,
+    NoEvents,
     NoSingleSignOn,
     RoleAccess,
 )
@@ -36,8 +53,13 @@ from conexus.ports import (
     VectorStore,
     WebhookStore,
 )
-from conexus_ee.access import GroupPolicy
-from conexus_ee.edition import build
+from conexus_ee.access import GroupPolicy, KeyOwners
+from conexus_ee.cache import MemoryCache
+from conexus_ee.directory import LicensedDirectory
+from conexus_ee.edition import PACKAGE
+from conexus_ee.entitlements import LicensedEntitlements
+from conexus_ee.events import StoredEvents
+from conexus_ee.licences import LicenceDesk
 
 
 def trees(a: FilesystemTree) -> list[SourceTree]:
@@ -45,9 +67,9 @@ def trees(a: FilesystemTree) -> list[SourceTree]:
     return [a]
 
 
-def embedders(a: StaticEmbedder, b: TransformerEmbedder, c: Model2vecEmbedder) -> list[Embedder]:
-    """All three kinds of model are an Embedder."""
-    return [a, b, c]
+def embedders(a: StaticEmbedder, b: TransformerEmbedder, c: Model2vecEmbedder, d: CachedQueries) -> list[Embedder]:
+    """All three kinds of model are an Embedder, and so is one that remembers questions."""
+    return [a, b, c, d]
 
 
 def stores(a: EdgeStore, b: MemoryStore, c: QdrantStore, d: SharedStore) -> list[VectorStore]:
@@ -90,9 +112,9 @@ def policies(a: RoleAccess, b: GroupPolicy) -> list[AccessPolicy]:
     return [a, b]
 
 
-def authenticators(a: NoSingleSignOn) -> list[Authenticator]:
-    """The community authenticator is an Authenticator."""
-    return [a]
+def authenticators(a: NoSingleSignOn, b: KeyOwners) -> list[Authenticator]:
+    """Both editions' authenticators are an Authenticator."""
+    return [a, b]
 
 
 def audits(a: NoAudit) -> list[AuditSink]:
@@ -100,5 +122,40 @@ def audits(a: NoAudit) -> list[AuditSink]:
     return [a]
 
 
-FACTORIES: list[EditionFactory] = [build]
-"""What an entry point loads is an EditionFactory."""
+def entitlements(a: CommunityEntitlements, b: LicensedEntitlements) -> list[Entitlements]:
+    """With and without a licence."""
+    return [a, b]
+
+
+def caches(a: NoCache, b: MemoryCache) -> list[Cache]:
+    """Both are a Cache."""
+    return [a, b]
+
+
+def event_sinks(a: NoEvents, b: StoredEvents) -> list[EventSink]:
+    """Both are an EventSink."""
+    return [a, b]
+
+
+def others(a: NoAnalytics, b: NoCrossGraph) -> tuple[Analytics, CrossGraph]:
+    """The community's parts that no edition replaces yet."""
+    return a, b
+
+
+def desks(a: NoDirectory, b: LicensedDirectory) -> list[DirectoryDesk]:
+    """Both are a DirectoryDesk."""
+    return [a, b]
+
+
+def directories(a: SqliteDirectory) -> tuple[Directory, LicenceMarks]:
+    """SQLite keeps the directory and the marks."""
+    return a, a
+
+
+def licences(a: LicenceDesk) -> Licences:
+    """The enterprise package looks after licences."""
+    return a
+
+
+PACKAGES: list[EditionPackage] = [PACKAGE]
+"""What an entry point loads is an EditionPackage."""

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from conexus.adapters.config_files import DEFAULTS, SECRET_SETTINGS, shown_value
-from conexus.config import PROJECT_SETTINGS, Config, IndexOptions, LogOptions, SearchOptions, StoreOptions
+from conexus.config import (
+    PROJECT_SETTINGS,
+    Config,
+    IndexOptions,
+    LicenseOptions,
+    LogOptions,
+    SearchOptions,
+    StoreOptions,
+)
 from conexus.errors import ConfigError
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -72,8 +80,8 @@ def test_the_fingerprint_changes_with_what_an_index_holds() -> None:
 def test_a_key_is_not_printed() -> None:
     """The representation of the settings, as logs may hold it, leaves secrets out."""
     secret = "k" * 20
-    assert secret not in repr(Config(store=StoreOptions(api_key=secret)))
-    assert {"store.api_key"} == SECRET_SETTINGS
+    assert secret not in repr(Config(store=StoreOptions(api_key=secret), license=LicenseOptions(key=secret)))
+    assert {"store.api_key", "license.key"} == SECRET_SETTINGS
 
 
 def test_what_a_project_may_set_exists() -> None:

@@ -30,7 +30,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Search for up to 50 things at once */
+        /** Search for many things at once, as many as the edition allows */
         post: operations["batch_search"];
         delete?: never;
         options?: never;
@@ -221,40 +221,6 @@ export interface paths {
         put?: never;
         /** Check what is stored */
         post: operations["verify"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/rollback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Go back to the generation of an index before the present one */
-        post: operations["roll_back"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/gc": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Remove what is not needed any more */
-        post: operations["collect"];
         delete?: never;
         options?: never;
         head?: never;
@@ -501,6 +467,159 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what the edition has and has not */
+        get: operations["features"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show all users, groups, teams, projects and roles */
+        get: operations["directory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a user, or replace the one of that name */
+        put: operations["put_user"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a group, or replace the one of that name */
+        put: operations["put_group"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/teams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a team, or replace the one of that name */
+        put: operations["put_team"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/projects/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a project, or replace the one of that name */
+        put: operations["put_project"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/roles/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a role, or replace the one of that name */
+        put: operations["put_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/directory/{kind}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a user, group, team, project or role */
+        delete: operations["remove_entry"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List changes, newest first */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -588,6 +707,36 @@ export interface components {
         BatchSearchResponse: {
             /** Items */
             items: components["schemas"]["BatchSearchItem"][];
+        };
+        /**
+         * Change
+         * @description Something that was changed, and by whom.
+         */
+        Change: {
+            /**
+             * Type
+             * @description As ``user.put``, ``role.removed``, ``key.created`` or ``repository.added``.
+             */
+            type: string;
+            /** At */
+            at: number;
+            /** Actor */
+            actor: string;
+            /** Target */
+            target: string;
+            /**
+             * Detail
+             * @default
+             */
+            detail: string;
+        };
+        /**
+         * ChangesResponse
+         * @description Changes, newest first.
+         */
+        ChangesResponse: {
+            /** Changes */
+            changes: components["schemas"]["Change"][];
         };
         /**
          * ContextBlock
@@ -722,11 +871,6 @@ export interface components {
              * @default
              */
             next_cursor: string;
-            /**
-             * Snapshots
-             * @default []
-             */
-            snapshots: components["schemas"]["Snapshot"][];
         };
         /**
          * ContinueAddress
@@ -827,6 +971,27 @@ export interface components {
             secret: string;
         };
         /**
+         * CustomRole
+         * @description A role of your own.
+         */
+        CustomRole: {
+            /** Name */
+            name: string;
+            /**
+             * Permissions
+             * @default []
+             */
+            permissions: components["schemas"]["Permission"][];
+        };
+        /** CustomRoleBody */
+        CustomRoleBody: {
+            /**
+             * Permissions
+             * @default []
+             */
+            permissions?: components["schemas"]["Permission"][];
+        };
+        /**
          * Definition
          * @description Where something is defined.
          */
@@ -859,6 +1024,28 @@ export interface components {
             doc: string;
             /** Language */
             language: string | null;
+        };
+        /**
+         * DirectoryKind
+         * @description Kinds of entries of the directory.
+         * @enum {string}
+         */
+        DirectoryKind: "user" | "group" | "team" | "project" | "role";
+        /**
+         * DirectoryResponse
+         * @description All users, groups, teams, projects and roles, each by name.
+         */
+        DirectoryResponse: {
+            /** Users */
+            users: components["schemas"]["User"][];
+            /** Groups */
+            groups: components["schemas"]["Group"][];
+            /** Teams */
+            teams: components["schemas"]["Team"][];
+            /** Projects */
+            projects: components["schemas"]["Project"][];
+            /** Roles */
+            roles: components["schemas"]["CustomRole"][];
         };
         /**
          * Empty
@@ -939,6 +1126,57 @@ export interface components {
             details: {
                 [key: string]: string;
             };
+        };
+        /**
+         * FeatureState
+         * @description Whether a feature may be used.
+         */
+        FeatureState: {
+            /** Name */
+            name: string;
+            /** Available */
+            available: boolean;
+            /** @description The first that has it. */
+            required_plan: components["schemas"]["Plan"];
+            /**
+             * Planned
+             * @description Whether it is of a later version.
+             */
+            planned: boolean;
+        };
+        /**
+         * FeaturesResponse
+         * @description What the edition has, and how much of it.
+         */
+        FeaturesResponse: {
+            /** Edition */
+            edition: string;
+            plan: components["schemas"]["Plan"];
+            /**
+             * Max Repositories
+             * @description ``null`` for no limit.
+             */
+            max_repositories: number | null;
+            /**
+             * Repositories
+             * @description How many are indexed, counted by identity.
+             */
+            repositories: number;
+            /**
+             * Batch Searches
+             * @description Most searches of one batch.
+             */
+            batch_searches: number;
+            /** Features */
+            features: components["schemas"]["FeatureState"][];
+            /**
+             * Notices
+             * @description What has to be said of the licence.
+             */
+            notices: string[];
+            /** Upgrade Url */
+            upgrade_url: string;
+            licence: components["schemas"]["Licence"] | null;
         };
         /**
          * FileProblem
@@ -1057,45 +1295,20 @@ export interface components {
          */
         Freshness: "fresh" | "stale" | "missing";
         /**
-         * GcRequest
-         * @description A collection of what is not needed any more.
+         * Grant
+         * @description A role in a project.
          */
-        GcRequest: {
+        Grant: {
             /**
-             * Dry Run
-             * @description Whether to say only what would be removed.
-             * @default false
+             * Role
+             * @description ``reader``, ``writer``, ``admin`` or one of your own.
              */
-            dry_run?: boolean;
+            role: string;
             /**
-             * Everything
-             * @description Whether what could still be of use goes too, whatever its age: generations to go back to, cached embeddings.
-             * @default false
+             * Subject
+             * @description As ``user:ann``, ``group:developers`` or ``team:search``.
              */
-            everything?: boolean;
-        };
-        /**
-         * GcResponse
-         * @description What was removed, or would be.
-         */
-        GcResponse: {
-            /**
-             * Generations
-             * @description Of indexes: those that were replaced, or begun and given up.
-             */
-            generations: number;
-            /**
-             * Orphans
-             * @description Vectors that belong to nothing.
-             */
-            orphans: number;
-            /**
-             * Cached Vectors
-             * @description Embeddings of models that no index has any more.
-             */
-            cached_vectors: number;
-            /** Freed Bytes */
-            freed_bytes: number;
+            subject: string;
         };
         /**
          * GraphEdge
@@ -1181,6 +1394,29 @@ export interface components {
             edges_total: number;
         };
         /**
+         * Group
+         * @description Users, as an organisation sorts them.
+         */
+        Group: {
+            /** Name */
+            name: string;
+            /**
+             * Members
+             * @description Names of users.
+             * @default []
+             */
+            members: string[];
+        };
+        /** GroupBody */
+        GroupBody: {
+            /**
+             * Members
+             * @description Names of users.
+             * @default []
+             */
+            members?: string[];
+        };
+        /**
          * IndexRequest
          * @description A working tree to be indexed, or brought up to date.
          */
@@ -1248,24 +1484,7 @@ export interface components {
             progress: components["schemas"]["Progress"] | null;
             report: components["schemas"]["Report"] | null;
             error: components["schemas"]["Failure"] | null;
-            /**
-             * @description Whether somebody asked for it, or the tree changed.
-             * @default asked
-             */
-            origin: components["schemas"]["JobOrigin"];
-            /**
-             * Attempts
-             * @description How often it was begun: more than once where the daemon ended in its midst.
-             * @default 0
-             */
-            attempts: number;
         };
-        /**
-         * JobOrigin
-         * @description Why there is an index job.
-         * @enum {string}
-         */
-        JobOrigin: "asked" | "watch";
         /**
          * JobState
          * @description How far an index job is.
@@ -1305,6 +1524,13 @@ export interface components {
             last_used_at: number | null;
             /** Revoked At */
             revoked_at: number | null;
+            /**
+             * User
+             * @default
+             */
+            user: string;
+            /** Requests Per S */
+            requests_per_s: number | null;
         };
         /**
          * KeyRequest
@@ -1322,6 +1548,17 @@ export interface components {
             repositories?: string[] | null;
             /** Expires At */
             expires_at?: number | null;
+            /**
+             * User
+             * @description Whose it is, by the name in the directory: it may do no more than they may.
+             * @default
+             */
+            user?: string;
+            /**
+             * Requests Per S
+             * @description Most requests a second, on average over ten.
+             */
+            requests_per_s?: number | null;
         };
         /**
          * KeysResponse
@@ -1341,6 +1578,52 @@ export interface components {
             /** Files */
             files: number;
         };
+        /**
+         * Licence
+         * @description A licence that was verified.
+         */
+        Licence: {
+            /** Id */
+            id: string;
+            /** Customer */
+            customer: string;
+            plan: components["schemas"]["Plan"];
+            /**
+             * Features
+             * @description Names, or ``*`` for all of the plan.
+             */
+            features: string[];
+            /** Max Repositories */
+            max_repositories: number;
+            /** Issued At */
+            issued_at: number;
+            /** Not Before */
+            not_before: number;
+            /** Expires At */
+            expires_at: number;
+            /**
+             * Key Id
+             * @description Of the public key that it was verified with.
+             */
+            key_id: string;
+            state: components["schemas"]["LicenceState"];
+            /**
+             * Days Left
+             * @description Whole days until it is over; negative after that.
+             */
+            days_left: number;
+            /**
+             * Test
+             * @description Whether it is signed with the published test key.
+             */
+            test: boolean;
+        };
+        /**
+         * LicenceState
+         * @description How a licence stands.
+         * @enum {string}
+         */
+        LicenceState: "valid" | "ending" | "grace" | "expired";
         /**
          * LogEntry
          * @description One request.
@@ -1423,6 +1706,18 @@ export interface components {
             files_total: number;
         };
         /**
+         * Permission
+         * @description Something that a role allows. The first three count for each repository, the others for all or for none.
+         * @enum {string}
+         */
+        Permission: "read" | "index" | "remove" | "keys" | "log" | "webhooks" | "daemon" | "directory";
+        /**
+         * Plan
+         * @description What one has: nothing paid, or a licence of a tier. Each has what those before it have.
+         * @enum {string}
+         */
+        Plan: "community" | "pro" | "enterprise";
+        /**
          * Progress
          * @description How far an index job is.
          */
@@ -1444,12 +1739,39 @@ export interface components {
             elapsed_s: number;
             /** Eta S */
             eta_s: number | null;
+        };
+        /**
+         * Project
+         * @description Repositories, and who may do what with them.
+         */
+        Project: {
+            /** Name */
+            name: string;
             /**
-             * Bytes Per S
-             * @description Mean rate so far.
-             * @default 0
+             * Repositories
+             * @description Patterns of ids, as ``github.com/acme/*``; ``*`` is all of them, and what is of no repository.
+             * @default []
              */
-            bytes_per_s: number;
+            repositories: string[];
+            /**
+             * Grants
+             * @default []
+             */
+            grants: components["schemas"]["Grant"][];
+        };
+        /** ProjectBody */
+        ProjectBody: {
+            /**
+             * Repositories
+             * @description Patterns of ids, as ``github.com/acme/*``; ``*`` is all of them, and what is of no repository.
+             * @default []
+             */
+            repositories?: string[];
+            /**
+             * Grants
+             * @default []
+             */
+            grants?: components["schemas"]["Grant"][];
         };
         /**
          * RelatedFile
@@ -1559,6 +1881,12 @@ export interface components {
              * @default
              */
             rebuilt: string;
+            /**
+             * Notice
+             * @description That the edition's places for repositories are nearly all taken, where this job took one.
+             * @default
+             */
+            notice: string;
         };
         /**
          * RepositoriesResponse
@@ -1615,59 +1943,6 @@ export interface components {
             head: string | null;
             /** Branch */
             branch: string | null;
-            /**
-             * Snapshot
-             * @description Another one after each change of what is indexed.
-             * @default
-             */
-            snapshot: string;
-            /**
-             * Files Seen
-             * @description Files that were found, those that a run has still to read included.
-             * @default 0
-             */
-            files_seen: number;
-            /**
-             * Files Pending
-             * @description Those that a run has still to read.
-             * @default 0
-             */
-            files_pending: number;
-            /**
-             * Indexing
-             * @description Whether a run writes to the index.
-             * @default false
-             */
-            indexing: boolean;
-            /**
-             * @description How changes are noticed.
-             * @default off
-             */
-            watch: components["schemas"]["WatchMode"];
-            /**
-             * Watch Reason
-             * @description Why they are not noticed as the system reports them.
-             * @default
-             */
-            watch_reason: string;
-            /**
-             * Changed At
-             * @description When something last changed, as far as was noticed.
-             */
-            changed_at: number | null;
-            /**
-             * Previous Model
-             * @description Model of the generation before, where one is kept to go back to.
-             */
-            previous_model: string | null;
-        };
-        /**
-         * RepositoryRequest
-         * @description One repository, by short name, id or the absolute path of its tree.
-         */
-        RepositoryRequest: {
-            /** Repository */
-            repository: string;
         };
         /**
          * Result
@@ -1822,12 +2097,6 @@ export interface components {
              * @default
              */
             next_cursor: string;
-            /**
-             * Snapshots
-             * @description One for each working tree that was searched.
-             * @default []
-             */
-            snapshots: components["schemas"]["Snapshot"][];
         };
         /**
          * SimilarRequest
@@ -1874,49 +2143,6 @@ export interface components {
              * @default
              */
             detail: string;
-        };
-        /**
-         * Snapshot
-         * @description The state of an index that an answer comes from.
-         */
-        Snapshot: {
-            /** Repository */
-            repository: string;
-            /**
-             * Root
-             * @default
-             */
-            root: string;
-            /**
-             * Id
-             * @description Another one after each change of what is indexed.
-             */
-            id: string;
-            /**
-             * Head
-             * @description Commit that was checked out when the index was last brought up to date.
-             */
-            head: string | null;
-            /** Branch */
-            branch: string | null;
-            /** Indexed At */
-            indexed_at: number | null;
-            /**
-             * Files Indexed
-             * @description Files that are in as they were found.
-             */
-            files_indexed: number;
-            /**
-             * Files Seen
-             * @description Files that were found, those that a run has still to read included.
-             */
-            files_seen: number;
-            /**
-             * Indexing
-             * @description Whether a run writes to the index.
-             * @default false
-             */
-            indexing: boolean;
         };
         /**
          * StatsResponse
@@ -2005,18 +2231,6 @@ export interface components {
              * @default []
              */
             incomplete: string[];
-            /**
-             * Followed
-             * @description Working trees whose changes are noticed.
-             * @default 0
-             */
-            followed: number;
-            /**
-             * Polled
-             * @description Names of those of them that are looked at again and again, since the system does not report their changes.
-             * @default []
-             */
-            polled: string[];
         };
         /**
          * SymbolKind
@@ -2083,11 +2297,39 @@ export interface components {
              * @default []
              */
             callees: components["schemas"]["Definition"][];
+        };
+        /**
+         * Team
+         * @description Users and groups that work together.
+         */
+        Team: {
+            /** Name */
+            name: string;
             /**
-             * Snapshots
+             * Members
+             * @description Names of users.
              * @default []
              */
-            snapshots: components["schemas"]["Snapshot"][];
+            members: string[];
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+        };
+        /** TeamBody */
+        TeamBody: {
+            /**
+             * Members
+             * @description Names of users.
+             * @default []
+             */
+            members?: string[];
+            /**
+             * Groups
+             * @default []
+             */
+            groups?: string[];
         };
         /**
          * Use
@@ -2117,6 +2359,39 @@ export interface components {
              * @default 0
              */
             symbol_line: number;
+        };
+        /**
+         * User
+         * @description Somebody who can have roles and API keys.
+         */
+        User: {
+            /** Name */
+            name: string;
+            /**
+             * Email
+             * @default
+             */
+            email: string;
+            /**
+             * Active
+             * @description Whether they may do anything at all.
+             * @default true
+             */
+            active: boolean;
+        };
+        /** UserBody */
+        UserBody: {
+            /**
+             * Email
+             * @default
+             */
+            email?: string;
+            /**
+             * Active
+             * @description Whether they may do anything at all.
+             * @default true
+             */
+            active?: boolean;
         };
         /**
          * VerifyRequest
@@ -2155,12 +2430,6 @@ export interface components {
              */
             repaired: number;
         };
-        /**
-         * WatchMode
-         * @description How the daemon learns of changes in a tree.
-         * @enum {string}
-         */
-        WatchMode: "off" | "native" | "polling";
         /**
          * Webhook
          * @description An address that is told.
@@ -2751,72 +3020,6 @@ export interface operations {
             };
         };
     };
-    roll_back: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RepositoryRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RepositoriesResponse"];
-                };
-            };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    collect: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["GcRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GcResponse"];
-                };
-            };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
     index: {
         parameters: {
             query?: never;
@@ -3303,6 +3506,302 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    features: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeaturesResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    directory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomRoleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    remove_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["DirectoryKind"];
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesResponse"];
                 };
             };
             /** @description An error */

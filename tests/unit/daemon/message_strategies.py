@@ -42,6 +42,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x0
 TIME = st.floats(0, 1e10)
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "cursor": st.from_regex(r"[A-Za-z0-9_-]{0,20}", fullmatch=True),
+    "requests_per_s": st.floats(0.001, 1e6),
     "id": st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True),
     "url": st.from_regex(r"https?://[a-z]{1,10}\.example/[a-z]{0,5}", fullmatch=True),
 }
@@ -50,7 +51,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
 def value_of(name: str, info: FieldInfo) -> st.SearchStrategy[Any]:
     """Values of a field."""
     kind, many, optional = shape_of(info)
-    one = SPECIAL[name] if kind is str and name in SPECIAL else one_of(kind, info)
+    one = SPECIAL[name] if kind in {str, float} and name in SPECIAL else one_of(kind, info)
     if many:
         one = st.lists(one, min_size=1 if name == "searches" else 0, max_size=3)
     return st.none() | one if optional else one

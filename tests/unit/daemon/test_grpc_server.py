@@ -43,11 +43,12 @@ from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.wire import MESSAGES, message_of
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable, ErrorCode, error_of
-from conexus.types import LOCAL_USER, Checkout, IndexJob, Role, WatchMode, WatchState
+from conexus.types import LOCAL_USER, Checkout, IndexJob, NewKey, WatchMode, WatchState
 from conexus.v1 import (
     admin_pb2,
     common_pb2,
     daemon_pb2_grpc,
+    directory_pb2,
     index_pb2,
     index_pb2_grpc,
     repositories_pb2,
@@ -190,6 +191,8 @@ async def serving(folder: Path, *, jobs: int = 0, **daemon: Any) -> AsyncIterato
                 folders=folders,
                 watched=lambda _: WatchState(WatchMode.POLLING, "a test"),
                 may_write=app.service.edition.access.require_write,
+                require_place=app.service.require_place,
+                edition=app.service.edition,
                 facts=lambda: Facts("community", 1, time.time(), str(folder)),
                 controls=Controls(lambda: asked.append("reload"), lambda: asked.append("stop")),
             )
@@ -280,8 +283,19 @@ REQUESTS: dict[str, Asked] = {
     "webhooks": EMPTY,
     "remove_webhook": lambda found: admin_pb2.WebhookId(id=found["add_webhook"].id),
     "remove": lambda _: repositories_pb2.RepositoryRequest(repository="gone"),
+    "features": EMPTY,
+    "directory": EMPTY,
+    "put_user": lambda _: directory_pb2.User(name="ann"),
+    "put_group": lambda _: directory_pb2.Group(name="developers"),
+    "put_team": lambda _: directory_pb2.Team(name="search"),
+    "put_project": lambda _: directory_pb2.Project(name="web"),
+    "put_role": lambda _: directory_pb2.CustomRole(name="curator"),
+    "remove_entry": lambda _: directory_pb2.DirectoryName(kind=directory_pb2.DIRECTORY_KIND_USER, name="ann"),
+    "changes": lambda _: directory_pb2.ChangesRequest(),
 }
 """A request for each operation, in an order in which they can be made."""
+OF_ENTERPRISE = {name for name in REQUESTS if name.startswith("put_")} | {"directory", "remove_entry", "changes"}
+"""What the community edition refuses; ``tests/ee`` has them answered."""
 
 
 def method_of(channel: Channel, operation: Operation) -> Any:
@@ -308,7 +322,7 @@ def require_snapshots(found: dict[str, Any]) -> None:
 
 
 @in_loop
-async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
+async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:  # noqa: PLR0915 -- one a line
     """Each operation of the table has a method that does it."""
     assert set(REQUESTS) == set(BY_NAME)
     found: dict[str, Any] = {}
@@ -319,6 +333,11 @@ async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
                 status, told = await failure(call)
                 code = {"remove": "not_indexed", "roll_back": "not_found"}[name]
                 assert (status, told["code"]) == (Status.NOT_FOUND, code)
+                continue
+            if name in OF_ENTERPRISE:
+                status, told = await failure(call)
+                assert (status, told["code"]) == (Status.PERMISSION_DENIED, "feature_not_available")
+                assert told["details"]["required_plan"] == "enterprise"
                 continue
             found[name] = await call
     assert found["search"].results[0].path == "bank/interest.py"
@@ -337,6 +356,7 @@ async def test_every_operation_answers(indexed: Path, _tmp: Path) -> None:
         ("bank/interest.py", 0)
     ]
     require_snapshots(found)
+    assert (found["features"].repositories, found["features"].max_repositories) == (1, 5)
     assert found["why"].included
     assert not found["why"].HasField("reason")
     assert found["verify"].files == len(FILES)
@@ -373,7 +393,7 @@ async def test_a_request_keeps_its_name(indexed: Path, _tmp: Path) -> None:
 async def test_without_valid_credentials_nobody_is_let_in(indexed: Path, _tmp: Path) -> None:
     """No token, a wrong one, and a key that was revoked are refused before the request is read."""
     async with serving(indexed) as bench, bench.channel() as channel:
-        key, secret = bench.keys.create("test", Role.READER, None, None)
+        key, secret = bench.keys.create(NewKey("test"))
         stub = search_pb2_grpc.SearchServiceStub(channel)
         assert (await stub.Search(search_pb2.SearchRequest(query="x"), metadata=bearer(secret))).results
         bench.keys.revoke(key.id)
@@ -401,13 +421,14 @@ async def test_who_guesses_is_slowed_down(indexed: Path, _tmp: Path) -> None:
 async def test_a_key_may_do_what_its_role_may(indexed: Path, _tmp: Path) -> None:
     """A reader cannot end the daemon, and sees no absolute path."""
     async with serving(indexed) as bench, bench.channel() as channel:
-        _, secret = bench.keys.create("reader", Role.READER, None, None)
+        _, secret = bench.keys.create(NewKey("reader"))
         stub = search_pb2_grpc.SearchServiceStub(channel)
         found = await stub.Search(search_pb2.SearchRequest(query="interest"), metadata=bearer(secret))
         assert found.results[0].root == ""
         stop = daemon_pb2_grpc.DaemonServiceStub(channel).Stop(common_pb2.Empty(), metadata=bearer(secret))
         status, told = await failure(stop)
-        assert (status, told["details"]) == (Status.PERMISSION_DENIED, {"required_role": "admin"})
+        needed = {"required_role": "admin", "required_permission": "daemon"}
+        assert (status, told["details"]) == (Status.PERMISSION_DENIED, needed)
         assert bench.asked == []
 
 

@@ -16,11 +16,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from conexus.daemon import schema, wire
-from conexus.daemon.operations import OPERATIONS
+from conexus.daemon.operations import OPERATIONS, Operation
 from conexus.errors import InvalidRequest
-from conexus.v1 import admin_pb2, common_pb2, daemon_pb2, index_pb2, repositories_pb2, search_pb2
+from conexus.types import ROLE_PERMISSIONS, Role
+from conexus.v1 import admin_pb2, common_pb2, daemon_pb2, directory_pb2, index_pb2, repositories_pb2, search_pb2
 
-FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2)
+FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2)
 OF_THE_WIRE = {"StringList", "SymbolKindList", "SearchStreamItem"}
 """What only protobuf needs: lists that may be left out, and the item of a stream."""
 STREAMS = {
@@ -108,6 +109,14 @@ def test_services_are_the_table_and_the_streams() -> None:
     assert methods == table | STREAMS
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_role_and_permission_of_an_operation_agree(operation: Operation) -> None:
+    """The least role that may ask has the permission, and the one below it has not."""
+    roles = list(Role)
+    may = [operation.needs in ROLE_PERMISSIONS[role] for role in roles]
+    assert may == [role.rank >= operation.role.rank for role in roles]
+
+
 # ------------------------------------------------------------------------------ there and back
 
 
@@ -189,7 +198,7 @@ def test_a_query_that_is_too_long_is_named() -> None:
 def test_a_list_that_is_far_too_long_is_not_read() -> None:
     """A million empty searches take two megabytes; they are refused without being looked at one by one."""
     asked = search_pb2.BatchSearchRequest(searches=[search_pb2.SearchRequest(query="q")] * 100_000)
-    with pytest.raises(InvalidRequest, match="at most 50 items"):
+    with pytest.raises(InvalidRequest, match="at most 10000 items"):
         wire.model_of(schema.BatchSearchRequest, asked)
     looked_at = wire._decoded("BatchSearchRequest", asked, "")
     assert len(looked_at["searches"]) == schema.MAX_BATCH + 1

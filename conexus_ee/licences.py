@@ -1,0 +1,155 @@
+"""Finds, installs and removes the licence of an installation."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from conexus.edition import LICENCE_FILE, EditionContext
+from conexus.errors import EditionError
+from conexus.types import LicenceFacts
+from conexus_ee.keys import key_id, known_keys, published_key
+from conexus_ee.licence import Licence, read_licence
+from conexus_ee.tokens import MAX_CHARS
+
+_TEST_HINT = "it is signed with the published test key: set CONEXUS_LICENSE_MODE=test to try it, never to serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A licence and where it was."""
+
+    token: str
+    source: str
+
+
+class LicenceDesk:
+    """Implements ``conexus.edition.Licences``.
+
+    Args:
+        context: Of the edition.
+    """
+
+    def __init__(self, context: EditionContext) -> None:
+        self._context = context
+        self._test = context.config.license.mode == "test"
+
+    def installed(self) -> LicenceFacts | None:
+        """Return the licence that is found, verified.
+
+        Raises:
+            EditionError: It is not one; the message says what is wrong and where it is.
+        """
+        found = self.found()
+        return None if found is None else self.read(found).facts(self.now(), found.source)
+
+    def verify(self, token: str) -> LicenceFacts:
+        """Return what a licence says; changes nothing."""
+        return self.read(Found(token, "")).facts(self.now())
+
+    def install(self, token: str) -> LicenceFacts:
+        """Verify a licence and keep it in the data folder, for its owner alone.
+
+        Raises:
+            EditionError: It is not valid, or there is no place to keep it.
+        """
+        licence = read_licence(token, self._keys(token), self._context.now(), test=self._test)
+        path = self._place()
+        if path is None:
+            raise EditionError("nothing is kept on disk here", hint="set CONEXUS_LICENSE_KEY instead")
+        self._context.marks.begin(licence.issued_at)
+        beside = path.with_name(f"{path.name}.new-{os.getpid()}")
+        try:
+            beside.unlink(missing_ok=True)
+            descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="ascii") as stream:  # noqa: PTH123 -- of a descriptor
+                stream.write(token.strip() + "\n")
+            beside.replace(path)
+        except OSError as exc:
+            raise EditionError(f"{path} cannot be written: {exc.strerror}") from exc
+        return licence.facts(self.now(), f"file {path}")
+
+    def remove(self) -> str:
+        """Delete the licence that was installed; returns where it was, or an empty text."""
+        path = self._place()
+        if path is None or not path.exists():
+            return ""
+        path.unlink()
+        return str(path)
+
+    def found(self) -> Found | None:
+        """Return the licence that counts: of the settings or the environment, else the one that was installed.
+
+        Raises:
+            EditionError: It cannot be read.
+        """
+        options = self._context.config.license
+        if options.key:
+            return Found(options.key, "license.key")
+        if options.file:
+            path = Path(options.file).expanduser()
+            return Found(_content(path), f"file {path}")
+        installed = self._place()
+        if installed is None or not installed.exists():
+            return None
+        return Found(_content(installed), f"file {installed}")
+
+    def read(self, found: Found) -> Licence:
+        """Return what a licence says.
+
+        Raises:
+            EditionError: It is not valid.
+        """
+        try:
+            return read_licence(found.token, self._keys(found.token), self.now(), test=self._test)
+        except EditionError as exc:
+            where = f" ({found.source})" if found.source else ""
+            raise EditionError(f"{exc.message}{where}", hint=exc.hint, details=exc.details) from exc
+
+    def now(self) -> float:
+        """Return the time that counts: a clock that was set back does not make a licence younger."""
+        return self._context.marks.seen(self._context.now())
+
+    def _keys(self, token: str) -> dict[str, bytes]:
+        keys = dict(known_keys(test=self._test))
+        if not self._test:
+            _refuse_test_key(token)
+        return keys
+
+    def _place(self) -> Path | None:
+        return None if self._context.data_dir is None else self._context.data_dir / LICENCE_FILE
+
+
+def _refuse_test_key(token: str) -> None:
+    """Say of a test licence that it is one, in place of that its key is not known.
+
+    Raises:
+        EditionError: It is one.
+    """
+    from conexus_ee.tokens import refusal, unverified  # noqa: PLC0415
+
+    try:
+        header, _ = unverified(token.strip())
+    except EditionError:
+        return  # what is wrong with it is told later
+    if header.get("kid") == key_id(published_key()):
+        raise refusal("test key", "it is for tests", hint=_TEST_HINT)
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise EditionError(f"{path} is no file", hint="license.file names the file of a licence")
+            data = stream.read(MAX_CHARS + 100)
+        return data.decode("ascii").strip()
+    except OSError as exc:
+        raise EditionError(f"the licence {path} cannot be read: {exc.strerror}", hint="see license.file") from exc
+    except UnicodeDecodeError as exc:
+        raise EditionError(
+            f"the licence is not valid (malformed): {path} is no text",
+            hint="ask for the licence as it was issued",
+            details={"reason": "malformed"},
+        ) from exc
