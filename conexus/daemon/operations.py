@@ -289,6 +289,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST", "/v1/keys"),
         ("AdminService", "CreateKey"),
         "Make an API key",
+        permission=_P.KEYS,
     ),
     Operation(
         "keys",

@@ -1,6 +1,8 @@
 """The core needs nothing of the enterprise package, and indexed text never starts a program."""
 
 import ast
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -43,6 +45,15 @@ def test_the_core_works_with_the_enterprise_package_deleted(tmp_path: Path) -> N
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["community", "True"]
+
+
+def test_the_paid_package_is_away_where_the_core_is_tested() -> None:
+    """``make test`` runs the core's tests without it, in this process and in those that are started."""
+    taken_away = "core_alone" in os.environ.get("PYTHONPATH", "")
+    assert (importlib.util.find_spec("conexus_ee") is None) == taken_away
+    asked = "import importlib.util; print(importlib.util.find_spec('conexus_ee') is None)"
+    done = subprocess.run([sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(taken_away)
 
 
 def imported_names(path: Path) -> set[str]:

@@ -25,6 +25,7 @@ CONEXUS = str(Path(sys.executable).with_name("conexus"))
 SAMPLES = Path(__file__).parents[1] / "golden" / "samples"
 FOUND, NOTHING, ERROR, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 _POLL_S = 0.01
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONPATH")  # the last takes conexus_ee away, see tests/core_alone
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Program:
 
     def environ(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The variables of a run: none of the caller's that name a person's settings, an address or a proxy."""
-        kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return {
             **kept,
             "HOME": str(self.home),

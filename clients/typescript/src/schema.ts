@@ -227,6 +227,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back to the generation of an index before the present one */
+        post: operations["roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove what is not needed any more */
+        post: operations["collect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/index": {
         parameters: {
             query?: never;
@@ -871,6 +905,11 @@ export interface components {
              * @default
              */
             next_cursor: string;
+            /**
+             * Snapshots
+             * @default []
+             */
+            snapshots: components["schemas"]["Snapshot"][];
         };
         /**
          * ContinueAddress
@@ -1295,6 +1334,47 @@ export interface components {
          */
         Freshness: "fresh" | "stale" | "missing";
         /**
+         * GcRequest
+         * @description A collection of what is not needed any more.
+         */
+        GcRequest: {
+            /**
+             * Dry Run
+             * @description Whether to say only what would be removed.
+             * @default false
+             */
+            dry_run?: boolean;
+            /**
+             * Everything
+             * @description Whether what could still be of use goes too, whatever its age: generations to go back to, cached embeddings.
+             * @default false
+             */
+            everything?: boolean;
+        };
+        /**
+         * GcResponse
+         * @description What was removed, or would be.
+         */
+        GcResponse: {
+            /**
+             * Generations
+             * @description Of indexes: those that were replaced, or begun and given up.
+             */
+            generations: number;
+            /**
+             * Orphans
+             * @description Vectors that belong to nothing.
+             */
+            orphans: number;
+            /**
+             * Cached Vectors
+             * @description Embeddings of models that no index has any more.
+             */
+            cached_vectors: number;
+            /** Freed Bytes */
+            freed_bytes: number;
+        };
+        /**
          * Grant
          * @description A role in a project.
          */
@@ -1484,7 +1564,24 @@ export interface components {
             progress: components["schemas"]["Progress"] | null;
             report: components["schemas"]["Report"] | null;
             error: components["schemas"]["Failure"] | null;
+            /**
+             * @description Whether somebody asked for it, or the tree changed.
+             * @default asked
+             */
+            origin: components["schemas"]["JobOrigin"];
+            /**
+             * Attempts
+             * @description How often it was begun: more than once where the daemon ended in its midst.
+             * @default 0
+             */
+            attempts: number;
         };
+        /**
+         * JobOrigin
+         * @description Why there is an index job.
+         * @enum {string}
+         */
+        JobOrigin: "asked" | "watch";
         /**
          * JobState
          * @description How far an index job is.
@@ -1739,6 +1836,12 @@ export interface components {
             elapsed_s: number;
             /** Eta S */
             eta_s: number | null;
+            /**
+             * Bytes Per S
+             * @description Mean rate so far.
+             * @default 0
+             */
+            bytes_per_s: number;
         };
         /**
          * Project
@@ -1943,6 +2046,59 @@ export interface components {
             head: string | null;
             /** Branch */
             branch: string | null;
+            /**
+             * Snapshot
+             * @description Another one after each change of what is indexed.
+             * @default
+             */
+            snapshot: string;
+            /**
+             * Files Seen
+             * @description Files that were found, those that a run has still to read included.
+             * @default 0
+             */
+            files_seen: number;
+            /**
+             * Files Pending
+             * @description Those that a run has still to read.
+             * @default 0
+             */
+            files_pending: number;
+            /**
+             * Indexing
+             * @description Whether a run writes to the index.
+             * @default false
+             */
+            indexing: boolean;
+            /**
+             * @description How changes are noticed.
+             * @default off
+             */
+            watch: components["schemas"]["WatchMode"];
+            /**
+             * Watch Reason
+             * @description Why they are not noticed as the system reports them.
+             * @default
+             */
+            watch_reason: string;
+            /**
+             * Changed At
+             * @description When something last changed, as far as was noticed.
+             */
+            changed_at: number | null;
+            /**
+             * Previous Model
+             * @description Model of the generation before, where one is kept to go back to.
+             */
+            previous_model: string | null;
+        };
+        /**
+         * RepositoryRequest
+         * @description One repository, by short name, id or the absolute path of its tree.
+         */
+        RepositoryRequest: {
+            /** Repository */
+            repository: string;
         };
         /**
          * Result
@@ -2097,6 +2253,12 @@ export interface components {
              * @default
              */
             next_cursor: string;
+            /**
+             * Snapshots
+             * @description One for each working tree that was searched.
+             * @default []
+             */
+            snapshots: components["schemas"]["Snapshot"][];
         };
         /**
          * SimilarRequest
@@ -2143,6 +2305,49 @@ export interface components {
              * @default
              */
             detail: string;
+        };
+        /**
+         * Snapshot
+         * @description The state of an index that an answer comes from.
+         */
+        Snapshot: {
+            /** Repository */
+            repository: string;
+            /**
+             * Root
+             * @default
+             */
+            root: string;
+            /**
+             * Id
+             * @description Another one after each change of what is indexed.
+             */
+            id: string;
+            /**
+             * Head
+             * @description Commit that was checked out when the index was last brought up to date.
+             */
+            head: string | null;
+            /** Branch */
+            branch: string | null;
+            /** Indexed At */
+            indexed_at: number | null;
+            /**
+             * Files Indexed
+             * @description Files that are in as they were found.
+             */
+            files_indexed: number;
+            /**
+             * Files Seen
+             * @description Files that were found, those that a run has still to read included.
+             */
+            files_seen: number;
+            /**
+             * Indexing
+             * @description Whether a run writes to the index.
+             * @default false
+             */
+            indexing: boolean;
         };
         /**
          * StatsResponse
@@ -2231,6 +2436,18 @@ export interface components {
              * @default []
              */
             incomplete: string[];
+            /**
+             * Followed
+             * @description Working trees whose changes are noticed.
+             * @default 0
+             */
+            followed: number;
+            /**
+             * Polled
+             * @description Names of those of them that are looked at again and again, since the system does not report their changes.
+             * @default []
+             */
+            polled: string[];
         };
         /**
          * SymbolKind
@@ -2297,6 +2514,11 @@ export interface components {
              * @default []
              */
             callees: components["schemas"]["Definition"][];
+            /**
+             * Snapshots
+             * @default []
+             */
+            snapshots: components["schemas"]["Snapshot"][];
         };
         /**
          * Team
@@ -2430,6 +2652,12 @@ export interface components {
              */
             repaired: number;
         };
+        /**
+         * WatchMode
+         * @description How the daemon learns of changes in a tree.
+         * @enum {string}
+         */
+        WatchMode: "off" | "native" | "polling";
         /**
          * Webhook
          * @description An address that is told.
@@ -3007,6 +3235,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    roll_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepositoryRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoriesResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    collect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GcRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GcResponse"];
                 };
             };
             /** @description An error */
