@@ -75,7 +75,8 @@ def test_code_that_was_copied_is_found_and_the_tree_has_none(tmp_path: Path) -> 
     copied = source[start : source.index("def groups_of")].replace('"""Return all', '"""Give all')
     (tmp_path / "conexus" / "people.py").write_text(f'"""People."""\n\n\n{copied}', encoding="utf-8")
     assert any(
-        "conexus/people.py" in line and "the same code as conexus_ee/rights.py" in line for line in check.findings(tree)
+        "conexus/people.py" in line and "the same code as conexus_ee/rights.py" in line
+        for line in check.findings(tmp_path)
     )
 
 
