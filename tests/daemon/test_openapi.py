@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
 
 # What ends the daemon, waits for events, or writes for ever; they have tests of their own.
 LEFT_OUT = ("stop", "events", "job_events")
-EXAMPLES = 24
+EXAMPLES = 16
 MANY_EXAMPLES = 400
 
 

@@ -32,7 +32,7 @@ from program import (
     write,
 )
 
-KILLS = int(os.environ.get("CONEXUS_KILLS", "6"))
+KILLS = int(os.environ.get("CONEXUS_KILLS", "4"))
 SEED = int(os.environ.get("CONEXUS_SEED", "0")) or int(time.time())
 # Small chunks, so that a small tree makes several batches; no reserve of disk space unless a test is about it.
 SETTINGS = {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "200", "CONEXUS_STORE_MIN_FREE_MB": "0"}

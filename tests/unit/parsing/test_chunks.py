@@ -107,13 +107,13 @@ def test_deep_nesting_of_definitions_is_no_danger(language: str, unit: str) -> N
 @pytest.mark.parametrize("language", ["python", "json", "c", "markdown", "html"])
 @pytest.mark.parametrize("word", ["word ", "é"])
 def test_one_long_line(language: str, word: str) -> None:
-    """A megabyte on one line is cut at characters, in time that grows with it and not with its square."""
-    text = word * (1_000_000 // len(word.encode()))
+    """A long text on one line is cut at characters, in time that grows with it and not with its square."""
+    text = word * (300_000 // len(word.encode()))
     began = time.process_time()
     chunks = parse_text(text, BY_NAME[language], 1500).chunks
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 20
     assert_partition(text.encode(), chunks, 1500)
-    assert len(chunks) < 2_000
+    assert len(chunks) < 600
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
