@@ -129,7 +129,8 @@ class Teacher:
         found = np.zeros((len(texts), self._model.config.hidden_size))
         for batch in _batches_by_length(tokens, size=16):
             found[batch] = self._hidden([tokens[number] for number in batch]).mean(axis=1)
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        unit: Matrix = found / np.linalg.norm(found, axis=1, keepdims=True)
+        return unit
 
     def _hidden(self, tokens: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """Last layer for sequences of one length, marks included."""

@@ -87,7 +87,7 @@ def _functions(source: str) -> Iterator[tuple[str, str]]:
         yield question, "\n".join(code)[:_CODE_CHARS]
 
 
-def scores(questions: Matrix, codes: Matrix) -> npt.NDArray[np.float64]:
+def scores(questions: npt.NDArray[np.floating], codes: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Return MRR and recall@10 of matching rows; ties take the middle rank."""
     similar = questions @ codes.T
     own = np.diag(similar)[:, None]
@@ -95,7 +95,9 @@ def scores(questions: Matrix, codes: Matrix) -> npt.NDArray[np.float64]:
     return np.array([(1.0 / ranks).mean(), (ranks <= 10).mean()])
 
 
-def embed(texts: Sequence[str], rows: dict[str, int], table: Matrix, damping: str) -> Matrix:
+def embed(
+    texts: Sequence[str], rows: dict[str, int], table: npt.NDArray[np.floating], damping: str
+) -> npt.NDArray[np.floating]:
     """Pool as :class:`StaticEmbedder` does, with a damping of one's choice; ``count`` is its own."""
     known: dict[str, Matrix] = {}
     vectors = np.zeros((len(texts), table.shape[1]))
@@ -130,7 +132,7 @@ class Bench:
             found.append(scores(*(embed(texts, rows, table, damping) for texts in (half.questions, half.codes))))
         return np.asarray(np.mean(found, axis=0))
 
-    def embedder(self, embed_texts: Callable[[Sequence[str]], Matrix]) -> npt.NDArray[np.float64]:
+    def embedder(self, embed_texts: Callable[[Sequence[str]], npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
         """Scores of a finished model."""
         found = [scores(embed_texts(half.questions), embed_texts(half.codes)) for half in self._halves]
         return np.asarray(np.mean(found, axis=0))
