@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from conexus.errors import DiskFull
+from conexus.errors import DiskFull, EmbeddingError
 from conexus.indexing.plan import rules_of
 from conexus.indexing.priors import prior_of
 from conexus.lexical import vector_checksums
@@ -26,11 +26,13 @@ from conexus.types import (
     IndexId,
     ParsedFile,
     ReadOutcome,
+    SkipReason,
     TextChunk,
     VectorPoint,
 )
 
 _MEGABYTE = 1_000_000
+_HARMLESS = "def name(): pass"
 _EMBED_TEXTS = 128  # a slow model's work of seconds, kept even if the batch never ends
 _LEAST_FREE_MB = 48  # a batch of 4096 chunks takes up to half of it, twice while SQLite has it in its log too
 
@@ -68,7 +70,13 @@ class IndexWriter:
         self.redactions = 0
 
     def write(self, results: Sequence[FileResult], tree: SourceTree) -> None:
-        """Make the index hold what the results say of their files. Durable when it returns."""
+        """Make the index hold what the results say of their files. Durable when it returns.
+
+        A file that the model fails on is set aside, and named in the report; it is not tried again until it changes.
+
+        Raises:
+            EmbeddingError: The model fails on everything.
+        """
         changed = [result for result in results if result.outcome in {ReadOutcome.PARSED, ReadOutcome.SKIPPED}]
         replaced = [self._known[r.stat.path].id for r in changed if r.stat.path in self._known]
         replaced += [
@@ -79,10 +87,10 @@ class IndexWriter:
             for result in results
             if result.outcome is ReadOutcome.UNCHANGED and (record := self._known.get(result.stat.path)) is not None
         ]
+        changed, dense = self._embedded(changed)
         ids = self._catalog.open_batch(self._index, replaced, len(changed)) if changed or replaced else []
         commits: list[FileCommit] = []
         points: list[VectorPoint] = []
-        dense = self._dense(changed)
         for file, result in zip(ids, changed, strict=True):
             made = self._points(file, result, dense)
             points += made
@@ -128,6 +136,37 @@ class IndexWriter:
             )
             for chunk, encoded in _chunks(parsed, result.encoded)
         ]
+
+    def _embedded(
+        self, results: Sequence[FileResult]
+    ) -> tuple[list[FileResult], dict[str, npt.NDArray[np.float16]]]:
+        """Embed what the parsing processes did not; a file that the model fails on becomes one that is left out."""
+        try:
+            return list(results), self._dense(results)
+        except EmbeddingError as exc:
+            try:
+                self._embedder.embed_documents([_HARMLESS])
+            except EmbeddingError:
+                raise exc from None  # it is not the files' fault
+        kept: list[FileResult] = []
+        dense: dict[str, npt.NDArray[np.float16]] = {}
+        for result in results:
+            try:
+                dense |= self._dense([result])
+                kept.append(result)
+            except EmbeddingError as exc:
+                detail = f"the embedding model failed on it: {exc.message}"
+                kept.append(
+                    FileResult(
+                        result.stat,
+                        result.checked_ns,
+                        ReadOutcome.SKIPPED,
+                        result.content_hash,
+                        SkipReason.UNREADABLE,
+                        detail,
+                    )
+                )
+        return kept, dense
 
     def _dense(self, results: Sequence[FileResult]) -> dict[str, npt.NDArray[np.float16]]:
         """Embed what the parsing processes did not, from the cache where the text is known."""
