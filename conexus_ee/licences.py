@@ -105,8 +105,10 @@ class LicenceDesk:
         try:
             return read_licence(found.token, self._keys(found.token), self.now(), test=self._test)
         except EditionError as exc:
-            where = f" ({found.source})" if found.source else ""
-            raise EditionError(f"{exc.message}{where}", hint=exc.hint, details=exc.details) from exc
+            if not found.source:
+                raise
+            hint = f"{exc.hint}; or go on without it: conexus license remove"
+            raise EditionError(f"{exc.message} ({found.source})", hint=hint, details=exc.details) from exc
 
     def now(self) -> float:
         """Return the time that counts: a clock that was set back does not make a licence younger."""
