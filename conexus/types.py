@@ -1081,7 +1081,7 @@ class Principal:
     permissions: frozenset[Permission] | None = None
     """What roles of the directory allow, less what the key leaves out; ``None`` for what ``role`` does."""
     everywhere: bool = True
-    """Whether the permissions hold for all repositories."""
+    """Whether all of the permissions hold for all repositories."""
     requests_per_s: float | None = None
     """Most requests a second, of who has a limit of their own."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.json_values import from_json, to_json
 from conexus.adapters.sqlite_connection import SqliteConnection
-from conexus.errors import StoreDamaged
+from conexus.errors import StoreBusy, StoreDamaged
 from conexus.types import (
     ChangeEvent,
     CustomRole,
@@ -128,7 +129,8 @@ class SqliteDirectory:
         """Return the later of ``now`` and the latest time that was seen, which ``now`` may become."""
         latest = self._mark("seen")
         if now > latest + _NOTED_EVERY_S:
-            with self._connection.transaction() as db:
+            # The next one notes it where another process writes all the while: no start fails for it.
+            with suppress(StoreBusy), self._connection.transaction() as db:
                 self._set(db.execute, "seen", now)
         return max(now, latest)
 

@@ -768,7 +768,8 @@ def _require_no_more(who: Principal, asked: NewKey) -> None:
     Raises:
         AccessDenied: It would.
     """
-    if not ROLE_PERMISSIONS[asked.role] <= (who.permissions or ROLE_PERMISSIONS[who.role]):
+    own = ROLE_PERMISSIONS[who.role] if who.permissions is None else who.permissions
+    if not ROLE_PERMISSIONS[asked.role] <= own:
         raise AccessDenied(f"{who.subject} may not make keys with the role {asked.role}", details={"field": "role"})
     if who.permissions is not None and not who.everywhere:
         raise AccessDenied("keys are made by callers that may use all repositories", details={"field": "repositories"})

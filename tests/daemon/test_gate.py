@@ -401,3 +401,24 @@ def test_a_batch_has_as_many_searches_as_the_plan(full: Full, asked: int, status
         details = answer.json()["details"]
         assert (details["feature"], details["limit"], details["used"]) == ("batch_search", "50", "51")
         assert details["required_plan"] == "enterprise"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "feature"),
+    [
+        ("POST", "/v1/graph", {"repository": "*"}, "cross_repository_graph"),
+        ("GET", "/v1/directory", None, "directory"),
+        ("PUT", "/v1/directory/users/ann", {}, "directory"),
+        ("GET", "/v1/changes", None, "change_events"),
+        ("POST", "/v1/keys", {"name": "x", "user": "ann"}, "bound_keys"),
+        ("POST", "/v1/keys", {"name": "x", "requests_per_s": 5}, "key_rate_limits"),
+    ],
+)
+def test_paid_features_answer_alike(full: Full, method: str, path: str, body: Any, feature: str) -> None:
+    """403, the code, the feature, the plan and where plans are."""
+    with full.served.client() as client:
+        answer = client.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "feature_not_available")
+    details = answer.json()["details"]
+    assert (details["feature"], details["required_plan"]) == (feature, "enterprise")
+    assert details["upgrade_url"].startswith("https://")

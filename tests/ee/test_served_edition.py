@@ -130,6 +130,10 @@ def test_who_may_change_some_things_cannot_make_keys_for_more(served: Served) ->
             for role in ("writer", "admin"):
                 assert clerk.post("/v1/keys", json={"name": "x", "role": role}).status_code == 403
             assert clerk.get("/v1/directory").status_code == 200
+            # Who may index one repository makes no key that may index all.
+            put(admin, "project", "one", repositories=[WEB], grants=[{"role": "writer", "subject": "user:clerk"}])
+            for role in ("reader", "writer"):
+                assert clerk.post("/v1/keys", json={"name": "x", "role": role}).status_code == 403
             grants = [{"role": "admin", "subject": "user:clerk"}]
             assert put(clerk, "project", "office", repositories=["*"], grants=grants).status_code == 403
             assert clerk.delete("/v1/directory/project/office").status_code == 403
