@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -182,15 +183,31 @@ def indexed(folder: Path, trees: list[Path]) -> None:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
-    """Five repositories are indexed, and a daemon serves them."""
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with six repositories, and the indexes of the first five of them in ``data``."""
     folder = tmp_path_factory.mktemp("gate")
-    program = Program(folder)
     *trees, sixth = make(folder, PLACES + 1)
     commit(sixth, "https://example.org/team/sixth.git")
-    indexed(program.data, trees)
+    indexed(folder / "data", trees)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def full(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
+    """Five repositories are indexed, and a daemon serves them."""
+    program = Program(tmp_path_factory.mktemp("served"))
+    shutil.copytree(base / "data", program.data)
+    trees = [base / f"r{number}" for number in range(PLACES + 1)]
     with serving(program, trees[0]) as served:
-        yield Full(served, sixth, trees)
+        yield Full(served, trees[-1], trees[:-1])
+
+
+@pytest.fixture
+def copied(base: Path, tmp_path: Path) -> tuple[Program, list[Path]]:
+    """The same five, in a data folder of a test's own; and the six trees."""
+    program = Program(tmp_path)
+    shutil.copytree(base / "data", program.data)
+    return program, [base / f"r{number}" for number in range(PLACES + 1)]
 
 
 @pytest.mark.parametrize("name", [name for name, kind in OPERATIONS.items() if kind is MAKES])
@@ -290,17 +307,15 @@ def test_others_are_not_told_what_is_indexed(full: Full) -> None:
 # ------------------------------------------------------------------------------ places come and go
 
 
-def test_a_removed_repository_frees_its_place_at_once(tmp_path: Path) -> None:
+def test_a_removed_repository_frees_its_place_at_once(copied: tuple[Program, list[Path]]) -> None:
     """And not before: a clone that goes while another stays frees none. Without a daemon, in this process."""
-    trees = make(tmp_path, PLACES + 1)
-    service = bootstrap.build(Config(store=StoreOptions(path=str(tmp_path / "data")))).service
+    program, trees = copied
+    service = bootstrap.build(Config(store=StoreOptions(path=str(program.data)))).service
 
     def of(tree: Path) -> Checkout:
-        return checkout_of(tree, tmp_path)
+        return checkout_of(tree, tree.parent)
 
-    reports = [service.index(of(tree), LOCAL_USER) for tree in trees[:PLACES]]
-    assert [report.notice[:1] for report in reports] == ["", "", "", "4", "5"]
-    clone = tmp_path / "clone"
+    clone = program.folder / "clone"
     write(clone, {"b.py": "def g():\n    return 1\n"})
     assert service.index(replace(of(clone), repo=of(trees[0]).repo), LOCAL_USER).files_total == 1
     for refused in (lambda: service.index(of(trees[-1]), LOCAL_USER), lambda: service.estimate(of(trees[-1]))):
@@ -313,7 +328,7 @@ def test_a_removed_repository_frees_its_place_at_once(tmp_path: Path) -> None:
     with pytest.raises(FeatureNotAvailable):
         service.index(of(trees[-1]), LOCAL_USER)
     service.remove(views[trees[0]], LOCAL_USER)
-    service.index(of(trees[-1]), LOCAL_USER)
+    assert service.index(of(trees[-1]), LOCAL_USER).notice.startswith("5 of the 5 repositories")
     assert service.search(SearchRequest("number 5"), LOCAL_USER).hits
     with pytest.raises(FeatureNotAvailable):
         service.index(of(trees[0]), LOCAL_USER)
@@ -353,11 +368,10 @@ def test_of_many_that_want_the_last_place_one_gets_it(tmp_path: Path) -> None:
     catalog.close()
 
 
-def test_two_jobs_of_a_daemon_want_the_last_place(tmp_path: Path) -> None:
+def test_two_jobs_of_a_daemon_want_the_last_place(copied: tuple[Program, list[Path]]) -> None:
     """Both may be taken on; one is done, the other fails with the same error as everywhere."""
-    program = Program(tmp_path)
-    trees = make(tmp_path, PLACES + 1)
-    indexed(program.data, trees[: PLACES - 1])
+    program, trees = copied
+    program.ok("repos", "remove", str(trees[PLACES - 1]), "--yes")
     with serving(program, trees[0]) as served, served.client() as client:
         answers = [client.post("/v1/index", json={"path": str(tree)}) for tree in trees[PLACES - 1 :]]
         accepted = [answer.json()["id"] for answer in answers if answer.status_code == 200]
@@ -379,11 +393,9 @@ def last_event(client: httpx.Client, job: str) -> dict[str, Any]:
     return found
 
 
-def test_a_changed_catalog_gains_nothing(tmp_path: Path) -> None:
+def test_a_changed_catalog_gains_nothing(copied: tuple[Program, list[Path]]) -> None:
     """There is no number to set: what is there is counted, also when somebody has written into the database."""
-    program = Program(tmp_path)
-    trees = make(tmp_path, PLACES + 1)
-    indexed(program.data, trees[:PLACES])
+    program, trees = copied
     with program.catalog() as db:
         db.execute("UPDATE meta SET value = 0")
         db.execute("UPDATE views SET repository = (SELECT min(id) FROM repositories)")  # five trees, one repository
