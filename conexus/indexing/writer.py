@@ -137,9 +137,7 @@ class IndexWriter:
             for chunk, encoded in _chunks(parsed, result.encoded)
         ]
 
-    def _embedded(
-        self, results: Sequence[FileResult]
-    ) -> tuple[list[FileResult], dict[str, npt.NDArray[np.float16]]]:
+    def _embedded(self, results: Sequence[FileResult]) -> tuple[list[FileResult], dict[str, npt.NDArray[np.float16]]]:
         """Embed what the parsing processes did not; a file that the model fails on becomes one that is left out."""
         try:
             return list(results), self._dense(results)
