@@ -48,6 +48,7 @@ check: $(CHECKS)  ## lint, types, import contracts, documentation
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
+	$(BIN)/python tools/spdx.py
 	$(BIN)/python tools/check_editions.py
 	$(BIN)/python tools/check_docs.py
 
