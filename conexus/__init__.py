@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Code-context retrieval: index repositories, search them by meaning. :mod:`conexus.client` has the Python API."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``python -m conexus``, and the ``conexus`` program."""
 
 from __future__ import annotations

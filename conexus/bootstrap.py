@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Builds the object graph; the only module that knows all the others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Chunk ids as the 16 bytes that rows and frames hold. :class:`uuid.UUID` does the same in four times the time."""
 
 from __future__ import annotations

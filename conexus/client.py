@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The Python API: ``conexus.open(path)`` in this process, ``conexus.connect(url)`` at a daemon.
 
 Both give a :class:`Code`, and the ``_async`` forms an :class:`AsyncCode`, whose methods are the same::

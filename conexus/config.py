@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The settings of Conexus as frozen dataclasses, and their checks.
 
 No file or variable is read here; see :mod:`conexus.adapters.config_files`. Each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every door of Conexus calls, and how names and folders lead to what is indexed.
 
 ``LocalService`` runs the use cases in this process, ``conexus.daemon.client`` asks a daemon to. The command line,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The one seam between the core and an edition package such as conexus_ee.
 
 The core always calls these protocols and never asks which edition runs. Each part has a community object that does

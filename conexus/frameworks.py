@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What the parts for LangChain, LlamaIndex and Haystack share: the text and metadata of a result, and budgets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Haystack: a retriever for pipelines. Needs the extra ``haystack``.
 
 from conexus.haystack import ConexusRetriever

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """LangChain: a retriever, a compressor that keeps to a budget, and a tool. Needs the extra ``langchain``.
 
 import conexus

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Splits code into terms and weighs them (BM25). Pure.
 
 A word of code is found twice: whole (``getHTTPResponse`` -> ``gethttpresponse``) and by its

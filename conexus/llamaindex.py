@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """LlamaIndex: a retriever, and a postprocessor that keeps to a budget. Needs the extra ``llamaindex``.
 
 import conexus

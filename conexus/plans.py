@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What each plan has, read from ``conexus/editions``: features and limits are data, not code.
 
 Read when something is asked about, which most commands never do.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Points that a search found as columns, and their ids as keys of 16 bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What Conexus needs from the outside, as protocols.
 
 Use cases (:mod:`conexus.indexing`, :mod:`conexus.search`) see only these.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The use cases of Conexus behind one object: access, work, audit."""
 
 from __future__ import annotations

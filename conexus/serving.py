@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Puts a daemon together and runs it: the store, the surfaces, and what happens at the start and the end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures how well configurations answer on a tree: makes question sets, indexes throw-away copies, asks and scores.
 
 A set is a row of stages, each a state of the tree and what is asked of it. The tree itself is only read; every

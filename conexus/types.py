@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Values that pass between the layers of Conexus.
 
 All are frozen and hold no client, handle or configuration. Paths are POSIX and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A parsing process: ``python -m conexus.worker``. Reads frames of jobs, writes frames of results.
 
 It is started by :mod:`conexus.adapters.worker_pool`, has limits of CPU time and memory, and may be

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """A cache in memory, for one process."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Changes the directory: users, groups, teams, projects and roles."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What the core loads through the entry point group ``conexus.edition``: the edition that the licence unlocks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What a licence unlocks, at each moment."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Keeps changes in the catalog, for as long as the plan says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What the edition adds to REST, to agents and to the terminal: who may do what, and the licence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """The public keys that licences are verified with.
 
 Several are valid at a time, so that the vendor can change keys without a day on which old licences fail: a new key is

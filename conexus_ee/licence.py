@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What a licence says, and how it stands at a moment: everything follows from its claims and the time."""
 
 from __future__ import annotations

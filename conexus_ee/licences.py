@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Finds, installs and removes the licence of an installation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """The vendor's tool: ``python -m conexus_ee.licensing keygen|issue|inspect``.
 
 It runs where the private key is, which is never where Conexus runs. ``issue --test`` signs with the published test

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What the directory gives whom: pure functions of its entries.
 
 A user has in a repository what the roles allow that were granted to them, their groups or their teams in projects that

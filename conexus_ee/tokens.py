@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Reads signed licences: JSON Web Tokens with one algorithm, EdDSA over Ed25519, and nothing that can be chosen.
 
 One licence has one form. What differs from it in a bit is refused, also where a lenient reader would see the same:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes the values that several tests need: files, chunks, commits, and a small index that can be searched."""
 
 from __future__ import annotations

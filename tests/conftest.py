@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Options and fixtures of the whole suite."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Checks the documentation against the repository: links, commands and stray paths.
 
 Prints one line for each finding and exits with 1 if there is any. Run by ``make check``.

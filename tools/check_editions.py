@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Rejects a core that leans on the paid package: an import of it by any way, or code that was copied from it.
 
 ``lint-imports`` sees ordinary imports; this sees names in texts as well, as ``import_module("conexus_ee.…")``, and runs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Checks the schema with buf: its style, its form, and that nothing in it breaks clients of the committed baseline.
 
 ``python tools/check_proto.py`` checks; ``--renew`` makes the present schema the baseline. buf is installed from npm

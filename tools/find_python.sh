@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: FSL-1.1-MIT
 # Prints the first Python that Conexus runs on. PYTHON, if set, is the only one tried.
 for name in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
     # A name on the PATH may be a shim that cannot run, hence the try.

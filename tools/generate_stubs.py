@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the Python stubs of ``proto/conexus/v1`` to ``conexus/v1``, or to the folder that is given.
 
 Run it after every change of the schema. The generators are pinned in ``pyproject.toml``, so that the same schema

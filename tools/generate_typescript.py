@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the types of ``clients/typescript`` from the daemon's OpenAPI document, or to the file that is given.
 
 Run it after every change of the operations or messages; ``tests/daemon/test_typescript.py`` compares. The document

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: FSL-1.1-MIT
 # Puts promtool at the path given, from Debian's package, where the system has none. Installs nothing.
 set -eu
 target=$1

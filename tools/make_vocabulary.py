@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the vocabulary that tokens are counted with, from the file that tiktoken fetches.
 
 python tools/make_vocabulary.py cl100k_base.tiktoken

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Checks that every source file says under which licence it is; ``--fix`` writes the line where it is missing.
 
 ``conexus_ee`` and its tests are under the commercial licence, all else under FSL-1.1-MIT. Run by ``make check``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Draws docs/images/session.svg from what real commands print to a real terminal.
 
     python tools/terminal_picture.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Trains variants of the recipe, one after the other, and writes what each scores.
 
     python -m training.ablate --pairs FILE… --dev FILE --out FILE [--base name=value …] [VARIANT …]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Texts as bags of word pieces, and the table of vectors that is trained over them.
 
 The pieces of a text are those that the adapter finds: ``conexus.lexical`` splits words and identifiers, numbers go,

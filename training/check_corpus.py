@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Checks that nothing of the public benchmark is in what the model is trained on. Ends with 1 where something is.
 
     python -m training.check_corpus --index repos.json                      the lists alone

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The development set of the quality benchmark as chunks and questions, for measuring models without an index.
 
     python -m training.devset --library DIR --out FILE

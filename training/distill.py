@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes the default embedding model: one vector a word piece, taken from a sentence transformer.
 
     HF_HUB_OFFLINE=1 PYTHONPATH=. python -m training.distill --out conexus/model

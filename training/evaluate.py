@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures variants of the default model: does a docstring find its function?
 
     HF_HUB_OFFLINE=1 PYTHONPATH=. python -m training.evaluate

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What must never be trained on: the repositories of the public benchmark, and packages made from them. Pure.
 
 Names and addresses only. They come from the index of the benchmark (see ``benchmarks/quality/repositories.py``), which

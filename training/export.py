@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes a static model into a folder that Conexus, model2vec and sentence-transformers load alike.
 
 Any way to make vectors ends here::

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Fetches the packages that the model is trained on, and takes their source files out.
 
     python -m training.fetch --out DIR                         the committed list, at its versions

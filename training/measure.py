@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures models on the development set: NDCG@10 of their vectors alone.
 
     python -m training.measure --dev FILE conexus/model conexus/model@128 conexus/model@64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells whether a text was taken from a tree of files: by its lines, and by runs of its words. Pure."""
 
 from __future__ import annotations

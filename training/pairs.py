@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Cuts the fetched packages into documents and finds what may be asked of each.
 
     python -m training.pairs --corpus DIR --out FILE [--mirrors DIR]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Draws the plots of the model card from what training and ablation wrote.
 
     python -m training.plot --results training/results --out docs/images

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the files of the model that comes with Conexus from a run of ``training.train``.
 
 python -m training.publish RUN --out conexus/model

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Scores a table of vectors on the development set: NDCG@10 of its cosine similarity alone. Pure.
 
 As the benchmark averages: over the questions of a repository, then over repositories. Both with the chunks as they

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures how fast a static model loads, and how fast it embeds the files of a folder, in one process.
 
     python -m training.speed FOLDER [SUFFIX] [--model FOLDER]

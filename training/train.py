@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Trains the default model: a vector a word piece, from pairs of questions and code.
 
     python -m training.train --pairs FILE… --dev FILE --out DIR [--set name=value …]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures how many of the files that answer a question are within a budget of tokens.
 
 python benchmarks/context/run.py                          written to benchmarks/results/context.md

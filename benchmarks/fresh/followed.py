@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A daemon that follows a tree, and how to see when what changed is in its index."""
 
 from __future__ import annotations

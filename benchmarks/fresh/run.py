@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures how soon what changes is in the index, beside semble, and writes ``benchmarks/results/fresh.md``.
 
 python benchmarks/fresh/run.py [--files N] [--burst N] [--changes N] [--edits N] [--repeats N] [--no-write]

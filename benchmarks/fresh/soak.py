@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A day of edits in fast motion: whether memory, descriptors or disk of a daemon grow beyond the live data.
 
 python benchmarks/fresh/soak.py [--edits N] [--files N] [--no-write]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Learns the weights of the ranking on the development repositories and writes conexus/search/weights.py.
 
 python benchmarks/quality/fit.py                     measure by folds of whole repositories, and write the weights

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads commits out of git repositories as plain files.
 
 Objects are read and written down as they are: no hook, filter, attribute, submodule or link of what is read takes part.

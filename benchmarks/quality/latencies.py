@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How long searches took, the index being open: kept as text beside the scores."""
 
 from __future__ import annotations

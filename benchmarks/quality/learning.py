@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Learns what each feature of the ranking is worth.
 
 A linear model a kind of question, learnt from pairs: of each right file the best chunk, against the best chunk of

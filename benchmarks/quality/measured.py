@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures the candidates of every question, and keeps indexes and figures: the second fit takes minutes.
 
 Indexes are kept for as long as nothing changes of what makes them, the model included, and the figures for as long as

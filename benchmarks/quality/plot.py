@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Draws docs/images/quality.png and latency.png from benchmarks/results; needs matplotlib (``pip install matplotlib``).
 
 python benchmarks/quality/plot.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Puts what the quality benchmark needs into a folder: the questions, and each repository at its pinned commit.
 
 python benchmarks/quality/prepare.py --out DIR                  from the network, with git

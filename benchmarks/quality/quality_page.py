@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the scores as Markdown. Pure."""
 
 from __future__ import annotations

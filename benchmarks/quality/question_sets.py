@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The sets of questions, each with the trees that they are asked of."""
 
 from __future__ import annotations

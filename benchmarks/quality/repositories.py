@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The public question set: which repositories it asks about, and what it asks. Pure.
 
 It is that of semble (https://github.com/MinishLab/semble, MIT licence): for each of 63 repositories a pinned commit,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Asks public questions of public repositories and scores the answers, beside other searches on the same files.
 
 python benchmarks/quality/run.py                                   everything, written to benchmarks/results

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Scores of questions: made of answers, kept as lines of text, averaged and compared."""
 
 from __future__ import annotations

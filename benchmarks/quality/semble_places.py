@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Prints where semble finds the answers to questions, as JSON. Started with the Python of semble's environment.
 
 semble_places.py DIR QUESTIONS DEPTH

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The searches that are compared: each indexes a tree and says which places answer a question."""
 
 from __future__ import annotations

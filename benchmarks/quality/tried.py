@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures what could be added to the ranking, by folds, and writes benchmarks/results/tried.md.
 
 python benchmarks/quality/tried.py    beside fit.py, whose indexes it uses; ten minutes on two cores

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Fetches the source trees that are asked about, through the ordinary clients of the package registries.
 
 Nothing of a package is run that its client does not run by itself, and nothing is installed. A tree that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The questions of ``questions.toml``, and what counts as a right answer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes the figures of a run as Markdown."""
 
 from __future__ import annotations

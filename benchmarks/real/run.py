@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Indexes large public source trees with the installed program and asks it questions.
 
     python benchmarks/real/run.py                      all trees, written to benchmarks/results/real.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The two programs side by side: how each is called, and where it keeps what."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Runs searches in one process, as a daemon or a library would, and prints their times as JSON.
 
 conexus_side.py DATA QUESTIONS [--parts]

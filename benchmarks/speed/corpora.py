@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The trees that are measured, made from public source packages, and the questions that are asked of them."""
 
 from __future__ import annotations

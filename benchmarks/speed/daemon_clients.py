@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Asks a daemon questions from a process of its own, and prints how long the answers took, as JSON.
 
 python benchmarks/speed/daemon_clients.py rest|grpc STATE.json TOKEN_FILE QUESTIONS.json CLIENTS

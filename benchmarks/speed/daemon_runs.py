@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures the daemon: REST, gRPC, many clients at once, the terminal through it, and its memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes an index of a million chunks out of one of a hundred thousand.
 
 Parsing so much code would take most of an hour, and so much different code is not at hand. So every file of a real

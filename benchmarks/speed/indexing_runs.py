@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures indexing: the first time, again, after an edit; its memory and its disk space."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Runs programs and measures them: time by the clock, processor time, memory of the whole tree of processes."""
 
 from __future__ import annotations

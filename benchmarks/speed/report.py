@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Rows of the result table, and the page they are written to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures the speed budgets of Conexus, beside semble on the same files, and writes ``benchmarks/results/speed.md``.
 
 python benchmarks/speed/run.py [--repeats N] [--large] [--only PART … [--write]] [--chunks N] [--packages DIR …]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Compares two indexes of one tree, row by row and vector by vector.
 
 same_index.py DATA OTHER

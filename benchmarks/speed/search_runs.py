@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures searching: from the shell, in process, its memory, and where the time goes."""
 
 from __future__ import annotations

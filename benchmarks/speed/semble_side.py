@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Runs semble as its own interface does. Started with the Python of semble's environment; prints JSON.
 
 build DIR             index a folder, or load what its cache has, and save it

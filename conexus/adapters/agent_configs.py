@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads and writes the configuration files of other programs, as little and as carefully as can be.
 
 A file is read whole, edited as text and put in place in one step, so that a program which reads it meanwhile

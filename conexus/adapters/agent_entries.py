@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds, sets and takes out one server's entry in the text of an agent's configuration.
 
 Every function is pure. Each leaves all else as it is, checks its own result by reading it back, and raises

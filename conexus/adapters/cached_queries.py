@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """An embedder that remembers the vectors of questions in a cache, for models that take long to make one."""
 
 from __future__ import annotations

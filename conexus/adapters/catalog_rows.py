@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Values to rows of the catalog and back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The catalog's tables, as numbered migrations.
 
 A released migration is never edited: a change of the schema is a new entry at the end.

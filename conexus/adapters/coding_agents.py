@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The programs that ``conexus install`` knows: where each keeps its MCP servers, and what an entry looks like.
 
 Places are those of the programs' own documentation, as ``docs/agents.md`` lists them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads settings from TOML files, the environment and flags, and writes the user's file.
 
 Layers, each over the one before: defaults, the user's file, the project's file, the environment,

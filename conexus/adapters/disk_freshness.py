@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Compares hits with the files on disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Vectors in Qdrant Edge, the Qdrant engine inside this process.
 
 One shard an index, in ``<folder>/<index id>/``. Three choices need their reasons:

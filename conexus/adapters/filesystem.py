@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The files of a working tree on disk.
 
 Nothing outside the root is read: links are reported and never followed, and a file is opened

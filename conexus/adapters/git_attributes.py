@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads what ``.gitattributes`` files say of generated, vendored and documentation files.
 
 The attributes are those of GitHub's linguist. Macros (``[attr]``) are not expanded.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads git's configuration files as text. Includes are not followed and nothing in them is run."""
 
 from __future__ import annotations

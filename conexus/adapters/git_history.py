@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads a repository's history from its object files.
 
 Nothing but objects is read: no configuration, hook, filter or ref of the repository is looked at, no program is

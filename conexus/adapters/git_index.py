@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads which paths git tracks from ``.git/index`` (format: git's own ``gitformat-index``, versions 2 to 4)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds the working tree around a path and names its repository, by reading git's files.
 
 Git itself is never run: a repository's configuration can make it start programs.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Which files of a working tree the ignore rules leave out, as ``git check-ignore`` decides.
 
 Rules come, lowest first, from the user's global excludes, ``.git/info/exclude`` and the ``.gitignore``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Frozen dataclasses to JSON and back, where only what fits their fields comes back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Edits JSON with comments and trailing commas so that every byte but those of the edit stays.
 
 There is no syntax tree: one pass over the tokens checks the whole text and notes where the objects on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Keeps a parsing process ready between the runs of a daemon: to start one takes longer than to index an edit."""
 
 from __future__ import annotations

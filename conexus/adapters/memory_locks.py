@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements Locks for a store that no other process can see."""
 
 from __future__ import annotations

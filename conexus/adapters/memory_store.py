@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Vectors in memory, searched by brute force; gone with the process.
 
 Serves ``store.path = ":memory:"`` and tests. It scores as the engine does, to float16's precision, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A static model of the user's own in the format of model2vec (implements ``Embedder``; needs ``tokenizers``).
 
 One vector a token, averaged, as :mod:`conexus.adapters.static_embedder` does; but the tokens are those of any

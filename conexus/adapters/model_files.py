@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The files of a static model: vectors in ``model.safetensors``, pieces in ``tokenizer.json``, and what they must be.
 
 Two further files, ``config.json`` and ``modules.json``, let model2vec and sentence-transformers load the same

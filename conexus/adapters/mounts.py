@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells on what kind of file system a folder lies, as far as the system says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One HTTP request to an address that was chosen before, within a time that cannot be stretched.
 
 httpcore2 looks no name up by itself where it is given a network of ours, follows no redirect, and reads neither

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells when something in a tree changes by looking at all of it again and again.
 
 For file systems whose changes the system does not report. The ignore rules hold as in a scan, so that a folder of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes a thread or process wait for others: for the processor by its niceness, for the disk by its I/O class.
 
 Both are wishes; where the system takes no such wish nothing happens.

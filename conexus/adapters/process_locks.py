@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Locks between processes, as ``flock`` on one file a working tree.
 
 The system lets go of such a lock when its process ends, however it ends, so that no lock file ever has to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Vectors on a Qdrant server, shared by many machines, over gRPC.
 
 All indexes of one vector length share the collection ``conexus-<dim>``; each is a tenant of it. Since

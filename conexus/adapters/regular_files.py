@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Reads regular files and nothing else: no link where none is wanted, no device, no FIFO that blocks."""
 
 from __future__ import annotations

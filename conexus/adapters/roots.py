@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Which folders may be indexed, and where the working tree of one begins."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Notices when what decides which files of a tree are indexed changes beside the files themselves.
 
 These are git's own files of the tree (of a linked worktree they lie outside of it) and the user's global excludes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Files that have the system start the daemon when its user logs in: systemd on Linux, launchd on macOS."""
 
 from __future__ import annotations

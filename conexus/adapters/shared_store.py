@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Lets the threads of one process share open shards: a shard must not be opened twice."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements Catalog with SQLite.
 
 One database for all repositories of a data folder, in WAL mode with ``synchronous=FULL``: what a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements Codebase on the tables of the SQLite catalog."""
 
 from __future__ import annotations

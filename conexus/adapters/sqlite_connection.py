@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One connection to a SQLite database: shared by threads, next to other processes, with errors of ours."""
 
 from __future__ import annotations

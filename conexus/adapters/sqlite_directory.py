@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements Directory and LicenceMarks in the catalog's database."""
 
 from __future__ import annotations

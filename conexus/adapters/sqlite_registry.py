@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements KeyStore, JobStore and WebhookStore in the catalog's database.
 
 A connection of its own, so that asking for a key never waits for a batch that is being indexed. What a

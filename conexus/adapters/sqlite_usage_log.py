@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements UsageLog with SQLite, in a file of its own: writing to it never waits for an index.
 
 The file is bounded by size and by age. What it says of a query is decided here, once for all surfaces.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The embedding model that comes with Conexus: one vector a word piece, averaged (implements ``Embedder``).
 
 A text's vector is the plain mean of the vectors of its pieces (:mod:`conexus.adapters.word_pieces`), to unit length.

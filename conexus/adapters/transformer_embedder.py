@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Any sentence-transformers model in a local folder (implements ``Embedder``; extra ``conexus[transformers]``).
 
 Nothing is ever fetched, no code of the model's own is run and no pickle is read: the folder is data. The

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Everything by which a name decides whether a file of a working tree is indexed.
 
 In this order: ``.conexusignore``, git's ignore rules, ``.gitattributes``, then what the name itself says.

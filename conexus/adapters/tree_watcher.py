@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements TreeWatcher: as the system reports changes, and by looking again and again where it does not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells when something below a folder changes, as the system reports it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Where a webhook may lead: to the public internet, unless the settings say otherwise.
 
 Whoever may add a webhook could else have the daemon send requests into the network it runs in: to other services

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells webhooks what happened, in the form of https://www.standardwebhooks.com.
 
 Sending is best effort: one thread, a queue of bounded length, one more attempt after a failure. Whoever sends never

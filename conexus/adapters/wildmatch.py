@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Git's path patterns, compiled to regular expressions that cannot run away.
 
 Git matches bytes: ``?`` is one byte of a name, not one character. Names and patterns

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Cuts words of code into the pieces that have vectors in a static model.
 
 A text is split into words as BM25 splits it, a word into its identifier parts, a part into the longest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Implements ParsePool with child processes.
 
 A child runs :mod:`conexus.worker`: it reads a file, parses and encodes it, and sends back one

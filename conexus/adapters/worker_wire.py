@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What goes over the pipes between the indexer and its parsing processes: msgpack frames with a length before each."""
 
 from __future__ import annotations

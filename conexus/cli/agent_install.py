@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Puts Conexus into the configuration of a coding agent, or takes it out: asks, shows and says what was done."""
 
 from __future__ import annotations

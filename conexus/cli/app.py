@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The command line: what is typed to calls of the service, answers and errors to text and exit codes.
 
 Exit codes of ``search``: 0 found, 1 nothing found, 2 an error, 3 answered from an index that is not

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus similar``, ``conexus symbols`` and ``conexus map``."""
 
 from __future__ import annotations

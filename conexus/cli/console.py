@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes to the terminal: plain where it is a pipe, coloured where it is one, never a control character of others."""
 
 from __future__ import annotations

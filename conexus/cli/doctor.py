@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The checks of ``conexus doctor``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Help texts whose examples keep their lines."""
 
 from __future__ import annotations

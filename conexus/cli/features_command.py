@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus features``."""
 
 from __future__ import annotations

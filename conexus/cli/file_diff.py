@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Shows what an edit does to a file: a unified diff for reading, with secrets blanked out and long lines cut."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes a graph of imports in each of its formats."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What the commands on keys, webhooks and the query log open: files of the data folder, with or without a daemon."""
 
 from __future__ import annotations

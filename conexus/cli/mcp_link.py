@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The MCP shim's side of the wire: posts messages to the daemon, and finds it again where it was restarted.
 
 Light on purpose, as the shim: the standard library alone.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Carries JSON-RPC messages between an agent's pipes and the daemon, and ends with the agent.
 
 Every message goes on as it came. Requests have threads of their own, so that none waits for another; what cannot be

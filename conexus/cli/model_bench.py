@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The measuring of ``conexus model bench``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What can be said of an embedding model without using it, and who uses it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures one model in a process of its own: ``python -m conexus.cli.model_probe``. JSON in, JSON out.
 
 Started by ``conexus model bench``, so that what another model left in memory or in a cache does not count.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Shows how far an indexing run is: a bar on a terminal, a line now and then in a pipe."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes search results: plain, vimgrep, JSON, JSON lines, Markdown. Pure.
 
 The JSON forms follow ``docs/schemas/search.v1.json``: fields may be added within a version, never

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes search results for a terminal: highlighted, with paths that can be clicked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What a question is asked of: repositories, folders, languages, kinds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every command needs: settings, the service, and the working tree that is meant."""
 
 from __future__ import annotations

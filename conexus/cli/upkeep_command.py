@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus status``, ``why``, ``doctor`` and ``verify``."""
 
 from __future__ import annotations

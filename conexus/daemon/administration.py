@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Keys, webhooks and the query log, as an administrator sees them."""
 
 from __future__ import annotations

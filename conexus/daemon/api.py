@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every surface is built on: who calls, what may be asked, and what happens."""
 
 from __future__ import annotations

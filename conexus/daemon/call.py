@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One request on its way through the daemon."""
 
 from __future__ import annotations

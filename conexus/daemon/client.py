@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A ContextService that asks a daemon over REST.
 
 Light on purpose: the terminal's commands use it, and start with it, so it needs the standard library alone.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The context provider ``http`` of Continue: what it sends, and packed code as it takes it, one item a file.
 
 Continue keeps one item of each address, so that all code of a file is one item.

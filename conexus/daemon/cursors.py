@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Cursors: where an answer goes on, as a text that clients pass on unread."""
 
 from __future__ import annotations

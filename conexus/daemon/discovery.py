@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How clients find the daemon of a data folder: a lock that dies with it, its token, and where it listens.
 
 Light on purpose: the terminal's commands and the MCP shim import it at their start.

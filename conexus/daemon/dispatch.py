@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Takes an operation from a surface to its handler: role, rates, threads, time limits, metrics, log.
 
 Every surface comes through here, so that none can forget a check.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells those who listen what happens: index jobs that change, and the daemon that ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How errors look on the wire: one form, and one table for each surface."""
 
 from __future__ import annotations

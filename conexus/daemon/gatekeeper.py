@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds out who calls: the user of this machine by the daemon's token, others by API key or single sign-on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What each gRPC method does: who calls, what is asked, the answer or the error, and the streams.
 
 Requests come as bytes and are read only once it is known who calls. An error has the status that

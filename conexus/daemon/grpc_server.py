@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The gRPC surface: the services of ``conexus.v1``, health and reflection, in clear or over TLS.
 
 Python's gRPC does not show a server the name by which it is called (``:authority``), so unlike on the HTTP ports that

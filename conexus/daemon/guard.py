@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The first thing an HTTP request meets: names it may call by, pages it may come from, its address and its size.
 
 A page in a browser can reach this machine's ports, and by DNS rebinding under a name of its own. So a request is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What the daemon does for each operation, whatever the surface: check, call the service, note, answer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Runs index jobs, a few at a time, and keeps them in the catalog so that a restart goes on with them.
 
 One job at a time writes to a repository. Jobs that bring in a few files that changed have a thread of their own, so

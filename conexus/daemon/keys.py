@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """API keys: how a secret looks, what is kept of it, and what may be said of a key.
 
 A secret is ``cnx_``, 32 random bytes and a checksum, in letters that need no quoting in a header or a shell.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The daemon's own log: one line an event, as text or JSON, without source text, queries or secrets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What each tool answers: asks the operation behind it, and puts as much of the answer as fits into words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Fits an answer under a cap of tokens, entry by entry, in each of its two forms. Pure.
 
 An answer is a frame (what is said before, after and beside the entries) and entries. As many entries are taken as

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds out which repository an agent means that names none: the one of the folder it works in.
 
 A client says where it works by its MCP roots, and the shim by the header ``Conexus-Folder``. What is not indexed yet

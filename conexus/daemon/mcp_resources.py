@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Resources of MCP: indexed files and maps of repositories, by address.
 
 ``conexus://{repository}/map`` and ``conexus://{repository}/file/{path}``; what is long comes in pages, the next of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The MCP surface: tools and resources for agents, over streamable HTTP.
 
 Both eras of the protocol are served: sessions that begin with ``initialize``, and requests that each carry all they

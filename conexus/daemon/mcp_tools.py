@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The tools that agents see: names, descriptions, arguments and the form of the answers.
 
 Arguments are those of the operations, flattened: an agent fills in a few plain fields more reliably than nested ones.

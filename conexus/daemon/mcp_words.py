@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Puts what was found into words for agents: places first, as ``path:line``. Pure.
 
 All text of repositories is made harmless on the way, see :mod:`conexus.search.neutral`.

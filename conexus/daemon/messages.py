@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Messages of the wire from and to the values of the core. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Prometheus metrics. No repository, user or query is a label: their number has no bound."""
 
 from __future__ import annotations

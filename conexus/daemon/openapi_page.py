@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The page at /docs: the OpenAPI document as plain HTML, with nothing from the network and no script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The table of all operations: each surface is made from it, and none has one of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The REST surface: FastAPI, made from the table of operations."""
 
 from __future__ import annotations

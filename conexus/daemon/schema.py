@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The messages of every network surface, as ``proto/conexus/v1`` declares them.
 
 REST and MCP carry them as JSON, gRPC as the generated messages; ``tests/unit/daemon/test_schema.py`` proves that

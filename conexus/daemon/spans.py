@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Lengths of time and days as people type them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Starts a daemon in the background, for `conexus daemon start` and for clients that need one.
 
 Light on purpose, like :mod:`conexus.daemon.discovery`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """OpenTelemetry spans, where the settings name a place for them."""
 
 from __future__ import annotations

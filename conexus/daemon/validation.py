@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What is wrong with a request, in words. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Follows the indexed trees, and has index jobs made for what changes in them."""
 
 from __future__ import annotations

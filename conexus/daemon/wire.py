@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Messages of :mod:`conexus.daemon.schema` from and to those of ``proto/conexus/v1``, by the names of their fields.
 
 No message is named here: what is done to a field follows from the descriptor of protobuf. A field without a value

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What a version history says, as values. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Questions made of documentation: its first sentence asks, and the definition that it stands at is the answer. Pure.
 
 What is asked is taken out of the file, and nothing else, so that no search finds the question itself. Sentences that

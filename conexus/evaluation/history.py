@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Questions made of history: a commit's subject asks, and the files that it changed are the answer. Pure.
 
 They are asked of the tree as it was before the commit. A subject was written by somebody who knew the change, not

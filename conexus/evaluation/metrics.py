@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Metrics of ranked answers. Pure.
 
 NDCG follows Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002, with gains of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Questions whose answers are known, and what a search answered. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Brings an index in line with a tree: scan, plan, parse, write, commit."""
 
 from __future__ import annotations

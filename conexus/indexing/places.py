@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How many repositories an edition indexes, and what is said to one more.
 
 They are counted, in the transaction that would add one: no number is stored that could be changed, and of two

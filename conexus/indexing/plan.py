@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Works out which files an index is behind on. Pure."""
 
 from __future__ import annotations

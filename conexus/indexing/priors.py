@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How much a chunk counts before anything is asked. Pure.
 
 Prose and data say in words like a question's what code then does. In a repository with a manual, or with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Proves that what an index holds is what was written into it, and mends what is not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Writes results into an index, a batch at a time, so that a crash never leaves a file half indexed.
 
 A batch: note in the catalog which files are in flight -> delete their old points, write the new ones

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Cuts a file into chunks along its syntax tree. Pure.
 
 A function or a small class is a chunk of its own. What is too large is cut at its child nodes,

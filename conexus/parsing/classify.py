@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells by name and content what a file is for, and what is not worth indexing. Pure.
 
 Names decide first, since they cost nothing; content is looked at only in its head, or by counts that

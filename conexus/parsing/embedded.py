@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Parses the scripts and styles inside a page, in place, so that positions stay those of the file. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tree-sitter grammars and our queries, each loaded once, when first needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What a definition says of itself: its signature, and the first sentence of its documentation. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The languages Conexus knows: how to tell them, and which grammar and queries they use."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Blanks the macros that a parser of C, C++ or Objective-C stumbles over. Pure.
 
 A parser knows no preprocessor: ``class API_EXPORT Shape : Base {`` reads to it as a function, and a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Cuts a Jupyter notebook by cell. Pure."""
 
 from __future__ import annotations

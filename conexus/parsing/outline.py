@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Gives headings the text below them, which no syntax tree does alike. Pure.
 
 Query files capture a heading by itself (``# Usage``, ``<h2>Usage</h2>``, ``FROM alpine AS run``).

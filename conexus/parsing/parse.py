@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Turns the text of one file into chunks, symbols and references. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds passwords, keys and tokens in a text and blanks them out. Pure.
 
 What is replaced keeps its length in UTF-8 and its line breaks, so that every byte offset and

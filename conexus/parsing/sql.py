@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds what the SQL grammar does not read: procedures, and definitions in other dialects. Pure.
 
 The grammar is PostgreSQL's for the most part. Where a ``CREATE`` at the beginning of a line left no

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Keeps Perl's substitutions with brackets below what its grammar can stand. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds definitions, references and imports in a syntax tree. Pure.
 
 Query files (``queries/<language>.scm``) say what is what:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Turns the bytes of a file into text without losing a character. Pure.
 
 UTF-8 comes first, as nearly every file is. What is not UTF-8 and has no byte order mark is a guess;

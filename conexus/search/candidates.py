@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What the retrievers found, before it is ranked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Heads of chunks as columns, so that ranking goes through hundreds in a few steps. Pure."""
 
 from __future__ import annotations

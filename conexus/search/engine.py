@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Runs one search: analyse, retrieve, rank, check against the disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures how well each candidate fits a question: one row of numbers a candidate. Pure.
 
 Most features lie in [0, 1]. What they are worth is learnt (``weights.py``); here is only what they are. The

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Chooses the line of a chunk that a reader should land on. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Path patterns of a search, read as in a gitignore file. Pure."""
 
 from __future__ import annotations

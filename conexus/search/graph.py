@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes the graph of a tree's imports small enough to be looked at. Pure."""
 
 from __future__ import annotations

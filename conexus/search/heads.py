@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Gives the heads of chunks: from the catalog, or from memory where an index is asked again and again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tells which files of a tree an import means. Pure.
 
 What is written is compared with the ends of paths: ``a.b.c`` is ``…/a/b/c.py`` or a name in ``…/a/b.py``. Of several

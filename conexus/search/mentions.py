@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds the places of code that a stack trace, a compiler's output or a diff names. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Compares the words of a question with those of many names at once. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Makes visible what a text of others hides, and harmless what it would do to a terminal or a model. Pure."""
 
 from __future__ import annotations

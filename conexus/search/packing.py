@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Packs hits into a text for a language model, under a budget. Pure.
 
 The budget is spent in this order: the code of the best hits; one line for each of the others; what a reader needs to

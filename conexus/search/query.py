@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Works out what a query asks for. Pure."""
 
 from __future__ import annotations

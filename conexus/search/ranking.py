@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Orders candidates: a weighted sum of features, the weights by the kind of question. Pure.
 
 ``features.py`` says what is measured, ``weights.py`` what it is worth. Every share of a score has a label, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Answers what is no search: definitions and uses of a name, related files, a file's text, a map."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Chooses which lines of a chunk to show. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Corrects words of a question that the index does not know by words that it does. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What each feature is worth, by the kind of question.
 
 Written by ``benchmarks/quality/fit.py``; not by hand.

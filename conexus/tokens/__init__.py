@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Counts the tokens of a text as a language model does, with a vocabulary that comes with Conexus.
 
 It is ``cl100k_base`` of OpenAI. Each family of models has a vocabulary of its own, so that the count is exact for some

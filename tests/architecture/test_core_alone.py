@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The core needs nothing of the enterprise package, and indexed text never starts a program."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The import contracts hold, and each of them catches what it should."""
 
 import shutil

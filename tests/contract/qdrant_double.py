@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A double of a Qdrant server: the client's own gRPC services, answered by Qdrant Edge.
 
 It is not Qdrant. What it proves is what goes over the wire: that the client's messages say what the store

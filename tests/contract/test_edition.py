@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Every part of an edition has a community object, and the directory's store does what editions build on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The contract of ``Embedder``, run on every implementation with a real model."""
 
 from __future__ import annotations

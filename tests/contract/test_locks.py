@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What locks between processes must do. There is one implementation; the suite asks only for the port."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every store of API keys, index jobs and webhooks must do: on a real file and in memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One folder, three libraries: Conexus, model2vec and sentence-transformers give the same vectors for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every query log must do: in a real file and in memory."""
 
 from __future__ import annotations

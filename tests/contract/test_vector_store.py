@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What every vector store must do, run on each of them.
 
 With ``CONEXUS_QDRANT_URL`` (and ``CONEXUS_QDRANT_API_KEY``) set, a real Qdrant server is one of them.

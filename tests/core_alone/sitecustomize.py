@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Takes the paid package away, for every Python process that a test starts: put this folder into ``PYTHONPATH``.
 
 ``make test`` runs the core's tests so. To Python the package is then not installed, while the metadata of the

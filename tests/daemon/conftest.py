@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A real daemon in a process of its own, over an index of a small repository."""
 
 from __future__ import annotations

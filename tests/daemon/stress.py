@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Many clients of all kinds at one daemon, while clients and the daemon are killed at random."""
 
 from __future__ import annotations

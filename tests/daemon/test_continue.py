@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The context provider of Continue: what it gets for what it sends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One repository too many is refused on every surface alike, before any work; what is indexed goes on being served.
 
 The tables below name every route, method, tool and command there is. A new one that is not listed fails the test:

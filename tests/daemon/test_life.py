@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The daemon's life: started, found, stopped, killed, restarted, ended by itself."""
 
 from __future__ import annotations

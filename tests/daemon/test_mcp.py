@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """MCP as agents see it over HTTP: tools, resources, sessions, and what they are refused."""
 
 from __future__ import annotations

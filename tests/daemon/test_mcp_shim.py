@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus mcp``: what agents start, over its pipes, with the SDK's client, the inspector, and by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """schemathesis against the daemon's own OpenAPI document, as the local user and as a reader."""
 
 from __future__ import annotations

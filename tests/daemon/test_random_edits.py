@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The long form of ``tests/e2e/test_random_edits.py`` on a real daemon, which is killed for real."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """REST as a client sees it: answers, errors, streams, and what reaches no handler."""
 
 from __future__ import annotations

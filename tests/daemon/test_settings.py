@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What settings make of a daemon: TLS, limits, names, traces, webhooks, logs."""
 
 from __future__ import annotations

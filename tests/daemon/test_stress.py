@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Fifty mixed clients, with random ``kill -9`` of clients and of the daemon; a smaller form in CI."""
 
 from __future__ import annotations

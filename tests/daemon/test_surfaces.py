@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Every surface gives the same: ids, order and errors."""
 
 from __future__ import annotations

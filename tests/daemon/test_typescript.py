@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The TypeScript client: its types are the daemon's, and every method and example works at a real daemon."""
 
 from __future__ import annotations

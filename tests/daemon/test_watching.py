@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A real daemon follows the trees that it serves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Fixtures of the tests that run the whole program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A small tree for the tests of the parts for LangChain, LlamaIndex and Haystack, and what all of them give of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The installed program as the tests run it: in processes of its own, with nothing of the user's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A working tree under git that is changed at random, and what an index of it has to hold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Whatever is given: a clear message, the rest is still done, nothing is lost."""
 
 from __future__ import annotations

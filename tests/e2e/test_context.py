@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Code for language models and readers, from the terminal."""
 
 from __future__ import annotations

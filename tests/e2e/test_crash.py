@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Indexing that is killed, or that fills the disk, at any moment: nothing is lost, and the next run ends the same.
 
 ``CONEXUS_KILLS`` says how often to kill; ``CONEXUS_SEED`` repeats the moments of an earlier run.

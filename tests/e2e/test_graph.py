@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What imports what, drawn."""
 
 from __future__ import annotations

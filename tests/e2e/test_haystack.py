@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The retriever for Haystack, with the real package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus install`` as people and scripts run it: what is shown, asked, written and said."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What programs read: every JSON form has a schema name, the fields it always had, and one value for each."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """API keys, webhooks and the query log from the terminal, on the data folder itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The parts for LangChain, with the real package; its own suite is run by ``make test-langchain``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The parts for LlamaIndex, with the real package."""
 
 from __future__ import annotations

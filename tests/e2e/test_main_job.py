@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The main job from the terminal: index a repository, ask it questions, keep it up to date."""
 
 from __future__ import annotations

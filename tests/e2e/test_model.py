@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """``conexus model`` as a user runs it: what is known, what is refused, what a choice changes, what is measured."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The main job with the network cut."""
 
 from __future__ import annotations

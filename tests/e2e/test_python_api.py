@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The Python API: in this process, at a daemon, awaited; and the examples of its pages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """However a tree is changed, its index soon is that of a tree that is indexed anew, chunk for chunk.
 
 A failure names its seed: ``CONEXUS_SEED=123 pytest tests/e2e/test_random_edits.py`` makes the same operations.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Real code, as its authors publish it: installed packages, and the compiler of TypeScript from its npm package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Large public source trees: indexed without a failure, and asked what a newcomer to them would ask."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Fixtures of the tests of the enterprise package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """Makes licences and the surroundings of an edition."""
 
 from __future__ import annotations

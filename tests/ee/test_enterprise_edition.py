@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """The edition seam fails closed, and grants mean what they say."""
 
 from importlib.metadata import EntryPoint

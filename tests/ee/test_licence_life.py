@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """How a licence begins, ends and is looked after: the clock, the grace, the mark, files and settings."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """No token but the one that was issued is taken, whatever is done to it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What is in the wheel, and the tools that keep both licences apart."""
 
 from __future__ import annotations

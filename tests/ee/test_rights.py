@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """What the directory gives: only what a grant gives, and never more when something is taken away."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """A daemon with a licence: users, keys of theirs, rights, limits and events, over REST, gRPC, MCP and the terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
 """The walk-through of the package's README does what it says: every command is run, every shown line comes."""
 
 from __future__ import annotations

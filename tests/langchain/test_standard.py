@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """LangChain's own suite for retrievers, unmodified; ``make test-langchain`` installs it apart and runs it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Two small repositories: questions about them are answered at least as well as when the floor was set.
 
 The public benchmark (`benchmarks/quality`) takes repositories from the network; this one is here, takes seconds, and

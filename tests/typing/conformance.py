@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Type-checked, never run: every implementation fits its protocol."""
 
 from conexus.adapters.cached_queries import CachedQueries

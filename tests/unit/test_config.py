@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Settings have sane bounds, a stable fingerprint, and one row each in the documentation."""
 
 import re

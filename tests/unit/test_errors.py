@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The tree of errors is whole, and every error says what to do."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Budgets, as the parts for LangChain, LlamaIndex and Haystack keep them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Text becomes the same weighted terms on every machine, and a question finds its words in code."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tests of the whole application on small trees: index, search, upkeep, generations, threads, and what goes wrong."""
 
 from __future__ import annotations

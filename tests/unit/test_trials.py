@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Trials on small trees: real indexes in temporary folders, and nothing left behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What an answer says of itself: which files are still as they were indexed, and of which state it is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tests of FileProcessor: what becomes of a file in a parsing process, and the ids it gives."""
 
 from __future__ import annotations

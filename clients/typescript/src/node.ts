@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: FSL-1.1-MIT
 /** Finds the daemon of this machine's user, as the programs of Conexus do. For Node alone. */
 
 import { constants } from "node:fs";

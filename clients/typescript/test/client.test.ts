@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: FSL-1.1-MIT
 /** Every method against a real daemon, and what is no daemon against servers that misbehave. Run by pytest. */
 
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (function_definition name: (word) @name) @function
 (command name: (command_name (word) @_test) argument: (string (string_content) @name) (#eq? @_test "@test")) @function
 

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; What a typedef names, first where the type itself has no name.
 (type_definition type: [(struct_specifier !name body: (_)) (union_specifier !name body: (_))]
   declarator: (type_identifier) @name) @struct

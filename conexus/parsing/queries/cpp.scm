@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; What C++ has beyond C; joined to C's queries.
 (namespace_definition name: (_) @name) @module
 (namespace_alias_definition name: (namespace_identifier) @name) @module

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (namespace_declaration name: (_) @name) @module
 (file_scoped_namespace_declaration name: (_) @name) @module
 (class_declaration name: (identifier) @name) @class

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (rule_set (selectors (_) @name)) @rule
 (media_statement . (_) @name) @rule
 (supports_statement . (_) @name) @rule

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (library_name (dotted_identifier_list) @name) @module
 (class_definition name: (identifier) @name) @class
 (mixin_declaration (identifier) @name) @interface

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; A stage goes from its FROM to the next: see conexus/parsing/outline.py.
 (from_instruction as: (image_alias) @name) @rule
 (from_instruction (image_spec name: (image_name) @name) !as) @rule

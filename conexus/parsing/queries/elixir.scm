@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (call target: (identifier) @_kind (arguments . (alias) @name) (#eq? @_kind "defmodule")) @module
 (call target: (identifier) @_kind (arguments . (alias) @name) (#eq? @_kind "defprotocol")) @interface
 (call target: (identifier) @_kind

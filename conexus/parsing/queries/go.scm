@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (function_declaration name: (identifier) @name) @function
 (method_declaration
   receiver: (parameter_list (parameter_declaration type: (_) @receiver))

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (header module: (module) @name) @module
 (data_type name: (_) @name) @type
 (newtype name: (_) @name) @type

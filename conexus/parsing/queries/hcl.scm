@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; Terraform: a resource is known as its type and its name, `aws_instance.web`.
 (body (block . (identifier) @_kind . (string_lit (template_literal) @receiver) . (string_lit (template_literal) @name)
   (#any-of? @_kind "resource" "data" "ephemeral" "source")) @resource)

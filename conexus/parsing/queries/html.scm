@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; A heading's section goes to the next heading of its level: see conexus/parsing/outline.py.
 (element . (start_tag . (tag_name) @_tag) . (_) @name
   (#match? @_tag "^[hH][1-6]$")) @section

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (class_declaration name: (identifier) @name) @class
 (record_declaration name: (identifier) @name) @class
 (interface_declaration name: (identifier) @name) @interface

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; Components that JavaScript and TypeScript build in markup; joined to the queries of both.
 
 ;; references

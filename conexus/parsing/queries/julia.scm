@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (module_definition name: (identifier) @name) @module
 
 (struct_definition (type_head [

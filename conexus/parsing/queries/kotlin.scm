@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (class_declaration "interface" (type_identifier) @name) @interface
 (class_declaration "enum" (type_identifier) @name) @enum
 (class_declaration (type_identifier) @name) @class

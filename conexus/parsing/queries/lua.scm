@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (function_declaration name: (identifier) @name) @function
 (function_declaration name: (dot_index_expression table: (_) @receiver field: (identifier) @name)) @method
 (function_declaration name: (method_index_expression table: (_) @receiver method: (identifier) @name)) @method

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; What Objective-C has beyond C; joined to C's queries. A method goes by the first part of its selector.
 (class_interface . (identifier) @name category: (_)) @container
 (class_implementation . (identifier) @name category: (_)) @container

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (module_binding (module_name) @name) @module
 (module_type_definition (module_type_name) @name) @interface
 (class_binding (class_name) @name) @class

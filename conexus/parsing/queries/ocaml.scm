@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; Values of a file or of a module, never those of an expression.
 (compilation_unit (value_definition (let_binding
   pattern: [(value_name) @name (parenthesized_operator (_) @name)] (parameter)) @function))

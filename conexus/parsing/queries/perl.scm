@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (package_statement name: (package) @name (block) @end) @module @open
 (package_statement name: (package) @name) @module @open
 (subroutine_declaration_statement name: (bareword) @name) @function

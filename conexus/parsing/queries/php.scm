@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (namespace_definition name: (namespace_name) @name body: (_)) @module
 (namespace_definition name: (namespace_name) @name !body) @module @open
 (class_declaration name: (name) @name) @class

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (package (full_ident) @name) @module
 (message (message_name) @name) @struct
 (enum (enum_name) @name) @enum

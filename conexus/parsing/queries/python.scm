@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (class_definition name: (identifier) @name) @class
 (function_definition name: (identifier) @name) @function
 (type_alias_statement left: (type (identifier) @name)) @type

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; Functions that are assigned: S3 methods and operators too.
 (program (binary_operator lhs: [(identifier) @name (string content: (_) @name)] rhs: (function_definition)) @function)
 (program (binary_operator

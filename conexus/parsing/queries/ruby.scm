@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (module name: (constant) @name) @module
 (module name: (scope_resolution scope: (_)? @receiver name: (constant) @name)) @module
 (class name: (constant) @name) @class

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (impl_item type: [
   (type_identifier) @name
   (primitive_type) @name

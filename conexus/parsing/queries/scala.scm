@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (package_clause name: (package_identifier) @name) @module
 (package_object name: (_) @name) @module
 (class_definition name: (_) @name) @class

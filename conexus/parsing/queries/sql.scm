@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (create_table (object_reference) @name) @table
 (create_table (column_definitions (column_definition name: (_) @name) @field))
 (create_view (object_reference) @name) @table

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (class_declaration declaration_kind: "extension" name: (user_type) @name) @container
 (class_declaration declaration_kind: "struct" name: (type_identifier) @name) @struct
 (class_declaration declaration_kind: "enum" name: (type_identifier) @name) @enum

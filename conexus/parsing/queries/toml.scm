@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (table . (_) @name) @table
 (table_array_element . (_) @name) @table
 (document (pair . (_) @name) @key)

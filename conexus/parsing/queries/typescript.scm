@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 (class_declaration name: (_) @name) @class
 (abstract_class_declaration name: (_) @name) @class
 (interface_declaration name: (_) @name) @interface

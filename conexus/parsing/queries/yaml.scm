@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; A Kubernetes object: a document with a name in its metadata.
 (document (block_node (block_mapping (block_mapping_pair
   key: (flow_node) @_outer

@@ -1,3 +1,4 @@
+; SPDX-License-Identifier: FSL-1.1-MIT
 ; Names of imports and of the type itself are no definitions.
 (Decl (VarDecl variable_type_function: (IDENTIFIER) @name
   (ErrorUnionExpr (SuffixExpr . (BUILTINIDENTIFIER) @_builtin)))

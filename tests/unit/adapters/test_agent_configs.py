@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Configuration files of other programs are read whole, changed in one step, and never damaged."""
 
 from __future__ import annotations

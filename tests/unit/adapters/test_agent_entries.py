@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The entry of a server is set and taken out in every agent's form, and nothing else is changed."""
 
 from __future__ import annotations

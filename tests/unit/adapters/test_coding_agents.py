@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Where each agent keeps its servers, on each system."""
 
 from __future__ import annotations

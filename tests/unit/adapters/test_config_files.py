@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Settings come from five layers, each checked, and are written without loss."""
 
 import os

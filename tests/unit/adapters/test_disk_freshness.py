@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Hits against the files on disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The embedded store against crashes, damage and a second process."""
 
 from __future__ import annotations

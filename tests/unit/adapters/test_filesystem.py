@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Scanning, reading and explaining the files of real trees, against real git."""
 
 from __future__ import annotations

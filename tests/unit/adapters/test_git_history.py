@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """History as git itself writes it, and as somebody hostile would."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Checkouts, remotes, configuration and index against repositories made by real git."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Values come back from JSON as they went in, and nothing else does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """JSON with comments is edited so that every byte but those of the edit stays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A parsing process is kept between runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Static models of other makers, in the format of model2vec: as that library gives them, and refused where damaged."""
 
 from __future__ import annotations

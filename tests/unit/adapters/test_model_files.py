@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The files of a model are checked at load: what is damaged is refused by name, with what to do about it."""
 
 from __future__ import annotations

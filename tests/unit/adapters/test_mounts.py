@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What kind of file system a folder lies on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """File locks between real processes."""
 
 from __future__ import annotations

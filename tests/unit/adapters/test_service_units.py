@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Units for systemd and launchd hold what they are given, whatever signs it has."""
 
 from __future__ import annotations

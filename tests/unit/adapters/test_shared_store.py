@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Threads share open shards, on the engine itself and in memory."""
 
 from __future__ import annotations

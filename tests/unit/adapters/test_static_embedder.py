@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The default model: its files, how words are cut, how vectors are pooled, and what damage is noticed."""
 
 from __future__ import annotations

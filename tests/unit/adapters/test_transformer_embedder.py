@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Folders of transformer models that are refused, and what of a model's settings is used."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A tree is followed as the system reports changes, and by looking where it does not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Changes below a folder are noticed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Webhooks lead to the public internet only, in whatever form an address is written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Webhooks are delivered to real receivers: signed, in time, to the address that was checked, and to no other."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Words of code are cut as the tokenizers package cuts them by the rules that tokenizer.json holds."""
 
 from __future__ import annotations

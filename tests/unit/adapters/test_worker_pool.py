@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Tests of WorkerPool with real child processes: results, limits, crashes, hangs, and what is left at the end."""
 
 from __future__ import annotations

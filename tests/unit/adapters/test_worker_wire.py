@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What goes over the pipes comes out as it went in."""
 
 from __future__ import annotations

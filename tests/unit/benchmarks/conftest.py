@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Lets tests import the modules of the quality benchmark, which are scripts and no package."""
 
 import sys

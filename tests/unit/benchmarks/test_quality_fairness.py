@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The ranking knows nothing of the repositories that it is measured on."""
 
 from __future__ import annotations

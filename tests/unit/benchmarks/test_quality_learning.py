@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Learning of the ranking's weights."""
 
 from __future__ import annotations

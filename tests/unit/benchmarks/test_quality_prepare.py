@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Preparing the quality benchmark from real git repositories made here: pinned commits, two forms, nothing run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The public question set: what is held out, how it is read, and how file names are taken out of questions."""
 
 from __future__ import annotations

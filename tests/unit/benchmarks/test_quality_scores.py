@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Scores of the quality benchmark: both ways of counting, the table that is committed, averages, and the gate."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The quality benchmark from a git repository to scores: the sets it makes and the searches that answer them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The page of the speed benchmark, where one part is measured apart from the others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What others wrote never steers the terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A change is shown so that a person can judge it, on any terminal and with no secret in it."""
 
 from __future__ import annotations

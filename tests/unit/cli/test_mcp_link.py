@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What the shim reads from the daemon, and what it puts into headers."""
 
 from __future__ import annotations

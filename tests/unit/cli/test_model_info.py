@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What is said of a model, of any kind and in any state, without using it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The messages of the daemon, what their fields hold, and values of them for Hypothesis."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """gRPC over a real channel to a real server over the index of a small tree."""
 
 from __future__ import annotations

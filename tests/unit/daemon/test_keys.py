@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """API keys: secrets that cannot be guessed or mistyped, and requests that mean what they say."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Answers to agents keep to their cap and lose nothing, whatever they hold."""
 
 from __future__ import annotations

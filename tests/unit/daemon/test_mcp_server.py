@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What agents may pass to tools, and which folders they may mean."""
 
 from __future__ import annotations

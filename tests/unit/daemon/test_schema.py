@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The messages of the daemon and those of proto/conexus/v1 say the same, and each becomes the other without loss."""
 
 from __future__ import annotations

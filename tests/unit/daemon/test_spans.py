@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Times as people type them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The committed stubs are those of the schema, and the schema is sound and breaks no client of its baseline."""
 
 from __future__ import annotations

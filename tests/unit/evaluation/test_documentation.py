@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Questions made of documentation, in several languages: what they ask, what answers, and what is taken out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Questions made of commits: what a subject asks, and which files answer it."""
 
 from __future__ import annotations

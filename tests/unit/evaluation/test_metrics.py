@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Metrics of ranked answers: bounds, order, and figures worked out by hand."""
 
 from __future__ import annotations

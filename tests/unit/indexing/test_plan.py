@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The plan of an indexing run: what is read again, what is dropped, what is left."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Chunks: a partition of the bytes, whatever the text."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What names and contents say of files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The table of languages, and how a file's language is told."""
 
 from collections import Counter

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Macros that only the preprocessor understands are blanked before parsing, and nothing else is."""
 
 import pytest

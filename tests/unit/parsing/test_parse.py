@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """From text to chunks, symbols and references."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Secrets are replaced, nothing else is, and every offset stays right.
 
 No literal here looks like a secret: each one is put together at run time.

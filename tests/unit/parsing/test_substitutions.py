@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Perl files with many substitutions."""
 
 import pytest

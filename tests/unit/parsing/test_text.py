@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Decoding: nothing lost, the right encoding found."""
 
 # ruff: noqa: RUF001 - the samples are in other scripts

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """One search from question to hits, over vectors and a catalog in memory."""
 
 from __future__ import annotations

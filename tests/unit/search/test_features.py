@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What is measured of a candidate."""
 
 from __future__ import annotations

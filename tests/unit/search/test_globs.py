@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Path patterns read as git reads them."""
 
 from __future__ import annotations

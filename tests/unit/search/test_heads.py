@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Heads from memory and from the catalog."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Which files of a tree an import means."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What hostile code cannot do to the text that a model is given."""
 
 from __future__ import annotations

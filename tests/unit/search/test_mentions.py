@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Places that a trace, a compiler's output or a diff names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """How far names have the words of a question."""
 
 from __future__ import annotations

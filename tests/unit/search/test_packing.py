@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Packing hits into a text for a language model."""
 
 from __future__ import annotations

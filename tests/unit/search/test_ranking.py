@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The order of candidates, and how it is explained."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Which lines of a chunk are shown."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Correcting misspelt words by the words of an index."""
 
 from __future__ import annotations

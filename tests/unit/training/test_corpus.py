@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """What may be trained on, and what may not."""
 
 from __future__ import annotations

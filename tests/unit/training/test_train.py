@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The way back through the loss, and how texts become bags."""
 
 from __future__ import annotations
