@@ -128,14 +128,14 @@ def build(
         return found if found.is_fast else CachedQueries(found, edition.cache)
 
     def settings(checkout: Checkout, name: str = "") -> Config:
-        found = config if project is None else _of_project(project(checkout.root), checkout, catalog)
+        found = config if project is None else _of_project(project(checkout.project), checkout, catalog)
         return with_model(found, name) if name else found
 
     def tree(checkout: Checkout, options: IndexOptions) -> SourceTree:
-        return FilesystemTree(checkout, options, home=home, xdg=xdg, classify_path=skip_by_name)
+        return _tree(checkout, options, catalog, (home, xdg))
 
     def tree_of_view(view: IndexedView) -> SourceTree:
-        return tree(Checkout(view.root, view.repo, view.name), config.index)
+        return tree(Checkout(view.root, view.repo, view.name, view.head, ref=view.ref), config.index)
 
     def embedder_of(index: IndexInfo) -> Embedder:
         return _same_model(index, config.index.model, model)
@@ -160,10 +160,11 @@ def build(
         engine=SearchEngine(
             catalog, embedder_of, DiskFreshness(tree_of_view), heads=ChunkHeads(catalog, keep=keep_open)
         ),
-        reader=CodeReader(catalog, SqliteCodebase(catalog.rows)),
+        reader=CodeReader(catalog, SqliteCodebase(catalog.rows, catalog.scope)),
         edition=edition,
         options=config.store,
         places=places,
+        is_gone=_is_gone,
         keep_open=keep_open,
         ended=(lambda: None) if keeper is None else keeper.close,
     )
@@ -177,6 +178,24 @@ def build(
         return AdaptiveWatcher(checkout.root, trees, data_dir, UserGit(home, xdg), files)
 
     return Application(config, data_dir, service, watcher)
+
+
+def _tree(
+    checkout: Checkout, options: IndexOptions, catalog: SqliteCatalog, user: tuple[Path, Path | None]
+) -> SourceTree:
+    if not checkout.ref:
+        return FilesystemTree(checkout, options, home=user[0], xdg=user[1], classify_path=skip_by_name)
+    from conexus.adapters.git_tree import RefTree  # noqa: PLC0415 -- not for the usual case
+
+    return RefTree(checkout, options, skip_by_name, lambda: catalog.content_sizes(checkout.repo))
+
+
+def _is_gone(root: Path, ref: str) -> bool:
+    if not ref and root.exists():
+        return False
+    from conexus.adapters.git_refs import is_gone  # noqa: PLC0415 -- brings dulwich
+
+    return is_gone(root, ref)
 
 
 def _of_project(loaded: config_files.Loaded, checkout: Checkout, catalog: SqliteCatalog) -> Config:
@@ -404,7 +423,7 @@ def _pools(
     def pool(tree: SourceTree) -> ParsePool:
         return new_pool(
             WorkerSetup(
-                root=str(tree.checkout.root),
+                root=str(tree.files_root),
                 repo=tree.checkout.repo,
                 embed=chosen().is_fast,
                 model="" if options.model == DEFAULT_MODEL else str(Path(options.model).expanduser()),

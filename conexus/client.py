@@ -72,6 +72,8 @@ class Filter:
     """Of definitions, as ``function`` or ``class``."""
     tests: bool = True
     """Whether tests may be found."""
+    ref: str = ""
+    """An indexed branch, tag or commit that is searched in the place of the files on disk."""
 
     def within(self, root: str | None) -> SearchFilter:
         """Return the filter for one working tree, or for all where ``None``.
@@ -86,6 +88,8 @@ class Filter:
                 raise InvalidRequest(f"Filter.{field} is {value!r}", hint=f'give a list, as {field}=["…"]')
         if not isinstance(self.tests, bool):
             raise InvalidRequest(f"Filter.tests is {self.tests!r}", hint="give True or False")
+        if not isinstance(self.ref, str):
+            raise InvalidRequest(f"Filter.ref is {self.ref!r}", hint="give the name of a branch, tag or commit")
         for name in self.languages or ():
             if canonical(name) is None:
                 raise InvalidRequest(f"{name!r} is no language that Conexus knows")
@@ -98,6 +102,7 @@ class Filter:
             path_globs=None if self.paths is None else tuple(self.paths),
             kinds=None if self.kinds is None else frozenset(self.kinds),
             tests=self.tests,
+            ref=self.ref,
         )
 
 
@@ -399,22 +404,25 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
         return await asyncio.to_thread(work, await self._opened())
 
 
-def open(path: str | Path = ".", *, index: bool = True) -> Code:  # noqa: A001 -- read as conexus.open
+def open(path: str | Path = ".", *, index: bool = True, ref: str = "") -> Code:  # noqa: A001 -- read as conexus.open
     """Open the working tree that holds a folder: in this process, or at the daemon that has the indexes.
 
     Args:
         path: The folder.
         index: Whether to index the tree first where it is not indexed yet.
+        ref: A branch, tag or commit whose files are meant, in the place of those on disk. It is indexed again where it
+            names another commit by now.
 
     Raises:
-        SourceError: There is no such folder, or it should not be indexed.
+        SourceError: There is no such folder or ref, or it should not be indexed.
         ConfigError: A setting is wrong.
         StoreError: The data folder cannot be used.
     """
     if path == "":
         raise SourceError("the path is empty", hint='use "." for the folder you are in')
-    checkout = checkout_of(Path(path).expanduser(), Path.home(), force=True)
-    loaded = config_files.load(config_files.current_environ(), checkout.root, {})
+    folder = Path(path).expanduser()
+    checkout = _ref(folder, ref) if ref else checkout_of(folder, Path.home(), force=True)
+    loaded = config_files.load(config_files.current_environ(), checkout.project, {})
     address = None
     if loaded.config.store.path != config_files.MEMORY:
         address = discovery.find(config_files.data_dir(loaded.config))
@@ -426,14 +434,24 @@ def open(path: str | Path = ".", *, index: bool = True) -> Code:  # noqa: A001 -
 
         service = bootstrap.build(loaded.config, keep_open=True).service
     try:
-        view = view_at(service.views(LOCAL_USER), checkout.root)
+        views = service.views(LOCAL_USER)
+        view = next((one for one in views if one.root == checkout.root), None) or view_at(views, checkout.root)
+        if checkout.ref:
+            view = view if view is not None and view.root == checkout.root and view.head == checkout.head else None
         if view is None and index:
-            checkout_of(Path(path).expanduser(), Path.home())  # refuses a home folder
+            if not checkout.ref:
+                checkout_of(folder, Path.home())  # refuses a home folder
             service.index(checkout, LOCAL_USER)
     except BaseException:
         service.close()
         raise
     return Code(service, str(view.root if view is not None else checkout.root), checkout)
+
+
+def _ref(folder: Path, name: str) -> Checkout:
+    from conexus.adapters.git_refs import ref_checkout  # noqa: PLC0415 -- brings dulwich
+
+    return ref_checkout(folder, name)
 
 
 def connect(url: str, token: str, *, repository: str = "") -> Code:
@@ -463,9 +481,9 @@ def connect(url: str, token: str, *, repository: str = "") -> Code:
     return Code(service, root)
 
 
-def open_async(path: str | Path = ".", *, index: bool = True) -> AsyncCode:
+def open_async(path: str | Path = ".", *, index: bool = True, ref: str = "") -> AsyncCode:
     """As :func:`open`, to be used as ``async with``."""
-    return AsyncCode(partial(open, path, index=index))
+    return AsyncCode(partial(open, path, index=index, ref=ref))
 
 
 def connect_async(url: str, token: str, *, repository: str = "") -> AsyncCode:

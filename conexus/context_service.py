@@ -160,7 +160,7 @@ class ContextService(Protocol):
 
 def view_at(views: Sequence[IndexedView], path: Path) -> IndexedView | None:
     """Return the indexed working tree that holds a path, the innermost if several do."""
-    holding = [view for view in views if view.live and path.is_relative_to(view.root)]
+    holding = [view for view in views if view.live and not view.ref and path.is_relative_to(view.root)]
     return max(holding, key=lambda view: len(view.root.parts), default=None)
 
 

@@ -18,6 +18,7 @@ from conexus.types import (
     Checkout,
     ChunkHead,
     ChunkId,
+    ContentHash,
     DenseMatrix,
     DenseVector,
     DirectoryChange,
@@ -97,12 +98,33 @@ class SourceTree(Protocol):
         """
         ...
 
+    def content_hash(self, stat: FileStat) -> ContentHash | None:
+        """Return git's blob id of a file that was found; nothing where it cannot be read any more."""
+        ...
+
     def is_forced(self, path: str) -> bool:
         """Whether a rule of the user's lets ``path`` in whatever its content (as `!` in ``.conexusignore``)."""
         ...
 
     def explain(self, path: str) -> Verdict:
         """Say which rule lets ``path`` in or leaves it out, by name and place alone."""
+        ...
+
+    @property
+    def files_root(self) -> Path:
+        """The folder that parsing processes read the files from."""
+        ...
+
+    def provide(self, paths: Collection[str]) -> None:
+        """Make sure that files are where parsing processes read them.
+
+        Raises:
+            SourceError: They cannot be read or written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what was made for reading. Idempotent; the tree can be used again."""
         ...
 
 
@@ -333,8 +355,17 @@ class Catalog(Protocol):
         """
         ...
 
-    def begin_index(self, view: int, fingerprint: Fingerprint, embedder: Embedder) -> IndexInfo:
-        """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`."""
+    def begin_index(
+        self, view: int, fingerprint: Fingerprint, embedder: Embedder, pool: IndexId | None = None
+    ) -> IndexInfo:
+        """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`.
+
+        Args:
+            view: The view.
+            fingerprint: What it is built with.
+            embedder: The model.
+            pool: The shard of another view's generation that it shares files with; it has none of them yet.
+        """
         ...
 
     def finish_index(self, index: IndexId, *, complete: bool) -> None:
@@ -345,7 +376,7 @@ class Catalog(Protocol):
         """Note how many files a tree has, and how many of them a run is about to read."""
         ...
 
-    def activate(self, index: IndexId) -> list[IndexId]:
+    def activate(self, index: IndexId) -> list[IndexInfo]:
         """Make a generation the live one of its view; the one that it replaces is kept where it is complete.
 
         Returns:
@@ -370,11 +401,19 @@ class Catalog(Protocol):
         ...
 
     def drop_index(self, index: IndexId) -> None:
-        """Forget a generation with all its files."""
+        """Forget a generation with all its files that no other has."""
+        ...
+
+    def drop_pool(self, pool: IndexId) -> None:
+        """Forget a pool with the generations of all views that share it."""
         ...
 
     def indexes(self) -> list[IndexId]:
         """Return every generation there is, of all views."""
+        ...
+
+    def generation(self, index: IndexId) -> IndexInfo | None:
+        """Return a generation, live or not."""
         ...
 
     def files(self, index: IndexId) -> dict[str, FileRecord]:
@@ -383,6 +422,28 @@ class Catalog(Protocol):
 
     def files_at(self, index: IndexId, paths: Collection[str]) -> dict[str, FileRecord]:
         """Return what is known of the files at some paths and below them, by path; skipped ones included."""
+        ...
+
+    def versions(self, pool: IndexId, paths: Collection[str]) -> dict[str, list[FileRecord]]:
+        """Return what the views that share a shard have at some paths; each version once, with nobody's state."""
+        ...
+
+    def adopt(self, index: IndexId, files: Sequence[FileRecord], removed: Sequence[FileId]) -> None:
+        """Give a generation files that are in its shard already, and take others from it that other views need.
+
+        Args:
+            index: The generation.
+            files: The files, with the state they have in its tree.
+            removed: The others.
+        """
+        ...
+
+    def exclusive(self, index: IndexId, files: Collection[FileId] | None = None) -> list[FileId]:
+        """Return those of some files, or of all, that no other generation has."""
+        ...
+
+    def hidden(self, index: IndexId) -> frozenset[FileId]:
+        """Return the files in its shard that a generation does not have; nothing where it has its own alone."""
         ...
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
@@ -444,11 +505,11 @@ class Catalog(Protocol):
         ...
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
-        """Return the file and the vector checksum of every chunk."""
+        """Return the file and the vector checksum of every chunk in the index's shard, also those of other views."""
         ...
 
     def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
-        """Return files whose chunks do not have the text they were written with, and what is wrong."""
+        """Return files in the index's shard whose chunks do not have the text they were written with, and why."""
         ...
 
     def paths(self, index: IndexId) -> list[tuple[FileId, str]]:
@@ -606,13 +667,14 @@ class Codebase(Protocol):
 class Locks(Protocol):
     """Locks between processes that end with the process that holds them."""
 
-    def view(self, root: Path, purpose: str, wait_s: float) -> AbstractContextManager[None]:
+    def view(self, root: Path, purpose: str, wait_s: float, of: str = "") -> AbstractContextManager[None]:
         """Hold the index of one working tree alone.
 
         Args:
             root: The working tree.
             purpose: What for, shown to whoever waits, as ``indexing``.
             wait_s: How long to wait for another holder.
+            of: What is held in the tree's place, as the repository whose trees share files.
 
         Raises:
             StoreBusy: Another process held it all that time; the message names it.

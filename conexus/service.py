@@ -14,7 +14,7 @@ from conexus.config import StoreOptions
 from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
 from conexus.errors import NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
-from conexus.indexing.pipeline import Indexer, repair_unfinished
+from conexus.indexing.pipeline import Indexer, release, repair_unfinished
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
 from conexus.lexical import name_key
@@ -71,6 +71,8 @@ _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the c
 _POLL_S = 0.01
 _LARGE_SHARE = 0.1
 _KEPT_GENERATION_S = 7 * 86_400.0
+_COMMITS, _REFS = "commits/", ("refs/", "refs/heads/", "refs/tags/", "refs/remotes/")
+_LEAST_DIGITS = 7  # of a commit
 _USERS = 2  # callers or tests that a packed answer has for certain where they are asked for
 _EXPLAINED = 12  # of the hits of a packed answer, those that get what stands around them
 
@@ -81,7 +83,7 @@ def _go_on() -> None:
 
 @dataclass(eq=False)
 class _Held:
-    """A working tree's index as this process holds it."""
+    """The indexes of a repository as this process holds them: its views share files."""
 
     stack: ExitStack = field(default_factory=ExitStack)
     gate: threading.Lock = field(default_factory=threading.Lock)
@@ -93,11 +95,11 @@ class _Held:
     users: int = 0
     locked: bool = False
     shards: dict[IndexId, VectorShard] = field(default_factory=dict)
-    """Generations that are open for searches: the live one, and others that were it until just now."""
+    """Generations that are open for searches: live ones, and others that were it until just now."""
 
-    def close_others(self, live: IndexId | None) -> None:
-        """Let go of all generations but one."""
-        for index in [index for index in self.shards if index != live]:
+    def close_others(self, live: Collection[IndexId]) -> None:
+        """Let go of all generations but some."""
+        for index in self.shards.keys() - set(live):
             self.shards.pop(index).close()
 
     def close(self) -> None:
@@ -122,11 +124,13 @@ class LocalService:
     edition: Edition
     options: StoreOptions
     places: Places
+    is_gone: Callable[[Path, str], bool] = lambda _root, _ref: False
+    """Says of a view, by its root and ref, whether its files are not there any more."""
     keep_open: bool = False
     """Whether indexes stay open between calls: faster, but keeps other processes out until :meth:`close`."""
     ended: Callable[[], None] = lambda: None
     """Called at :meth:`close`: to let go of what is kept between calls."""
-    _held: dict[Path, _Held] = field(default_factory=dict)
+    _held: dict[RepoId, _Held] = field(default_factory=dict)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
     # ------------------------------------------------------------------- indexing
@@ -160,13 +164,14 @@ class LocalService:
         self.places.require(checkout.repo, checkout.root)  # before a lock is waited for; what counts comes later
         is_new = not any(view.root == checkout.root for view in self.catalog.views())
         if not self.keep_open:
-            self._release_idle(checkout.root)
-        with self._holding(checkout.root, "indexing") as held, self._writing(held, checkout.root):
+            self._release_idle(checkout.repo)
+        with self._holding(checkout, "indexing") as held, self._writing(held, checkout.root):
             if changed is not None and self.keep_open:
                 self._keep_open(held, checkout.root)
             report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)
+            self._drop_gone(checkout)
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
-            self._release_idle(checkout.root)  # after many changes the vectors are opened in another form
+            self._release_idle(checkout.repo)  # after many changes the vectors are opened in another form
         self.edition.audit.record(who, "index", {"repo": checkout.repo})
         if is_new:
             self._publish(who, "repository.added", checkout.repo)
@@ -182,6 +187,19 @@ class LocalService:
             FeatureNotAvailable: It is of one repository more than there are places.
         """
         self.places.require(checkout.repo, checkout.root)
+
+    def _drop_gone(self, but: Checkout) -> None:
+        """Drop the views of a repository that are gone, where others have most of their files.
+
+        A tree that nothing is shared with is kept: its disk may come back, and to index it anew takes long.
+        """
+        for view in self.catalog.views():
+            shares = view.live is not None and view.live.pool is not None
+            if view.repo == but.repo and view.root != but.root and shares and self.is_gone(view.root, view.ref):
+                for info in (view.live, view.building, view.previous):
+                    if info is not None:
+                        release(self.catalog, self.store, info)
+                self.catalog.remove_view(view.id)
 
     def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
         """Say what :meth:`index` would do. Changes nothing.
@@ -272,14 +290,15 @@ class LocalService:
             return hits, order
         users = self.reader.users(view.live, hits[first].chunk, tests=beside is Wanted.TESTS)
         chunks = self.catalog.chunks_by_id(view.live.id, [chunk for chunk, _ in users])
-        place_of = {hit.chunk.id: place for place, hit in enumerate(hits)}
+        place_of = {(hit.root, hit.chunk.id): place for place, hit in enumerate(hits)}
         added: list[Hit] = []
         places: list[int] = []
         for chunk, line in users:
             if len(places) == _USERS:
                 break
-            if chunk in place_of:
-                places.append(place_of[chunk])
+            own = (str(view.root), chunks[chunk].chunk.id if chunk in chunks else chunk)
+            if own in place_of:
+                places.append(place_of[own])
             elif chunk in chunks and _fits(chunks[chunk].chunk, request.where):
                 places.append(len(hits) + len(added))
                 added.append(self.engine.hit_at(view, chunks[chunk], line))
@@ -309,7 +328,7 @@ class LocalService:
             busy: list[str] = []
             for view in views:
                 try:
-                    held[view.id] = stack.enter_context(self._holding(view.root, "searching"))
+                    held[view.id] = stack.enter_context(self._holding(view, "searching"))
                 except StoreBusy as exc:
                     if not held and view is views[-1]:
                         raise  # it was the only one, or they all are busy
@@ -368,14 +387,18 @@ class LocalService:
 
     def _views_for(self, request: SearchRequest, who: Principal) -> list[IndexedView]:
         where = request.where
+        known = [view for view in self.views(who) if view.live is not None]
+        of_roots = {view.repo for view in known if where.roots is not None and str(view.root) in where.roots}
         views = [
             view
-            for view in self.views(who)
-            if view.live is not None
-            and (where.repos is None or view.repo in where.repos)
-            and (where.roots is None or str(view.root) in where.roots)
+            for view in known
+            if (where.repos is None or view.repo in where.repos) and _is_meant(view, where, of_roots)
         ]
         if not views:
+            if where.ref:
+                raise RepositoryNotIndexed(
+                    f"{where.ref!r} is not indexed", hint=f"index it first: conexus index --ref {where.ref}"
+                )
             asked = ", ".join(sorted(where.roots or where.repos or ()))
             if not asked:
                 raise RepositoryNotIndexed("nothing is indexed yet", hint="start with: conexus index PATH")
@@ -393,8 +416,9 @@ class LocalService:
         return [
             replace(
                 status,
-                size_bytes=self.store.size_bytes(status.index),
-                indexing=self._is_written(Path(status.root)),
+                size_bytes=int(self.store.size_bytes(status.index) * status.own_share),
+                indexing=self._is_written(status.repo),
+                gone=self.is_gone(Path(status.root), status.ref),
             )
             for status in self.catalog.status()
             if self.edition.access.may_read(who, status.repo)
@@ -426,14 +450,14 @@ class LocalService:
         return replace(
             answer,
             snapshots=tuple(
-                replace(found[live.id], indexing=self._is_written(view.root))
+                replace(found[live.id], indexing=self._is_written(view.repo))
                 for view, live in views
                 if live.id in found
             ),
         )
 
-    def _is_written(self, root: Path) -> bool:
-        held = self._held.get(root)
+    def _is_written(self, repo: RepoId) -> bool:
+        held = self._held.get(repo)
         return held is not None and held.writing.locked()
 
     def related(self, root: str, path: str, limit: int, who: Principal) -> tuple[RelatedFile, ...]:
@@ -491,12 +515,12 @@ class LocalService:
     def remove(self, view: IndexedView, who: Principal) -> None:
         """Delete the index of a working tree; the tree itself is not touched."""
         self.edition.access.require_write(who, view.repo, Permission.REMOVE)
-        self._release_idle(view.root)
-        with self._holding(view.root, "removing") as held, self._writing(held, view.root):
+        self._release_idle(view.repo)
+        with self._holding(view, "removing") as held, self._writing(held, view.root):
             now = self._now(view)
             for info in (now.live, now.building, now.previous) if now else ():
                 if info is not None:
-                    self.store.drop(info.id)
+                    release(self.catalog, self.store, info)
             self.catalog.remove_view(view.id)
         self.edition.audit.record(who, "remove", {"repo": view.repo})
         self._publish(who, "repository.removed", view.repo, view.name)
@@ -550,8 +574,8 @@ class LocalService:
         for view in looked_at:
             if repair:
                 self.edition.access.require_write(who, view.repo)
-            self._release_idle(view.root)
-            with self._holding(view.root, "verifying") as held, self._writing(held, view.root):
+            self._release_idle(view.repo)
+            with self._holding(view, "verifying") as held, self._writing(held, view.root):
                 now = self._now(view)
                 if now is None:
                     continue  # removed meanwhile
@@ -569,7 +593,7 @@ class LocalService:
             NotFound: No generation before is kept.
         """
         self.edition.access.require_write(who, view.repo)
-        with self._holding(view.root, "going back") as held, self._writing(held, view.root):
+        with self._holding(view, "going back") as held, self._writing(held, view.root):
             if not self.catalog.roll_back(view.id):
                 raise NotFound(
                     f"no earlier index of {view.name} is kept",
@@ -609,15 +633,16 @@ class LocalService:
         """Delete a generation of a view that is not the live one."""
         self.edition.access.require_write(who, view.repo)
         try:
-            with self._holding(view.root, "collecting") as held, self._writing(held, view.root):
+            with self._holding(view, "collecting") as held, self._writing(held, view.root):
                 live = self._live(view.root)
                 if live is not None and live.id == index:
                     return False  # somebody went back to it just now
-                shard = held.shards.pop(index, None)
+                info = self.catalog.generation(index)
+                shard = held.shards.pop(index, None) if info is not None and info.pool is None else None
                 if shard is not None:
                     shard.close()
-                self.store.drop(index)
-                self.catalog.drop_index(index)
+                if info is not None:
+                    release(self.catalog, self.store, info)
         except StoreBusy:
             return False
         return True
@@ -654,17 +679,17 @@ class LocalService:
 
     def _shard(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
         with held.gate:
-            if live.id not in held.shards:
-                held.shards[live.id] = self._open(held, view, live)
-            return held.shards[live.id]
+            if live.vectors not in held.shards:
+                held.shards[live.vectors] = self._open(held, view, live)
+            return held.shards[live.vectors]
 
     def _keep_open(self, held: _Held, root: Path) -> None:
         """Open what is live, so that neither the next search nor the next edit has to."""
         live = self._live(root)
         if live is not None:
             with held.gate, suppress(StoreError):  # the run finds out what is wrong
-                if live.id not in held.shards:
-                    held.shards[live.id] = self.store.open(live.id, live.dim)
+                if live.vectors not in held.shards:
+                    held.shards[live.vectors] = self.store.open(live.vectors, live.dim)
 
     def _open(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
         """Open a generation, without what a crash left in flight.
@@ -689,9 +714,9 @@ class LocalService:
 
     def _open_now(self, live: IndexInfo, *, idle: bool) -> VectorShard:
         try:
-            shard = self.store.open(live.id, live.dim)
+            shard = self.store.open(live.vectors, live.dim)
         except StoreDamaged:
-            if idle and not live.complete and not self.catalog.files(live.id):
+            if idle and live.pool is None and not live.complete and not self.catalog.files(live.id):
                 return self.store.create(live.id, live.dim)  # a run was stopped before it had made its vectors
             raise
         if idle:
@@ -699,15 +724,16 @@ class LocalService:
         return shard
 
     @contextmanager
-    def _holding(self, root: Path, purpose: str) -> Iterator[_Held]:
-        """Hold a tree's lock; calls of one process share it."""
+    def _holding(self, tree: Checkout | IndexedView, purpose: str) -> Iterator[_Held]:
+        """Hold the lock of a tree's repository; calls of one process share it."""
+        repo = tree.repo
         with self._mutex:
-            held = self._held.setdefault(root, _Held())
+            held = self._held.setdefault(repo, _Held())
             held.users += 1
         try:
-            with held.gate:  # not the mutex: other trees need not wait for this one's lock
+            with held.gate:  # not the mutex: other repositories need not wait for this one's lock
                 if not held.locked:
-                    held.stack.enter_context(self.locks.view(root, purpose, self.options.lock_wait_s))
+                    held.stack.enter_context(self.locks.view(tree.root, purpose, self.options.lock_wait_s, repo))
                     held.locked = True
             yield held
         finally:
@@ -715,11 +741,13 @@ class LocalService:
                 held.users -= 1
                 if not held.users:
                     if self.keep_open and held.shards:
-                        if len(held.shards) > 1:
-                            live = self._live(root)
-                            held.close_others(None if live is None else live.id)
+                        self._close_superseded(held)
                     else:
-                        self._drop(root)
+                        self._drop(repo)
+
+    def _close_superseded(self, held: _Held) -> None:
+        if len(held.shards) > 1:
+            held.close_others({view.live.vectors for view in self.catalog.views() if view.live is not None})
 
     @contextmanager
     def _writing(self, held: _Held, root: Path) -> Iterator[None]:
@@ -739,14 +767,14 @@ class LocalService:
             held.writes += 1
             held.writing.release()
 
-    def _release_idle(self, root: Path) -> None:
+    def _release_idle(self, repo: RepoId) -> None:
         with self._mutex:
-            held = self._held.get(root)
+            held = self._held.get(repo)
             if held is not None and not held.users:
-                self._drop(root)
+                self._drop(repo)
 
-    def _drop(self, root: Path) -> None:
-        held = self._held.pop(root, None)
+    def _drop(self, repo: RepoId) -> None:
+        held = self._held.pop(repo, None)
         if held is not None:
             held.close()
 
@@ -759,6 +787,22 @@ def _with_snapshots(response: SearchResponse, snapshots: tuple[Snapshot, ...]) -
         if one.indexing and one.files_indexed < one.files_seen
     )
     return replace(response, snapshots=snapshots, notices=(*response.notices, *told))
+
+
+def _is_meant(view: IndexedView, where: SearchFilter, of_roots: Collection[RepoId]) -> bool:
+    """Whether a view is one that is to be searched: refs only where they are asked for."""
+    if where.ref:
+        return _is_called(view, where.ref) and (where.roots is None or view.repo in of_roots)
+    return not view.ref if where.roots is None else str(view.root) in where.roots
+
+
+def _is_called(view: IndexedView, name: str) -> bool:
+    """Whether a view is of a ref: by its name, its full name, or digits of its commit."""
+    if not view.ref:
+        return False
+    if view.ref.startswith(_COMMITS):
+        return len(name) >= _LEAST_DIGITS and view.ref.removeprefix(_COMMITS).startswith(name.lower())
+    return name in {view.ref, *(view.ref.removeprefix(prefix) for prefix in _REFS if view.ref.startswith(prefix))}
 
 
 def _fits(chunk: Chunk, where: SearchFilter) -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from conexus import __version__, bootstrap
 from conexus.adapters import config_files
+from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.priority import lower_thread
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.webhook_address import check_url
@@ -178,6 +179,7 @@ class _Daemon:
             webhooks=hooks,
             usage=self._usage(stack),
             folders=_folder,
+            refs=ref_checkout,
             may_write=edition.access.require_write,
             require_place=service.require_place,
             edition=edition,

@@ -115,6 +115,17 @@ class Checkout:
     head: str | None = None
     """Commit that is checked out, where git knows one."""
     branch: str | None = None
+    ref: str = ""
+    """Full name of a branch or tag, or ``commits/`` and a commit's id, whose files are read from git's objects; the
+    root is then that below git's folder. Empty for a working tree."""
+
+    @property
+    def project(self) -> Path:
+        """Folder whose settings count."""
+        if not self.ref:
+            return self.root
+        git = self.root.parents[self.ref.count("/")]
+        return git.parent if git.name == ".git" else git
 
 
 # ----------------------------------------------------------------- parsing
@@ -285,6 +296,8 @@ class PointFilter:
     languages: frozenset[str] | None = None
     kinds: frozenset[str] | None = None
     without_tags: frozenset[str] = frozenset()
+    hidden: frozenset[FileId] = frozenset()
+    """Files of other views in the same shard: nothing of them is found, and their words do not count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -344,6 +357,8 @@ class SearchFilter:
     kinds: frozenset[str] | None = None
     tests: bool = True
     """Whether files tagged as tests may be returned."""
+    ref: str = ""
+    """Branch, tag or commit that is searched in the place of working trees, of the repositories that are meant."""
 
 
 class Retriever(StrEnum):
@@ -534,6 +549,8 @@ class FileCommit:
     rules: str
     checksums: tuple[int, ...] = ()
     """:func:`conexus.lexical.vector_checksum` of each chunk's vectors."""
+    salted: bool = False
+    """Whether the ids of its chunks are of this version of the file alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,6 +565,13 @@ class IndexInfo:
     dim: int
     complete: bool
     live: bool
+    pool: IndexId | None = None
+    """The generation whose files and vectors it shares, which may be itself; nothing where it has its own alone."""
+
+    @property
+    def vectors(self) -> IndexId:
+        """The shard that it is in."""
+        return self.id if self.pool is None else self.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -565,6 +589,10 @@ class IndexedView:
     pinned: str = ""
     """Fingerprint of the live generation where somebody went back to it: changes of the settings alone do not
     replace it."""
+    ref: str = ""
+    """Branch, tag or commit whose files these are, read from git's objects; empty for a working tree."""
+    head: str | None = None
+    """Commit that was checked out, or that the ref named, when it was indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -767,6 +795,14 @@ class ViewStatus:
     """When something last changed, as far as the daemon noticed."""
     previous_model: str | None = None
     """Model of the generation before, where one is kept to go back to."""
+    ref: str = ""
+    """As :attr:`IndexedView.ref`."""
+    shared: bool = False
+    """Whether other views of the repository have files in common with it, which are stored once."""
+    gone: bool = False
+    """Whether the tree, or the ref, is not there any more."""
+    own_share: float = 1.0
+    """Share of the vectors of all these views that is this one's alone."""
 
 
 @dataclass(frozen=True, slots=True)

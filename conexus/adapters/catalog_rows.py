@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from conexus.chunk_ids import chunk_id_of, chunk_key
+from conexus.adapters.catalog_scope import Scope
+from conexus.chunk_ids import chunk_id_of, chunk_key, salted_id
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
     Chunk,
@@ -32,7 +33,7 @@ from conexus.types import (
     StoredChunk,
 )
 
-FILE_COLUMNS = 19
+FILE_COLUMNS = 20
 _INT64 = 1 << 63
 
 # Files whose own name says nothing: their folder's name counts as well.
@@ -71,6 +72,7 @@ def file_row(index: IndexId, commit: FileCommit, uses: int) -> tuple[object, ...
         parsed.redactions if parsed else 0,
         len(result.encoded),
         uses,
+        commit.salted,
     )
 
 
@@ -192,11 +194,13 @@ class FileFacts:
     content_hash: ContentHash
     stat: FileStat
     checked_ns: int
+    salted: bool
 
 
 def file_facts(row: Sequence[object]) -> FileFacts:
     """Return what chunks say of their file; the columns after its id."""
-    index, path, language, tags, content_hash, size, mtime_ns, ctime_ns, inode, checked_ns = cast("Sequence[Any]", row)
+    index, path, language, tags, content_hash, size, salted, *state = cast("Sequence[Any]", row)
+    mtime_ns, ctime_ns, inode, checked_ns = state
     path = os.fsdecode(path)
     return FileFacts(
         index=index,
@@ -206,6 +210,7 @@ def file_facts(row: Sequence[object]) -> FileFacts:
         content_hash=ContentHash(content_hash),
         stat=FileStat(path, size, mtime_ns, ctime_ns, _inode_in(inode)),
         checked_ns=checked_ns,
+        salted=bool(salted),
     )
 
 
@@ -231,7 +236,7 @@ def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: s
     file, ordinal, start_byte, end_byte, start_line, end_line, kind, symbol, signature = cast("Sequence[Any]", row)
     return StoredChunk(
         chunk=Chunk(
-            id=chunk_id,
+            id=salted_id(chunk_id, file) if facts.salted else chunk_id,
             repo=repo,
             path=facts.path,
             language=facts.language,
@@ -250,19 +255,20 @@ def stored_chunk(chunk_id: ChunkId, repo: RepoId, row: Sequence[object], text: s
     )
 
 
-def of_tied_files(columns: str, ending: str = "") -> str:
+def of_tied_files(scope: Scope, columns: str, ending: str = "") -> str:
     """Return the statement for pairs of files of which one, ``r``, uses a name that the other, ``d``, defines.
 
-    Its parameters are the generation and in how many files a name may be defined.
+    Its parameters are the pool and in how many files a name may be defined.
 
     Args:
+        scope: Which files count.
         columns: What is selected.
         ending: What follows, as ``GROUP BY``.
     """
     return (
-        "WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1), "  # noqa: S608 -- constants
+        f"WITH defined AS (SELECT DISTINCT name, file FROM symbols WHERE index_id = ?1{scope.within('symbols.file')}), "  # noqa: S608 -- constants
         "own AS (SELECT name FROM defined GROUP BY name HAVING count(*) <= ?2) "
         f"SELECT {columns} FROM own JOIN defined d ON d.name = own.name "
         "JOIN refs r ON r.name = own.name AND r.file <> d.file "
-        f"JOIN files f ON f.id = r.file AND f.index_id = ?1 {ending}"
+        f"JOIN files f ON f.id = r.file AND f.index_id = ?1{scope.join} {ending}"
     )

@@ -208,5 +208,53 @@ CREATE TABLE directory_changes (number INTEGER NOT NULL);
 INSERT INTO directory_changes VALUES (0);
 """
 
-CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS))
+# File versions that several views share, see conexus.adapters.catalog_pools. The point of a chunk of a salted file has
+# another number than the chunk. A view with a ref has no working tree.
+_SHARED_FILES = """
+ALTER TABLE views ADD COLUMN ref TEXT NOT NULL DEFAULT '';
+ALTER TABLE indexes ADD COLUMN pool INTEGER;
+CREATE TABLE file_versions (
+    id INTEGER PRIMARY KEY,
+    index_id INTEGER NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    checked_ns INTEGER NOT NULL,
+    skipped TEXT,
+    rules TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    language TEXT,
+    encoding TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    redactions INTEGER NOT NULL,
+    chunks INTEGER NOT NULL,
+    uses INTEGER NOT NULL DEFAULT 0,
+    salted INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO file_versions SELECT *, 0 FROM files;
+DROP TABLE files;
+ALTER TABLE file_versions RENAME TO files;
+CREATE INDEX files_path ON files (index_id, path);
+CREATE TRIGGER files_texts AFTER DELETE ON files BEGIN
+    DELETE FROM texts WHERE key BETWEEN old.id << 20 AND (old.id << 20) + 1048575;
+END;
+CREATE TABLE members (
+    index_id INTEGER NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    checked_ns INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
+    PRIMARY KEY (index_id, file)
+) WITHOUT ROWID;
+CREATE INDEX members_file ON members (file);
+INSERT INTO meta VALUES ('members', 1);
+"""
+
+CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES))
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

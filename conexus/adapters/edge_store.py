@@ -341,7 +341,11 @@ class EdgeVectorShard:
             return None
         terms = engine.SparseVector(vector.indices.tolist(), vector.values.tolist())
         nearest = engine.Query.Nearest(terms, using=_SPARSE)
-        counted = _EXACT_IDF if self._exact and not self._whole else None
+        counted = None
+        if self._exact and where.hidden:
+            counted = engine.SearchParams(idf=engine.IdfParams(_among_others(where)))
+        elif self._exact and not self._whole:
+            counted = _EXACT_IDF
         return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=counted)
 
     def points(self) -> Iterator[StoredPoint]:
@@ -494,7 +498,14 @@ def _engine_filter(where: PointFilter) -> engine.Filter | None:
     must_not: list[engine.ConditionType] = []
     if where.without_tags:
         must_not.append(_among("tag", list(where.without_tags)))
+    if where.hidden:
+        must_not.append(_among("f", sorted(map(int, where.hidden))))
     return engine.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _among_others(where: PointFilter) -> engine.Filter:
+    """Match what is not hidden."""
+    return engine.Filter(must_not=[_among("f", sorted(map(int, where.hidden)))])
 
 
 def _among(field: str, values: list[str] | list[int]) -> engine.FieldCondition:

@@ -8,6 +8,7 @@ folder by folder from the root. Names need not be UTF-8; they are kept with surr
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,7 +24,7 @@ from conexus.adapters.regular_files import read_inside, stat_inside
 from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
-from conexus.types import Checkout, FileStat, SkippedFile, SkipReason, Verdict
+from conexus.types import Checkout, ContentHash, FileStat, SkippedFile, SkipReason, Verdict
 
 _GIT = ".git"
 _RULES = frozenset({GIT_RULES, OWN_RULES, ATTRIBUTES})
@@ -75,6 +76,17 @@ class FilesystemTree:
     def checkout(self) -> Checkout:
         """The tree and the repository it belongs to."""
         return self._checkout
+
+    @property
+    def files_root(self) -> Path:
+        """The folder that parsing processes read the files from: the tree itself."""
+        return self._checkout.root
+
+    def provide(self, paths: Collection[str]) -> None:
+        """Do nothing: the files are there."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def scan(self) -> Iterator[FileStat | SkippedFile]:
         """Yield every file that the rules let in, and what they leave out, in path order.
@@ -167,6 +179,15 @@ class FilesystemTree:
         if skip is not None:
             return Verdict(path, False, skip[0], skip[1] or skip[0].value)
         return Verdict(path, True, None, _reason_to_include(folder, judgement))
+
+    def content_hash(self, stat: FileStat) -> ContentHash | None:
+        """Return git's blob id of a file that was found; nothing where it cannot be read any more."""
+        try:
+            data = read_inside(self._root, stat.path, stat.size_bytes + 1)
+        except OSError:
+            return None
+        digest = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
+        return ContentHash(digest.hexdigest())
 
     def is_forced(self, path: str) -> bool:
         """Whether a file must not be skipped for what it holds: generated, minified, or too much data.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dulwich.objects import ObjectID
 
 _SHA1_CHARS = 40
+_MAX_TAGS = 10  # of tags
 _MAX_CHANGES = 1_000  # of a commit that tells anything
 _MAX_ENTRIES = 1_000_000  # of a tree: one that holds itself many times over unfolds without end
 _MAX_PATH_BYTES = 4_096
@@ -187,6 +188,55 @@ class GitHistory:
             ]
             if sides[0] is not None or sides[1] is not None:
                 yield sides[0], sides[1]
+
+    def peeled(self, name: str) -> str:
+        """Return the commit that a tag, or a tag of a tag, is of; a commit itself.
+
+        Raises:
+            SourceError: It is missing, damaged, or no tag of a commit.
+        """
+        from dulwich.objects import Commit as RawCommit  # noqa: PLC0415 -- only where history is asked for
+        from dulwich.objects import ObjectID, Tag  # noqa: PLC0415
+
+        with self._translated():
+            for _ in range(_MAX_TAGS):
+                found = self._store[ObjectID(name.encode("ascii"))]
+                if isinstance(found, RawCommit):
+                    return name
+                if not isinstance(found, Tag):
+                    break
+                name = found.object[1].decode("ascii")
+        raise SourceError(f"{self._root}: {name} is no commit", hint="name a branch, a tag or a commit")
+
+    def commits_like(self, digits: str) -> list[str]:
+        """Return the commits whose id begins with some digits."""
+        from dulwich.objects import Commit as RawCommit  # noqa: PLC0415 -- only where history is asked for
+        from dulwich.objects import ObjectID  # noqa: PLC0415
+
+        with self._translated():
+            even = digits[: len(digits) // 2 * 2]
+            ids = {ObjectID(found) for found in self._store.iter_prefix(even.encode("ascii"))}
+            fitting = [found for found in ids if found.startswith(digits.encode("ascii"))]
+            return [found.decode("ascii") for found in fitting if isinstance(self._store[found], RawCommit)]
+
+    def entries(self, tree: ObjectID) -> list[tuple[bytes, int, ObjectID]]:
+        """Return what is in a folder: name, mode and object.
+
+        Raises:
+            SourceError: It is missing or damaged.
+        """
+        from dulwich.objects import Tree  # noqa: PLC0415 -- only where history is asked for
+
+        with self._translated():
+            found = self._store[tree]
+            if not isinstance(found, Tree):
+                raise SourceError(f"{self._root}: {tree.decode('ascii', 'replace')} is no tree")
+            return [(entry.path, entry.mode, entry.sha) for entry in found.iteritems()]
+
+    def holds(self, blob: ObjectID) -> bool:
+        """Whether a file's content is here: a partial clone lacks some."""
+        with self._translated():
+            return blob in self._store
 
     def tree_of(self, commit: str) -> ObjectID:
         """Return the id of a commit's tree.

@@ -88,7 +88,7 @@ def find_checkout(path: Path, *, home: Path | None = None) -> Checkout:
 def git_folders(root: Path) -> GitFolders | None:
     """Return where git keeps its files for ``root``, or ``None`` where ``root`` is no working tree."""
     marker = root / ".git"
-    if _is_git_folder(marker):
+    if is_git_folder(marker):
         return GitFolders(marker, marker)
     target = _pointer(marker, "gitdir:")
     if target is None:
@@ -100,10 +100,15 @@ def git_folders(root: Path) -> GitFolders | None:
     return GitFolders(private, private if common is None else Path(os.path.normpath(private / common)))
 
 
+def top_of(folder: Path) -> Path | None:
+    """Return the working tree that holds a folder, or ``None`` where none does."""
+    return next((place for place in (folder, *folder.parents) if git_folders(place) is not None), None)
+
+
 def is_nested_checkout(folder: str) -> bool:
     """Whether the ``.git`` in a folder makes it a working tree of its own."""
     marker = Path(folder) / ".git"
-    return _is_git_folder(marker) or _pointer(marker, "gitdir:") is not None
+    return is_git_folder(marker) or _pointer(marker, "gitdir:") is not None
 
 
 def normalize_remote(url: str) -> str | None:
@@ -185,7 +190,7 @@ def _find_root(path: Path, home: Path | None) -> Path:
             break
         if git_folders(folder) is not None:
             return folder
-        if _is_git_folder(folder):
+        if is_git_folder(folder):
             inside = folder.name == ".git"
             what = "the inside of a git repository" if inside else "a bare git repository"
             raise SourceError(
@@ -195,7 +200,8 @@ def _find_root(path: Path, home: Path | None) -> Path:
     return path
 
 
-def _is_git_folder(folder: Path) -> bool:
+def is_git_folder(folder: Path) -> bool:
+    """Whether a folder is where git keeps its files: a ``.git``, or a bare repository."""
     try:
         linked = (folder / "commondir").is_file()
         return (folder / "HEAD").is_file() and (
@@ -223,10 +229,26 @@ def _head(folders: GitFolders) -> tuple[str | None, str | None]:
     if ref == _REFTABLE_HEAD or not _REF.fullmatch(ref):
         return None, None
     branch = ref.removeprefix(_BRANCH)
-    return _resolve(ref, folders.common), branch
+    return resolve_ref(ref, folders.common), branch
 
 
-def _resolve(ref: str, common: Path) -> str | None:
+def repository_of(common: Path) -> tuple[RepoId, str]:
+    """Return id and short name of the repository whose files git keeps in a folder; a bare one has both, too."""
+    remote = _remote(read_config(common / "config"))
+    place = common.parent if common.name == ".git" else common
+    repo = RepoId(remote) if remote else _local_id(place)
+    return repo, repo.rpartition("/")[2] if remote else place.name.removesuffix(".git") or "root"
+
+
+def head_of(common: Path) -> str | None:
+    """Return the commit that is checked out in the first working tree, or that a bare repository points to."""
+    return _head(GitFolders(common, common))[0]
+
+
+def resolve_ref(ref: str, common: Path) -> str | None:
+    """Return the object that a ref names, as a commit or the tag of one; nothing where there is none."""
+    if not _REF.fullmatch(ref):
+        return None
     for _ in range(_MAX_REF_HOPS):
         text = _read_line(common / ref)
         if _OID.fullmatch(text):

@@ -10,6 +10,6 @@ from pathlib import Path
 class NoLocks:
     """Grants every lock."""
 
-    def view(self, root: Path, purpose: str, wait_s: float) -> AbstractContextManager[None]:
+    def view(self, root: Path, purpose: str, wait_s: float, of: str = "") -> AbstractContextManager[None]:
         """Hold nothing."""
         return nullcontext()

@@ -146,7 +146,7 @@ class MemoryVectorShard:
         allowed = table.allowed(where)
         return (
             table.nearest(dense, allowed, limit) if dense is not None else [],
-            table.matching(sparse, allowed, limit) if sparse is not None else [],
+            table.matching(sparse, allowed, limit, table.counted(where)) if sparse is not None else [],
         )
 
     def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
@@ -200,7 +200,6 @@ class _Table:
     value: npt.NDArray[np.float32]
     row: _Rows
     """Row that each entry of ``term`` and ``value`` belongs to."""
-    with_terms: int
 
     @classmethod
     def of(cls, points: dict[ChunkId, VectorPoint], dim: int) -> _Table:
@@ -215,30 +214,37 @@ class _Table:
             term=np.concatenate([np.empty(0, np.uint32), *(point.sparse.indices for point in ordered)]),
             value=np.concatenate([np.empty(0, np.float32), *(point.sparse.values for point in ordered)]),
             row=np.repeat(np.arange(len(ordered), dtype=np.intp), lengths),
-            with_terms=int(np.count_nonzero(lengths)),
         )
 
     def allowed(self, where: PointFilter) -> npt.NDArray[np.bool_]:
         """Mark the points that a filter lets through; shape ``(n,)``."""
         return np.array([_lets_in(where, point) for point in self.points], dtype=np.bool_)
 
+    def counted(self, where: PointFilter) -> npt.NDArray[np.bool_]:
+        """Mark the points whose words count; shape ``(n,)``."""
+        return np.array([point.file not in where.hidden for point in self.points], dtype=np.bool_)
+
     def nearest(self, query: DenseVector, allowed: npt.NDArray[np.bool_], limit: int) -> list[ScoredPoint]:
         """Rank the allowed points by dot product."""
         scores = np.clip(self.dense @ query, -1.0, 1.0)
         return self._best(np.flatnonzero(allowed), scores, limit)
 
-    def matching(self, query: SparseVector, allowed: npt.NDArray[np.bool_], limit: int) -> list[ScoredPoint]:
+    def matching(
+        self, query: SparseVector, allowed: npt.NDArray[np.bool_], limit: int, counted: npt.NDArray[np.bool_]
+    ) -> list[ScoredPoint]:
         """Rank the allowed points that share a term with the query.
 
         The weight of a term is ``ln((N - n + 0.5) / (n + 0.5) + 1)`` with ``n`` of the ``N`` points that hold
-        any term, as in Qdrant's ``Modifier.Idf``; filters do not change it.
+        any term, as in Qdrant's ``Modifier.Idf``; of filters only what is hidden changes it.
         """
         scores = np.zeros(len(self.points), dtype=np.float64)
         shared = np.zeros(len(self.points), dtype=np.bool_)
+        with_terms = int(np.count_nonzero(counted[np.unique(self.row)]))
         for term, weight in zip(query.indices, query.values, strict=True):
             entries = np.flatnonzero(self.term == term)
             rows = self.row[entries]
-            idf = np.log((self.with_terms - len(rows) + 0.5) / (len(rows) + 0.5) + 1.0)
+            having = int(np.count_nonzero(counted[rows]))
+            idf = np.log((with_terms - having + 0.5) / (having + 0.5) + 1.0)
             scores[rows] += float(weight) * idf * self.value[entries]
             shared[rows] = True
         return self._best(np.flatnonzero(allowed & shared), scores, limit)
@@ -254,4 +260,5 @@ def _lets_in(where: PointFilter, point: VectorPoint) -> bool:
         and (where.languages is None or point.language in where.languages)
         and (where.kinds is None or not where.kinds.isdisjoint(point.kinds))
         and where.without_tags.isdisjoint(point.tags)
+        and point.file not in where.hidden
     )

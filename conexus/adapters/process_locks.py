@@ -36,7 +36,7 @@ class FileLocks:
         self._folder = folder
 
     @contextlib.contextmanager
-    def view(self, root: Path, purpose: str, wait_s: float) -> Iterator[None]:
+    def view(self, root: Path, purpose: str, wait_s: float, of: str = "") -> Iterator[None]:
         """Hold the index of one working tree alone; see :meth:`conexus.ports.Locks.view`.
 
         Not re-entrant: a thread that holds the lock and asks again waits for itself.
@@ -46,7 +46,7 @@ class FileLocks:
             StoreError: The lock file cannot be made.
         """
         root = root.resolve()
-        lock = self._acquired(root, time.monotonic() + wait_s)
+        lock = self._acquired(root, of or root, time.monotonic() + wait_s)
         try:
             _write_note(lock, purpose)
             yield
@@ -55,9 +55,9 @@ class FileLocks:
             fcntl.flock(lock, fcntl.LOCK_UN)
             lock.close()
 
-    def _acquired(self, root: Path, until: float) -> IO[bytes]:
+    def _acquired(self, root: Path, of: str | Path, until: float) -> IO[bytes]:
         """Return the locked file, the one that is found under its name now."""
-        path = self._folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()}.lock"
+        path = self._folder / f"{hashlib.sha256(os.fsencode(of)).hexdigest()}.lock"
         while True:
             lock = self._opened(path)
             try:

@@ -304,7 +304,7 @@ class QdrantVectorShard:
             )
         if not len(vector.indices):
             return None
-        corpus = models.IdfCorpusParams(corpus=models.Filter(must=[self._tenant.own()]))
+        corpus = models.IdfCorpusParams(corpus=_server_filter(self._tenant, PointFilter(hidden=where.hidden)))
         terms = models.SparseVector(indices=vector.indices.tolist(), values=vector.values.tolist())
         params = models.SearchParams(idf=corpus)
         return models.QueryRequest(query=terms, using=_SPARSE, filter=only, limit=query.limit, params=params)
@@ -491,6 +491,8 @@ def _server_filter(tenant: _Tenant, where: PointFilter) -> models.Filter:
     if where.kinds is not None:
         must.append(among("kind", list(where.kinds)))
     must_not: list[models.Condition] = [among("tag", list(where.without_tags))] if where.without_tags else []
+    if where.hidden:
+        must_not.append(among("f", sorted(map(int, where.hidden))))
     return models.Filter(must=must, must_not=must_not)
 
 

@@ -22,6 +22,12 @@ def checkout_of(folder: Path, home: Path, *, force: bool = False) -> Checkout:
     Raises:
         SourceError: There is no such folder, or it should not be indexed.
     """
+    if not folder.exists() or folder.is_file():
+        from conexus.adapters.git_refs import ref_at  # noqa: PLC0415 -- brings dulwich
+
+        ref = ref_at(folder.absolute())
+        if ref is not None:
+            return ref
     check_root(folder, home, force=force)
     checkout = find_checkout(folder.resolve(), home=home)
     check_root(checkout.root, home, force=force)

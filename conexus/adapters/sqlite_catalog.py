@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from conexus.adapters import catalog_pools as pools
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
     FileFacts,
@@ -39,6 +41,7 @@ from conexus.adapters.catalog_rows import (
     word_rows,
 )
 from conexus.adapters.catalog_schema import CATALOG
+from conexus.adapters.catalog_scope import Scope
 from conexus.adapters.sqlite_connection import BUSY_S, SqliteConnection
 from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.errors import StoreDamaged, StoreError
@@ -72,12 +75,13 @@ from conexus.types import (
 _T = TypeVar("_T")
 _BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
-_RECORD = "id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules"
-_HEADS = (
-    "SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, f.chunks, f.uses "
-    "FROM chunks c JOIN files f ON f.id = c.file"
-)
 _SIZES = ("page_count", "freelist_count", "page_size")
+_SEEN = (
+    "CASE WHEN pool IS NULL THEN (SELECT count(*) FROM files WHERE index_id = indexes.id) "
+    "ELSE (SELECT count(*) FROM members WHERE index_id = indexes.id) END"
+)
+_SHARING = "(SELECT ?1 UNION SELECT id FROM indexes WHERE pool = ?1)"
+_IN_FLIGHT = f"SELECT DISTINCT file FROM journal WHERE index_id IN {_SHARING}"  # noqa: S608 -- a constant
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _USE_KEPT_S = 3600.0
@@ -103,6 +107,9 @@ class SqliteCatalog:
         self._connection = SqliteConnection(path, CATALOG, busy_s=_BUSY_S)
         self._db = self._connection.raw
         self._db.execute("PRAGMA cache_size = -32000")
+        self._scopes = pools.scopes(self._db)
+        self._scoping = threading.RLock()
+        self._hidden: dict[IndexId, tuple[int, frozenset[FileId]]] = {}
         self._numbers = count(1)
         self._views: tuple[object, tuple[IndexedView, ...]] = (None, ())
         self._snapshots: tuple[object, dict[IndexId, Snapshot]] = (None, {})
@@ -127,6 +134,19 @@ class SqliteCatalog:
             yield db
         self.changes = next(self._numbers)  # not before: who looks at the files after it must find the new ones
 
+    @contextmanager
+    def _pooling(self) -> Iterator[sqlite3.Connection]:
+        """Change which generations there are or share files, in one transaction."""
+        with self._scoping:
+            with self._change() as db:
+                yield db
+                scopes = pools.scopes(db)
+            self._scopes = scopes
+
+    def scope(self, index: IndexId) -> Scope:
+        """Return which rows an index has, for adapters on the same tables."""
+        return self._scopes.get(index) or Scope(index)
+
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         return self._connection.rows(sql, parameters)
 
@@ -147,21 +167,38 @@ class SqliteCatalog:
 
     def _read_views(self) -> list[IndexedView]:
         infos: dict[int, dict[str, IndexInfo]] = {}
+        scopes: dict[int, Scope] = {}
+        changes = self.changes
         for view, retired, *row in self._rows(
-            "SELECT view, retired, id, fingerprint, model, model_fingerprint, dim, complete, live FROM indexes "
+            "SELECT view, retired, id, fingerprint, model, model_fingerprint, dim, complete, live, pool FROM indexes "
             "ORDER BY id"
         ):
             info = _index_info(row)
             what = "live" if info.live else "building" if retired is None else "previous"
             infos.setdefault(_int(view), {})[what] = info
+            if info.pool is not None:
+                scopes[info.id] = Scope(info.pool, info.id)
+        with self._scoping:
+            if changes == self.changes:  # else a thread of this process knows better
+                self._scopes = scopes  # another process may have changed them
         found = []
-        for view, repo, name, root, pinned in self._rows(
-            "SELECT v.id, r.repo, r.name, v.root, v.pinned FROM views v JOIN repositories r ON r.id = v.repository"
+        for view, repo, name, root, pinned, ref, head in self._rows(
+            "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head FROM views v "
+            "JOIN repositories r ON r.id = v.repository"
         ):
             mine = infos.get(_int(view), {})
             generations = (mine.get("live"), mine.get("building"), mine.get("previous"))
             found.append(
-                IndexedView(_int(view), RepoId(str(repo)), str(name), _path(root), *generations, pinned=str(pinned))
+                IndexedView(
+                    _int(view),
+                    RepoId(str(repo)),
+                    str(name),
+                    _path(root),
+                    *generations,
+                    pinned=str(pinned),
+                    ref=str(ref),
+                    head=str(head) if head else None,
+                )
             )
         return sorted(found, key=lambda view: (view.name, view.root))
 
@@ -177,9 +214,10 @@ class SqliteCatalog:
                     "INSERT INTO repositories (repo, name) VALUES (?, ?) RETURNING id", (checkout.repo, name)
                 ).fetchone()
             db.execute(
-                "INSERT INTO views (repository, root, head, branch) VALUES (?, ?, ?, ?) ON CONFLICT (root) DO UPDATE "
-                "SET repository = excluded.repository, head = excluded.head, branch = excluded.branch",
-                (row[0], root, checkout.head, checkout.branch),
+                "INSERT INTO views (repository, root, head, branch, ref) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (root) DO UPDATE SET repository = excluded.repository, head = excluded.head, "
+                "branch = excluded.branch, ref = excluded.ref",
+                (row[0], root, checkout.head, checkout.branch, checkout.ref),
             )
             db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
             if is_new and admit is not None:  # nobody else can write before this transaction is over
@@ -209,8 +247,10 @@ class SqliteCatalog:
 
     def remove_view(self, view: int) -> list[IndexId]:
         """Forget a view, and its repository with its last view. Returns the indexes that were its."""
-        with self._change() as db:
+        with self._pooling() as db:
             indexes = [IndexId(row[0]) for row in db.execute("SELECT id FROM indexes WHERE view = ?", (view,))]
+            for index in indexes:
+                pools.leave(db, index)
             db.execute("DELETE FROM views WHERE id = ?", (view,))
             db.execute("DELETE FROM repositories WHERE id NOT IN (SELECT repository FROM views)")
         return indexes
@@ -226,10 +266,12 @@ class SqliteCatalog:
                 raise StoreError(f"another repository is called {name!r}", hint="see `conexus repos list`")
             db.execute("UPDATE repositories SET name = ? WHERE repo = ?", (name, repo))
 
-    def begin_index(self, view: int, fingerprint: Fingerprint, embedder: Embedder) -> IndexInfo:
+    def begin_index(
+        self, view: int, fingerprint: Fingerprint, embedder: Embedder, pool: IndexId | None = None
+    ) -> IndexInfo:
         """Make a generation; the first one of a view is live at once, a later one after :meth:`activate`."""
         model = (embedder.name, embedder.fingerprint, embedder.dim)
-        with self._transaction() as db:
+        with self._pooling() as db:
             index = _allocate(db, "next_index", 1)
             live = db.execute("SELECT 1 FROM indexes WHERE view = ? AND live", (view,)).fetchone() is None
             db.execute(
@@ -237,7 +279,9 @@ class SqliteCatalog:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (index, view, fingerprint, *model, live),
             )
-        return IndexInfo(IndexId(index), fingerprint, *model, complete=False, live=live)
+            if pool is not None:
+                pools.join(db, index, pool)
+        return IndexInfo(IndexId(index), fingerprint, *model, complete=False, live=live, pool=pool)
 
     def finish_index(self, index: IndexId, *, complete: bool) -> None:
         """Note that a run ended, and whether the index holds all of the tree."""
@@ -245,8 +289,7 @@ class SqliteCatalog:
             db.execute("UPDATE indexes SET complete = ? WHERE id = ?", (complete, index))
             if complete:
                 db.execute(
-                    "UPDATE indexes SET finished = ?, pending = 0, "
-                    "seen = (SELECT count(*) FROM files WHERE index_id = indexes.id) WHERE id = ?",
+                    f"UPDATE indexes SET finished = ?, pending = 0, seen = {_SEEN} WHERE id = ?",  # noqa: S608 -- a constant
                     (time.time(), index),
                 )
 
@@ -255,12 +298,12 @@ class SqliteCatalog:
         with self._transaction() as db:
             db.execute("UPDATE indexes SET seen = ?, pending = ? WHERE id = ?", (seen, pending, index))
 
-    def activate(self, index: IndexId) -> list[IndexId]:
+    def activate(self, index: IndexId) -> list[IndexInfo]:
         """Make a generation the live one of its view. Returns those of its others that are of no more use."""
         with self._transaction() as db:
             others = db.execute(
-                "SELECT id, live AND complete FROM indexes "
-                "WHERE view = (SELECT view FROM indexes WHERE id = ?) AND id <> ?",
+                "SELECT live AND complete, id, fingerprint, model, model_fingerprint, dim, complete, live, pool "
+                "FROM indexes WHERE view = (SELECT view FROM indexes WHERE id = ?) AND id <> ?",
                 (index, index),
             ).fetchall()
             db.execute(
@@ -268,7 +311,7 @@ class SqliteCatalog:
                 "ELSE retired END WHERE view = (SELECT view FROM indexes WHERE id = ?)",
                 (index, index, time.time(), index),
             )
-        return [IndexId(row[0]) for row in others if not row[1]]
+        return [_index_info(row) for kept, *row in others if not kept]
 
     def roll_back(self, view: int) -> bool:
         """Make the generation before the live one of a view, and pin it; false where there is none."""
@@ -337,8 +380,13 @@ class SqliteCatalog:
 
     def drop_index(self, index: IndexId) -> None:
         """Forget a generation with all its files."""
-        with self._change() as db:
-            db.execute("DELETE FROM indexes WHERE id = ?", (index,))
+        with self._pooling() as db:
+            pools.leave(db, index)
+
+    def drop_pool(self, pool: IndexId) -> None:
+        """Forget a pool with the generations of all views that share it."""
+        with self._pooling() as db:
+            db.execute("DELETE FROM indexes WHERE id = ?1 OR pool = ?1", (pool,))
 
     def indexes(self) -> list[IndexId]:
         """Return every generation there is, of all views."""
@@ -348,20 +396,81 @@ class SqliteCatalog:
 
     def files(self, index: IndexId) -> dict[str, FileRecord]:
         """Return what is known of every file, by path; skipped ones included."""
-        rows = self._rows(f"SELECT {_RECORD} FROM files WHERE index_id = ?", (index,))  # noqa: S608 -- a constant
+        scope = self.scope(index)
+        rows = self._rows(f"{_records(scope)} WHERE f.index_id = ?", (scope.pool,))
         return {record.stat.path: record for record in map(file_record, rows)}
 
     def files_at(self, index: IndexId, paths: Collection[str]) -> dict[str, FileRecord]:
         """Return what is known of the files at some paths and below them, by path; skipped ones included."""
         found: dict[str, FileRecord] = {}
+        scope = self.scope(index)
         for path in map(os.fsencode, paths):
             rows = self._rows(
-                f"SELECT {_RECORD} FROM files WHERE index_id = ? AND path = ? UNION ALL "  # noqa: S608 -- a constant
-                f"SELECT {_RECORD} FROM files WHERE index_id = ? AND path > ? AND path < ?",
-                (index, path, index, path + b"/", path + b"0"),  # what comes after a slash is a zero
+                f"{_records(scope)} WHERE f.index_id = ? AND f.path = ? UNION ALL "
+                f"{_records(scope)} WHERE f.index_id = ? AND f.path > ? AND f.path < ?",
+                (scope.pool, path, scope.pool, path + b"/", path + b"0"),  # what comes after a slash is a zero
             )
             found.update((record.stat.path, record) for record in map(file_record, rows))
         return found
+
+    def versions(self, pool: IndexId, paths: Collection[str]) -> dict[str, list[FileRecord]]:
+        """Return what the views that share a pool have at some paths; each version once, with nobody's state."""
+        found: dict[str, list[FileRecord]] = {}
+        for part in _parts([os.fsencode(path) for path in paths]):
+            rows = self._rows(
+                f"{_records(Scope(pool))} WHERE f.index_id = ? AND f.path IN ({_marks(part)})", (pool, *part)
+            )
+            for record in map(file_record, rows):
+                found.setdefault(record.stat.path, []).append(record)
+        return found
+
+    def content_sizes(self, repo: RepoId) -> dict[str, int]:
+        """Return the size of each content that any view of a repository has, by git's id."""
+        rows = self._rows(
+            "SELECT DISTINCT f.hash, f.size FROM files f JOIN indexes i ON i.id = f.index_id "
+            "JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository WHERE r.repo = ?",
+            (repo,),
+        )
+        return {str(content): _int(size) for content, size in rows}
+
+    def adopt(self, index: IndexId, files: Sequence[FileRecord], removed: Sequence[FileId]) -> None:
+        """Give a generation files of its pool, and take others from it, without new vectors."""
+        with self._change() as db:
+            pools.add(db, index, files)
+            pools.take_out(db, index, removed)
+            db.execute("UPDATE indexes SET revision = revision + 1 WHERE id = ?", (index,))
+
+    def generation(self, index: IndexId) -> IndexInfo | None:
+        """Return a generation, live or not."""
+        rows = self._rows(
+            "SELECT id, fingerprint, model, model_fingerprint, dim, complete, live, pool FROM indexes WHERE id = ?",
+            (index,),
+        )
+        return _index_info(rows[0]) if rows else None
+
+    def exclusive(self, index: IndexId, files: Collection[FileId] | None = None) -> list[FileId]:
+        """Return those of some files, or of all, that no other generation has."""
+        if self.scope(index).member is None:
+            return list(files) if files is not None else [record.id for record in self.files(index).values()]
+        found = [FileId(_int(row[0])) for row in self._rows(pools.EXCLUSIVE, (index,))]
+        return found if files is None else sorted(set(found) & set(files))
+
+    def hidden(self, index: IndexId) -> frozenset[FileId]:
+        """Return the files of the pool that the generation does not have; nothing where it has its own alone."""
+        scope = self.scope(index)
+        if scope.member is None:
+            return frozenset()
+        changes, files = self._hidden.get(index, (None, frozenset[FileId]()))
+        now = _int(self._rows("SELECT value FROM meta WHERE key = 'members'")[0][0])
+        if changes != now:
+            rows = self._rows(
+                "SELECT id FROM files WHERE index_id = ? AND chunks > 0 "
+                "EXCEPT SELECT file FROM members WHERE index_id = ?",
+                (scope.pool, index),
+            )
+            files = frozenset(FileId(_int(row[0])) for row in rows)
+            self._hidden[index] = (now, files)
+        return files
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
         """Write down which files are in flight, before the vectors change."""
@@ -375,19 +484,30 @@ class SqliteCatalog:
         self, index: IndexId, files: Sequence[FileCommit], removed: Sequence[FileId], touched: Sequence[FileRecord] = ()
     ) -> None:
         """Replace files and end the batch."""
+        scope = self.scope(index)
+        pool = IndexId(scope.pool)
         with self._change() as db:
-            uses = dict(_each(db, "SELECT path, uses FROM files WHERE id IN", removed))
-            db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
+            before = f"SELECT f.path, {scope.of_view}.uses FROM files f{scope.join} WHERE f.id IN"  # noqa: S608 -- constants
+            uses = dict(_each(db, before, removed))
+            if scope.member is None:
+                db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
+            else:
+                pools.take_out(db, index, removed)
             db.executemany(
                 f"INSERT INTO files VALUES ({', '.join('?' * FILE_COLUMNS)})",  # noqa: S608 -- question marks only
-                [file_row(index, commit, uses.get(os.fsencode(commit.result.stat.path), 0)) for commit in files],
+                [file_row(pool, commit, uses.get(os.fsencode(commit.result.stat.path), 0)) for commit in files],
             )
             _insert(db, "chunks", 11, (row for commit in files for row in chunk_rows(commit)))
             _insert(db, "texts", 3, (row for commit in files for row in text_rows(commit)))
-            _insert(db, "symbols", 14, (row for commit in files for row in symbol_rows(index, commit)))
+            _insert(db, "symbols", 14, (row for commit in files for row in symbol_rows(pool, commit)))
             _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
             _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
             _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
+            if scope.member is not None:
+                added = [FileRecord(c.id, c.result.stat, c.result.content_hash, c.result.checked_ns) for c in files]
+                pools.add(db, index, added)
+                pools.touch(db, index, touched)
+                touched = ()
             db.executemany(
                 "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, checked_ns = ? WHERE id = ?",
                 [
@@ -403,25 +523,42 @@ class SqliteCatalog:
 
     def count_uses(self, index: IndexId) -> None:
         """Count for every file how often other files use what it defines, where at most two files define the name."""
+        scope = self.scope(index)
+        table, number = ("files", "id") if scope.member is None else ("members", "file")
         with self._change() as db:
-            rows = db.execute(of_tied_files("count(*), d.file", "GROUP BY d.file"), (index, _DEFINING_FILES)).fetchall()
-            db.execute("UPDATE files SET uses = 0 WHERE index_id = ? AND uses > 0", (index,))
-            db.executemany("UPDATE files SET uses = ? WHERE id = ?", rows)
+            statement = of_tied_files(scope, "count(*), d.file", "GROUP BY d.file")
+            rows = db.execute(statement, (scope.pool, _DEFINING_FILES)).fetchall()
+            db.execute(f"UPDATE {table} SET uses = 0 WHERE index_id = ? AND uses > 0", (index,))  # noqa: S608 -- constants
+            db.executemany(
+                f"UPDATE {table} SET uses = ? WHERE {number} = ? AND index_id = ?",  # noqa: S608 -- constants
+                [(uses, file, index) for uses, file in rows],
+            )
 
     def unfinished(self, index: IndexId) -> list[FileId]:
-        """Return the files that a crash left in flight."""
-        return [FileId(_int(row[0])) for row in self._rows("SELECT file FROM journal WHERE index_id = ?", (index,))]
+        """Return the files that a crash left in flight, in the index or in others of its pool."""
+        rows = self._rows(_IN_FLIGHT, (self.scope(index).pool,))
+        return [FileId(_int(row[0])) for row in rows]
 
     def forget_unfinished(self, index: IndexId) -> None:
-        """Drop the files in flight, so that the next run reads them again."""
+        """Drop the files in flight, so that the next run of each view that had them reads them again."""
+        pool = self.scope(index).pool
         with self._change() as db:
-            db.execute("DELETE FROM files WHERE id IN (SELECT file FROM journal WHERE index_id = ?)", (index,))
-            db.execute("DELETE FROM journal WHERE index_id = ?", (index,))
-            db.execute("UPDATE indexes SET complete = 0 WHERE id = ?", (index,))
+            db.execute(
+                f"WITH lost AS ({_IN_FLIGHT}) UPDATE indexes SET complete = 0 WHERE id IN "  # noqa: S608 -- constants
+                "(SELECT index_id FROM members WHERE file IN (SELECT file FROM lost) "
+                f"UNION SELECT index_id FROM journal WHERE index_id IN {_SHARING})",
+                (pool,),
+            )
+            db.execute(f"DELETE FROM files WHERE id IN ({_IN_FLIGHT})", (pool,))  # noqa: S608 -- constants
+            db.execute(f"DELETE FROM journal WHERE index_id IN {_SHARING}", (pool,))  # noqa: S608 -- constants
 
     def paths(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return every file that is indexed, with its path."""
-        rows = self._rows("SELECT id, path FROM files WHERE index_id = ? AND skipped IS NULL", (index,))
+        scope = self.scope(index)
+        rows = self._rows(
+            f"SELECT f.id, f.path FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",  # noqa: S608 -- constants
+            (scope.pool,),
+        )
         return [(FileId(_int(file)), os.fsdecode(_bytes(path))) for file, path in rows]
 
     def path_of(self, file: FileId) -> str:
@@ -431,16 +568,21 @@ class SqliteCatalog:
 
     def skipped(self, index: IndexId) -> list[SkippedFile]:
         """Return the files that were read and left out, and why."""
+        scope = self.scope(index)
         rows = self._rows(
-            "SELECT path, skipped, detail FROM files WHERE index_id = ? AND skipped IS NOT NULL ORDER BY path", (index,)
+            f"SELECT f.path, f.skipped, f.detail FROM files f{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? AND f.skipped IS NOT NULL ORDER BY f.path",
+            (scope.pool,),
         )
         return [SkippedFile(os.fsdecode(_bytes(path)), SkipReason(str(why)), str(detail)) for path, why, detail in rows]
 
     def problems(self, index: IndexId) -> list[FileProblem]:
         """Return the files that are in the index in a lesser form, and why."""
+        scope = self.scope(index)
         rows = self._rows(
-            "SELECT path, detail FROM files WHERE index_id = ? AND skipped IS NULL AND detail <> '' ORDER BY path",
-            (index,),
+            f"SELECT f.path, f.detail FROM files f{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? AND f.skipped IS NULL AND f.detail <> '' ORDER BY f.path",
+            (scope.pool,),
         )
         return [FileProblem(os.fsdecode(_bytes(path)), str(detail)) for path, detail in rows]
 
@@ -450,20 +592,31 @@ class SqliteCatalog:
         """Return what ranking needs of those of the chunks that the index has."""
         # The plus keeps SQLite from going through all files of the index to find those of the chunks.
         found: dict[ChunkId, ChunkHead] = {}
+        scope = self.scope(index)
+        heads = _heads(scope)
         for part in _parts(list(map(chunk_key, ids))):
-            rows = self._rows(f"{_HEADS} WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?", (*part, index))
+            rows = self._rows(f"{heads} WHERE c.id IN ({_marks(part)}) AND +f.index_id = ?", (*part, scope.pool))
             found.update((head.id, head) for head in chunk_heads(rows))
         return found
 
     def all_heads(self, index: IndexId) -> Iterator[ChunkHead]:
         """Yield what ranking needs of every chunk, file by file."""
-        files = self._rows("SELECT id FROM files WHERE index_id = ? AND skipped IS NULL ORDER BY id", (index,))
+        scope = self.scope(index)
+        files = self._rows(
+            f"SELECT f.id FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL ORDER BY f.id",  # noqa: S608 -- constants
+            (scope.pool,),
+        )
+        heads = _heads(scope)
         for part in _parts([row[0] for row in files]):  # never all of the rows at once
-            yield from chunk_heads(self._rows(f"{_HEADS} WHERE c.file IN ({_marks(part)})", part))
+            yield from chunk_heads(self._rows(f"{heads} WHERE c.file IN ({_marks(part)})", part))
 
     def file_uses(self, index: IndexId) -> dict[FileId, int]:
         """Return every file that is indexed, and how often others use what it defines."""
-        rows = self._rows("SELECT id, uses FROM files WHERE index_id = ? AND skipped IS NULL", (index,))
+        scope = self.scope(index)
+        rows = self._rows(
+            f"SELECT f.id, {scope.of_view}.uses FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",  # noqa: S608 -- constants
+            (scope.pool,),
+        )
         return dict(cast("list[tuple[FileId, int]]", rows))
 
     def chunks_by_id(self, index: IndexId, ids: Sequence[ChunkId]) -> dict[ChunkId, StoredChunk]:
@@ -481,10 +634,11 @@ class SqliteCatalog:
                 f"WHERE c.id IN ({_marks(part)})",
                 part,
             )
-        files = self._file_facts({_int(row[2]) for row in rows})
+        scope = self.scope(index)
+        files = self._file_facts({_int(row[2]) for row in rows}, scope)
         for key, text, *row in rows:
             facts = files.get(_int(row[0]))
-            if facts is not None and facts.index == index:
+            if facts is not None and facts.index == scope.pool:
                 chunk = asked[_bytes(key)]
                 found[chunk] = stored_chunk(chunk, repo, row, str(text), facts)
         return found
@@ -501,12 +655,12 @@ class SqliteCatalog:
             self._repo_of[index] = RepoId(str(rows[0][0]))
         return self._repo_of[index]
 
-    def _file_facts(self, files: set[int]) -> dict[int, FileFacts]:
+    def _file_facts(self, files: set[int], scope: Scope) -> dict[int, FileFacts]:
         found: dict[int, FileFacts] = {}
         for part in _parts(sorted(files)):
             rows = self._rows(
-                "SELECT id, index_id, path, language, tags, hash, size, mtime_ns, ctime_ns, inode, checked_ns "  # noqa: S608 -- question marks only
-                f"FROM files WHERE id IN ({_marks(part)})",
+                f"SELECT f.id, f.index_id, f.path, f.language, f.tags, f.hash, f.size, f.salted, {_states(scope)} "  # noqa: S608 -- question marks only
+                f"FROM files f{scope.join} WHERE f.id IN ({_marks(part)})",
                 part,
             )
             found.update((_int(row[0]), file_facts(row[1:])) for row in rows)
@@ -517,28 +671,31 @@ class SqliteCatalog:
         if where.kinds is not None:
             return []
         limit, values = _conditions(where)
+        scope = self.scope(index)
         parts = path.split("/")
         endings = ["/".join(parts[start:]).encode() for start in range(min(len(parts), _MAX_FOLDERS))]
         inside = f"/{path}".encode()
         rows = self._rows(
-            "SELECT c.id FROM files f JOIN chunks c ON c.file = f.id WHERE f.index_id = ? AND "  # noqa: S608 -- question marks only
+            f"SELECT c.id FROM files f{scope.join} JOIN chunks c ON c.file = f.id WHERE f.index_id = ? AND "  # noqa: S608 -- question marks only
             f"(f.path IN ({_marks(endings)}) OR substr(f.path, -?) = ?) "
             f"AND c.start_line <= ? AND c.end_line >= ?{limit} ORDER BY length(f.path) DESC, f.id LIMIT ?",
-            (index, *endings, len(inside), inside, line, line, *values, _MAX_PLACES),
+            (scope.pool, *endings, len(inside), inside, line, line, *values, _MAX_PLACES),
         )
         return [chunk_id_of(_bytes(row[0])) for row in rows]
 
     def chunk_checksums(self, index: IndexId) -> dict[ChunkId, tuple[FileId, int]]:
-        """Return the file and the vector checksum of every chunk."""
+        """Return the file and the vector checksum of every chunk of the pool."""
         rows = self._rows(
-            "SELECT c.id, c.file, c.checksum FROM chunks c JOIN files f ON f.id = c.file WHERE f.index_id = ?", (index,)
+            "SELECT c.id, c.file, c.checksum FROM chunks c JOIN files f ON f.id = c.file WHERE f.index_id = ?",
+            (self.scope(index).pool,),
         )
         return {chunk_id_of(_bytes(chunk)): (FileId(_int(file)), _int(checksum)) for chunk, file, checksum in rows}
 
     def damaged_files(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return files whose chunks do not have the text they were written with, and what is wrong."""
         found: list[tuple[FileId, str]] = []
-        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ? ORDER BY id", (index,)):
+        pool = self.scope(index).pool
+        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ? ORDER BY id", (pool,)):
             # As bytes: a damaged text may be no UTF-8. File by file, so that never all of the texts are in memory.
             texts = self._rows(
                 "SELECT CAST(t.text AS BLOB), t.crc FROM chunks c JOIN texts t ON t.key = c.file << 20 | c.ordinal "
@@ -556,7 +713,9 @@ class SqliteCatalog:
         written = set(names)
         keys = [key for key in dict.fromkeys(map(name_key, names)) if key]
         limit, values = _conditions(where)
+        scope = self.scope(index)
         joined = "JOIN files f ON f.id = s.file " if limit else ""
+        limit += scope.within("s.file")
         if where.kinds is not None:
             limit += f" AND s.kind IN ({_marks(sorted(where.kinds))})"
             values += sorted(where.kinds)
@@ -569,7 +728,7 @@ class SqliteCatalog:
                 "SELECT s.name, s.parent, s.kind, s.name_line, s.file, s.chunk FROM largest l "
                 "JOIN symbols s ON s.rowid = l.number WHERE l.place <= ? "
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
-                (index, *part, *values, _MAX_DEFINITIONS),
+                (scope.pool, *part, *values, _MAX_DEFINITIONS),
             )
             found += [
                 SymbolMatch(
@@ -587,13 +746,15 @@ class SqliteCatalog:
     def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:
         """Return names of definitions that a word could have been meant as."""
         limit, values = _conditions(where)
+        scope = self.scope(index)
         joined = "JOIN files f ON f.id = s.file " if limit else ""
+        limit += scope.within("s.file")
         found: dict[str, int] = {}
         for start in {word[0], word[1::-1]}:
             rows = self._rows(
                 f"SELECT s.key, count(*) FROM symbols s {joined}WHERE s.index_id = ? AND s.key >= ? AND s.key < ? "  # noqa: S608 -- question marks only
                 f"AND length(s.key) BETWEEN ? AND ?{limit} GROUP BY s.key",
-                (index, start, start[:-1] + chr(ord(start[-1]) + 1), len(word) - more, len(word) + more, *values),
+                (scope.pool, start, start[:-1] + chr(ord(start[-1]) + 1), len(word) - more, len(word) + more, *values),
             )
             found.update(cast("list[tuple[str, int]]", rows))
         return found
@@ -603,12 +764,13 @@ class SqliteCatalog:
     ) -> dict[FileId, tuple[int, int]]:
         """Find files by their name."""
         limit, values = _conditions(where)
+        scope = self.scope(index)
         found: dict[FileId, tuple[int, int]] = {}
         for part in _parts(list(dict.fromkeys(stems))):
             rows = self._rows(
-                "SELECT w.file, count(*), max(w.words) FROM name_words w JOIN files f ON f.id = w.file "  # noqa: S608 -- question marks only
+                f"SELECT w.file, count(*), max(w.words) FROM name_words w JOIN files f ON f.id = w.file{scope.join} "  # noqa: S608 -- question marks only
                 f"WHERE w.word IN ({_marks(part)}) AND +f.index_id = ?{limit} GROUP BY w.file",  # +: by word first
-                (*part, index, *values),
+                (*part, scope.pool, *values),
             )
             of_part = {file: (matched, total) for file, matched, total in cast("list[tuple[FileId, int, int]]", rows)}
             for file in found.keys() & of_part.keys():
@@ -634,24 +796,36 @@ class SqliteCatalog:
     def _view_status(
         self, view: IndexedView, live: IndexInfo, finished: object, commit: tuple[object, object]
     ) -> ViewStatus:
+        scope = self.scope(live.id)
         files, skipped, chunks, size = self._rows(
-            "SELECT count(*) FILTER (WHERE skipped IS NULL), count(*) FILTER (WHERE skipped IS NOT NULL), "
+            "SELECT count(*) FILTER (WHERE skipped IS NULL), count(*) FILTER (WHERE skipped IS NOT NULL), "  # noqa: S608 -- constants
             "coalesce(sum(chunks), 0), coalesce(sum(size) FILTER (WHERE skipped IS NULL), 0) "
-            "FROM files WHERE index_id = ?",
-            (live.id,),
+            f"FROM files f{scope.join} WHERE f.index_id = ?",
+            (scope.pool,),
         )[0]
-        symbols = self._rows("SELECT count(*) FROM symbols WHERE index_id = ?", (live.id,))[0][0]
+        symbols = self._rows(
+            f"SELECT count(*) FROM symbols WHERE index_id = ?{scope.within('symbols.file')}",  # noqa: S608 -- constants
+            (scope.pool,),
+        )[0][0]
         languages = self._rows(
-            "SELECT coalesce(language, 'other'), count(*) FROM files WHERE index_id = ? AND skipped IS NULL "
-            "GROUP BY 1 ORDER BY 2 DESC, 1",
-            (live.id,),
+            f"SELECT coalesce(language, 'other'), count(*) FROM files f{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? AND skipped IS NULL GROUP BY 1 ORDER BY 2 DESC, 1",
+            (scope.pool,),
         )
         snapshot = self.snapshots([live.id]).get(live.id)
+        own, of_all = chunks, chunks
+        if scope.member is not None:
+            alone = json.dumps(self.exclusive(live.id))
+            own, of_all = self._rows(
+                "SELECT coalesce(sum(chunks) FILTER (WHERE id IN (SELECT value FROM json_each(?))), 0), "
+                "coalesce(sum(chunks), 0) FROM files WHERE index_id = ?",
+                (alone, scope.pool),
+            )[0]
         return ViewStatus(
             repo=view.repo,
             name=view.name,
             root=str(view.root),
-            index=live.id,
+            index=live.vectors,
             model=live.model,
             files=_int(files),
             skipped=_int(skipped),
@@ -668,6 +842,9 @@ class SqliteCatalog:
             files_seen=0 if snapshot is None else snapshot.files_seen,
             files_pending=0 if snapshot is None else snapshot.files_seen - snapshot.files_indexed,
             previous_model=None if view.previous is None else view.previous.model,
+            ref=view.ref,
+            own_share=_int(own) / _int(of_all) if of_all else 1.0,
+            shared=scope.member is not None,
         )
 
     # ---------------------------------------------------------------------------- cache
@@ -732,6 +909,28 @@ class SqliteCatalog:
         self._connection.close()
 
 
+def _states(scope: Scope) -> str:
+    """The columns of a file's state in a view's tree."""
+    return ", ".join(f"{scope.of_view}.{column}" for column in ("mtime_ns", "ctime_ns", "inode", "checked_ns"))
+
+
+def _records(scope: Scope) -> str:
+    """The statement for what is known of files."""
+    view = scope.of_view
+    return (
+        f"SELECT f.id, f.path, f.size, {view}.mtime_ns, {view}.ctime_ns, {view}.inode, f.hash, {view}.checked_ns, "  # noqa: S608 -- constants
+        f"f.skipped, f.rules FROM files f{scope.join}"
+    )
+
+
+def _heads(scope: Scope) -> str:
+    """The statement for what ranking needs of chunks."""
+    return (
+        f"SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, f.chunks, "  # noqa: S608 -- constants
+        f"{scope.of_view}.uses FROM chunks c JOIN files f ON f.id = c.file{scope.join}"
+    )
+
+
 def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterator[tuple[object, ...]]) -> None:
     db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", rows)  # noqa: S608 -- names from this module
 
@@ -765,7 +964,7 @@ def _free_name(db: sqlite3.Connection, checkout: Checkout) -> str:
 
 
 def _index_info(row: Sequence[object]) -> IndexInfo:
-    index, fingerprint, model, model_fingerprint, dim, complete, live = row
+    index, fingerprint, model, model_fingerprint, dim, complete, live, pool = row
     return IndexInfo(
         id=IndexId(_int(index)),
         fingerprint=Fingerprint(str(fingerprint)),
@@ -774,6 +973,7 @@ def _index_info(row: Sequence[object]) -> IndexInfo:
         dim=_int(dim),
         complete=bool(complete),
         live=bool(live),
+        pool=None if pool is None else IndexId(_int(pool)),
     )
 
 

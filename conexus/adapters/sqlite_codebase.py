@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeVar
 
 from conexus.adapters.catalog_rows import of_tied_files
+from conexus.adapters.catalog_scope import Scope
 from conexus.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
 from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
@@ -26,22 +27,25 @@ class SqliteCodebase:
 
     Args:
         rows: Runs a statement with its parameters and returns all rows.
+        scope: Says which rows an index has.
     """
 
-    def __init__(self, rows: _Rows) -> None:
+    def __init__(self, rows: _Rows, scope: Callable[[IndexId], Scope] = Scope) -> None:
         self._rows = rows
+        self._scope = scope
 
     def definitions(
         self, index: IndexId, keys: Sequence[str], limit: int, without: Set[SymbolKind] = frozenset()
     ) -> list[tuple[FileId, Symbol]]:
         """Return definitions whose name has one of the keys, the largest first."""
         found: list[tuple[FileId, Symbol]] = []
+        scope = self._scope(index)
         for part in _parts(keys):
             rows = self._rows(
                 f"SELECT s.file, {_SYMBOL} FROM symbols s WHERE s.index_id = ? AND s.key IN ({_marks(part)}) "  # noqa: S608 -- question marks only
-                f"AND s.kind NOT IN ({_marks(list(without))}) "
+                f"AND s.kind NOT IN ({_marks(list(without))}){scope.within('s.file')} "
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte LIMIT ?",
-                (index, *part, *map(str, without), limit),
+                (scope.pool, *part, *map(str, without), limit),
             )
             found += [(FileId(_int(row[0])), _symbol(row[1:])) for row in rows]
         return found
@@ -66,11 +70,12 @@ class SqliteCodebase:
     def uses(self, index: IndexId, names: Sequence[str], limit: int) -> list[tuple[FileId, int]]:
         """Return files and lines that use one of the names, by path and line."""
         found: list[tuple[FileId, int]] = []
+        scope = self._scope(index)
         for part in _parts(names):
             rows = self._rows(
-                "SELECT r.file, r.lines FROM refs r JOIN files f ON f.id = r.file "  # noqa: S608 -- question marks only
+                f"SELECT r.file, r.lines FROM refs r JOIN files f ON f.id = r.file{scope.join} "  # noqa: S608 -- question marks only
                 f"WHERE r.name IN ({_marks(part)}) AND f.index_id = ? ORDER BY f.path LIMIT ?",
-                (*part, index, limit),
+                (*part, scope.pool, limit),
             )
             found += [(FileId(_int(file)), int(line)) for file, lines in rows for line in str(lines).split()]
         return found[:limit]
@@ -86,11 +91,12 @@ class SqliteCodebase:
             for other in sorted(defined.get(name, ()))
             if other != file
         ]
+        scope = self._scope(index)
         for part in _parts(sorted(name for name in own if name in defined)):
             rows = self._rows(
-                "SELECT r.file, r.name FROM refs r JOIN files f ON f.id = r.file "  # noqa: S608 -- question marks only
+                f"SELECT r.file, r.name FROM refs r JOIN files f ON f.id = r.file{scope.join} "  # noqa: S608 -- question marks only
                 f"WHERE r.name IN ({_marks(part)}) AND +f.index_id = ? AND r.file <> ?",
-                (*part, index, file),
+                (*part, scope.pool, file),
             )
             found += [Neighbour(FileId(_int(other)), str(name), uses=True) for other, name in rows]
         return found
@@ -98,10 +104,12 @@ class SqliteCodebase:
     def _defining_files(self, index: IndexId, names: Set[str]) -> dict[str, set[FileId]]:
         """Return which files define a name, of the names that few define."""
         defined: dict[str, set[FileId]] = {}
+        scope = self._scope(index)
         for part in _parts(sorted({name_key(name) for name in names})):
             rows = self._rows(
-                f"SELECT name, file FROM symbols WHERE index_id = ? AND key IN ({_marks(part)})",  # noqa: S608 -- question marks only
-                (index, *part),
+                f"SELECT name, file FROM symbols WHERE index_id = ? AND key IN ({_marks(part)})"  # noqa: S608 -- question marks only
+                f"{scope.within('symbols.file')}",
+                (scope.pool, *part),
             )
             for name, file in rows:
                 if name in names:
@@ -110,33 +118,39 @@ class SqliteCodebase:
 
     def graph_files(self, index: IndexId) -> list[tuple[FileOutline, bool]]:
         """Return every indexed file, and whether it is a test."""
+        scope = self._scope(index)
         rows = self._rows(
-            "SELECT id, path, language, uses, instr(' ' || tags || ' ', ' test ') > 0 FROM files "
-            "WHERE index_id = ? AND skipped IS NULL",
-            (index,),
+            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses, instr(' ' || f.tags || ' ', ' test ') > 0 "  # noqa: S608 -- constants
+            f"FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",
+            (scope.pool,),
         )
         return [(_outline(row[:4]), bool(row[4])) for row in rows]
 
     def imports(self, index: IndexId) -> list[tuple[FileId, str]]:
         """Return what every file imports, as written there, each once."""
+        scope = self._scope(index)
         rows = self._rows(
-            "SELECT DISTINCT i.file, i.target FROM imports i JOIN files f ON f.id = i.file WHERE f.index_id = ?",
-            (index,),
+            f"SELECT DISTINCT i.file, i.target FROM imports i JOIN files f ON f.id = i.file{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ?",
+            (scope.pool,),
         )
         return [(FileId(_int(file)), str(target)) for file, target in rows]
 
     def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
         """Return the pairs of which the first uses a name that the second, and few others, define."""
-        rows = self._rows(of_tied_files("DISTINCT r.file, d.file"), (index, _DEFINING_FILES))
+        scope = self._scope(index)
+        rows = self._rows(of_tied_files(scope, "DISTINCT r.file, d.file"), (scope.pool, _DEFINING_FILES))
         return {(FileId(_int(user)), FileId(_int(definer))) for user, definer in rows}
 
     def most_used(self, index: IndexId, limit: int) -> list[FileOutline]:
         """Return the files that others use most, the ones without a use last, tests and examples left out."""
+        scope = self._scope(index)
         rows = self._rows(
-            "SELECT f.id, f.path, f.language, f.uses FROM files f WHERE f.index_id = ? AND f.skipped IS NULL "
+            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses FROM files f{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? AND f.skipped IS NULL "
             "AND instr(' ' || f.tags || ' ', ' test ') = 0 AND instr(' ' || f.tags || ' ', ' example ') = 0 "
-            "ORDER BY f.uses DESC, length(f.path), f.path LIMIT ?",
-            (index, limit),
+            f"ORDER BY {scope.of_view}.uses DESC, length(f.path), f.path LIMIT ?",
+            (scope.pool, limit),
         )
         return [_outline(row) for row in rows]
 
@@ -153,9 +167,11 @@ class SqliteCodebase:
 
     def file_at(self, index: IndexId, path: str) -> FileOutline | None:
         """Return an indexed file by its path."""
+        scope = self._scope(index)
         rows = self._rows(
-            "SELECT id, path, language, uses FROM files WHERE index_id = ? AND path = ? AND skipped IS NULL",
-            (index, os.fsencode(path)),
+            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses FROM files f{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? AND f.path = ? AND f.skipped IS NULL",
+            (scope.pool, os.fsencode(path)),
         )
         return _outline(rows[0]) if rows else None
 

@@ -64,8 +64,9 @@ class SqliteConnection:
             try:
                 _switch_to_wal(self.raw, busy_s)
                 self.raw.execute(f"PRAGMA synchronous = {synchronous}")
-                self.raw.execute("PRAGMA foreign_keys = ON")
+                self.raw.execute("PRAGMA foreign_keys = OFF")  # so that a migration can put a table in another's place
                 migrate(self.raw, schema)
+                self.raw.execute("PRAGMA foreign_keys = ON")
             except BaseException:
                 self.raw.close()
                 raise

@@ -20,6 +20,7 @@ from conexus.cli.scope import (
     GlobOption,
     KindOption,
     LanguageOption,
+    RefOption,
     RepoOption,
     Scope,
     TestsOption,
@@ -120,6 +121,7 @@ def symbols(
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most definitions, and most uses.")] = 50,
     repo: RepoOption = None,
     all_repos: AllOption = False,
+    ref: RefOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Find where a name is defined, what uses it and what it uses.
@@ -135,7 +137,7 @@ def symbols(
         conexus symbols HTTPAdapter --json | jq '.definitions[].path'
     """
     wanted = limited(limit)
-    scope = Scope(path, repo or (), all_repos)
+    scope = Scope(path, repo or (), all_repos, ref=ref)
 
     def ask() -> SymbolAnswer:
         session, where = scope.open()

@@ -22,6 +22,7 @@ from conexus.cli.scope import (
     GlobOption,
     KindOption,
     LanguageOption,
+    RefOption,
     RepoOption,
     Scope,
     TestsOption,
@@ -83,6 +84,7 @@ def context(
     output: Style = ContextOutput.MARKDOWN,
     as_json: Json = False,
     fresh: FreshOption = False,
+    ref: RefOption = "",
     cursor: Annotated[
         str, typer.Option("--cursor", help="Go on after an earlier answer to the same question, which told this.")
     ] = "",
@@ -104,7 +106,8 @@ def context(
     require_between("-n", consider, 1, _MAX_CONSIDERED)
     chosen = ContextOutput.JSON if as_json else output
     only = positions_of(cursor)
-    scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
+    limits = (languages(lang or ()), glob or (), kinds(kind or ()), tests)
+    scope = Scope(path, repo or (), all_repos, *limits, fresh=fresh, ref=ref)
 
     def ask() -> ContextResponse:
         session, where = scope.open()

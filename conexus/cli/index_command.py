@@ -17,10 +17,19 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
-from conexus.cli.session import USER, Session, checkout_at, given_path, keep_model, open_session, view_for
+from conexus.cli.session import (
+    USER,
+    Session,
+    checkout_at,
+    given_path,
+    keep_model,
+    open_session,
+    ref_at_folder,
+    view_for,
+)
 from conexus.context_service import check_name
 from conexus.daemon.client import DaemonClient
-from conexus.errors import Cancelled, ConexusError, DaemonUnavailable, StoreError, error_of
+from conexus.errors import Cancelled, ConexusError, ConfigError, DaemonUnavailable, StoreError, error_of
 from conexus.types import (
     Checkout,
     IndexedView,
@@ -56,6 +65,9 @@ def index(
     model: Annotated[
         str, typer.Option("--model", help="Embedding model: 'default', or the folder of one of your own.")
     ] = "",
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="Index a branch, tag or commit, without checking it out.")
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and follow changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Index a home or root folder all the same.")] = False,
@@ -72,10 +84,11 @@ def index(
         conexus index ~/src/flask --name flask
         conexus index --dry-run
         conexus index --watch
+        conexus index --ref v2.1
     """
     if name:
         check_name(name)  # before the work, not after it
-    checkout = checkout_at(path, force=force)
+    checkout = _asked(path, ref, force=force, watch=watch)
     with prepared(checkout, model) as session:
         if verbose:
             session.say_who_works()
@@ -101,12 +114,27 @@ def index(
                     _watch_daemon(DaemonClient(session.daemon), report, asked, quiet=quiet)
 
 
+def _asked(path: Path, ref: str, *, force: bool, watch: bool) -> Checkout:
+    if not ref:
+        return checkout_at(path, force=force)
+    if watch:
+        raise ConfigError("--watch follows a working tree, and --ref names none", hint="leave one of them out")
+    return ref_at_folder(path, ref)
+
+
 def prepared(checkout: Checkout, model: str = "") -> Session:
     """Open a session for a tree, with the model that is asked for or that its index has."""
-    session = open_session(checkout.root, {"index.model": _model(model)} if model else {})
+    session = open_session(checkout.project, {"index.model": _model(model)} if model else {})
     if session.daemon is not None:
         return session  # which keeps the model itself
-    return keep_model(session, view_for(session.service, checkout))
+    return keep_model(session, indexed_view(session, checkout))
+
+
+def indexed_view(session: Session, checkout: Checkout) -> IndexedView | None:
+    """Return what is indexed of a tree or a ref, or of a folder around the tree."""
+    if not checkout.ref:
+        return view_for(session.service, checkout)
+    return next((view for view in session.service.views(USER) if view.root == checkout.root), None)
 
 
 def _model(text: str) -> str:
@@ -120,7 +148,7 @@ def indexed_root(session: Session, checkout: Checkout) -> Checkout:
 
 def indexed_tree(session: Session, checkout: Checkout) -> tuple[Checkout, IndexedView | None]:
     """Return what :func:`indexed_root` does, and what is indexed of it."""
-    view = view_for(session.service, checkout)
+    view = indexed_view(session, checkout)
     if view is None or view.root == checkout.root:
         return checkout, view
     around = checkout_at(view.root, force=True)

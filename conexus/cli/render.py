@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from conexus.types import Freshness, Hit, SearchRequest, SearchResponse, Snapsho
 
 SCHEMA = "conexus.search/1"
 _FENCE = "```"
+_REF_ROOT = re.compile(r"\.git/(?:refs/(?:heads|tags|remotes)/(.+)|commits/([0-9a-f]{40}))\Z", re.DOTALL)
 
 
 class OutputFormat(StrEnum):
@@ -71,9 +73,20 @@ def shown_path(hit: Hit, cwd: Path) -> str:
 
 
 def path_from(cwd: Path, root: str, path: str) -> str:
-    """Return a path of a working tree as a terminal in ``cwd`` can open it."""
+    """Return a path of a working tree as a terminal in ``cwd`` can open it, and one of a ref as git has it.
+
+    That is ``main:src/a.py``, which ``git show`` takes.
+    """
+    if (ref := ref_of(root)) is not None:
+        return f"{ref}:{path}"
     full = Path(root) / path
     return str(full.relative_to(cwd)) if full.is_relative_to(cwd) else str(full)
+
+
+def ref_of(root: str) -> str | None:
+    """Return the branch, tag or commit that a root is of; nothing for a working tree's."""
+    found = _REF_ROOT.search(root)
+    return None if found is None else found[1] or found[2]
 
 
 def heading(hit: Hit) -> str:

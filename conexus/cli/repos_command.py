@@ -7,14 +7,16 @@ import dataclasses
 import json
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from conexus.adapters.roots import checkout_of
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
-from conexus.cli.session import USER, named, open_session
-from conexus.errors import ConfigError
+from conexus.cli.session import USER, Session, named, open_session
+from conexus.errors import ConexusError, ConfigError
 from conexus.types import IndexedView, ViewStatus, WatchMode
 
 app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
@@ -40,10 +42,12 @@ def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
     width = max((len(status.name) for status in found), default=0)
     for status in found:
         unfinished = "" if status.complete else "  (not finished)"
+        unfinished += "  (gone)" if status.gone else ""
         console.out(
             f"{console.one_line(status.name):<{width}}  {console.count(status.files, 'file'):>13}  "
             f"{console.count(status.chunks, 'chunk'):>15}  "
-            f"{console.size(status.size_bytes):>9}  {indexed_at(status)}  {console.one_line(status.root)}{unfinished}"
+            f"{console.size(status.size_bytes):>9}  {indexed_at(status)}  "
+            f"{console.one_line(_place(status))}{unfinished}"
         )
 
 
@@ -52,22 +56,27 @@ def show(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show all about one repository.
+    """Show all about one repository and its views: working trees, and refs that are indexed.
+
+    Of each view it is told what it takes of the disk by itself, beside what it shares with others, and
+    how many files are not in it as they are now.
 
     Examples:
         conexus repos show flask
+        conexus repos show flask --json | jq '.repositories[].files_behind'
     """
     with open_session() as session:
         roots = {str(view.root) for view in named(session.service, name)}
         found = [status for status in session.service.status(USER) if status.root in roots]
+        behind = [_behind(session, status) for status in found]
     if as_json:
-        console.out(
-            json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
-        )
+        shown = [{**status_json(one), "files_behind": files} for one, files in zip(found, behind, strict=True)]
+        console.out(json.dumps({"schema": "conexus.repos/1", "repositories": shown}, indent=2))
         return
-    for status in found:
+    for status, files in zip(found, behind, strict=True):
         for line in described(status):
             console.out(line)
+        console.out(f"  state       {_state(status, files)}")
 
 
 @app.command("remove", cls=CommandWithExamples)
@@ -153,6 +162,37 @@ def roll_back(
         )
 
 
+def _place(status: ViewStatus) -> str:
+    """Return the tree of a view, or git's folder and the ref that it is of."""
+    if not status.ref:
+        return status.root
+    return f"{status.root.removesuffix(f'/{status.ref}').removesuffix('/.git')} at {_ref(status)}"
+
+
+def _ref(status: ViewStatus) -> str:
+    return status.ref.removeprefix("commits/").removeprefix("refs/").removeprefix("heads/").removeprefix("tags/")
+
+
+def _behind(session: Session, status: ViewStatus) -> int | None:
+    """Return how many files of a view are perhaps not as they are now; nothing where they cannot be looked at."""
+    if status.gone:
+        return None
+    try:
+        now = session.service.estimate(checkout_of(Path(status.root), Path.home(), force=True))
+    except ConexusError:
+        return None
+    return now.files_to_read + now.files_to_delete
+
+
+def _state(status: ViewStatus, files_behind: int | None) -> str:
+    if status.gone:
+        after = "the next run of `conexus index` in the repository drops it" if status.shared else "its index is kept"
+        return f"gone; {after}"
+    if files_behind is None:
+        return "cannot be looked at"
+    return f"{console.count(files_behind, 'file')} to be looked at again" if files_behind else "up to date"
+
+
 def indexed_at(status: ViewStatus) -> str:
     """Return when a view was indexed, in local time."""
     if status.indexed_at is None:
@@ -163,18 +203,19 @@ def indexed_at(status: ViewStatus) -> str:
 def described(status: ViewStatus) -> list[str]:
     """Return all about a view, line by line."""
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages)
-    commit = f"{status.branch or 'detached'} at {status.head[:12]}" if status.head else "no commit"
+    commit = f"{_ref(status) if status.ref else status.branch or 'detached'} at {str(status.head)[:12]}"
     return [
         console.one_line(status.name),
         f"  repository  {console.one_line(status.repo)}",
-        f"  folder      {console.one_line(status.root)}",
-        f"  commit      {console.one_line(commit)}",
+        f"  folder      {console.one_line(_place(status))}",
+        f"  commit      {console.one_line(commit) if status.head else 'no commit'}",
         f"  indexed     {indexed_at(status)}" + _unfinished(status),
         f"  model       {console.one_line(status.model)}",
         f"  content     {console.count(status.files, 'file')} ({console.size(status.source_bytes)}), "
         f"{console.count(status.chunks, 'chunk')}, {console.count(status.symbols, 'symbol')}; "
         f"{console.count(status.skipped, 'file')} read and left out",
-        f"  vectors     {console.size(status.size_bytes)} on disk",
+        f"  vectors     {console.size(status.size_bytes)} on disk"
+        + (", beside what it has in common with other views" if status.shared else ""),
         f"  languages   {languages or 'none'}",
         *(
             [f"  followed    {console.one_line(_followed(status))}"]

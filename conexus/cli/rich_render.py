@@ -10,7 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from conexus.cli.console import clean, count, one_line, rich_console
-from conexus.cli.render import explanation, heading, shown_path
+from conexus.cli.render import explanation, heading, ref_of, shown_path
 from conexus.search.snippets import snippet
 from conexus.types import Freshness, Hit, SearchResponse
 
@@ -61,7 +61,7 @@ def show(response: SearchResponse, cwd: Path, context: int) -> None:
 def _title(hit: Hit, cwd: Path) -> Text:
     path = one_line(shown_path(hit, cwd)).encode("utf-8", "replace").decode()
     target = (Path(hit.root) / hit.chunk.path).as_posix()
-    link = f"file://{_quoted(target)}#{hit.focus_line}"
+    link = None if ref_of(hit.root) else f"file://{_quoted(target)}#{hit.focus_line}"  # of a ref there is no file
     title = Text()
     title.append(f"{path}:{hit.focus_line}", style=Style(bold=True, color="cyan", link=link))
     if name := heading(hit):

@@ -10,14 +10,15 @@ from typing import Annotated
 
 import typer
 
+from conexus.adapters.git_metadata import top_of
 from conexus.cli import console
-from conexus.cli.index_command import indexed_tree, prepared, run_index
+from conexus.cli.index_command import indexed_tree, indexed_view, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
-from conexus.cli.session import Session, checkout_at, given_path, named, open_session
+from conexus.cli.session import Session, checkout_at, given_path, named, open_session, ref_at_folder
 from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
-from conexus.types import RepoId, SearchFilter, SymbolKind
+from conexus.types import Checkout, RepoId, SearchFilter, SymbolKind
 
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3
@@ -43,6 +44,9 @@ KindOption = Annotated[
     ),
 ]
 TestsOption = Annotated[bool | None, typer.Option("--tests/--no-tests", help="Whether tests may be found.")]
+RefOption = Annotated[
+    str, typer.Option("--ref", metavar="REF", help="Search a branch, tag or commit, without checking it out.")
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")]
 
 
@@ -59,6 +63,7 @@ class Scope:
     tests: bool | None = None
     """The setting where ``None``."""
     fresh: bool = False
+    ref: str = ""
 
     def open(self) -> tuple[Session, SearchFilter]:
         """Open the session, indexing first what is not indexed yet, and return the filter.
@@ -82,6 +87,7 @@ class Scope:
             path_globs=globs or None,
             kinds=self.kinds,
             tests=tests,
+            ref=self.ref if roots is None else "",  # else the roots say it
         )
 
     def _session(self) -> tuple[Session, frozenset[str] | None, tuple[str, ...]]:
@@ -89,6 +95,11 @@ class Scope:
         if self.repos or self.all_repos:
             return open_session(), None, ()
         folder = self.path or Path()
+        if self.ref:
+            session, checkout = open_ref(folder, self.ref)
+            place = folder.expanduser().resolve()
+            inside = place.relative_to(top).as_posix() if self.path and (top := top_of(place)) is not None else "."
+            return session, frozenset({str(checkout.root)}), () if inside == "." else (f"/{literal(inside)}/",)
         session, root = open_tree(folder, fresh=self.fresh)
         below = (folder.expanduser().resolve() if self.path else root).relative_to(root).as_posix()
         return session, frozenset({str(root)}), () if below == "." else (f"/{literal(below)}/",)
@@ -120,6 +131,24 @@ def open_tree(folder: Path, *, fresh: bool = False) -> tuple[Session, Path]:
         if report.cancelled:
             raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
     return session, root.root
+
+
+def open_ref(folder: Path, name: str) -> tuple[Session, Checkout]:
+    """Open a session for a branch, tag or commit, and index it first where the index is not of what it names now.
+
+    Raises:
+        SourceError: There is no such folder, repository or ref.
+        Cancelled: The user stopped the indexing.
+    """
+    checkout = ref_at_folder(folder, name)
+    session = prepared(checkout)
+    view = indexed_view(session, checkout)
+    if view is None or view.head != checkout.head or view.live is None or not view.live.complete:
+        with cancel_on_interrupt() as asked:
+            report = run_index(session, checkout, asked, quiet=False)
+        if report.cancelled:
+            raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
+    return session, checkout
 
 
 def _repositories(session: Session, names: Sequence[str]) -> frozenset[RepoId]:

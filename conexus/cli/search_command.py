@@ -19,6 +19,7 @@ from conexus.cli.scope import (
     GlobOption,
     KindOption,
     LanguageOption,
+    RefOption,
     RepoOption,
     Scope,
     TestsOption,
@@ -57,6 +58,7 @@ def search(
         typer.Option("-C", "--context", help="Lines of code for each result.", show_default="by the format"),
     ] = None,
     fresh: FreshOption = False,
+    ref: RefOption = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say whether a daemon answers.")] = False,
 ) -> None:
     """Search code by meaning and by name.
@@ -70,8 +72,10 @@ def search(
         conexus search "retry with backoff" --lang python --no-tests
         conexus search "parse config" src/ --format vimgrep
         conexus search "open a connection" --json | jq '.results[0].path'
+        conexus search "retry with backoff" --ref v2.1
     """
-    scope = Scope(path, repo or (), all_repos, languages(lang or ()), glob or (), kinds(kind or ()), tests, fresh=fresh)
+    limits = (languages(lang or ()), glob or (), kinds(kind or ()), tests)
+    scope = Scope(path, repo or (), all_repos, *limits, fresh=fresh, ref=ref)
     _require_lines(context)
 
     def ask() -> tuple[SearchRequest, SearchResponse]:

@@ -253,6 +253,21 @@ def checkout_at(path: Path, *, force: bool = False) -> Checkout:
     return checkout_of(folder, home, force=force)
 
 
+def ref_at_folder(folder: Path, name: str) -> Checkout:
+    """Return the files of a branch, tag or commit of the repository that holds a folder.
+
+    Raises:
+        SourceError: There is no such folder, repository or ref.
+    """
+    from conexus.adapters.git_refs import ref_checkout  # noqa: PLC0415 -- brings dulwich
+
+    place = folder.expanduser()
+    if not place.is_dir():
+        raise SourceError(f"{folder} is no folder", hint="name a folder of the repository")
+    _require_no_way_out(place)
+    return ref_checkout(place, name)
+
+
 def _require_no_way_out(folder: Path) -> None:
     """Refuse a path that leaves its repository through a link: a link in a stranger's code may lead anywhere.
 

@@ -507,6 +507,7 @@ def _filter(where: SearchFilter) -> Json:
         "paths": None if where.path_globs is None else list(where.path_globs),
         "kinds": listed(where.kinds),
         "tests": where.tests,
+        "ref": where.ref,
     }
 
 
@@ -642,7 +643,7 @@ def _nothing_done(checkout: Checkout) -> IndexReport:
 
 _STATUS_AS_IT_IS = (
     "name root model files skipped chunks symbols size_bytes source_bytes indexed_at complete head branch snapshot "
-    "files_seen files_pending indexing watch_reason changed_at previous_model"
+    "files_seen files_pending indexing watch_reason changed_at previous_model ref shared gone"
 ).split()
 
 
@@ -658,4 +659,5 @@ def _status(found: Json) -> ViewStatus:
 
 def _view(number: int, status: ViewStatus) -> IndexedView:
     live = IndexInfo(IndexId(0), Fingerprint(""), status.model, "", 0, complete=status.complete, live=True)
-    return IndexedView(number, status.repo, status.name, Path(status.root), live, None)
+    place = Path(status.root)
+    return IndexedView(number, status.repo, status.name, place, live, None, ref=status.ref, head=status.head)

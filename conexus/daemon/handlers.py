@@ -184,6 +184,8 @@ class Parts:
     folders: Folders
     watched: Callable[[Path], WatchState]
     """Says how a tree is followed."""
+    refs: Callable[[Path, str], Checkout]
+    """Finds a branch, tag or commit of the repository that holds a folder."""
     may_write: Callable[[Principal, RepoId], None]
     """Raises AccessDenied where the caller may not index a repository."""
     require_place: Callable[[Checkout], None]
@@ -474,10 +476,15 @@ class Handlers:
         if bool(request.path) == bool(request.repository):
             raise InvalidRequest("give either a path or a repository", details={"field": "path"})
         if request.repository:
-            return self._parts.folders(self._view(request.repository, who).root, force=True)
+            view = self._view(request.repository, who)
+            if request.ref:
+                return self._parts.refs(view.root, request.ref)
+            return self._parts.folders(view.root, force=True)
         folder = _absolute(request.path, "path")
-        view = next((view for view in self._service.views(who) if view.root == folder), None)
-        return self._parts.folders(folder, force=request.force or view is not None)
+        if request.ref:
+            return self._parts.refs(folder, request.ref)
+        known = any(view.root == folder for view in self._service.views(who))
+        return self._parts.folders(folder, force=request.force or known)
 
     def job(self, request: schema.JobRequest, call: Call) -> schema.Job:
         """Return a job as it is now."""
@@ -662,6 +669,7 @@ class Handlers:
             path_globs=None if asked.paths is None else tuple(asked.paths),
             kinds=None if asked.kinds is None else frozenset(kind.value for kind in asked.kinds),
             tests=asked.tests,
+            ref=asked.ref,
         )
 
     def _views(self, name: str, who: Principal) -> list[IndexedView]:
@@ -675,7 +683,7 @@ class Handlers:
         found = [view for view in self._views(name, who) if view.live is not None]
         if not found:
             raise RepositoryNotIndexed(f"{name!r} is not indexed yet", hint="wait for its index job to begin")
-        return min(found, key=lambda view: view.root)
+        return min(found, key=lambda view: (bool(view.ref), view.root))
 
     def _noted(self, call: Call, operation: str, text: str, work: Callable[[], _T], told: Callable[[_T], _Noted]) -> _T:
         """Do the work of a question and note it in the query log, be it answered or not."""

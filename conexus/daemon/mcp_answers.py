@@ -120,7 +120,7 @@ class Answers:
     ) -> tuple[schema.Filter, list[str]]:
         limits: dict[str, Any] = {}
         if isinstance(arguments, tools.Asking):
-            limits = {name: getattr(arguments, name) for name in ("languages", "paths", "kinds", "tests")}
+            limits = {name: getattr(arguments, name) for name in ("languages", "paths", "kinds", "tests", "ref")}
         if arguments.repository is not None:
             return schema.Filter(repositories=[arguments.repository], **limits), []
         scope = await self._places.scope(caller)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, ValidationError
 
 from conexus.daemon import schema
-from conexus.daemon.schema import Cursor, FilePath, Line, Name, Names, Text
+from conexus.daemon.schema import Cursor, FilePath, GitRef, Line, Name, Names, Text
 from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.search.neutral import one_line
@@ -66,6 +66,8 @@ class Asking(Paged):
     """Only where one of these is defined."""
     tests: bool = True
     """Whether tests may be found."""
+    ref: GitRef = ""
+    """An indexed branch, tag or commit instead of the files on disk, as main or v2.1."""
 
 
 class SearchCode(Asking):

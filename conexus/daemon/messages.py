@@ -267,6 +267,9 @@ def repository(status: ViewStatus, who: Principal) -> schema.Repository:
         watch_reason=notices([status.watch_reason], who)[0],
         changed_at=status.changed_at,
         previous_model=None if status.previous_model is None else _model(status.previous_model, who),
+        ref=text(status.ref),
+        shared=status.shared,
+        gone=status.gone,
     )
 
 

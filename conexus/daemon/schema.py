@@ -41,6 +41,7 @@ MAX_TEXT_CHARS = 100_000  # of a question more than the first thousands are pass
 
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=r"^[^\x00]*$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+GitRef: TypeAlias = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
 FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Cursor: TypeAlias = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
 Names: TypeAlias = Annotated[list[Name], Field(max_length=_MAX_NAMES)]
@@ -73,6 +74,8 @@ class Filter(Message):
     """Only chunks that define something of one of these kinds."""
     tests: bool = True
     """Whether tests may be found."""
+    ref: GitRef = ""
+    """An indexed branch, tag or commit that is searched in the place of working trees, as ``main`` or ``v2.1``."""
 
 
 class SearchRequest(Message):
@@ -478,6 +481,12 @@ class Repository(Message):
     """When something last changed, as far as was noticed."""
     previous_model: str | None = None
     """Model of the generation before, where one is kept to go back to."""
+    ref: str = ""
+    """Branch, tag or commit whose files these are; empty for a working tree."""
+    shared: bool = False
+    """Whether other views of the repository have files in common with it, which are stored once."""
+    gone: bool = False
+    """Whether the tree or the ref is not there any more."""
 
 
 class RepositoriesResponse(Message):
@@ -592,6 +601,8 @@ class IndexRequest(Message):
     """Embedding model; empty for what the settings say. For the local user alone."""
     force: bool = False
     """Whether to index a home or root folder all the same."""
+    ref: GitRef = ""
+    """A branch, tag or commit of the repository to index in the working tree's place, without a checkout."""
 
 
 class Progress(Message):

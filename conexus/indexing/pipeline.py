@@ -13,21 +13,25 @@ from conexus.config import Config
 from conexus.context_service import ProgressListener
 from conexus.errors import StoreDamaged
 from conexus.indexing.places import Places
-from conexus.indexing.plan import plan_index
+from conexus.indexing.plan import plan_index, rules_of
 from conexus.indexing.writer import IndexWriter, require_space
 from conexus.ports import Catalog, Embedder, ParsePool, SourceTree, VectorShard, VectorStore
 from conexus.types import (
+    Checkout,
     FileRecord,
     FileResult,
     FileStat,
     IndexedView,
     IndexEstimate,
+    IndexId,
     IndexInfo,
     IndexPlan,
     IndexProgress,
     IndexReport,
     IndexStage,
+    ParseJob,
     ReadOutcome,
+    RepoId,
     SkippedFile,
 )
 
@@ -36,6 +40,7 @@ _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run tha
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
 _PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
+_SHARED_SHARE = 0.5  # of a tree's files that another view has; with fewer, hiding the others would cost searches more
 _LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what, nearly as they were
 # For estimates before the first file is read; measured by benchmarks/speed on two cores.
 _BYTES_A_SECOND = 3_000_000.0
@@ -62,6 +67,8 @@ class _Behind:
     """What it knows of the files that were looked at."""
     plan: IndexPlan
     skipped: list[SkippedFile]
+    stats: list[FileStat]
+    """The files that were found."""
     is_whole: bool = True
     """Whether all files were looked at."""
 
@@ -135,6 +142,14 @@ class Indexer:
         usable = view.live if view is not None and view.live and self._fits(view.live) else None
         behind = self._behind(tree, usable)
         plan = behind.plan
+        pool = usable.pool if usable is not None else self._pool_for(view, checkout.repo)
+        if pool is not None and (there := self._elsewhere(pool, tree, plan.to_read)):
+            left = {record.stat.path for record in there}
+            plan = replace(
+                plan,
+                to_read=tuple(job for job in plan.to_read if job.stat.path not in left),
+                unchanged=plan.unchanged + len(left),
+            )
         size = sum(job.stat.size_bytes for job in plan.to_read)
         return IndexEstimate(
             repo=checkout.repo,
@@ -176,6 +191,7 @@ class Indexer:
         started = time.monotonic()
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
+        self._part_from_others(tree.checkout)
         is_new = not any(known.root == tree.checkout.root for known in self._catalog.views())
         view = self._catalog.ensure_view(tree.checkout, self._places.admit)
         if view.pinned:
@@ -183,11 +199,12 @@ class Indexer:
         live = self._sound(view)
         behind = self._behind(tree, live, changed) if live is not None else None
         if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
+            tree.close()
             self._catalog.finish_index(live.id, complete=True)
             run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "")
             return self._report(run, view)  # without opening the vectors
-        with closing(self._pools(tree)) as pool:
-            if behind is None or behind.plan.to_read:
+        with closing(tree), closing(self._pools(tree)) as pool:
+            if self._pool_for(view, view.repo) is None if behind is None else behind.plan.to_read:
                 pool.start()  # it takes as long to start as all that goes before the first file
             report = self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
         return replace(report, notice=self._places.notice()) if is_new else report
@@ -195,15 +212,20 @@ class Indexer:
     def _run(
         self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller, behind: _Behind | None
     ) -> IndexReport:
-        index, shard, rebuilt = self._generation(view)
+        index, shard, rebuilt = self._generation(view, tree)
         try:
             if behind is None or view.live is None or index.id != view.live.id:
                 behind = self._behind(tree, index)
             plan = behind.plan
+            writer = IndexWriter(index, self._catalog, shard, self._embedder, behind.known, self._options.rules)
+            if index.pool is not None and (there := self._elsewhere(index.pool, tree, plan.to_read)):
+                writer.adopt(there)
+                behind = self._compared(behind, index, tree)
+                plan = behind.plan
+                writer = IndexWriter(index, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if behind.is_whole:
                 self._catalog.note_plan(index.id, plan.unchanged + len(plan.to_read), len(plan.to_read))
             run = _Run(index, plan, behind.skipped, caller, rebuilt)
-            writer = IndexWriter(index.id, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
@@ -213,6 +235,14 @@ class Indexer:
         finally:
             shard.close()
 
+    def _part_from_others(self, checkout: Checkout) -> None:
+        """Drop what a tree shares with a repository that it is of no more: its remote changed."""
+        for view in self._catalog.views():
+            if view.root == checkout.root and view.repo != checkout.repo:
+                for index in (view.live, view.building):
+                    if index is not None and index.pool is not None:
+                        self.drop(index)
+
     def _sound(self, view: IndexedView) -> IndexInfo | None:
         """Return the live generation where nothing but files that changed may be wrong with it."""
         live = view.live
@@ -221,7 +251,7 @@ class Indexer:
             or not live.complete
             or view.building is not None
             or not self._fits(live)
-            or not self._store.exists(live.id)
+            or not self._store.exists(live.vectors)
             or self._catalog.unfinished(live.id)
         ):
             return None
@@ -237,7 +267,7 @@ class Indexer:
             return f"the model changed from {live.model} to {self._embedder.name}"
         return "the options or the format of the index changed"
 
-    def _generation(self, view: IndexedView) -> tuple[IndexInfo, VectorShard, str]:
+    def _generation(self, view: IndexedView, tree: SourceTree) -> tuple[IndexInfo, VectorShard, str]:
         """Return the generation to write, open and mended, and why it is a new one beside the live one."""
         live, building = view.live, view.building
         if building is None and view.previous is not None and self._fits(view.previous):
@@ -248,8 +278,8 @@ class Indexer:
             shard, why = self._open(live)
             if shard is not None:
                 return live, shard, ""
-            self.drop(live)
-            return *self._create(view), why
+            self._drop_damaged(live)
+            return *self._create(view, tree), why
         rebuilt = self._why_rebuild(live) if live is not None else ""
         if building is not None and self._fits(building):
             shard, _ = self._open(building)
@@ -257,27 +287,70 @@ class Indexer:
                 return building, shard, rebuilt
         if building is not None:
             self.drop(building)
-        return *self._create(view), rebuilt
+        return *self._create(view, tree), rebuilt
 
-    def _create(self, view: IndexedView) -> tuple[IndexInfo, VectorShard]:
+    def _create(self, view: IndexedView, tree: SourceTree) -> tuple[IndexInfo, VectorShard]:
+        """Make a generation: one that shares the files of another view of the repository where it has most of them."""
         embedder = self._embedder
         fingerprint = self._options.fingerprint(embedder.fingerprint)
+        pool = self._pool_for(view, view.repo)
+        if pool is not None:
+            plan = self._behind(tree, None).plan
+            there = self._elsewhere(pool, tree, plan.to_read)
+            if len(there) >= len(plan.to_read) * _SHARED_SHARE:
+                shard = self._store.open(pool, embedder.dim)
+                index = self._catalog.begin_index(view.id, fingerprint, embedder, pool)
+                self._catalog.adopt(index.id, there, ())
+                return index, shard
         index = self._catalog.begin_index(view.id, fingerprint, embedder)
         return index, self._store.create(index.id, embedder.dim)
+
+    def _pool_for(self, view: IndexedView | None, repo: RepoId) -> IndexId | None:
+        """Return the shard of another view of a repository, whose files a new generation can share."""
+        for other in self._catalog.views():
+            live = other.live
+            if other.repo != repo or (view is not None and other.id == view.id) or live is None:
+                continue
+            sound = live.complete and self._fits(live) and not self._catalog.unfinished(live.id)
+            if sound and self._store.exists(live.vectors):
+                return live.vectors
+        return None
+
+    def _elsewhere(self, pool: IndexId, tree: SourceTree, jobs: Sequence[ParseJob]) -> list[FileRecord]:
+        """Return the files among those to be read that other views have just so, with their state in this tree."""
+        versions = self._catalog.versions(pool, [job.stat.path for job in jobs])
+        found = []
+        for job in jobs:
+            rules = rules_of(self._options.rules, job.forced)
+            fitting = [
+                version
+                for version in versions.get(job.stat.path, ())
+                if version.stat.size_bytes == job.stat.size_bytes and version.rules == rules
+            ]
+            checked_ns = time.time_ns()
+            content = tree.content_hash(job.stat) if fitting else None
+            same = next((version for version in fitting if version.content_hash == content), None)
+            if same is not None:
+                found.append(replace(same, stat=job.stat, checked_ns=checked_ns))
+        return found
 
     def _open(self, index: IndexInfo) -> tuple[VectorShard | None, str]:
         """Open a generation and drop what a crash left in flight; nothing where it cannot be read."""
         try:
-            shard = self._store.open(index.id, index.dim)
+            shard = self._store.open(index.vectors, index.dim)
         except StoreDamaged as exc:
             return None, f"the index was damaged: {exc.message}"
         repair_unfinished(self._catalog, shard, index)
         return shard, ""
 
     def drop(self, index: IndexInfo) -> None:
-        """Delete a generation."""
-        self._store.drop(index.id)
-        self._catalog.drop_index(index.id)
+        """Delete a generation, and nothing that other views need."""
+        release(self._catalog, self._store, index)
+
+    def _drop_damaged(self, index: IndexInfo) -> None:
+        """Delete a generation whose vectors cannot be read, with those of all views that share them."""
+        self._store.drop(index.vectors)
+        self._catalog.drop_pool(index.vectors)
 
     # ------------------------------------------------------------------------- work
 
@@ -297,13 +370,23 @@ class Indexer:
         if index is not None:
             known = self._catalog.files(index.id) if changed is None else self._catalog.files_at(index.id, changed)
         plan = plan_index(stats, known, self._options.rules, tree.is_forced)
-        return _Behind(known, plan, skipped, is_whole=changed is None)
+        return _Behind(known, plan, skipped, stats, is_whole=changed is None)
+
+    def _compared(self, behind: _Behind, index: IndexInfo, tree: SourceTree) -> _Behind:
+        """Compare the same files once more, after a generation got some of them; what it lacked it may still drop."""
+        paths = behind.known.keys() | {stat.path for stat in behind.stats}
+        known = {path: record for path, record in self._catalog.files(index.id).items() if path in paths}
+        return replace(behind, known=known, plan=plan_index(behind.stats, known, self._options.rules, tree.is_forced))
 
     def _index(self, run: _Run, tree: SourceTree, pool: ParsePool, writer: IndexWriter, shard: VectorShard) -> None:
+        asked = {job.stat.path: job.stat for job in run.plan.to_read}
+        elsewhere = tree.files_root != tree.checkout.root
+        tree.provide(asked.keys())
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
-        for result in pool.run(run.plan.to_read):
+        for read in pool.run(run.plan.to_read):
+            result = replace(read, stat=asked[read.stat.path]) if elsewhere else read  # the copy's state says nothing
             batch.append(result)
             chunks += len(result.encoded)
             _count(run, result)
@@ -347,8 +430,7 @@ class Indexer:
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
             for old in self._catalog.activate(index.id):  # the one that answered until now is kept
-                self._store.drop(old)
-                self._catalog.drop_index(old)
+                self.drop(old)
         run.report_progress(IndexStage.DONE, total)
 
     def _report(self, run: _Run, view: IndexedView, writer: IndexWriter | None = None) -> IndexReport:
@@ -384,6 +466,18 @@ def _count(run: _Run, result: FileResult) -> None:
     run.skipped_now += result.outcome is ReadOutcome.SKIPPED
 
 
+def release(catalog: Catalog, store: VectorStore, index: IndexInfo) -> None:
+    """Delete a generation, and nothing that other views need."""
+    if index.pool is None:
+        store.drop(index.id)
+    elif files := catalog.exclusive(index.id):
+        with closing(store.open(index.vectors, index.dim)) as shard:
+            catalog.open_batch(index.id, files, 0)
+            shard.delete_files(files)
+            shard.flush()
+    catalog.drop_index(index.id)
+
+
 def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) -> int:
     """Take out the files that a crash left in flight, so that the next run reads them again.
 
@@ -398,4 +492,4 @@ def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) ->
     return len(files)
 
 
-__all__ = ["Indexer", "PoolFactory", "repair_unfinished"]
+__all__ = ["Indexer", "PoolFactory", "release", "repair_unfinished"]

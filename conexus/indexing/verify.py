@@ -35,7 +35,7 @@ def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repai
     if live is None:
         return ViewCheck(0, 0, (), 0)
     try:
-        shard = store.open(live.id, live.dim)
+        shard = store.open(live.vectors, live.dim)
     except StoreDamaged as exc:
         if not live.complete and not catalog.files(live.id):
             return ViewCheck(0, 0, (), 0)  # a run was stopped before it had made its vectors
@@ -63,8 +63,8 @@ def _unreadable(
     """Report vectors that cannot be read, and drop the whole index where it is to be mended."""
     finding = VerifyFinding(view.repo, "", f"the vectors cannot be read: {exc.message}")
     if repair:
-        store.drop(live.id)
-        catalog.drop_index(live.id)
+        store.drop(live.vectors)
+        catalog.drop_pool(live.vectors)
     return ViewCheck(0, 0, (finding,), int(repair))
 
 

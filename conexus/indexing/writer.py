@@ -9,10 +9,12 @@ transaction. Whatever is in flight when the process dies is dropped and read aga
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from conexus.chunk_ids import salted_id
 from conexus.errors import DiskFull, EmbeddingError
 from conexus.indexing.plan import rules_of
 from conexus.indexing.priors import prior_of
@@ -24,7 +26,7 @@ from conexus.types import (
     FileId,
     FileRecord,
     FileResult,
-    IndexId,
+    IndexInfo,
     ParsedFile,
     ReadOutcome,
     SkipReason,
@@ -54,14 +56,15 @@ class IndexWriter:
 
     def __init__(
         self,
-        index: IndexId,
+        index: IndexInfo,
         catalog: Catalog,
         shard: VectorShard,
         embedder: Embedder,
         known: Mapping[str, FileRecord],
         rules: str,
     ) -> None:
-        self._index = index
+        self._index = index.id
+        self._shared = index.pool is not None
         self._catalog = catalog
         self._shard = shard
         self._embedder = embedder
@@ -89,30 +92,43 @@ class IndexWriter:
             if result.outcome is ReadOutcome.UNCHANGED and (record := self._known.get(result.stat.path)) is not None
         ]
         changed, dense = self._embedded(changed)
-        ids = self._catalog.open_batch(self._index, replaced, len(changed)) if changed or replaced else []
+        gone = self._catalog.exclusive(self._index, replaced)
+        ids = self._catalog.open_batch(self._index, gone, len(changed)) if changed or replaced else []
         commits: list[FileCommit] = []
         points: list[VectorPoint] = []
-        for file, result in zip(ids, changed, strict=True):
+        for file, found in zip(ids, changed, strict=True):
+            result = _salted(found, file) if self._shared else found
             made = self._points(file, result, dense)
             points += made
             checksums = vector_checksums([point.dense for point in made], [point.sparse for point in made])
             rules = rules_of(self._rules, tree.is_forced(result.stat.path))
-            commits.append(FileCommit(file, result, rules, tuple(checksums)))
-        if replaced:
-            self._shard.delete_files(replaced)
+            commits.append(FileCommit(file, result, rules, tuple(checksums), self._shared))
+        if gone:
+            self._shard.delete_files(gone)
         if points:
             self._shard.upsert(points)
-        if replaced or points:
+        if gone or points:
             self._shard.flush()
         self._catalog.commit_batch(self._index, commits, replaced, touched)
         self.chunks_written += len(points)
         self.redactions += sum(result.parsed.redactions for result in changed if result.parsed)
 
+    def adopt(self, files: Sequence[FileRecord]) -> None:
+        """Take over versions of files that the shard has already, for other views. Durable when it returns."""
+        known = {file.id: self._known.get(file.stat.path) for file in files}
+        replaced = [old.id for new, old in known.items() if old is not None and old.id != new]
+        gone = self._catalog.exclusive(self._index, replaced)
+        if gone:
+            self.delete(gone)
+        self._catalog.adopt(self._index, files, [file for file in replaced if file not in set(gone)])
+
     def delete(self, files: Sequence[FileId]) -> None:
-        """Take files out. Durable when it returns."""
-        self._catalog.open_batch(self._index, files, 0)
-        self._shard.delete_files(files)
-        self._shard.flush()
+        """Take files out; other views keep those that they have too. Durable when it returns."""
+        gone = self._catalog.exclusive(self._index, files)
+        self._catalog.open_batch(self._index, gone, 0)
+        if gone:
+            self._shard.delete_files(gone)
+            self._shard.flush()
         self._catalog.commit_batch(self._index, (), files)
 
     def _points(
@@ -189,6 +205,12 @@ class IndexWriter:
             self._catalog.cache_vectors(model, made)
             vectors.update(made)
         return {text: vector.astype(np.float16) for text, vector in vectors.items()}
+
+
+def _salted(result: FileResult, file: FileId) -> FileResult:
+    """Give the chunks of a file ids that no other version of it has: views that share a shard need both."""
+    encoded = tuple(replace(chunk, id=salted_id(chunk.id, file)) for chunk in result.encoded)
+    return replace(result, encoded=encoded)
 
 
 def _chunks(parsed: ParsedFile, encoded: Sequence[EncodedChunk]) -> list[tuple[TextChunk, EncodedChunk]]:

@@ -182,6 +182,10 @@ _COMMENT_START = re.compile(
 _BLOCKS = {"/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "(*": "*)", "{-": "-}", "<%--": "--%>", "--[[": "]]"}
 
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_LFS_POINTER_BYTES = 1024  # by its specification
+
+
 def skip_by_content(
     path: str, language_is_data: bool, data: bytes, options: IndexOptions, *, forced: bool = False
 ) -> Skip | None:
@@ -215,6 +219,8 @@ def _binary(data: bytes) -> str:
         return "" if _is_wide_text(data[:_SAMPLE_BYTES]) else "a byte order mark, but no text behind it"
     if data.startswith(_MAGIC):
         return "a known binary format"
+    if data.startswith(_LFS_POINTER) and len(data) < _LFS_POINTER_BYTES:
+        return "a pointer of Git LFS, whose content is not here"
     middle = len(data) // 2
     sample = (
         data

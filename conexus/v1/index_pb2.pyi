@@ -97,6 +97,7 @@ class IndexRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     FORCE_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """Absolute path of a folder. Callers over the network name a repository instead."""
     repository: _builtins.str
@@ -107,6 +108,8 @@ class IndexRequest(_message.Message):
     """Embedding model; empty for what the settings say. For the local user alone."""
     force: _builtins.bool
     """Whether to index a home or root folder all the same."""
+    ref: _builtins.str
+    """A branch, tag or commit of the repository to index in the working tree's place, without a checkout."""
     def __init__(
         self,
         *,
@@ -115,10 +118,11 @@ class IndexRequest(_message.Message):
         name: _builtins.str = ...,
         model: _builtins.str = ...,
         force: _builtins.bool = ...,
+        ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "model", b"model", "name", b"name", "path", b"path", "repository", b"repository"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "model", b"model", "name", b"name", "path", b"path", "ref", b"ref", "repository", b"repository"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,39 +25,39 @@ _sym_db = _symbol_database.Default()
 from conexus.v1 import common_pb2 as conexus_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63onexus/v1/repositories.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\"\xbd\x04\n\nRepository\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\r\n\x05\x66iles\x18\x05 \x01(\x05\x12\x0f\n\x07skipped\x18\x06 \x01(\x05\x12\x0e\n\x06\x63hunks\x18\x07 \x01(\x05\x12\x0f\n\x07symbols\x18\x08 \x01(\x05\x12,\n\tlanguages\x18\t \x03(\x0b\x32\x19.conexus.v1.LanguageCount\x12\x12\n\nsize_bytes\x18\n \x01(\x03\x12\x14\n\x0csource_bytes\x18\x0b \x01(\x03\x12\x17\n\nindexed_at\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63omplete\x18\r \x01(\x08\x12\x11\n\x04head\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06\x62ranch\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x10\n\x08snapshot\x18\x10 \x01(\t\x12\x12\n\nfiles_seen\x18\x11 \x01(\x05\x12\x15\n\rfiles_pending\x18\x12 \x01(\x05\x12\x10\n\x08indexing\x18\x13 \x01(\x08\x12$\n\x05watch\x18\x14 \x01(\x0e\x32\x15.conexus.v1.WatchMode\x12\x14\n\x0cwatch_reason\x18\x15 \x01(\t\x12\x17\n\nchanged_at\x18\x16 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0eprevious_model\x18\x17 \x01(\tH\x04\x88\x01\x01\x42\r\n\x0b_indexed_atB\x07\n\x05_headB\t\n\x07_branchB\r\n\x0b_changed_atB\x11\n\x0f_previous_model\"D\n\x14RepositoriesResponse\x12,\n\x0crepositories\x18\x01 \x03(\x0b\x32\x16.conexus.v1.Repository\"\'\n\x11RepositoryRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\"1\n\rRenameRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"!\n\x0eRemoveResponse\x12\x0f\n\x07removed\x18\x01 \x03(\t\"0\n\tGcRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x12\n\neverything\x18\x02 \x01(\x08\"_\n\nGcResponse\x12\x13\n\x0bgenerations\x18\x01 \x01(\x05\x12\x0f\n\x07orphans\x18\x02 \x01(\x05\x12\x16\n\x0e\x63\x61\x63hed_vectors\x18\x03 \x01(\x05\x12\x13\n\x0b\x66reed_bytes\x18\x04 \x01(\x03\"<\n\nWhyRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nrepository\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\"\x82\x01\n\x0bWhyResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x08\x12+\n\x06reason\x18\x03 \x01(\x0e\x32\x16.conexus.v1.SkipReasonH\x00\x88\x01\x01\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\r\n\x05known\x18\x05 \x01(\x08\x42\t\n\x07_reason\"3\n\rVerifyRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0e\n\x06repair\x18\x02 \x01(\x08\"9\n\x07\x46inding\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\"w\n\x0eVerifyResponse\x12\r\n\x05views\x18\x01 \x01(\x05\x12\r\n\x05\x66iles\x18\x02 \x01(\x05\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\x05\x12%\n\x08\x66indings\x18\x04 \x03(\x0b\x32\x13.conexus.v1.Finding\x12\x10\n\x08repaired\x18\x05 \x01(\x05*j\n\tWatchMode\x12\x1a\n\x16WATCH_MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eWATCH_MODE_OFF\x10\x01\x12\x15\n\x11WATCH_MODE_NATIVE\x10\x02\x12\x16\n\x12WATCH_MODE_POLLING\x10\x03\x32\xd5\x04\n\x11RepositoryService\x12G\n\x10ListRepositories\x12\x11.conexus.v1.Empty\x1a .conexus.v1.RepositoriesResponse\x12P\n\rGetRepository\x12\x1d.conexus.v1.RepositoryRequest\x1a .conexus.v1.RepositoriesResponse\x12O\n\x10RenameRepository\x12\x19.conexus.v1.RenameRequest\x1a .conexus.v1.RepositoriesResponse\x12M\n\x10RemoveRepository\x12\x1d.conexus.v1.RepositoryRequest\x1a\x1a.conexus.v1.RemoveResponse\x12\x36\n\x03Why\x12\x16.conexus.v1.WhyRequest\x1a\x17.conexus.v1.WhyResponse\x12?\n\x06Verify\x12\x19.conexus.v1.VerifyRequest\x1a\x1a.conexus.v1.VerifyResponse\x12K\n\x08RollBack\x12\x1d.conexus.v1.RepositoryRequest\x1a .conexus.v1.RepositoriesResponse\x12?\n\x0e\x43ollectGarbage\x12\x15.conexus.v1.GcRequest\x1a\x16.conexus.v1.GcResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63onexus/v1/repositories.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\"\xe8\x04\n\nRepository\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\r\n\x05\x66iles\x18\x05 \x01(\x05\x12\x0f\n\x07skipped\x18\x06 \x01(\x05\x12\x0e\n\x06\x63hunks\x18\x07 \x01(\x05\x12\x0f\n\x07symbols\x18\x08 \x01(\x05\x12,\n\tlanguages\x18\t \x03(\x0b\x32\x19.conexus.v1.LanguageCount\x12\x12\n\nsize_bytes\x18\n \x01(\x03\x12\x14\n\x0csource_bytes\x18\x0b \x01(\x03\x12\x17\n\nindexed_at\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63omplete\x18\r \x01(\x08\x12\x11\n\x04head\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06\x62ranch\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x10\n\x08snapshot\x18\x10 \x01(\t\x12\x12\n\nfiles_seen\x18\x11 \x01(\x05\x12\x15\n\rfiles_pending\x18\x12 \x01(\x05\x12\x10\n\x08indexing\x18\x13 \x01(\x08\x12$\n\x05watch\x18\x14 \x01(\x0e\x32\x15.conexus.v1.WatchMode\x12\x14\n\x0cwatch_reason\x18\x15 \x01(\t\x12\x17\n\nchanged_at\x18\x16 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0eprevious_model\x18\x17 \x01(\tH\x04\x88\x01\x01\x12\x0b\n\x03ref\x18\x18 \x01(\t\x12\x0e\n\x06shared\x18\x19 \x01(\x08\x12\x0c\n\x04gone\x18\x1a \x01(\x08\x42\r\n\x0b_indexed_atB\x07\n\x05_headB\t\n\x07_branchB\r\n\x0b_changed_atB\x11\n\x0f_previous_model\"D\n\x14RepositoriesResponse\x12,\n\x0crepositories\x18\x01 \x03(\x0b\x32\x16.conexus.v1.Repository\"\'\n\x11RepositoryRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\"1\n\rRenameRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"!\n\x0eRemoveResponse\x12\x0f\n\x07removed\x18\x01 \x03(\t\"0\n\tGcRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x12\n\neverything\x18\x02 \x01(\x08\"_\n\nGcResponse\x12\x13\n\x0bgenerations\x18\x01 \x01(\x05\x12\x0f\n\x07orphans\x18\x02 \x01(\x05\x12\x16\n\x0e\x63\x61\x63hed_vectors\x18\x03 \x01(\x05\x12\x13\n\x0b\x66reed_bytes\x18\x04 \x01(\x03\"<\n\nWhyRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nrepository\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\t\"\x82\x01\n\x0bWhyResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x08\x12+\n\x06reason\x18\x03 \x01(\x0e\x32\x16.conexus.v1.SkipReasonH\x00\x88\x01\x01\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\r\n\x05known\x18\x05 \x01(\x08\x42\t\n\x07_reason\"3\n\rVerifyRequest\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0e\n\x06repair\x18\x02 \x01(\x08\"9\n\x07\x46inding\x12\x12\n\nrepository\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\"w\n\x0eVerifyResponse\x12\r\n\x05views\x18\x01 \x01(\x05\x12\r\n\x05\x66iles\x18\x02 \x01(\x05\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\x05\x12%\n\x08\x66indings\x18\x04 \x03(\x0b\x32\x13.conexus.v1.Finding\x12\x10\n\x08repaired\x18\x05 \x01(\x05*j\n\tWatchMode\x12\x1a\n\x16WATCH_MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eWATCH_MODE_OFF\x10\x01\x12\x15\n\x11WATCH_MODE_NATIVE\x10\x02\x12\x16\n\x12WATCH_MODE_POLLING\x10\x03\x32\xd5\x04\n\x11RepositoryService\x12G\n\x10ListRepositories\x12\x11.conexus.v1.Empty\x1a .conexus.v1.RepositoriesResponse\x12P\n\rGetRepository\x12\x1d.conexus.v1.RepositoryRequest\x1a .conexus.v1.RepositoriesResponse\x12O\n\x10RenameRepository\x12\x19.conexus.v1.RenameRequest\x1a .conexus.v1.RepositoriesResponse\x12M\n\x10RemoveRepository\x12\x1d.conexus.v1.RepositoryRequest\x1a\x1a.conexus.v1.RemoveResponse\x12\x36\n\x03Why\x12\x16.conexus.v1.WhyRequest\x1a\x17.conexus.v1.WhyResponse\x12?\n\x06Verify\x12\x19.conexus.v1.VerifyRequest\x1a\x1a.conexus.v1.VerifyResponse\x12K\n\x08RollBack\x12\x1d.conexus.v1.RepositoryRequest\x1a .conexus.v1.RepositoriesResponse\x12?\n\x0e\x43ollectGarbage\x12\x15.conexus.v1.GcRequest\x1a\x16.conexus.v1.GcResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'conexus.v1.repositories_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WATCHMODE']._serialized_start=1418
-  _globals['_WATCHMODE']._serialized_end=1524
+  _globals['_WATCHMODE']._serialized_start=1461
+  _globals['_WATCHMODE']._serialized_end=1567
   _globals['_REPOSITORY']._serialized_start=71
-  _globals['_REPOSITORY']._serialized_end=644
-  _globals['_REPOSITORIESRESPONSE']._serialized_start=646
-  _globals['_REPOSITORIESRESPONSE']._serialized_end=714
-  _globals['_REPOSITORYREQUEST']._serialized_start=716
-  _globals['_REPOSITORYREQUEST']._serialized_end=755
-  _globals['_RENAMEREQUEST']._serialized_start=757
-  _globals['_RENAMEREQUEST']._serialized_end=806
-  _globals['_REMOVERESPONSE']._serialized_start=808
-  _globals['_REMOVERESPONSE']._serialized_end=841
-  _globals['_GCREQUEST']._serialized_start=843
-  _globals['_GCREQUEST']._serialized_end=891
-  _globals['_GCRESPONSE']._serialized_start=893
-  _globals['_GCRESPONSE']._serialized_end=988
-  _globals['_WHYREQUEST']._serialized_start=990
-  _globals['_WHYREQUEST']._serialized_end=1050
-  _globals['_WHYRESPONSE']._serialized_start=1053
-  _globals['_WHYRESPONSE']._serialized_end=1183
-  _globals['_VERIFYREQUEST']._serialized_start=1185
-  _globals['_VERIFYREQUEST']._serialized_end=1236
-  _globals['_FINDING']._serialized_start=1238
-  _globals['_FINDING']._serialized_end=1295
-  _globals['_VERIFYRESPONSE']._serialized_start=1297
-  _globals['_VERIFYRESPONSE']._serialized_end=1416
-  _globals['_REPOSITORYSERVICE']._serialized_start=1527
-  _globals['_REPOSITORYSERVICE']._serialized_end=2124
+  _globals['_REPOSITORY']._serialized_end=687
+  _globals['_REPOSITORIESRESPONSE']._serialized_start=689
+  _globals['_REPOSITORIESRESPONSE']._serialized_end=757
+  _globals['_REPOSITORYREQUEST']._serialized_start=759
+  _globals['_REPOSITORYREQUEST']._serialized_end=798
+  _globals['_RENAMEREQUEST']._serialized_start=800
+  _globals['_RENAMEREQUEST']._serialized_end=849
+  _globals['_REMOVERESPONSE']._serialized_start=851
+  _globals['_REMOVERESPONSE']._serialized_end=884
+  _globals['_GCREQUEST']._serialized_start=886
+  _globals['_GCREQUEST']._serialized_end=934
+  _globals['_GCRESPONSE']._serialized_start=936
+  _globals['_GCRESPONSE']._serialized_end=1031
+  _globals['_WHYREQUEST']._serialized_start=1033
+  _globals['_WHYREQUEST']._serialized_end=1093
+  _globals['_WHYRESPONSE']._serialized_start=1096
+  _globals['_WHYRESPONSE']._serialized_end=1226
+  _globals['_VERIFYREQUEST']._serialized_start=1228
+  _globals['_VERIFYREQUEST']._serialized_end=1279
+  _globals['_FINDING']._serialized_start=1281
+  _globals['_FINDING']._serialized_end=1338
+  _globals['_VERIFYRESPONSE']._serialized_start=1340
+  _globals['_VERIFYRESPONSE']._serialized_end=1459
+  _globals['_REPOSITORYSERVICE']._serialized_start=1570
+  _globals['_REPOSITORYSERVICE']._serialized_end=2167
 # @@protoc_insertion_point(module_scope)

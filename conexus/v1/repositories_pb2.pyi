@@ -71,6 +71,9 @@ class Repository(_message.Message):
     WATCH_REASON_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     PREVIOUS_MODEL_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     """Id, as `github.com/pallets/flask`."""
     name: _builtins.str
@@ -104,6 +107,12 @@ class Repository(_message.Message):
     """When something last changed, as far as was noticed."""
     previous_model: _builtins.str
     """Model of the generation before, where one is kept to go back to."""
+    ref: _builtins.str
+    """Branch, tag or commit whose files these are; empty for a working tree."""
+    shared: _builtins.bool
+    """Whether other views of the repository have files in common with it, which are stored once."""
+    gone: _builtins.bool
+    """Whether the tree or the ref is not there any more."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.LanguageCount]: ...
     def __init__(
@@ -132,10 +141,13 @@ class Repository(_message.Message):
         watch_reason: _builtins.str = ...,
         changed_at: _builtins.float | None = ...,
         previous_model: _builtins.str | None = ...,
+        ref: _builtins.str = ...,
+        shared: _builtins.bool = ...,
+        gone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_changed_at", b"_changed_at", "_head", b"_head", "_indexed_at", b"_indexed_at", "_previous_model", b"_previous_model", "branch", b"branch", "changed_at", b"changed_at", "head", b"head", "indexed_at", b"indexed_at", "previous_model", b"previous_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_changed_at", b"_changed_at", "_head", b"_head", "_indexed_at", b"_indexed_at", "_previous_model", b"_previous_model", "branch", b"branch", "changed_at", b"changed_at", "chunks", b"chunks", "complete", b"complete", "files", b"files", "files_pending", b"files_pending", "files_seen", b"files_seen", "head", b"head", "indexed_at", b"indexed_at", "indexing", b"indexing", "languages", b"languages", "model", b"model", "name", b"name", "previous_model", b"previous_model", "repository", b"repository", "root", b"root", "size_bytes", b"size_bytes", "skipped", b"skipped", "snapshot", b"snapshot", "source_bytes", b"source_bytes", "symbols", b"symbols", "watch", b"watch", "watch_reason", b"watch_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_changed_at", b"_changed_at", "_head", b"_head", "_indexed_at", b"_indexed_at", "_previous_model", b"_previous_model", "branch", b"branch", "changed_at", b"changed_at", "chunks", b"chunks", "complete", b"complete", "files", b"files", "files_pending", b"files_pending", "files_seen", b"files_seen", "gone", b"gone", "head", b"head", "indexed_at", b"indexed_at", "indexing", b"indexing", "languages", b"languages", "model", b"model", "name", b"name", "previous_model", b"previous_model", "ref", b"ref", "repository", b"repository", "root", b"root", "shared", b"shared", "size_bytes", b"size_bytes", "skipped", b"skipped", "snapshot", b"snapshot", "source_bytes", b"source_bytes", "symbols", b"symbols", "watch", b"watch", "watch_reason", b"watch_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__branch: _TypeAlias = _typing.Literal["branch"]  # noqa: Y015
     _WhichOneofArgType__branch: _TypeAlias = _typing.Literal["_branch", b"_branch"]  # noqa: Y015

@@ -194,8 +194,11 @@ class Filter(_message.Message):
     PATHS_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
     TESTS_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
     tests: _builtins.bool
     """Whether tests may be found. True where it is not set."""
+    ref: _builtins.str
+    """An indexed branch, tag or commit that is searched in the place of working trees, as `main` or `v2.1`."""
     @_builtins.property
     def repositories(self) -> _common_pb2.StringList:
         """Short names or ids, as `flask` or `github.com/pallets/flask`."""
@@ -225,10 +228,11 @@ class Filter(_message.Message):
         paths: _common_pb2.StringList | None = ...,
         kinds: Global___SymbolKindList | None = ...,
         tests: _builtins.bool | None = ...,
+        ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "ref", b"ref", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tests: _TypeAlias = _typing.Literal["tests"]  # noqa: Y015
     _WhichOneofArgType__tests: _TypeAlias = _typing.Literal["_tests", b"_tests"]  # noqa: Y015

@@ -275,7 +275,7 @@ def test_the_first_generation_is_live_at_once(catalog: Catalog) -> None:
     found = catalog.views()[0]
     assert (found.live, found.building) == (first, second)
     catalog.finish_index(second.id, complete=True)
-    assert catalog.activate(second.id) == [first.id]
+    assert [old.id for old in catalog.activate(second.id)] == [first.id]
     found = catalog.views()[0]
     assert found.live == replace(second, complete=True, live=True)
     assert found.building is None
@@ -479,7 +479,7 @@ def test_a_commit_that_fails_changes_nothing(catalog: Catalog) -> None:
     old = catalog.files(index)["a.py"].id
     first, second = catalog.open_batch(index, [old], 2)
     good = commit_of(first, "a.py", source("def fresh(): 1\n", "fresh"))
-    twice = commit_of(second, "a.py", source("def other(): 1\n", "other"))
+    twice = commit_of(first, "b.py", source("def other(): 1\n", "other"))
     with pytest.raises(StoreError, match="UNIQUE"):
         catalog.commit_batch(index, [good, twice], [old])
     assert catalog.files(index)["a.py"].id == old
@@ -900,7 +900,7 @@ def test_a_migration_goes_in_whole() -> None:
         )
         migrate(db, with_steps(trigger, "INSERT INTO extra DEFAULT VALUES;"))
         assert db.execute("PRAGMA user_version").fetchone() == (len(CATALOG.migrations) + 2,)
-        assert db.execute("SELECT a, value FROM extra, meta").fetchall() == [(";", 3), (";", 3)]
+        assert db.execute("SELECT DISTINCT a, value FROM extra, meta").fetchall() == [(";", 3)]
 
 
 def _open_catalog(path: str, start: object) -> None:
@@ -1080,3 +1080,70 @@ def test_a_thread_reads_while_another_one_writes(tmp_path: Path) -> None:
         assert found == [1]
     assert len(catalog.views()) == 2
     catalog.close()
+
+
+def test_views_of_a_pool_have_files_in_common_and_of_their_own(catalog: SqliteCatalog) -> None:
+    """Each finds what it has, whoever wrote it; states are its own; what nobody has any more is gone."""
+    first = filled(catalog, APP)
+    view = catalog.ensure_view(checkout_of("/home/a/other"))
+    info = catalog.begin_index(view.id, Fingerprint("f"), Words(), first)
+    second = info.id
+    assert (info.vectors, info.live, catalog.files(second), catalog.exclusive(second)) == (first, True, {}, [])
+    theirs = catalog.files(first)
+    states = [replace(record, stat=replace(record.stat, inode=99), checked_ns=5) for record in theirs.values()]
+    catalog.adopt(second, states, [])
+    assert {record.stat.inode for record in catalog.files(second).values()} == {99}
+    assert catalog.files(first) == theirs
+    assert catalog.hidden(first) == catalog.hidden(second) == frozenset()
+    old = theirs["src/retry.ts"].id
+    assert catalog.exclusive(second, [old]) == []
+    [new] = catalog.open_batch(second, [], 1)
+    changed = commit_of(new, "src/retry.ts", source("function again() {}\n", "again", language="typescript"))
+    catalog.commit_batch(second, [replace(changed, salted=True)], [old])
+    assert (catalog.hidden(first), catalog.hidden(second)) == (frozenset({new}), frozenset({old}))
+    assert [match.symbol for match in catalog.symbols_named(second, ["again", "sendRequest"], EVERYWHERE)] == [
+        "Session.send_request", "again"
+    ]  # fmt: skip
+    assert catalog.symbols_named(first, ["again"], EVERYWHERE) == []
+    assert {len(found) for found in catalog.versions(first, list(APP)).values()} == {1, 2}
+    assert {file for file, _ in catalog.paths(second)} == {*(r.id for r in theirs.values()), new} - {old}
+    assert catalog.files_with_words(first, ["retri"], EVERYWHERE).keys() == {old}
+    assert {head.file for head in catalog.all_heads(second)} == {file for file, _ in catalog.paths(second)}
+    assert (catalog.exclusive(first), catalog.exclusive(second)) == ([old], [new])
+    catalog.drop_index(first)
+    [left] = [view.live for view in catalog.views() if view.live]
+    assert (left.id, left.pool) == (first, None)
+    assert catalog.files(left.id)["src/retry.ts"].id == new
+    assert catalog.files(left.id)["tests/test_session.py"].stat.inode == 99
+    assert catalog.path_of(old) == ""
+
+
+def test_a_catalog_of_the_earlier_form_goes_on_working(tmp_path: Path) -> None:
+    """Its files keep their chunks, and texts still go with them."""
+    path = tmp_path / "catalog.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrate(db, replace(CATALOG, migrations=CATALOG.migrations[:3]))
+    before = "id, index_id, path, size, mtime_ns, ctime_ns, inode, hash, checked_ns, skipped, rules, detail, language, "
+    before += "encoding, mode, tags, redactions, chunks, uses"
+    with closing(SqliteCatalog(":memory:")) as source_catalog:
+        filled(source_catalog, APP)
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            for table, columns in (
+                ("repositories", "*"), ("views", "id, repository, root, head, branch"),
+                ("indexes", "id, view, fingerprint, model, model_fingerprint, dim, live, complete, finished"),
+                ("files", before), ("chunks", "*"), ("texts", "*"), ("symbols", "*"), ("name_words", "*"),
+            ):  # fmt: skip
+                rows = source_catalog.rows(f"SELECT {columns} FROM {table}", ())  # noqa: S608 -- constants
+                db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608 -- constants
+    with closing(SqliteCatalog(str(path))) as catalog:
+        assert catalog.integrity() == []
+        [view] = catalog.views()
+        assert view.live is not None
+        assert view.live.pool is None
+        index = view.live.id
+        assert catalog.files(index).keys() == APP.keys()
+        assert len(catalog.symbols_named(index, ["send_request"], EVERYWHERE)) == 2
+        catalog.remove_view(view.id)
+        assert (
+            catalog.rows("SELECT count(*) FROM texts", ()) == catalog.rows("SELECT count(*) FROM chunks", ()) == [(0,)]
+        )

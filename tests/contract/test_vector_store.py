@@ -314,6 +314,21 @@ def test_word_statistics_are_of_the_points_that_are_there(shard: VectorShard) ->
     assert hits[0].score == pytest.approx(idf(2700, 2610), rel=1e-4)
 
 
+def test_what_is_hidden_is_as_if_it_were_not_there(shard: VectorShard) -> None:
+    """Files of other views take no place, and their words do not count."""
+    shard.upsert([point(number, number, sparse=terms(t1=1.0)) for number in range(4)])
+    shard.upsert([point(number, number, sparse=terms(t2=1.0)) for number in range(4, 8)])
+    shard.flush()
+    where = PointFilter(hidden=frozenset({FileId(1), FileId(2), FileId(3), FileId(99)}))
+    dense, words = shard.search(unit(1), terms(t1=1.0, t2=1.0), 5, where)
+    assert {hit.id for hit in dense} == {chunk(number) for number in (0, 4, 5, 6, 7)}
+    assert [hit.id for hit in words] == [chunk(number) for number in (0, 4, 5, 6, 7)]
+    assert words[0].score == pytest.approx(idf(5, 1), rel=1e-5)
+    assert words[1].score == pytest.approx(idf(5, 4), rel=1e-5)
+    together = replace(where, files=frozenset({FileId(0), FileId(1)}))
+    assert matching(shard, terms(t1=1.0), together) == [chunk(0)]
+
+
 def test_weights_of_the_query_count(shard: VectorShard) -> None:
     """A term asked for twice as strongly scores twice as much."""
     shard.upsert([point(0, sparse=terms(t1=1.0)), point(1, sparse=terms(t2=1.0))])

@@ -614,11 +614,11 @@ class LateLocks:
     inner: Locks
     before: Callable[[], object]
 
-    def view(self, root: Path, purpose: str, wait_s: float) -> AbstractContextManager[None]:
+    def view(self, root: Path, purpose: str, wait_s: float, of: str = "") -> AbstractContextManager[None]:
         """Let the others work, then hold the lock."""
         before, self.before = self.before, lambda: None
         before()
-        return self.inner.view(root, purpose, wait_s)
+        return self.inner.view(root, purpose, wait_s, of)
 
 
 def test_another_process_swaps_the_generation(bench: Bench) -> None:

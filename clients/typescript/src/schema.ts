@@ -834,7 +834,8 @@ export interface components {
             query: string;
             /**
              * @default {
-             *       "tests": true
+             *       "tests": true,
+             *       "ref": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -961,7 +962,8 @@ export interface components {
             /**
              * @description Where it names repositories or roots, these are searched whatever the workspace.
              * @default {
-             *       "tests": true
+             *       "tests": true,
+             *       "ref": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -1314,6 +1316,12 @@ export interface components {
              * @default true
              */
             tests?: boolean;
+            /**
+             * Ref
+             * @description An indexed branch, tag or commit that is searched in the place of working trees, as ``main`` or ``v2.1``.
+             * @default
+             */
+            ref?: string;
         };
         /**
          * Finding
@@ -1531,6 +1539,12 @@ export interface components {
              * @default false
              */
             force?: boolean;
+            /**
+             * Ref
+             * @description A branch, tag or commit of the repository to index in the working tree's place, without a checkout.
+             * @default
+             */
+            ref?: string;
         };
         /**
          * IndexStage
@@ -2091,6 +2105,24 @@ export interface components {
              * @description Model of the generation before, where one is kept to go back to.
              */
             previous_model: string | null;
+            /**
+             * Ref
+             * @description Branch, tag or commit whose files these are; empty for a working tree.
+             * @default
+             */
+            ref: string;
+            /**
+             * Shared
+             * @description Whether other views of the repository have files in common with it, which are stored once.
+             * @default false
+             */
+            shared: boolean;
+            /**
+             * Gone
+             * @description Whether the tree or the ref is not there any more.
+             * @default false
+             */
+            gone: boolean;
         };
         /**
          * RepositoryRequest
@@ -2202,7 +2234,8 @@ export interface components {
             limit?: number;
             /**
              * @default {
-             *       "tests": true
+             *       "tests": true,
+             *       "ref": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -2281,7 +2314,8 @@ export interface components {
             limit?: number;
             /**
              * @default {
-             *       "tests": true
+             *       "tests": true,
+             *       "ref": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -2468,7 +2502,8 @@ export interface components {
             /**
              * @description Of a filter only repositories and roots count.
              * @default {
-             *       "tests": true
+             *       "tests": true,
+             *       "ref": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];

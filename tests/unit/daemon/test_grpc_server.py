@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from message_strategies import values_of
 
 from conexus import bootstrap
+from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.sqlite_registry import SqliteRegistry
 from conexus.config import Config, DaemonOptions, IndexOptions, StoreOptions
@@ -190,6 +191,7 @@ async def serving(folder: Path, *, jobs: int = 0, **daemon: Any) -> AsyncIterato
                 webhooks=WebhookDesk(registry, lambda _url, _secret: None),
                 usage=usage,
                 folders=folders,
+                refs=ref_checkout,
                 watched=lambda _: WatchState(WatchMode.POLLING, "a test"),
                 may_write=app.service.edition.access.require_write,
                 require_place=app.service.require_place,
