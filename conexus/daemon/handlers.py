@@ -426,12 +426,12 @@ class Handlers:
             raise InvalidRequest("give either a repository or a root", details={"field": "repository"})
         if request.repository:
             view = self._view(request.repository, who)
-            return Checkout(view.root, view.repo, view.name), _relative(request.path, view.root, who)
+            return _checkout_of(view), _relative(request.path, view.root, who)
         _require_local(who, "root")
         root = _absolute(request.root, "root")
         indexed = next((view for view in self._service.views(who) if view.root == root), None)
         if indexed is not None:
-            return Checkout(root, indexed.repo, indexed.name), _relative(request.path, root, who)
+            return _checkout_of(indexed), _relative(request.path, root, who)
         checkout = self._parts.folders(root, force=True)
         return checkout, _relative(request.path, checkout.root, who)
 
@@ -715,6 +715,10 @@ class Handlers:
             )
             self._parts.usage.note(entry)
             self._parts.edition.analytics.observe(entry)
+
+
+def _checkout_of(view: IndexedView) -> Checkout:
+    return Checkout(view.root, view.repo, view.name, view.head, ref=view.ref)
 
 
 def _repositories(found: Sequence[str]) -> tuple[str, ...]:

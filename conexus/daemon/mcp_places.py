@@ -112,7 +112,7 @@ class Places:
         if scope.roots is not None and len(scope.roots) == 1:
             return scope.roots[0], scope.notes
         live = [view for view in await self._views(caller.who) if view.live is not None]
-        known = [view for view in live if scope.roots is None or str(view.root) in scope.roots]
+        known = [view for view in live if not view.ref and (scope.roots is None or str(view.root) in scope.roots)]
         if len(known) == 1:
             return (str(known[0].root) if caller.who.local else known[0].repo), scope.notes
         names = listed([view.name for view in known])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Followers:
         self._again_s = again_s
         self._mutex = threading.Lock()
         self._followers: dict[Path, _Follower] = {}
+        self._asked: dict[Path, str | None] = {}
+        """The commits of refs for which an index was asked last."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -87,9 +89,9 @@ class Followers:
 
     def _look(self) -> None:
         """Begin with trees that are new, let go of those that are gone, and sweep."""
-        wanted = {
-            view.root for view in self._ways.views() if view.live is not None and view.live.complete and not view.pinned
-        }
+        sound = [view for view in self._ways.views() if view.live and view.live.complete and not view.pinned]
+        wanted = {view.root for view in sound if not view.ref}
+        self._look_at_refs([view for view in sound if view.ref])
         with self._mutex:
             if self._stop.is_set():
                 return
@@ -102,6 +104,17 @@ class Followers:
             due = [follower for follower in self._followers.values() if follower.is_due(self._sweep_s)]
         for follower in due:
             follower.sweep()
+
+    def _look_at_refs(self, views: Sequence[IndexedView]) -> None:
+        """Have refs indexed again that name another commit by now."""
+        for view in views:
+            try:
+                checkout = self._ways.find(view.root)
+            except ConexusError:
+                continue  # it is gone, which the next run in its repository notices
+            if checkout.head not in {view.head, self._asked.get(view.root)}:
+                self._asked[view.root] = checkout.head
+                self._ways.follow_up(checkout, None)
 
 
 @dataclass(eq=False)

@@ -111,6 +111,7 @@ def by_mcp(served: Served, all_asked: list[dict[str, Any]]) -> list[list[str] | 
                     "repository": where.get("repositories", ["lending"])[0],
                     **({"languages": where["languages"]} if "languages" in where else {}),
                     **({"paths": where["paths"]} if "paths" in where else {}),
+                    **({"ref": where["ref"]} if "ref" in where else {}),
                 }
                 answer = await session.call_tool("search_code", arguments)
                 if answer.is_error:

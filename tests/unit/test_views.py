@@ -276,7 +276,16 @@ def test_a_new_model_moves_one_view_after_the_other(bench: Bench) -> None:
     report = bench.index(service, other)
     assert (report.files_indexed, report.files_unchanged) == (0, 8)
     assert report.rebuilt
+    check_sound(service)
+    service.roll_back(view_at(service, bench.root), USER)  # the earlier pool is kept for both
+    assert search(service, "yearly interest", bench.root).hits[0].chunk.path == "bank/interest.py"
+    service.collect(USER, everything=True)
+    assert len(list((bench.folder / "data" / "vectors").iterdir())) == 2
+    bench.index(service, bench.root)
+    service.collect(USER, everything=True)
     assert len(list((bench.folder / "data" / "vectors").iterdir())) == 1
+    for root in (bench.root, other):
+        assert search(service, "yearly interest", root).hits[0].chunk.path == "bank/interest.py"
     check_sound(service)
 
 
