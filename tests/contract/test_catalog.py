@@ -1129,7 +1129,7 @@ def test_a_catalog_of_the_earlier_form_goes_on_working(tmp_path: Path) -> None:
         filled(source_catalog, APP)
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             for table, columns in (
-                ("repositories", "*"), ("views", "id, repository, root, head, branch"),
+                ("repositories", "id, repo, name"), ("views", "id, repository, root, head, branch"),
                 ("indexes", "id, view, fingerprint, model, model_fingerprint, dim, live, complete, finished"),
                 ("files", before), ("chunks", "*"), ("texts", "*"), ("symbols", "*"), ("name_words", "*"),
             ):  # fmt: skip
