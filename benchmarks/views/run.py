@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Measures what further views of a repository cost: worktrees as they are made, worktrees with edits, and a ref.
 
 Run it as ``python benchmarks/views/run.py``; see benchmarks/README.md. Each step is a process of the command line with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """File versions that several views of a repository share; the statements, each within a transaction of the caller's.
 
 A generation whose ``pool`` is nothing has its files alone. Else ``pool`` is the generation, its own or another view's,

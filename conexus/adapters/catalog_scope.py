@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Which rows of the catalog an index has.
 
 File versions lie in pools. A pool with one view is all its index's. Where several views share one, ``members`` says

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Finds what a branch, tag or commit is called and names, from git's files alone.
 
 The files of a ref are a view of their repository whose root is a place that can be no working tree: the ref's path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """The files of a branch, tag or commit, from git's objects; implements SourceTree.
 
 Nothing is checked out, and no filter, hook or configuration of the repository plays a part: files are what git keeps of

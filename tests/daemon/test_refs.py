@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """A branch is indexed and searched through every surface of a daemon, and in the terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
 """Views: worktrees, clones and refs of one repository share what they have in common, and answer as if alone."""
 
 from __future__ import annotations
