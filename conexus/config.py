@@ -156,8 +156,8 @@ class DaemonOptions:
     """Requests that are worked on at a time."""
     max_waiting: int = 256
     """Requests that may wait for a thread; more are refused."""
-    requests_per_s: float = 500.0
-    """Most requests of one caller a second, on average over ten; 0 for no limit."""
+    requests_per_s: float = -1.0
+    """Most requests of one caller a second, on average over ten; 0 for no limit, below 0 for what the edition has."""
     index_jobs: int = 1
     """Index jobs that run at a time."""
     watch: bool = True
@@ -181,8 +181,8 @@ class DaemonOptions:
                 raise ConfigError(f"daemon.{name} is {getattr(self, name)}; it must be at least 1")
         if self.timeout_s <= 0 or self.long_timeout_s <= 0:
             raise ConfigError("daemon.timeout_s and daemon.long_timeout_s must be above 0")
-        if self.requests_per_s < 0 or self.idle_exit_s < 0:
-            raise ConfigError("daemon.requests_per_s and daemon.idle_exit_s must be 0 or more")
+        if self.idle_exit_s < 0:
+            raise ConfigError("daemon.idle_exit_s must be 0 or more")
         _require_one_of("daemon.log_format", self.log_format, ("text", "json"))
         _require_one_of("daemon.log_level", self.log_level, ("debug", "info", "warning", "error"))
         if bool(self.tls_cert) != bool(self.tls_key):

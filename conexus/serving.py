@@ -186,7 +186,7 @@ class _Daemon:
             facts=lambda: self._facts(edition.label),
             controls=controls,
         )
-        dispatcher = Dispatcher(_limits(options), metrics, trace)
+        dispatcher = Dispatcher(_limits(options, edition), metrics, trace)
         stack.callback(dispatcher.close)
         doors = Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024)
         return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors, edition), runner, followers
@@ -499,11 +499,12 @@ def _sender_options(config: Config) -> SenderOptions:
     return SenderOptions(allow_private=config.webhooks.allow_private)
 
 
-def _limits(options: DaemonOptions) -> Limits:
+def _limits(options: DaemonOptions, edition: Edition) -> Limits:
+    of_edition = edition.entitlements.limits()
     return Limits(
         threads=options.threads,
         max_waiting=options.max_waiting,
-        requests_per_s=options.requests_per_s,
+        requests_per_s=options.requests_per_s if options.requests_per_s >= 0 else of_edition.requests_per_s,
         timeout_s=options.timeout_s,
         long_timeout_s=options.long_timeout_s,
     )

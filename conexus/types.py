@@ -1315,6 +1315,8 @@ class Limits:
     batch_searches: int
     event_keep_days: int
     """How long changes of the directory are kept; 0 where there are none."""
+    requests_per_s: int
+    """Most requests of one caller a second where the settings do not say."""
 
 
 class LicenceState(StrEnum):

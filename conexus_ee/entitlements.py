@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from conexus.plans import plan_facts
 from conexus.types import Feature, LicenceFacts, LicenceState, Limits, Plan
@@ -44,9 +45,7 @@ class LicensedEntitlements:
             return plan_facts(Plan.COMMUNITY).limits
         limits = plan_facts(self._licence.plan).limits
         of_plan, of_licence = limits.repositories, self._licence.max_repositories
-        return Limits(
-            of_licence if of_plan is None else min(of_plan, of_licence), limits.batch_searches, limits.event_keep_days
-        )
+        return replace(limits, repositories=of_licence if of_plan is None else min(of_plan, of_licence))
 
     def has(self, feature: Feature) -> bool:
         """Whether a feature may be used: everybody's always, those of the licence until its grace is over."""

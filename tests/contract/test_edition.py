@@ -169,6 +169,7 @@ def test_plans_are_data_and_grow() -> None:
     plans = [plan_facts(plan) for plan in Plan]
     assert [facts.limits.repositories for facts in plans] == [5, 20, None]
     assert [facts.limits.batch_searches for facts in plans] == [50, 50, 10_000]
+    assert [facts.limits.requests_per_s for facts in plans] == [500, 500, 500]
     for below, above in pairwise(plans):
         assert below.features <= above.features
         assert not above.features & above.planned
