@@ -504,7 +504,7 @@ def load_edition(context: EditionContext, found: Sequence[EntryPoint]) -> Editio
     if config.required_edition not in ("", edition.name):
         raise EditionError(
             f"the {config.required_edition} edition is required, but the {edition.name} one runs",
-            hint="install its licence (conexus license install FILE), or unset required_edition",
+            hint="install its licence (conexus license install FILE), or: conexus config set required_edition ''",
         )
     return edition
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from conexus.edition import Directory, Entitlements, not_available
 from conexus.errors import InvalidRequest, NotFound
@@ -87,7 +88,7 @@ class LicensedDirectory:
         self._directory.change(edit)
 
     def _event(self, change: str, name: str, who: Principal, entry: DirectoryEntry | None) -> ChangeEvent:
-        detail = "" if entry is None else repr(entry)[:_MAX_DETAIL_CHARS]
+        detail = "" if entry is None else json.dumps(asdict(entry), ensure_ascii=False)[:_MAX_DETAIL_CHARS]
         return ChangeEvent(change, self._now(), who.subject, name, detail)
 
 

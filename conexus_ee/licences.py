@@ -10,11 +10,12 @@ from pathlib import Path
 
 from conexus.edition import LICENCE_FILE, EditionContext
 from conexus.errors import EditionError
-from conexus.types import LicenceFacts
+from conexus.types import LicenceFacts, LicenceState
 from conexus_ee.keys import key_id, known_keys, published_key
 from conexus_ee.licence import Licence, read_licence
 from conexus_ee.tokens import MAX_CHARS
 
+_REMOVE = "conexus license remove"
 _TEST_HINT = "it is signed with the published test key: set CONEXUS_LICENSE_MODE=test to try it, never to serve"
 
 
@@ -54,9 +55,15 @@ class LicenceDesk:
         """Verify a licence and keep it in the data folder, for its owner alone.
 
         Raises:
-            EditionError: It is not valid, or there is no place to keep it.
+            EditionError: It is not valid or over, or there is no place to keep it.
         """
         licence = read_licence(token, self._keys(token), self._context.now(), test=self._test)
+        if licence.facts(self._context.now()).state is LicenceState.EXPIRED:
+            raise EditionError(
+                "the licence is not valid (expired): its days of grace are over, and it was not installed",
+                hint="ask who sold it to you for a new one",
+                details={"reason": "expired"},
+            )
         path = self._place()
         if path is None:
             raise EditionError("nothing is kept on disk here", hint="set CONEXUS_LICENSE_KEY instead")
@@ -108,7 +115,8 @@ class LicenceDesk:
         except EditionError as exc:
             if not found.source:
                 raise
-            hint = f"{exc.hint}; or go on without it: conexus license remove"
+            way = "unset it" if found.source == "license.key" or self._context.config.license.file else _REMOVE
+            hint = f"{exc.hint}; or go on without it: {way}"
             raise EditionError(f"{exc.message} ({found.source})", hint=hint, details=exc.details) from exc
 
     def now(self) -> float:

@@ -614,9 +614,12 @@ class Handlers:
         return edition_messages.directory(self._parts.edition.directory.state())
 
     def put_user(self, request: schema.User, call: Call) -> schema.User:
-        """Add or replace a user."""
-        self._put(User(request.name, request.email, request.active), call)
-        return request
+        """Add or replace a user; what is not given stays, so that nobody is let in again by the way."""
+        given, known = request.model_fields_set, self._parts.edition.directory.state().users.get(request.name)
+        email = request.email if known is None or "email" in given else known.email
+        active = request.active if known is None or "active" in given else known.active
+        self._put(User(request.name, email, active), call)
+        return schema.User(name=request.name, email=email, active=active)
 
     def put_group(self, request: schema.Group, call: Call) -> schema.Group:
         """Add or replace a group."""

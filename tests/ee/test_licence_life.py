@@ -140,6 +140,23 @@ def test_a_newer_licence_ends_the_wait_for_a_clock_that_was_wrong(tmp_path: Path
         assert desk.install(new).state is LicenceState.VALID
 
 
+def test_one_that_is_over_takes_no_valid_one_away(tmp_path: Path) -> None:
+    """What `verify` refuses is not installed, and of a bad one in the settings nobody is told to remove a good one."""
+    with surroundings(tmp_path, Clock()) as context:
+        desk = PACKAGE.licences(context)
+        kept = desk.install(licence())
+        ended = int(time.time()) - 30 * DAY
+        with pytest.raises(EditionError, match="expired"):
+            desk.install(licence(iat=ended - 2 * DAY, nbf=ended - 2 * DAY, exp=ended))
+        installed = desk.installed()
+        assert installed is not None
+        assert installed.id == kept.id
+    with surroundings(tmp_path, Clock(), key="garbage") as context:
+        with pytest.raises(EditionError) as caught:
+            PACKAGE.edition(context)
+        assert "remove" not in (caught.value.hint or "")
+
+
 def test_a_licence_is_installed_for_its_owner_alone(tmp_path: Path) -> None:
     """In the data folder, over the one before; removed, it is gone, and there is the community again."""
     with surroundings(tmp_path, Clock()) as context:

@@ -93,7 +93,9 @@ def test_a_user_sees_what_was_granted_and_no_more(served: Served) -> None:
             assert put(ann, "user", "eve").status_code == 403
             served.program.ok("admin", "users", "disable", "ann")
             assert ann.get("/v1/status").status_code == 401
-            put(admin, "user", "ann", active=True)
+            assert put(admin, "user", "ann", email="ann@example.net").json()["active"] is False
+            assert ann.get("/v1/status").status_code == 401  # another address lets nobody in again
+            assert put(admin, "user", "ann", active=True).json()["email"] == "ann@example.net"
             assert found_by(ann) == {WEB}
             assert admin.delete("/v1/directory/user/ann").status_code == 200
             assert ann.get("/v1/status").status_code == 401
