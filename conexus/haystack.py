@@ -120,9 +120,9 @@ class ConexusRetriever:
         if self._url is not None:
             source = {"url": self._url, "token": self._token, "repository": self._repository}
         where = {
-            field: value if isinstance(value, bool) else sorted(value)
+            field: value if isinstance(value, bool | str) else sorted(value)
             for field in _FIELDS
-            if (value := getattr(self._where, field)) is not None
+            if (value := getattr(self._where, field)) not in (None, "")
         }
         return default_to_dict(self, **source, top_k=self._top_k, where=where, max_tokens=self._max_tokens)
 

@@ -82,7 +82,8 @@ def test_a_batch_answers_each_question_by_itself(served: Served) -> None:
     assert items[1]["error"]["code"] == "invalid_query"
     assert items[2]["response"]["results"][0]["path"] == "jobs/backoff.rb"
     too_many = post(served, "/v1/search/batch", {"searches": [{"query": "x"}] * 51})
-    assert too_many.json()["details"] == {"field": "searches"}
+    details = too_many.json()["details"]
+    assert (details["feature"], details["limit"], details["used"]) == ("batch_search", "50", "51")
 
 
 def test_context_stays_within_its_budget_and_goes_on_where_it_ended(served: Served) -> None:
@@ -440,7 +441,7 @@ def test_keys_have_roles_and_repositories_and_end(served: Served) -> None:
         assert found["results"][0]["path"] == "desk/lending.py"
         assert {one["root"] for one in found["results"]} == {""}
         assert client.post("/v1/index", json={"repository": "lending"}).json()["code"] == "access_denied"
-        assert client.get("/v1/keys").json()["details"] == {"required_role": "admin"}
+        assert client.get("/v1/keys").json()["details"] == {"required_role": "admin", "required_permission": "keys"}
         assert client.get("/metrics").status_code == 403
         assert client.get("/v1/status").json()["data_dir"] == ""
     with served.client(writer) as client:

@@ -689,6 +689,8 @@ def test_an_index_of_an_older_form_is_rebuilt_beside(program: Program, indexed: 
     running.communicate()
     assert found_in(program, indexed)[0] == "a.py"
     assert "built anew: the options or the format" in program.ok("index", indexed).out
+    assert len(program.shards()) == 2  # the one before is kept for a while
+    program.ok("gc", "--all")
     assert program.content() == whole
     assert len(program.shards()) == 1
     assert sqlite3.connect(program.data / "catalog.sqlite").execute("SELECT count(*) FROM indexes").fetchone() == (1,)

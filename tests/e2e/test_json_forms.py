@@ -163,6 +163,7 @@ def test_status_and_repositories(zoo: tuple[Program, Path]) -> None:
     check(status, {**VIEW, "schema": str, "indexed": bool, "files_changed": int, "files_gone": int})
     listed = program.ok("repos", "list", "--json").json
     shown = program.ok("repos", "show", "zoo", "--json").json
+    assert [one.pop("files_behind") for one in shown["repositories"]] == [0]
     assert listed == shown
     [view] = listed["repositories"]
     check(view, VIEW)

@@ -34,6 +34,8 @@ KEY = {
     "expires_at": (float, type(None)),
     "last_used_at": (float, type(None)),
     "revoked_at": (float, type(None)),
+    "user": str,
+    "requests_per_s": (float, type(None)),
     "valid": bool,
 }
 
