@@ -32,7 +32,7 @@ demo: $(PACKAGE)  ## index this repository and search it
 # The core's tests run with conexus_ee taken away, those of conexus_ee with it.
 test: $(TESTS) system-packages  ## run all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/ee
-	PYTHONPATH="$(CURDIR)/tests/core_alone" $(BIN)/python -m pytest -n 2 -m "not slow" --ignore=tests/ee
+	PYTHONPATH="$(CURDIR)/tests/core_alone" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --ignore=tests/ee
 
 test-slow: $(TESTS) system-packages browser  ## run the tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow

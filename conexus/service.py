@@ -156,6 +156,7 @@ class LocalService:
 
         Raises:
             FeatureNotAvailable: The edition has no place for one more repository. Nothing was done.
+            RepositoryNotIndexed: It was removed while this waited for its lock.
             StoreBusy: Another process, or another thread of this one, works on it.
             DiskFull: There is too little space; what was done is kept.
             AccessDenied: The caller may not write to the repository.
@@ -166,6 +167,8 @@ class LocalService:
         if not self.keep_open:
             self._release_idle(checkout.repo)
         with self._holding(checkout, "indexing") as held, self._writing(held, checkout.root):
+            if not is_new and all(view.root != checkout.root for view in self.catalog.views()):
+                raise RepositoryNotIndexed("the index was removed meanwhile", hint="index it again: conexus index PATH")
             if changed is not None and self.keep_open:
                 self._keep_open(held, checkout.root)
             report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)

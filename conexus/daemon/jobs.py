@@ -291,6 +291,8 @@ class JobRunner:
             self._note(replace(job, progress=progress), saved=saved)
 
         who = replace(LOCAL_USER, subject=job.subject)  # what it may do was asked when the job was made
+        if task.follow_up and all(view.root != checkout.root for view in self._service.views(LOCAL_USER)):
+            return replace(job, state=JobState.CANCELLED)  # removed while the job waited
         report = self._service.index(checkout, who, listen, running.stop.is_set, job.model, task.changed)
         if report.cancelled and not running.cancelled:
             return replace(job, state=JobState.QUEUED, started_at=None, attempts=job.attempts - 1)
