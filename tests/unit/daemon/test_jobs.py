@@ -35,7 +35,7 @@ class Work:
         self._now: set[str] = set()
         self._mutex = threading.Lock()
 
-    def views(self, who: Principal) -> list[Any]:
+    def views(self, who: Any) -> list[Any]:
         """Every tree is indexed."""
 
         class Everywhere:
