@@ -337,7 +337,8 @@ class LocalService:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
             response = self._answer(narrowed, held, run)
-            response = _with_snapshots(response, self._snapshots(held))
+            searched = [(view, view.live) for view in self.catalog.views() if view.id in held and view.live is not None]
+            response = _with_snapshots(response, self._snapshots(searched))
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
         hits = tuple(hit for hit in response.hits if self.edition.access.may_read(who, hit.chunk.repo))
         if busy or len(hits) != len(response.hits):
@@ -346,14 +347,11 @@ class LocalService:
             )
         return response
 
-    def _snapshots(self, held: Mapping[int, _Held]) -> tuple[Snapshot, ...]:
-        """Return the states in which the indexes are that were just searched."""
-        views = [view for view in self.catalog.views() if view.id in held and view.live is not None]
-        found = self.catalog.snapshots([view.live.id for view in views if view.live is not None])
+    def _snapshots(self, views: Sequence[tuple[IndexedView, IndexInfo]]) -> tuple[Snapshot, ...]:
+        """Return the states in which the indexes are that were just asked."""
+        found = self.catalog.snapshots([live.id for _, live in views])
         return tuple(
-            replace(found[view.live.id], indexing=held[view.id].writing.locked())
-            for view in views
-            if view.live is not None and view.live.id in found
+            replace(found[live.id], indexing=self._is_written(view.repo)) for view, live in views if live.id in found
         )
 
     def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run) -> SearchResponse:
@@ -449,15 +447,7 @@ class LocalService:
         views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
         answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
         self._note_use({one.repo for one in answer.definitions})
-        found = self.catalog.snapshots([live.id for _, live in views])
-        return replace(
-            answer,
-            snapshots=tuple(
-                replace(found[live.id], indexing=self._is_written(view.repo))
-                for view, live in views
-                if live.id in found
-            ),
-        )
+        return replace(answer, snapshots=self._snapshots(views))
 
     def _is_written(self, repo: RepoId) -> bool:
         held = self._held.get(repo)

@@ -9,6 +9,7 @@ byte offsets count from 0, exclude the end, and refer to the file's text in UTF-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -1423,6 +1424,13 @@ class CustomRole:
 
 
 DirectoryEntry: TypeAlias = User | Group | Team | Project | CustomRole
+KIND_OF_ENTRY: dict[type[DirectoryEntry], DirectoryKind] = {
+    User: DirectoryKind.USER,
+    Group: DirectoryKind.GROUP,
+    Team: DirectoryKind.TEAM,
+    Project: DirectoryKind.PROJECT,
+    CustomRole: DirectoryKind.ROLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -1434,6 +1442,17 @@ class DirectoryState:
     teams: dict[str, Team] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     roles: dict[str, CustomRole] = field(default_factory=dict)
+
+    def of(self, kind: DirectoryKind) -> Mapping[str, DirectoryEntry]:
+        """Return the entries of a kind."""
+        found: dict[DirectoryKind, Mapping[str, DirectoryEntry]] = {
+            DirectoryKind.USER: self.users,
+            DirectoryKind.GROUP: self.groups,
+            DirectoryKind.TEAM: self.teams,
+            DirectoryKind.PROJECT: self.projects,
+            DirectoryKind.ROLE: self.roles,
+        }
+        return found[kind]
 
 
 @dataclass(frozen=True, slots=True)

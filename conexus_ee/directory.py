@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from conexus.edition import Directory, Entitlements, not_available
 from conexus.errors import InvalidRequest, NotFound
 from conexus.types import (
+    KIND_OF_ENTRY,
     ChangeEvent,
     CustomRole,
     DirectoryChange,
@@ -65,7 +66,9 @@ class LicensedDirectory:
             if not may_give and not _locks_out(entry, state):
                 raise not_available(self._entitlements, Feature.DIRECTORY)
             _check(entry, state)
-            return DirectoryChange(put=(entry,), events=(self._event(f"{_kind(entry)}.put", entry.name, who, entry),))
+            return DirectoryChange(
+                put=(entry,), events=(self._event(f"{KIND_OF_ENTRY[type(entry)]}.put", entry.name, who, entry),)
+            )
 
         self._directory.change(edit)
 
@@ -77,7 +80,7 @@ class LicensedDirectory:
         """
 
         def edit(state: DirectoryState) -> DirectoryChange:
-            if name not in _entries(state, kind):
+            if name not in state.of(kind):
                 raise NotFound(f"there is no {kind} {name[:100]!r}", hint=f"see `conexus admin {kind}s list`")
             return DirectoryChange(
                 put=tuple(_without(state, kind, name)),
@@ -90,31 +93,6 @@ class LicensedDirectory:
     def _event(self, change: str, name: str, who: Principal, entry: DirectoryEntry | None) -> ChangeEvent:
         detail = "" if entry is None else json.dumps(asdict(entry), ensure_ascii=False)[:_MAX_DETAIL_CHARS]
         return ChangeEvent(change, self._now(), who.subject, name, detail)
-
-
-def _kind(entry: DirectoryEntry) -> DirectoryKind:
-    match entry:
-        case User():
-            return DirectoryKind.USER
-        case Group():
-            return DirectoryKind.GROUP
-        case Team():
-            return DirectoryKind.TEAM
-        case Project():
-            return DirectoryKind.PROJECT
-        case CustomRole():
-            return DirectoryKind.ROLE
-
-
-def _entries(state: DirectoryState, kind: DirectoryKind) -> dict[str, DirectoryEntry]:
-    found: dict[DirectoryKind, dict[str, DirectoryEntry]] = {
-        DirectoryKind.USER: dict(state.users),
-        DirectoryKind.GROUP: dict(state.groups),
-        DirectoryKind.TEAM: dict(state.teams),
-        DirectoryKind.PROJECT: dict(state.projects),
-        DirectoryKind.ROLE: dict(state.roles),
-    }
-    return found[kind]
 
 
 def _locks_out(entry: DirectoryEntry, state: DirectoryState) -> bool:
@@ -151,7 +129,7 @@ def _check_project(project: Project, state: DirectoryState) -> None:
         kind, _, name = grant.subject.partition(":")
         if kind not in {"user", "group", "team"}:
             raise _invalid(f"{grant.subject[:100]!r} is no subject: write user:NAME, group:NAME or team:NAME", "grants")
-        _require_known((name,), _entries(state, DirectoryKind(kind)), kind, "grants")
+        _require_known((name,), state.of(DirectoryKind(kind)), kind, "grants")
 
 
 def _require_known(names: tuple[str, ...], known: object, what: str, field: str) -> None:

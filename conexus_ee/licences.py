@@ -13,7 +13,7 @@ from conexus.errors import EditionError
 from conexus.types import LicenceFacts, LicenceState
 from conexus_ee.keys import key_id, known_keys, published_key
 from conexus_ee.licence import Licence, read_licence
-from conexus_ee.tokens import MAX_CHARS
+from conexus_ee.tokens import MAX_CHARS, refusal
 
 _REMOVE = "conexus license remove"
 _TEST_HINT = "it is signed with the published test key: set CONEXUS_LICENSE_MODE=test to try it, never to serve"
@@ -59,11 +59,8 @@ class LicenceDesk:
         """
         licence = read_licence(token, self._keys(token), self._context.now(), test=self._test)
         if licence.facts(self._context.now()).state is LicenceState.EXPIRED:
-            raise EditionError(
-                "the licence is not valid (expired): its days of grace are over, and it was not installed",
-                hint="ask who sold it to you for a new one",
-                details={"reason": "expired"},
-            )
+            why = "its days of grace are over, and it was not installed"
+            raise refusal("expired", why, hint="ask who sold it to you for a new one")
         path = self._place()
         if path is None:
             raise EditionError("nothing is kept on disk here", hint="set CONEXUS_LICENSE_KEY instead")
@@ -139,7 +136,7 @@ def _refuse_test_key(token: str) -> None:
     Raises:
         EditionError: It is one.
     """
-    from conexus_ee.tokens import refusal, unverified  # noqa: PLC0415
+    from conexus_ee.tokens import unverified  # noqa: PLC0415
 
     try:
         header, _ = unverified(token.strip())

@@ -11,10 +11,10 @@ from conexus.adapters.json_values import from_json, to_json
 from conexus.adapters.sqlite_connection import SqliteConnection
 from conexus.errors import StoreBusy, StoreDamaged
 from conexus.types import (
+    KIND_OF_ENTRY,
     ChangeEvent,
     CustomRole,
     DirectoryChange,
-    DirectoryEntry,
     DirectoryKind,
     DirectoryState,
     Group,
@@ -24,13 +24,6 @@ from conexus.types import (
     User,
 )
 
-_KIND_OF: dict[type[DirectoryEntry], DirectoryKind] = {
-    User: DirectoryKind.USER,
-    Group: DirectoryKind.GROUP,
-    Team: DirectoryKind.TEAM,
-    Project: DirectoryKind.PROJECT,
-    CustomRole: DirectoryKind.ROLE,
-}
 _EVENT = "type, at, actor, target, detail"
 _NOTED_EVERY_S = 3600.0  # the latest time: most starts have nothing to write
 
@@ -99,7 +92,7 @@ class SqliteDirectory:
             for entry in change.put:
                 db.execute(
                     "INSERT OR REPLACE INTO directory (kind, name, entry) VALUES (?, ?, ?)",
-                    (_KIND_OF[type(entry)], entry.name, to_json(entry)),
+                    (KIND_OF_ENTRY[type(entry)], entry.name, to_json(entry)),
                 )
             for kind, name in change.removed:
                 db.execute("DELETE FROM directory WHERE kind = ? AND name = ?", (kind, name))
