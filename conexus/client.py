@@ -17,7 +17,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +51,7 @@ from conexus.types import (
     SymbolAnswer,
     SymbolKind,
 )
+from conexus.values import dataclass
 
 _T = TypeVar("_T")
 _ADDRESS = re.compile(r"http://[\w.\-\[\]:]+:\d{1,5}/?", re.ASCII)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from conexus.errors import ConfigError
-from conexus.types import Fingerprint
+from conexus.types import Fingerprint, Plan
+from conexus.values import dataclass
 
 INDEX_SCHEMA = 3
 """Raised whenever chunking, tokenising, redaction or the stored form changes, so that indexes are rebuilt."""
@@ -255,3 +256,7 @@ class Config:
     license: LicenseOptions = field(default_factory=LicenseOptions)
     required_edition: str = ""
     edition: Mapping[str, object] = field(default_factory=dict[str, object])  # handed to the edition package unread
+
+    def __post_init__(self) -> None:
+        if self.required_edition:
+            _require_one_of("required_edition", self.required_edition, tuple(Plan))

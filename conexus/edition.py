@@ -8,12 +8,10 @@ without: it refuses, allows what three roles allow, or drops what it is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from conexus.config import Config
 from conexus.errors import AccessDenied, ConexusError, EditionError, Unauthenticated
@@ -38,6 +36,10 @@ from conexus.types import (
     SearchFilter,
     UsageEntry,
 )
+from conexus.values import dataclass
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "conexus.edition"
 LICENCE_FILE = "license.jwt"

@@ -6,12 +6,12 @@ Read when something is asked about, which most commands never do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from conexus.errors import EditionError, FeatureNotAvailable
 from conexus.types import Feature, Limits, Plan
+from conexus.values import dataclass
 
 UPGRADE_URL = "https://conexus.example/plans"
 """Where plans are sold. Until the vendor has an address it is a name that leads nowhere (RFC 2606)."""

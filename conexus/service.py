@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from conexus.config import StoreOptions
@@ -26,6 +26,7 @@ from conexus.search.query import Wanted, analyse, wanted_beside
 from conexus.search.reading import CodeReader
 from conexus.types import (
     ALL_REPOSITORIES,
+    DAEMON_ITSELF,
     ChangeEvent,
     Checkout,
     Chunk,
@@ -60,6 +61,7 @@ from conexus.types import (
     VerifyReport,
     ViewStatus,
 )
+from conexus.values import dataclass
 
 IndexerFactory = Callable[[Checkout, str], Indexer]
 """Gives the indexer for a tree and a model, see :meth:`LocalService.index`."""
@@ -173,6 +175,8 @@ class LocalService:
                 self._keep_open(held, checkout.root)
             report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)
             self._drop_gone(checkout)
+        if who != DAEMON_ITSELF:
+            self._note_use({checkout.repo})
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
             self._release_idle(checkout.repo)  # after many changes the vectors are opened in another form
         self.edition.audit.record(who, "index", {"repo": checkout.repo})

@@ -14,11 +14,11 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conexus import __version__, bootstrap
+from conexus import __version__, bootstrap, data_folder
 from conexus.adapters import config_files
 from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.priority import lower_thread
@@ -45,6 +45,7 @@ from conexus.edition import Edition
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
 from conexus.ports import KeyStore
 from conexus.types import LOCAL_USER, Checkout, Feature, IndexJob, JobOrigin, JobState, WatchState
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     import uvicorn
@@ -86,7 +87,7 @@ def run(settings: Callable[[], config_files.Loaded], start: Start) -> None:
         StoreError: The data folder cannot be used.
     """
     loaded = settings()
-    data_dir = bootstrap.private_data_dir(loaded.config)
+    data_dir = data_folder.private_data_dir(loaded.config)
     sys.setswitchinterval(_SWITCH_S)
     with discovery.claimed(data_dir):
         daemon = _Daemon(settings, loaded.config, data_dir, start)
@@ -129,7 +130,7 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         options = self._config.daemon
-        registry = bootstrap.registry(self._config)
+        registry = data_folder.registry(self._config)
         stack.callback(registry.close)
         _require_safe(options, _has_keys(registry))
         listeners = stack.enter_context(_listeners(options, spare=self._start.automatic))
@@ -192,7 +193,7 @@ class _Daemon:
         return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors, edition), runner, followers
 
     def _usage(self, stack: contextlib.ExitStack) -> UsageRecorder:
-        log = bootstrap.usage_log(self._config)
+        log = data_folder.usage_log(self._config)
         stack.callback(log.close)
         usage = UsageRecorder(log, lambda: self._config.log.keep_s)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from conexus.parsing.secrets import redact
 from conexus.parsing.text import decode
 from conexus.search.ranking import LEARNT, Weighting
 from conexus.types import LOCAL_USER, Checkout, IndexProgress, RepoId, SearchFilter, SearchRequest
+from conexus.values import dataclass
 
 DEFAULT_QUESTIONS = 100
 FEW_QUESTIONS = 20

@@ -10,10 +10,12 @@ byte offsets count from 0, exclude the end, and refer to the file's text in UTF-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NewType, TypeAlias
+
+from conexus.values import dataclass
 
 if TYPE_CHECKING:  # a command that asks a daemon needs no numpy, which takes 50 ms to import
     import numpy as np
@@ -603,7 +605,10 @@ class RepositoryUse:
     repo: RepoId
     name: str
     used_at: float | None
-    """Seconds since the epoch when an answer last came from it or a run last finished; ``None`` for never."""
+    """Seconds since the epoch when somebody last searched, read or indexed it, to the hour; ``None`` if never.
+
+    What the daemon does by itself, to keep an index fresh, is no use of it.
+    """
 
 
 class ChunkHead(NamedTuple):
@@ -1130,6 +1135,9 @@ class Principal:
 
 LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)
 """The user at the terminal, and who holds the daemon's own token."""
+
+DAEMON_ITSELF = Principal("daemon", role=Role.ADMIN, local=True)
+"""The daemon where nobody asked it: it brings in changes that it noticed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from conexus.errors import EditionError
 from conexus.types import LicenceFacts, LicenceState, Plan
+from conexus.values import dataclass
 from conexus_ee.tokens import refusal, verified
 
 ISSUER = "conexus"

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from conexus.edition import LICENCE_FILE, EditionContext
 from conexus.errors import EditionError
 from conexus.types import LicenceFacts, LicenceState
+from conexus.values import dataclass
 from conexus_ee.keys import key_id, known_keys, published_key
 from conexus_ee.licence import Licence, read_licence
 from conexus_ee.tokens import MAX_CHARS, refusal

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conexus.errors import ConexusError, EditionError
-from conexus.types import Plan
+from conexus.plans import plan_facts
+from conexus.types import Feature, Plan
+from conexus_ee.entitlements import ALL
 from conexus_ee.keys import TEST_SEED, key_id, known_keys
 from conexus_ee.licence import DAY_S, ISSUER, day, read_licence
 from conexus_ee.tokens import ALGORITHM, encoded, signing_input, unverified
@@ -112,7 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _issue(asked)
             case _:
                 return _inspect(asked)
-    except (ConexusError, OSError) as exc:
+    except ConexusError as exc:
+        _err(f"error: {exc.in_words}")
+        return _EXIT_ERROR
+    except OSError as exc:
         _err(f"error: {exc}")
         return _EXIT_ERROR
 
@@ -154,12 +159,17 @@ def _issue(asked: argparse.Namespace) -> int:
 
     private = Ed25519PrivateKey.from_private_bytes(TEST_SEED) if asked.test else private_key(asked.key)
     public = private.public_key().public_bytes_raw()
+    features = [name.strip() for name in asked.features.split(",") if name.strip()]
+    unknown = sorted({*features} - {ALL, *Feature})
+    if unknown:
+        there = ", ".join(sorted(plan_facts(Plan(asked.tier)).features))
+        raise EditionError(f"there is no feature {', '.join(unknown)}", hint=f"{asked.tier} has {there}; * is all")
     claims = claims_of(
         customer=asked.customer,
         tier=asked.tier,
         repos=asked.repos,
         days=asked.days,
-        features=[name.strip() for name in asked.features.split(",") if name.strip()],
+        features=features,
         begins=None if asked.not_before is None else _day_start(asked.not_before),
     )
     token = signed(private, claims)

@@ -13,11 +13,11 @@ import errno
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from conexus.adapters.agent_entries import EntryError, EntryState, Server, state_of, with_entry, without_entry
 from conexus.errors import ConexusError, SourceError
+from conexus.values import dataclass
 
 BACKUP_SUFFIX = ".conexus-backup"
 

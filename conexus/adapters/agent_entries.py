@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from conexus.adapters import jsonc
 from conexus.adapters.coding_agents import Agent, Shape
 from conexus.adapters.jsonc import Json
+from conexus.values import dataclass
 
 Fields = Mapping[str, Json]
 

@@ -8,7 +8,6 @@ import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, cast
@@ -32,6 +31,7 @@ from conexus.types import (
     Span,
     StoredChunk,
 )
+from conexus.values import dataclass
 
 FILE_COLUMNS = 20
 _INT64 = 1 << 63

@@ -7,7 +7,7 @@ which files each of them has, and what the file's stat is in its tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from conexus.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

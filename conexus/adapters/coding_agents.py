@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
+
+from conexus.values import dataclass
 
 MACOS, WINDOWS = "darwin", "win32"
 

@@ -17,12 +17,13 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from conexus.config import PROJECT_SETTINGS, Config
 from conexus.errors import ConfigError
+from conexus.values import dataclass
 
 PROJECT_FILE = ".conexus.toml"
 MEMORY = ":memory:"

@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -25,6 +24,7 @@ from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
 from conexus.types import Checkout, ContentHash, FileStat, SkippedFile, SkipReason, Verdict
+from conexus.values import dataclass
 
 _GIT = ".git"
 _RULES = frozenset({GIT_RULES, OWN_RULES, ATTRIBUTES})

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from conexus.adapters.git_metadata import GitFolders
 from conexus.adapters.regular_files import read_regular
 from conexus.adapters.wildmatch import Pattern, PatternSet, byte_text, from_byte_text
+from conexus.values import dataclass
 
 ATTRIBUTES = ".gitattributes"
 _MAX_BYTES = 10_000_000

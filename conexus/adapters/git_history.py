@@ -17,7 +17,6 @@ import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 from conexus.adapters.git_metadata import find_checkout, git_folders
 from conexus.errors import SourceError
 from conexus.evaluation.commits import Change, ChangeKind, Commit
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore

@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
 from conexus.adapters.regular_files import read_regular
+from conexus.values import dataclass
 
 _MAX_BYTES = 1 << 30
 _SIGNATURE = b"DIRC"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from conexus.adapters.git_config import GitConfig, read_config
 from conexus.adapters.regular_files import read_regular
 from conexus.errors import SourceError
 from conexus.types import Checkout, RepoId
+from conexus.values import dataclass
 
 _POINTER_BYTES = 8192  # HEAD, commondir, a loose ref
 _PACKED_REFS_BYTES = 1 << 26

@@ -16,7 +16,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -29,6 +28,7 @@ from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
 from conexus.types import Checkout, ContentHash, FileStat, SkippedFile, SkipReason, Verdict
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from dulwich.objects import ObjectID

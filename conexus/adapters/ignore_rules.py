@@ -13,7 +13,7 @@ back with ``!`` is *forced* in: it is not skipped for being generated, vendored 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from conexus.adapters.git_index import TrackedPaths
 from conexus.adapters.git_metadata import GitFolders
 from conexus.adapters.regular_files import read_regular
 from conexus.adapters.wildmatch import Pattern, PatternSet, byte_text, from_byte_text
+from conexus.values import dataclass
 
 GIT_RULES = ".gitignore"
 OWN_RULES = ".conexusignore"

@@ -14,8 +14,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
+
+from conexus.values import dataclass
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 Path = tuple[str, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy as np
@@ -32,6 +32,7 @@ from conexus.types import (
     VectorPoint,
     VectorQuery,
 )
+from conexus.values import dataclass
 
 _Rows: TypeAlias = npt.NDArray[np.intp]
 

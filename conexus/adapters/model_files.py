@@ -15,7 +15,6 @@ import mmap
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from conexus.adapters.word_pieces import CONTINUED, MODEL, NORMALIZER, PRE_TOKENIZER, UNKNOWN
 from conexus.errors import EmbeddingError
+from conexus.values import dataclass
 
 MODEL_FOLDER: Final = Path(__file__).resolve().parent.parent / "model"
 """The model that comes with Conexus."""

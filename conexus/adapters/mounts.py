@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from conexus.values import dataclass
 
 # Nobody tells us of what other machines, or the host of a virtual one, change there.
 _REMOTE = frozenset(

@@ -11,13 +11,13 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpcore2
 
 from conexus.adapters.webhook_address import Address, Target
 from conexus.errors import SourceError
+from conexus.values import dataclass
 
 _MAX_BODY_BYTES = 64_000
 _BLOCK_BYTES = 16_384

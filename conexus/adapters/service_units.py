@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import plistlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from conexus.errors import InvalidRequest
+from conexus.values import dataclass
 
 _LABEL = "dev.conexus.daemon"
 _UNIT = "conexus.service"

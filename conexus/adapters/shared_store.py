@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from conexus.ports import VectorShard, VectorStore
 from conexus.types import (
@@ -20,6 +19,7 @@ from conexus.types import (
     VectorPoint,
     VectorQuery,
 )
+from conexus.values import dataclass
 
 
 @dataclass(eq=False)

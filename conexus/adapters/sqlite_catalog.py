@@ -211,7 +211,8 @@ class SqliteCatalog:
             if row is None:
                 name = _free_name(db, checkout)
                 row = db.execute(
-                    "INSERT INTO repositories (repo, name) VALUES (?, ?) RETURNING id", (checkout.repo, name)
+                    "INSERT INTO repositories (repo, name, used_at) VALUES (?, ?, ?) RETURNING id",
+                    (checkout.repo, name, time.time()),
                 ).fetchone()
             db.execute(
                 "INSERT INTO views (repository, root, head, branch, ref) VALUES (?, ?, ?, ?, ?) "
@@ -227,11 +228,11 @@ class SqliteCatalog:
     def repositories(self) -> list[RepositoryUse]:
         """Return all repositories, by name, and when each was last used."""
         rows = self._rows(
-            "SELECT r.repo, r.name, max(coalesce(r.used_at, 0), coalesce(max(i.finished), 0)) FROM repositories r "
+            "SELECT r.repo, r.name, coalesce(r.used_at, max(i.finished)) FROM repositories r "
             "LEFT JOIN views v ON v.repository = r.id LEFT JOIN indexes i ON i.view = v.id "
             "GROUP BY r.id ORDER BY r.name"
         )
-        return [RepositoryUse(RepoId(str(repo)), str(name), cast("float", at) or None) for repo, name, at in rows]
+        return [RepositoryUse(RepoId(str(repo)), str(name), cast("float | None", at)) for repo, name, at in rows]
 
     def note_use(self, repos: Collection[RepoId], at: float) -> None:
         """Note that repositories were used; to the hour."""

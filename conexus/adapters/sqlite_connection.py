@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
+from conexus.values import dataclass
 
 MEMORY = ":memory:"
 BUSY_S = 10.0

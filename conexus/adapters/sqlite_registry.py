@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from conexus.adapters.json_values import from_json, to_json
 from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
 from conexus.errors import NotFound, StoreDamaged
 from conexus.types import ApiKey, IndexJob, IndexProgress, IndexReport, JobOrigin, JobState, RepoId, Role, Webhook
+from conexus.values import dataclass
 
 _KEY = "id, name, role, repos, created_at, expires_at, last_used_at, revoked_at, user, requests_per_s"
 _JOB = "id, state, created_at, started_at, finished_at, detail, progress, report"

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ from conexus.adapters.model_files import MODEL_FOLDER, read_model
 from conexus.adapters.word_pieces import MAX_WORD_CHARS, word_parts, word_pieces
 from conexus.lexical import count_words
 from conexus.types import DenseMatrix, DenseVector
+from conexus.values import dataclass
 
 _POOLING: Final = "mean-2"
 """Part of the fingerprint. A new value whenever pooling or the splitting of words changes."""

@@ -7,7 +7,6 @@ In this order: ``.conexusignore``, git's ignore rules, ``.gitattributes``, then 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +17,7 @@ from conexus.adapters.git_metadata import GitFolders, git_folders
 from conexus.adapters.ignore_rules import FolderRules, IgnoreRules, Judgement, UserGit
 from conexus.config import IndexOptions
 from conexus.types import SkipReason
+from conexus.values import dataclass
 
 Skip: TypeAlias = tuple[SkipReason, str]
 """Why something is left out, and a detail for people."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from conexus.adapters.watcher import WatchUnavailable, changes
 from conexus.errors import SourceError
 from conexus.ports import SourceTree
 from conexus.types import WatchMode
+from conexus.values import dataclass
 
 _AGAIN_S = 600.0  # other programs may have let go of their watches by then
 

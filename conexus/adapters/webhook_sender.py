@@ -18,12 +18,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from conexus.adapters.webhook_address import Resolver, allowed_addresses, parse_url, resolve, within
 from conexus.errors import InvalidRequest, SourceError
 from conexus.types import Webhook
+from conexus.values import dataclass
 
 _LOG = logging.getLogger("conexus.webhooks")
 _SECRET_PREFIX = "whsec_"  # noqa: S105 -- a prefix

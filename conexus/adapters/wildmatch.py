@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from conexus.values import dataclass
 
 _BRANCHES = 200  # patterns in one alternation; more slow the compiler down without speeding up the match
 _SPECIAL = re.compile(r"[*?\[\\]")

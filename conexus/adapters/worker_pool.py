@@ -21,11 +21,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, BinaryIO, cast
 
 from msgpack import UnpackException
 
+from conexus.adapters.config_files import current_environ
 from conexus.adapters.worker_wire import (
     READY,
     Batch,
@@ -38,6 +39,7 @@ from conexus.adapters.worker_wire import (
 )
 from conexus.errors import StoreError
 from conexus.types import ContentHash, FileResult, ParseJob, ReadOutcome, SkipReason
+from conexus.values import dataclass
 
 _BATCH_BYTES = 128_000
 _BATCH_FILES = 64
@@ -215,7 +217,11 @@ class WorkerPool:
     def _start(self) -> _Child:
         try:
             process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                list(self.command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"OPENBLAS_NUM_THREADS": "1", **current_environ()},  # see conexus/__main__.py
             )
         except OSError as exc:
             raise StoreError(f"a parsing process cannot be started: {exc}") from exc

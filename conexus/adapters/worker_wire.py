@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgpack
@@ -31,6 +30,7 @@ from conexus.types import (
     SymbolKind,
     TextChunk,
 )
+from conexus.values import dataclass
 
 _LENGTH = struct.Struct("<I")
 _MAX_FRAME_BYTES = 1 << 30

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from conexus import bootstrap
+from conexus import data_folder
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_desk, settings, table
@@ -288,7 +288,7 @@ def changes(
     Examples:
         conexus admin changes -n 20
     """
-    with bootstrap.open_edition(settings()) as edition:
+    with data_folder.open_edition(settings()) as edition:
         found = edition.events.newest(limit)
     rows = [
         (local_time(one.at, seconds=True), *map(console.one_line, (one.actor, one.type, one.target, one.detail)))
@@ -301,12 +301,12 @@ def changes(
 
 
 def _state() -> DirectoryState:
-    with bootstrap.open_edition(settings()) as edition:
+    with data_folder.open_edition(settings()) as edition:
         return edition.directory.state()
 
 
 def _put(entry: DirectoryEntry) -> None:
-    with bootstrap.open_edition(settings()) as edition:
+    with data_folder.open_edition(settings()) as edition:
         edition.directory.put(entry, LOCAL_USER)
     console.out(f"set {console.one_line(entry.name)}")
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from conexus.adapters.git_metadata import find_checkout
 from conexus.cli import console
 from conexus.cli.file_diff import coloured, shown_diff
 from conexus.errors import ConexusError, ConfigError, SourceError
+from conexus.values import dataclass
 
 THIS_CHECKOUT = "\0"
 """Stands for a path that was left out; cannot be typed."""

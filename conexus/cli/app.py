@@ -7,6 +7,7 @@ finished. Of every other command: 0, or 2 on an error, or 1 where a check found 
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -111,9 +112,9 @@ def _add_extra_commands(asked: str) -> None:
         config = settings()
         if not config_files.data_dir(config).is_dir():
             return  # a look at the help makes no data folder
-        from conexus import bootstrap  # noqa: PLC0415
+        from conexus import data_folder  # noqa: PLC0415
 
-        with bootstrap.open_edition(config) as edition:
+        with data_folder.open_edition(config) as edition:
             names = [(command.name, command.help) for command in edition.commands if command.name not in _COMMANDS]
     except ConexusError as error:
         if asked:
@@ -126,10 +127,10 @@ def _add_extra_commands(asked: str) -> None:
 
 def _extra(name: str) -> Callable[[typer.Context], None]:
     def run_extra(context: typer.Context) -> None:
-        from conexus import bootstrap  # noqa: PLC0415 -- as above
+        from conexus import data_folder  # noqa: PLC0415 -- as above
         from conexus.cli.ledgers import settings  # noqa: PLC0415
 
-        with bootstrap.open_edition(settings()) as edition:
+        with data_folder.open_edition(settings()) as edition:
             command = next(one for one in edition.commands if one.name == name)
             command.run(context.args, lambda line: console.out(console.one_line(line)))
 
@@ -139,6 +140,7 @@ def _extra(name: str) -> Callable[[typer.Context], None]:
 def run() -> NoReturn:
     """Run the command line and exit."""
     console.prepare_streams()
+    as_json = _wants_json(sys.argv[1:])
     try:
         try:
             _add_commands(sys.argv[1:])
@@ -150,10 +152,10 @@ def run() -> NoReturn:
             sys.exit(0)
         raise
     except Cancelled as error:
-        console.fail(error)
+        console.fail(error, as_json=as_json)
         sys.exit(EXIT_INTERRUPTED)
     except ConexusError as error:
-        console.fail(error)
+        console.fail(error, as_json=as_json)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
         console.err("interrupted")
@@ -162,15 +164,23 @@ def run() -> NoReturn:
         console.give_up_output()
         sys.exit(0)
     except OSError as error:
-        console.fail(_os_error(error))
+        console.fail(_os_error(error), as_json=as_json)
         console.give_up_output()
         sys.exit(EXIT_ERROR)
     except RuntimeError as error:
         if "home directory" not in str(error):
             raise
-        console.fail(SourceError("you have no home folder", hint="set HOME to a folder you can write"))
+        homeless = SourceError("you have no home folder", hint="set HOME to a folder you can write")
+        console.fail(homeless, as_json=as_json)
         sys.exit(EXIT_ERROR)
     sys.exit(0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether an answer is asked for as JSON, and so an error as well."""
+    options = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    forms = {f"{option}{tie}{form}" for option in ("-f", "--format") for tie in " =" for form in ("json", "jsonl")}
+    return "--json" in options or not forms.isdisjoint([*options, *map(" ".join, itertools.pairwise(options))])
 
 
 def _os_error(error: OSError) -> ConexusError:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import sys
 from pathlib import Path
@@ -64,8 +65,12 @@ def err(text: str) -> None:
     sys.stderr.flush()
 
 
-def fail(error: ConexusError) -> None:
-    """Print an error with its hint to stderr."""
+def fail(error: ConexusError, *, as_json: bool = False) -> None:
+    """Print an error with its hint to stderr, for people or as one line of JSON."""
+    if as_json:
+        facts = {"code": error.code.value, "message": error.message, "hint": error.hint, "details": {**error.details}}
+        err(json.dumps({"schema": "conexus.error/1", **facts}))
+        return
     bold, dim, end = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if is_terminal(sys.stderr) else ("", "", "")
     err(f"{bold}error:{end} {one_line(error.message)}")
     if error.hint:

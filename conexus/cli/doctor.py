@@ -9,19 +9,20 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from conexus import __version__, bootstrap
+from conexus import __version__, bootstrap, data_folder
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.config import Config
 from conexus.daemon import discovery
-from conexus.daemon.client import DaemonClient, is_same_version
+from conexus.daemon.client import DaemonClient
+from conexus.daemon.discovery import is_same_version
 from conexus.errors import ConexusError, DaemonUnavailable
 from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import BY_NAME
 from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
+from conexus.values import dataclass
 
 _LOW_SPACE = 1_000_000_000
 
@@ -96,7 +97,7 @@ def _data_folder(config: Config) -> str:
 
 
 def _edition(config: Config) -> str:
-    with bootstrap.open_edition(config) as edition:
+    with data_folder.open_edition(config) as edition:
         limits = edition.entitlements.limits()
         places = "any number of" if limits.repositories is None else f"{limits.repositories:,}"
         notices = "".join(f"; {notice}" for notice in edition.entitlements.notices())

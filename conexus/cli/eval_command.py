@@ -125,7 +125,7 @@ def in_force(checkout: Checkout) -> Config:
     """Return the settings of a tree, with the model that its index has, if there is one."""
     loaded = config_files.load(config_files.current_environ(), checkout.root, {})
     config = loaded.config
-    if config.store.path == bootstrap.MEMORY or not config_files.data_dir(config).is_dir():
+    if config.store.path == config_files.MEMORY or not config_files.data_dir(config).is_dir():
         return config
     local = replace(config, store=replace(config.store, url=""))  # the catalog knows; a server need not be asked
     session = Session(replace(loaded, config=local), bootstrap.build(local).service, data_dir=None)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from conexus import bootstrap
+from conexus import data_folder
 from conexus.cli import console
 from conexus.cli.ledgers import settings, table
 from conexus.plans import UPGRADE_URL, plan_facts, required_plan
@@ -22,7 +22,7 @@ def features(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
         conexus features
         conexus features --json
     """
-    with bootstrap.open_edition(settings()) as edition, bootstrap.edition_context(settings()) as context:
+    with data_folder.open_edition(settings()) as edition, data_folder.edition_context(settings()) as context:
         entitlements, used = edition.entitlements, len(context.directory.repositories())
         limits, notices = entitlements.limits(), entitlements.notices()
         states = [(feature, entitlements.has(feature), _planned(feature)) for feature in Feature]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,7 +28,7 @@ from conexus.cli.session import (
     view_for,
 )
 from conexus.context_service import check_name
-from conexus.daemon.client import DaemonClient
+from conexus.daemon.discovery import Address
 from conexus.errors import Cancelled, ConexusError, ConfigError, DaemonUnavailable, StoreError, error_of
 from conexus.types import (
     Checkout,
@@ -40,6 +40,9 @@ from conexus.types import (
     SkipReason,
     WatchMode,
 )
+
+if TYPE_CHECKING:
+    from conexus.daemon.client import DaemonClient
 
 _SHOWN_FILES = 5
 _ASKED_EVERY_S = 0.1
@@ -111,7 +114,7 @@ def index(
                 if session.daemon is None:
                     _watch(session, root, asked, quiet=quiet)
                 else:
-                    _watch_daemon(DaemonClient(session.daemon), report, asked, quiet=quiet)
+                    _watch_daemon(session.daemon, report, asked, quiet=quiet)
 
 
 def _asked(path: Path, ref: str, *, force: bool, watch: bool) -> Checkout:
@@ -192,12 +195,15 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
             _tell_update(report)
 
 
-def _watch_daemon(client: DaemonClient, report: IndexReport, asked: Sequence[bool], *, quiet: bool) -> None:
+def _watch_daemon(daemon: Address, report: IndexReport, asked: Sequence[bool], *, quiet: bool) -> None:
     """Tell what the daemon, which follows the tree, brings up to date, until ``asked`` is not empty.
 
     Raises:
         DaemonUnavailable: It ended, or does not follow the tree.
     """
+    from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- brings HTTP
+
+    client = DaemonClient(daemon)
     happened: SimpleQueue[IndexJob | ConexusError] = SimpleQueue()
 
     def listen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_desk, open_registry, table
+from conexus.errors import EditionError
 from conexus.types import ApiKey, NewKey, Role
 
 app = typer.Typer(help="Make, list and revoke API keys of the daemon.", no_args_is_help=True)
@@ -68,9 +70,11 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
     """
     with open_registry() as registry:
         keys = registry.keys()
+    refused = _refusals(keys)
     now = time.time()
     if as_json:
-        console.out(json.dumps({"schema": "conexus.keys/1", "keys": [key_json(key, now) for key in keys]}, indent=2))
+        shown = [key_json(key, now, refused.get(key.id, "")) for key in keys]
+        console.out(json.dumps({"schema": "conexus.keys/1", "keys": shown}, indent=2))
         return
     if not keys:
         console.err("there are no API keys; make one with: conexus keys create --name NAME")
@@ -84,7 +88,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
             _patterns(key),
             local_time(key.expires_at),
             local_time(key.last_used_at),
-            _state(key, now),
+            _state(key, now, refused.get(key.id, "")),
         )
         for key in keys
     ]
@@ -114,7 +118,18 @@ def described(key: ApiKey) -> str:
     return f"{key.role.value} of {what}{owner}{rate}, expires {local_time(key.expires_at)}"
 
 
-def key_json(key: ApiKey, now: float) -> dict[str, object]:
+def _refusals(keys: Sequence[ApiKey]) -> dict[str, str]:
+    """Return why keys of users let nobody in, by id."""
+    if not any(key.user for key in keys):
+        return {}
+    try:
+        with open_desk() as desk:
+            return {key.id: why for key in keys if (why := desk.why_refused(key))}
+    except EditionError as error:  # without it no daemon starts either, and the list is there to look what to do
+        return {key.id: error.message for key in keys if key.user and key.revoked_at is None}
+
+
+def key_json(key: ApiKey, now: float, refused: str = "") -> dict[str, object]:
     """Return a key as JSON can hold it, as the daemon does."""
     return {
         "id": key.id,
@@ -125,7 +140,8 @@ def key_json(key: ApiKey, now: float) -> dict[str, object]:
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
-        "valid": key.is_valid(now),
+        "valid": key.is_valid(now) and not refused,
+        "refused": refused,
         "user": key.user,
         "requests_per_s": key.requests_per_s,
     }
@@ -135,7 +151,9 @@ def _patterns(key: ApiKey) -> str:
     return "all" if key.repos is None else console.one_line(", ".join(key.repos))
 
 
-def _state(key: ApiKey, now: float) -> str:
+def _state(key: ApiKey, now: float, refused: str) -> str:
     if key.revoked_at is not None:
         return f"revoked {local_time(key.revoked_at)}"
+    if refused:
+        return console.one_line(f"refused: {refused}")
     return "valid" if key.is_valid(now) else "expired"

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from conexus import bootstrap
+from conexus import data_folder
 from conexus.adapters import config_files
 from conexus.config import Config
 
@@ -37,7 +37,7 @@ def open_registry() -> Iterator[SqliteRegistry]:
         ConfigError: A setting is wrong, or nothing is kept on disk.
         StoreError: The data folder cannot be used.
     """
-    with closing(bootstrap.registry(settings())) as registry:
+    with closing(data_folder.registry(settings())) as registry:
         yield registry
 
 
@@ -53,7 +53,7 @@ def open_desk() -> Iterator[KeyDesk]:
     from conexus.daemon.administration import KeyDesk  # noqa: PLC0415 -- not for every command
 
     config = settings()
-    with closing(bootstrap.registry(config)) as registry, bootstrap.open_edition(config) as edition:
+    with closing(data_folder.registry(config)) as registry, data_folder.open_edition(config) as edition:
         yield KeyDesk(registry, edition)
 
 
@@ -69,7 +69,7 @@ def open_usage_log(now: float) -> Iterator[SqliteUsageLog]:
         StoreError: The data folder cannot be used.
     """
     config = settings()
-    with closing(bootstrap.usage_log(config)) as log:
+    with closing(data_folder.usage_log(config)) as log:
         log.forget(now - config.log.keep_s)
         yield log
 

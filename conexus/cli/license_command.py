@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from conexus import bootstrap
+from conexus import data_folder
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
@@ -34,7 +34,7 @@ def show(as_json: Json = False) -> None:
     Examples:
         conexus license show
     """
-    with bootstrap.open_licences(settings()) as licences:
+    with data_folder.open_licences(settings()) as licences:
         found = licences.installed()
     if found is None:
         if as_json:
@@ -52,7 +52,7 @@ def verify(file: File, as_json: Json = False) -> None:
     Examples:
         conexus license verify conexus.jwt
     """
-    with bootstrap.open_licences(settings()) as licences:
+    with data_folder.open_licences(settings()) as licences:
         found = licences.verify(_token(file))
     _show(found, as_json=as_json)
     if found.state is LicenceState.EXPIRED:
@@ -69,7 +69,7 @@ def install(file: File, as_json: Json = False) -> None:
         conexus license install conexus.jwt
     """
     token = _token(file)
-    with bootstrap.open_licences(settings()) as licences:
+    with data_folder.open_licences(settings()) as licences:
         found = licences.install(token)
     _show(found, as_json=as_json)
     _say_restart()
@@ -84,7 +84,7 @@ def remove() -> None:
     Examples:
         conexus license remove
     """
-    with bootstrap.open_licences(settings()) as licences:
+    with data_folder.open_licences(settings()) as licences:
         path = licences.remove()
     if not path:
         console.out("no licence was installed here")

@@ -35,9 +35,9 @@ def _data_dir() -> Path:
     found = config_files.data_dir(config)
     if found.is_dir():
         return found
-    from conexus import bootstrap  # noqa: PLC0415 -- takes long, and a folder is made once
+    from conexus import data_folder  # noqa: PLC0415 -- takes long, and a folder is made once
 
-    return bootstrap.private_data_dir(config)
+    return data_folder.private_data_dir(config)
 
 
 def _folder() -> str:

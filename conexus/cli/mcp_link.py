@@ -15,12 +15,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_from_bytes, urlsplit
 
 from conexus.daemon.discovery import Address
 from conexus.errors import ConexusError, DaemonUnavailable
+from conexus.values import dataclass
 
 Json = dict[str, Any]
 

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from conexus import bootstrap, trials
@@ -24,6 +23,7 @@ from conexus.errors import EmbeddingError, SourceError
 from conexus.parsing.classify import skip_by_name
 from conexus.parsing.text import decode
 from conexus.types import Checkout, FileStat
+from conexus.values import dataclass
 
 CHUNK_CHARS = 1_000
 _MOST_CHUNKS = 5_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from conexus import bootstrap
@@ -13,6 +12,7 @@ from conexus.adapters.model2vec_embedder import is_model2vec
 from conexus.adapters.model_files import MODEL_FOLDER, is_static_model, read_model
 from conexus.errors import ConexusError
 from conexus.types import ViewStatus
+from conexus.values import dataclass
 
 STATIC, MODEL2VEC, TRANSFORMER = "conexus", "model2vec", "sentence-transformers"
 _DIMENSIONS = ("word_embedding_dimension", "embedding_dimension", "out_features")

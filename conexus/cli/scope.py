@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from conexus.errors import Cancelled, ConfigError
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
 from conexus.types import Checkout, RepoId, SearchFilter, SymbolKind
+from conexus.values import dataclass
 
 EXIT_NOTHING = 1
 EXIT_INCOMPLETE = 3

@@ -131,10 +131,16 @@ def _stop(data_dir: Path) -> bool:
 def restart(port: Port = None, grpc_port: GrpcPort = None) -> None:
     """Stop the daemon, if one runs, and start it with the present settings.
 
+    Where the settings or the licence would keep it from starting, the one that runs is left alone.
+
     Examples:
         conexus daemon restart
     """
+    from conexus import data_folder  # noqa: PLC0415 -- brings the store
+
     data_dir = _data_dir()
+    with data_folder.open_edition(_config()):
+        pass
     _stop(data_dir)
     _start(data_dir, port, grpc_port)
 
@@ -286,9 +292,9 @@ def with_daemon(action: Callable[[DaemonClient], None]) -> None:
 
 
 def _data_dir() -> Path:
-    from conexus import bootstrap  # noqa: PLC0415 -- brings the store
+    from conexus import data_folder  # noqa: PLC0415 -- brings the store
 
-    return bootstrap.private_data_dir(_config())
+    return data_folder.private_data_dir(_config())
 
 
 def _config() -> Config:

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -20,11 +20,11 @@ from conexus.cli import console
 from conexus.config import Config
 from conexus.context_service import ContextService
 from conexus.daemon import discovery
-from conexus.daemon.client import DaemonClient, is_same_version
-from conexus.daemon.discovery import Address
+from conexus.daemon.discovery import Address, is_same_version
 from conexus.errors import ConexusError, DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
 from conexus.ports import TreeWatcher
 from conexus.types import LOCAL_USER, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
+from conexus.values import dataclass
 
 USER = LOCAL_USER
 T = TypeVar("T")
@@ -59,8 +59,10 @@ class Session(AbstractContextManager["Session"]):
 
     def edition_name(self) -> str:
         """Return the name of the edition that does the work, which says so where its licence is one for tests."""
-        if isinstance(self.service, DaemonClient):
-            return str(self.service.daemon_status()["edition"])
+        if self.daemon is not None:
+            from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- brings HTTP
+
+            return str(DaemonClient(self.daemon).daemon_status()["edition"])
         return self.edition
 
     def __exit__(
@@ -116,6 +118,8 @@ def open_session(
     address = daemon_of(loaded.config) if daemon else None
     if address is None:
         return _without_daemon(loaded, model)
+    from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- brings HTTP
+
     return Session(loaded, DaemonClient(address), config_files.data_dir(loaded.config), model, address)
 
 
@@ -148,10 +152,10 @@ def answered(session: Session, request: SearchRequest) -> SearchResponse:
 
 
 def _note(config: Config, entry: UsageEntry) -> None:
-    from conexus import bootstrap  # noqa: PLC0415 -- is there already, since it searched
+    from conexus import data_folder  # noqa: PLC0415 -- is there already, since it searched
 
     with contextlib.suppress(ConexusError):  # an answer is worth more than a note of it
-        log = bootstrap.usage_log(config)
+        log = data_folder.usage_log(config)
         log.add([entry])
         log.close()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from conexus.daemon.keys import check_patterns, checked_name, hash_secret, new_id, new_secret
 from conexus.edition import Edition, community, require_feature
-from conexus.errors import ConexusError, InvalidRequest
+from conexus.errors import ConexusError, InvalidRequest, Unauthenticated
 from conexus.ports import KeyStore, UsageLog, WebhookStore
 from conexus.types import (
     LOCAL_USER,
@@ -109,6 +109,16 @@ class KeyDesk:
     def all(self) -> list[ApiKey]:
         """Return all keys, oldest first."""
         return self._store.keys()
+
+    def why_refused(self, key: ApiKey) -> str:
+        """Return why a key lets nobody in that is neither revoked nor expired; empty where it does."""
+        if not key.user or not key.is_valid(time.time()):
+            return ""
+        try:
+            self._edition.authenticator.owner(key)
+        except Unauthenticated as error:
+            return error.message
+        return ""
 
     def revoke(self, key: str, who: Principal = LOCAL_USER) -> ApiKey:
         """Make a key invalid at once.

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from conexus.daemon import messages, schema
 from conexus.daemon.call import Call, Surface
@@ -20,6 +20,7 @@ from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, Operation
 from conexus.edition import Edition, community
 from conexus.types import Principal
+from conexus.values import dataclass
 
 _ASKED_EVERY_S = 2.0  # whether the key of one who listens is still good
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from conexus.errors import Cancelled, DeadlineExceeded
 from conexus.types import Principal
+from conexus.values import dataclass
 
 
 class Surface(StrEnum):

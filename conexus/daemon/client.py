@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from conexus import __version__
 from conexus.context_service import Check, ProgressListener
 from conexus.daemon.cursors import cursor_of, positions_of
 from conexus.daemon.discovery import Address
@@ -486,11 +485,6 @@ def _error(found: Json) -> ConexusError:
         hint=found.get("hint"),
         details=found.get("details") or {},
     )
-
-
-def is_same_version(address: Address) -> bool:
-    """Whether a daemon is of this version of Conexus."""
-    return address.version == __version__
 
 
 # ------------------------------------------------------------------------------ values

@@ -14,10 +14,12 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from conexus import __version__
 from conexus.errors import DaemonUnavailable, StoreError
+from conexus.values import dataclass
 
 _LOCK = "daemon.lock"
 _STATE = "daemon.json"
@@ -179,3 +181,8 @@ def _write_private(path: Path, content: bytes) -> None:
             raise
     except OSError as exc:
         raise StoreError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def is_same_version(address: Address) -> bool:
+    """Whether a daemon is of this version of Conexus."""
+    return address.version == __version__

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from conexus.daemon.call import Call
@@ -29,6 +28,7 @@ from conexus.errors import (
     RateLimited,
 )
 from conexus.types import Principal
+from conexus.values import dataclass
 
 _log = logging.getLogger("conexus.daemon.requests")
 _T = TypeVar("_T")

@@ -7,9 +7,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from conexus.types import IndexJob
+from conexus.values import dataclass
 
 _MAX_WAITING = 1000  # a listener that is so far behind is not listening; it loses the oldest
 

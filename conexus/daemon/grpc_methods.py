@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
@@ -29,6 +29,7 @@ from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.wire import MESSAGES, message_of, read
 from conexus.errors import ConexusError, DaemonUnavailable
 from conexus.types import Principal
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext

@@ -13,11 +13,11 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conexus.daemon.failures import HTTP_STATUS, failure_of
 from conexus.errors import AccessDenied, ConexusError, ErrorCode, InvalidRequest, RequestTooLarge
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -59,6 +59,7 @@ from conexus.types import (
     WatchState,
     Webhook,
 )
+from conexus.values import dataclass
 
 _T = TypeVar("_T")
 
@@ -96,6 +97,10 @@ class Keys(Protocol):
 
     def all(self) -> list[ApiKey]:
         """Return all keys, oldest first."""
+        ...
+
+    def why_refused(self, key: ApiKey) -> str:
+        """Return why a key lets nobody in that is neither revoked nor expired; empty where it does."""
         ...
 
     def revoke(self, key: str, who: Principal) -> ApiKey:
@@ -254,10 +259,10 @@ class Handlers:
         entitlements = self._parts.edition.entitlements
         most = entitlements.limits().batch_searches
         if asked > most:
-            plan = entitlements.plan()
+            why = entitlements.why_not(Feature.BATCH_SEARCH) or f"this is the {entitlements.plan()} edition"
             raise refused(
                 Feature.BATCH_SEARCH,
-                f"the {plan} edition takes {most:,} searches in a batch, and this one has {asked:,}",
+                f"{why}: a batch takes {most:,} searches, and this one has {asked:,}",
                 "send them in several batches",
                 Plan.ENTERPRISE,
                 limit=str(most),
@@ -574,7 +579,9 @@ class Handlers:
 
     def keys(self, request: schema.Empty, call: Call) -> schema.KeysResponse:
         """List API keys."""
-        return schema.KeysResponse(keys=[messages.key(key) for key in self._parts.keys.all()])
+        return schema.KeysResponse(
+            keys=[messages.key(key, self._parts.keys.why_refused(key)) for key in self._parts.keys.all()]
+        )
 
     def revoke_key(self, request: schema.KeyId, call: Call) -> schema.Key:
         """Make an API key invalid."""

@@ -12,13 +12,24 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from conexus.context_service import ContextService
 from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, InternalError, NotFound
 from conexus.ports import JobStore
-from conexus.types import LOCAL_USER, Checkout, IndexJob, IndexProgress, JobOrigin, JobState, Principal, RepoId
+from conexus.types import (
+    DAEMON_ITSELF,
+    LOCAL_USER,
+    Checkout,
+    IndexJob,
+    IndexProgress,
+    JobOrigin,
+    JobState,
+    Principal,
+    RepoId,
+)
+from conexus.values import dataclass
 
 _SAVED_EVERY_S = 1.0  # progress is told as it comes, but written down only so often
 _MAX_JOBS = 500
@@ -290,7 +301,8 @@ class JobRunner:
             saved_at = now if saved else saved_at
             self._note(replace(job, progress=progress), saved=saved)
 
-        who = replace(LOCAL_USER, subject=job.subject)  # what it may do was asked when the job was made
+        # What a caller may do was asked when the job was made.
+        who = DAEMON_ITSELF if task.follow_up else replace(LOCAL_USER, subject=job.subject)
         if task.follow_up and all(view.root != checkout.root for view in self._service.views(LOCAL_USER)):
             return replace(job, state=JobState.CANCELLED)  # removed while the job waited
         report = self._service.index(checkout, who, listen, running.stop.is_set, job.model, task.changed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from conexus.daemon import cursors, schema
@@ -20,6 +19,7 @@ from conexus.errors import RepositoryNotIndexed
 from conexus.search.neutral import one_line
 from conexus.tokens import count_tokens
 from conexus.types import JobState
+from conexus.values import dataclass
 
 _M = TypeVar("_M", bound=schema.Message)
 _T = TypeVar("_T")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from conexus.search.neutral import clean, one_line
 from conexus.tokens import count_tokens
+from conexus.values import dataclass
 
 _SHARE_FOR_NOTES = 5
 _BETWEEN = 2  # the line end or comma between entries, and what both sides of it become by it

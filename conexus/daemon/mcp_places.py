@@ -12,7 +12,6 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -23,6 +22,7 @@ from conexus.daemon.call import Surface
 from conexus.daemon.operations import BY_NAME
 from conexus.errors import ConexusError, FeatureNotAvailable, InvalidRequest
 from conexus.types import IndexedView, JobState, Permission, Principal
+from conexus.values import dataclass
 
 FOLDER_HEADER = "conexus-folder"
 """Absolute path of the folder that a client works in, percent-encoded. Counts for the local user alone."""

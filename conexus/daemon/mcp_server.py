@@ -68,6 +68,7 @@ _SESSION_IDLE_S = 8 * 3600.0  # of a working day: not every client opens a new s
 _LIST_KEPT_MS = 3_600_000
 _ERROR_TOKENS = 400
 _ERROR_META = "conexus/error"
+_MAX_DETAILS = 8
 _INSTRUCTIONS = """\
 Conexus searches an index of whole repositories by meaning and by name. Begin with search_code or get_context when \
 you do not know where something is; use grep when you need every occurrence of an exact text. Without the argument \
@@ -385,7 +386,10 @@ def _failed(error: ConexusError, who: Principal) -> types.CallToolResult:
     lines = [f"Error ({failure.code}): {shortened(one_line(failure.message), _ERROR_TOKENS)}"]
     if failure.hint:
         lines += [f"Hint: {hint}" for hint in notes_within([failure.hint], _ERROR_TOKENS * 2)]
-    details = {key: shortened(one_line(value), 50) for key, value in list(failure.details.items())[:5]}
+    details = {
+        key: value if key == "indexed" else shortened(one_line(value), 50)  # JSON, which cannot be cut
+        for key, value in list(failure.details.items())[:_MAX_DETAILS]
+    }
     told = {"code": failure.code, "details": details}
     return types.CallToolResult(
         content=[types.TextContent(type="text", text="\n".join(lines))],

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
@@ -23,6 +22,7 @@ from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.search.neutral import one_line
 from conexus.types import SymbolKind
+from conexus.values import dataclass
 
 DEFAULT_TOKENS = 4_000
 MIN_TOKENS = 500

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from conexus.daemon import cursors, schema
@@ -16,6 +15,7 @@ from conexus.daemon.mcp_pages import ALL_LINES, Entry, cleaned, fenced, first_li
 from conexus.search.neutral import clean, one_line
 from conexus.tokens import count_tokens
 from conexus.types import Freshness, WatchMode
+from conexus.values import dataclass
 
 _Rooted = TypeVar("_Rooted", bound=schema.Definition | schema.Use | schema.RelatedFile)
 _FRESHNESS = {

@@ -359,7 +359,7 @@ def job(found: IndexJob, who: Principal) -> schema.Job:
     )
 
 
-def key(found: ApiKey) -> schema.Key:
+def key(found: ApiKey, refused: str = "") -> schema.Key:
     """Return an API key without its secret."""
     return schema.Key(
         id=found.id,
@@ -372,6 +372,7 @@ def key(found: ApiKey) -> schema.Key:
         revoked_at=found.revoked_at,
         user=text(found.user),
         requests_per_s=found.requests_per_s,
+        refused=text(refused),
     )
 
 

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from conexus.daemon import schema
 from conexus.daemon.handlers import Handlers
 from conexus.types import Permission, Role
+from conexus.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +405,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _S.DirectoryName,
         _S.Empty,
         _A,
-        ("DELETE", "/v1/directory/{kind}/{name}"),
+        ("DELETE", "/v1/directory/{kind}s/{name}"),
         ("DirectoryService", "RemoveEntry"),
         "Remove a user, group, team, project or role",
         permission=_P.DIRECTORY,

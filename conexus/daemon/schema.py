@@ -782,6 +782,8 @@ class Key(Message):
     revoked_at: float | None = None
     user: str = ""
     requests_per_s: float | None = None
+    refused: str = ""
+    """Why it lets nobody in though it is neither revoked nor expired, as when its user is locked out."""
 
 
 class CreatedKey(Message):

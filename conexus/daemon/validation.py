@@ -15,7 +15,7 @@ _PLACES = {"body", "query", "path"}
 
 def invalid(exc: ValidationError) -> InvalidRequest:
     """Return what a model of :mod:`conexus.daemon.schema` found wrong."""
-    errors = exc.errors(include_url=False, include_input=False, include_context=False)
+    errors = exc.errors(include_url=False, include_input=False)
     return _error([(_field(error["loc"]), _wrong(error)) for error in errors])
 
 
@@ -50,5 +50,9 @@ def _wrong(error: ErrorDetails) -> str:
         return "it holds a character that cannot be there"
     if error["type"] in {"model_attributes_type", "model_type"} and len(error["loc"]) <= 1:
         return "send a JSON object, with Content-Type: application/json"
+    if error["type"] == "too_long":
+        facts = error.get("ctx", {})
+        there = "more" if facts["actual_length"] is None else format(facts["actual_length"], ",")
+        return f"it takes {facts['max_length']:,}, and there are {there}"
     message = error["msg"]
     return message[:1].lower() + message[1:]

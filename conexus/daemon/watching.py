@@ -7,12 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from conexus.errors import ConexusError
 from conexus.ports import TreeWatcher
 from conexus.types import Checkout, IndexedView, WatchMode, WatchState
+from conexus.values import dataclass
 
 _LOOKED_EVERY_S = 1.0
 _AGAIN_S = 3.0

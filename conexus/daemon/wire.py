@@ -8,7 +8,6 @@ takes the default of the schema, and so does an enum that is unspecified. What t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, cast, get_args
 
@@ -22,6 +21,7 @@ from conexus.daemon import schema
 from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.v1 import admin_pb2, common_pb2, daemon_pb2, directory_pb2, index_pb2, repositories_pb2, search_pb2
+from conexus.values import dataclass
 
 _M = TypeVar("_M", bound=schema.Message)
 _FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2)

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from tree_sitter import Node
 
@@ -24,6 +23,7 @@ from conexus.parsing.languages import Language
 from conexus.parsing.positions import LineTable
 from conexus.parsing.symbols import extract
 from conexus.types import FileTag, Span, Symbol, SymbolKind
+from conexus.values import dataclass
 
 KIND = "docs"
 """Kind of these questions."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from conexus.evaluation.commits import Change, ChangeKind, Commit
 from conexus.evaluation.questions import Question, Target
 from conexus.parsing.classify import tags_of
 from conexus.parsing.languages import detect
 from conexus.types import FileTag
+from conexus.values import dataclass
 
 KIND = "history"
 """Kind of these questions."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from conexus.evaluation.questions import Place, Question, Target
+from conexus.values import dataclass
 
 DEPTH = 10
 TOKEN_BUDGETS = (500, 1_000, 2_000, 4_000)

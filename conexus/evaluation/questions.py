@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from conexus.values import dataclass
 
 _BYTES_A_TOKEN = 4
 """Of source code, about what the tokenizers of large language models make of it."""

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from conexus.config import Config
 from conexus.context_service import ProgressListener
@@ -34,6 +34,7 @@ from conexus.types import (
     RepoId,
     SkippedFile,
 )
+from conexus.values import dataclass
 
 _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from conexus.errors import StoreDamaged
 from conexus.indexing.pipeline import repair_unfinished
 from conexus.ports import Catalog, VectorShard, VectorStore
 from conexus.types import ChunkId, FileId, IndexedView, IndexInfo, StoredPoint, VerifyFinding
+from conexus.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

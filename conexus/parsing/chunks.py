@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
@@ -20,6 +19,7 @@ from tree_sitter import Node
 from conexus.parsing.embedded import EMBEDDED_TEXT
 from conexus.parsing.positions import LineTable
 from conexus.types import Symbol, SymbolKind, TextChunk
+from conexus.values import dataclass
 
 _OWN_CHUNK_BYTES = 300  # a smaller definition is merged with its neighbours: by itself it says too little
 _TAIL_BYTES = 40  # closing brackets and blank lines go with what they close

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tree_sitter import Node, Parser
 
 from conexus.parsing.grammars import Grammar, grammar_of
 from conexus.parsing.languages import Language
 from conexus.parsing.positions import LineTable
 from conexus.parsing.symbols import Extraction, extract
+from conexus.values import dataclass
 
 EMBEDDED_TEXT = "raw_text"
 """The node type that holds another language in the grammars of HTML, Vue and Svelte."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, cast
@@ -16,6 +15,7 @@ from tree_sitter_language_pack import get_language
 from conexus.parsing.languages import BY_NAME
 from conexus.parsing.macros import without_macros
 from conexus.parsing.substitutions import with_few_substitutions
+from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter_language_pack import SupportedLanguage

@@ -7,7 +7,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tree_sitter import Node
 
@@ -18,6 +18,7 @@ from conexus.parsing.outline import outlined
 from conexus.parsing.positions import LineTable
 from conexus.parsing.symbols import Extraction, extract, joined
 from conexus.types import Import, Reference, Symbol, TextChunk
+from conexus.values import dataclass
 
 _ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.")
 _MAGIC = re.compile(rb"^([ \t]*)[%!]", re.MULTILINE)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from conexus.parsing.positions import LineTable
 from conexus.types import Symbol, SymbolKind
+from conexus.values import dataclass
 
 _TAG = re.compile(r"<[^<>]*>")
 _SPACE = re.compile(r"\s+")

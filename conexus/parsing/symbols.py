@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tree_sitter import Node, QueryCursor
 
@@ -29,6 +29,7 @@ from conexus.parsing.grammars import Grammar
 from conexus.parsing.heads import QUOTES, SPACE, documentation, signature, text_of
 from conexus.parsing.positions import LineTable
 from conexus.types import Import, Reference, Symbol, SymbolKind
+from conexus.values import dataclass
 
 _KINDS = frozenset(kind.value for kind in SymbolKind)
 _VALUES = frozenset({SymbolKind.VARIABLE, SymbolKind.CONSTANT})

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+
+from conexus.values import dataclass
 
 _BOMS = (
     # UTF-32 first: its little-endian mark begins with that of UTF-16.

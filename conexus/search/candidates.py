@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
@@ -15,6 +15,7 @@ from conexus.points import keys_of
 from conexus.search.columns import ChunkColumns, columns_of
 from conexus.search.names import Numbers, Row
 from conexus.types import ChunkHead, Retriever, SymbolMatch
+from conexus.values import dataclass
 
 BIT_OF: Final = {retriever: 1 << number for number, retriever in enumerate(Retriever)}
 """The bit of each retriever in :attr:`Candidates.found_by`."""

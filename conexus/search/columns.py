@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from conexus.points import KEY, ids_of, keys_of
 from conexus.search.names import Names, Numbers, Vocabulary, Words
 from conexus.types import ChunkHead, ChunkKeys, FileId, FileTag
+from conexus.values import dataclass
 
 ROLES: Final = (FileTag.TEST, FileTag.EXAMPLE, FileTag.DOCS, FileTag.CONFIG)
 FACTS: Final = ("uses", "size", "depth", "generic_name", "declarations", "reexports", "header")

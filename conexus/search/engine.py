@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +41,7 @@ from conexus.types import (
     SymbolMatch,
     VectorQuery,
 )
+from conexus.values import dataclass
 
 _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
 _READ_FOR_WORDS = 60  # results whose words may stand for misspelt ones; all of the names of the index bring no more

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -23,6 +22,7 @@ from conexus.search.columns import ROLES, ChunkColumns, declares
 from conexus.search.names import AskedWords, Row
 from conexus.search.query import Query, same_path
 from conexus.types import FileTag, Retriever, SymbolKind, SymbolMatch
+from conexus.values import dataclass
 
 Matrix = npt.NDArray[np.float64]
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
@@ -16,6 +15,7 @@ from conexus.search.candidates import Part
 from conexus.search.columns import ChunkColumns, columns_of
 from conexus.search.names import Numbers
 from conexus.types import ChunkKeys, IndexId
+from conexus.values import dataclass
 
 _MAX_MISSED = 0.2  # of the files, new ones and those that are gone; beyond, all are read anew
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from conexus.lexical import split_identifier, stem
+from conexus.values import dataclass
 
 Row = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, Protocol
-from xml.sax.saxutils import quoteattr
 
 from conexus.search.neutral import disarmed, one_line
 from conexus.search.snippets import lines_of
 from conexus.tokens import count_tokens
 from conexus.types import Chunk, ChunkId, ContextBlock, ContextFormat, Hit, Surroundings
+from conexus.values import dataclass
 
 _FENCE = "```"
 _CODE_SHARE, _LINES_SHARE = 0.75, 0.87  # of the budget, for code and then for code and lines together
 _LINE_CHARS = 200
 _CUT = "… cut here: there is no room for the rest"
 _BETWEEN = "…"  # parts code from what stands around it
+_ATTRIBUTE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 _OUR_TAGS = re.compile(r"<(?=/?(?:code|outline|context)\b)", re.IGNORECASE)
 
 
@@ -275,6 +276,11 @@ def _inline(text: str) -> str:
     return one_line(disarmed(text))
 
 
+def _attribute(text: str) -> str:
+    """Return text of others as an attribute of XML; the standard library's way brings its web client."""
+    return f'"{_inline(text).translate(_ATTRIBUTE)}"'
+
+
 def _is_changed(line: str) -> bool:
     return _inline(line) != line.replace("\t", " ")
 
@@ -339,10 +345,10 @@ class _Xml:
         raw = "\n".join([*lines, *([_BETWEEN] if block.after else ()), *block.after])
         text = _OUR_TAGS.sub("&lt;", raw)
         name = "outline" if block.outline else "code"
-        place = f'path={quoteattr(_inline(block.path))} lines="{block.start_line}-{block.end_line}"'
+        place = f'path={_attribute(block.path)} lines="{block.start_line}-{block.end_line}"'
         mark = ' neutralised="true"' if block.neutralised or text != raw else ""
         inside = text if block.outline else f"\n{text}\n"
-        return f"<{name} {place} repository={quoteattr(_inline(block.repo))}{mark}>{inside}</{name}>\n"
+        return f"<{name} {place} repository={_attribute(block.repo)}{mark}>{inside}</{name}>\n"
 
     def frame(self, blocks: Sequence[ContextBlock]) -> str:
         return "<context>\n</context>\n" if blocks else ""

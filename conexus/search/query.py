@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from conexus.errors import QueryError
 from conexus.lexical import query_words, split_identifier, stem, words
+from conexus.values import dataclass
 
 MAX_QUERY_CHARS = 8_000
 _MAX_JOINED_WORDS = 4  # `HTTP adapter pool manager` is still a name; longer runs are sentences

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import overload
 
@@ -24,6 +23,7 @@ from conexus.search.names import Numbers
 from conexus.search.query import Query
 from conexus.search.weights import SAME_FILE, WEIGHTS
 from conexus.types import Factor
+from conexus.values import dataclass
 
 _CHUNKS_A_SUBJECT = 16
 _ROUNDING = 1e-12

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conexus.types import Chunk
+from conexus.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,45 +25,45 @@ _sym_db = _symbol_database.Default()
 from conexus.v1 import common_pb2 as conexus_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63onexus/v1/admin.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\"\xce\x01\n\nKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.conexus.v1.Role\x12,\n\x0crepositories\x18\x03 \x01(\x0b\x32\x16.conexus.v1.StringList\x12\x17\n\nexpires_at\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x1b\n\x0erequests_per_s\x18\x06 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\x11\n\x0f_requests_per_s\"\xbb\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1e\n\x04role\x18\x03 \x01(\x0e\x32\x10.conexus.v1.Role\x12,\n\x0crepositories\x18\x04 \x01(\x0b\x32\x16.conexus.v1.StringList\x12\x12\n\ncreated_at\x18\x05 \x01(\x01\x12\x17\n\nexpires_at\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0clast_used_at\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nrevoked_at\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04user\x18\t \x01(\t\x12\x1b\n\x0erequests_per_s\x18\n \x01(\x01H\x03\x88\x01\x01\x42\r\n\x0b_expires_atB\x0f\n\r_last_used_atB\r\n\x0b_revoked_atB\x11\n\x0f_requests_per_s\":\n\nCreatedKey\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.conexus.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"-\n\x0cKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.conexus.v1.Key\"\x13\n\x05KeyId\x12\n\n\x02id\x18\x01 \x01(\t\"M\n\nLogRequest\x12\x12\n\x05limit\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05since\x18\x02 \x01(\x01\x12\x12\n\nonly_empty\x18\x03 \x01(\x08\x42\x08\n\x06_limit\"\x9c\x01\n\x08LogEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x01\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05repos\x18\x06 \x03(\t\x12\x0f\n\x07results\x18\x07 \x01(\x05\x12\x12\n\nelapsed_ms\x18\x08 \x01(\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\"4\n\x0bLogResponse\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.conexus.v1.LogEntry\"7\n\x0cStatsRequest\x12\r\n\x05since\x18\x01 \x01(\x01\x12\x10\n\x03top\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x06\n\x04_top\"$\n\x05\x43ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xf1\x02\n\rStatsResponse\x12\r\n\x05since\x18\x01 \x01(\x01\x12\x10\n\x08requests\x18\x02 \x01(\x05\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x05\x12\r\n\x05\x65mpty\x18\x04 \x01(\x05\x12\x0e\n\x06p50_ms\x18\x05 \x01(\x01\x12\x0e\n\x06p95_ms\x18\x06 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x07 \x01(\x01\x12%\n\nby_surface\x18\x08 \x03(\x0b\x32\x11.conexus.v1.Count\x12\'\n\x0c\x62y_operation\x18\t \x03(\x0b\x32\x11.conexus.v1.Count\x12!\n\x06\x62y_day\x18\n \x03(\x0b\x32\x11.conexus.v1.Count\x12+\n\x10top_repositories\x18\x0b \x03(\x0b\x32\x11.conexus.v1.Count\x12&\n\x0btop_queries\x18\x0c \x03(\x0b\x32\x11.conexus.v1.Count\x12(\n\rempty_queries\x18\r \x03(\x0b\x32\x11.conexus.v1.Count\"-\n\x0eWebhookRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"F\n\x07Webhook\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\x01\x12\x0e\n\x06signed\x18\x04 \x01(\x08\"9\n\x10WebhooksResponse\x12%\n\x08webhooks\x18\x01 \x03(\x0b\x32\x13.conexus.v1.Webhook\"\x17\n\tWebhookId\x12\n\n\x02id\x18\x01 \x01(\t*N\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_READER\x10\x01\x12\x0f\n\x0bROLE_WRITER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\xeb\x03\n\x0c\x41\x64minService\x12;\n\tCreateKey\x12\x16.conexus.v1.KeyRequest\x1a\x16.conexus.v1.CreatedKey\x12\x37\n\x08ListKeys\x12\x11.conexus.v1.Empty\x1a\x18.conexus.v1.KeysResponse\x12/\n\tRevokeKey\x12\x11.conexus.v1.KeyId\x1a\x0f.conexus.v1.Key\x12;\n\x08QueryLog\x12\x16.conexus.v1.LogRequest\x1a\x17.conexus.v1.LogResponse\x12<\n\x05Stats\x12\x18.conexus.v1.StatsRequest\x1a\x19.conexus.v1.StatsResponse\x12=\n\nAddWebhook\x12\x1a.conexus.v1.WebhookRequest\x1a\x13.conexus.v1.Webhook\x12?\n\x0cListWebhooks\x12\x11.conexus.v1.Empty\x1a\x1c.conexus.v1.WebhooksResponse\x12\x39\n\rRemoveWebhook\x12\x15.conexus.v1.WebhookId\x1a\x11.conexus.v1.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63onexus/v1/admin.proto\x12\nconexus.v1\x1a\x17\x63onexus/v1/common.proto\"\xce\x01\n\nKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.conexus.v1.Role\x12,\n\x0crepositories\x18\x03 \x01(\x0b\x32\x16.conexus.v1.StringList\x12\x17\n\nexpires_at\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x1b\n\x0erequests_per_s\x18\x06 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\x11\n\x0f_requests_per_s\"\xcc\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1e\n\x04role\x18\x03 \x01(\x0e\x32\x10.conexus.v1.Role\x12,\n\x0crepositories\x18\x04 \x01(\x0b\x32\x16.conexus.v1.StringList\x12\x12\n\ncreated_at\x18\x05 \x01(\x01\x12\x17\n\nexpires_at\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0clast_used_at\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nrevoked_at\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04user\x18\t \x01(\t\x12\x1b\n\x0erequests_per_s\x18\n \x01(\x01H\x03\x88\x01\x01\x12\x0f\n\x07refused\x18\x0b \x01(\tB\r\n\x0b_expires_atB\x0f\n\r_last_used_atB\r\n\x0b_revoked_atB\x11\n\x0f_requests_per_s\":\n\nCreatedKey\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.conexus.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"-\n\x0cKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.conexus.v1.Key\"\x13\n\x05KeyId\x12\n\n\x02id\x18\x01 \x01(\t\"M\n\nLogRequest\x12\x12\n\x05limit\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05since\x18\x02 \x01(\x01\x12\x12\n\nonly_empty\x18\x03 \x01(\x08\x42\x08\n\x06_limit\"\x9c\x01\n\x08LogEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x01\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05repos\x18\x06 \x03(\t\x12\x0f\n\x07results\x18\x07 \x01(\x05\x12\x12\n\nelapsed_ms\x18\x08 \x01(\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\"4\n\x0bLogResponse\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.conexus.v1.LogEntry\"7\n\x0cStatsRequest\x12\r\n\x05since\x18\x01 \x01(\x01\x12\x10\n\x03top\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x06\n\x04_top\"$\n\x05\x43ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xf1\x02\n\rStatsResponse\x12\r\n\x05since\x18\x01 \x01(\x01\x12\x10\n\x08requests\x18\x02 \x01(\x05\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x05\x12\r\n\x05\x65mpty\x18\x04 \x01(\x05\x12\x0e\n\x06p50_ms\x18\x05 \x01(\x01\x12\x0e\n\x06p95_ms\x18\x06 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x07 \x01(\x01\x12%\n\nby_surface\x18\x08 \x03(\x0b\x32\x11.conexus.v1.Count\x12\'\n\x0c\x62y_operation\x18\t \x03(\x0b\x32\x11.conexus.v1.Count\x12!\n\x06\x62y_day\x18\n \x03(\x0b\x32\x11.conexus.v1.Count\x12+\n\x10top_repositories\x18\x0b \x03(\x0b\x32\x11.conexus.v1.Count\x12&\n\x0btop_queries\x18\x0c \x03(\x0b\x32\x11.conexus.v1.Count\x12(\n\rempty_queries\x18\r \x03(\x0b\x32\x11.conexus.v1.Count\"-\n\x0eWebhookRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"F\n\x07Webhook\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\x01\x12\x0e\n\x06signed\x18\x04 \x01(\x08\"9\n\x10WebhooksResponse\x12%\n\x08webhooks\x18\x01 \x03(\x0b\x32\x13.conexus.v1.Webhook\"\x17\n\tWebhookId\x12\n\n\x02id\x18\x01 \x01(\t*N\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_READER\x10\x01\x12\x0f\n\x0bROLE_WRITER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\xeb\x03\n\x0c\x41\x64minService\x12;\n\tCreateKey\x12\x16.conexus.v1.KeyRequest\x1a\x16.conexus.v1.CreatedKey\x12\x37\n\x08ListKeys\x12\x11.conexus.v1.Empty\x1a\x18.conexus.v1.KeysResponse\x12/\n\tRevokeKey\x12\x11.conexus.v1.KeyId\x1a\x0f.conexus.v1.Key\x12;\n\x08QueryLog\x12\x16.conexus.v1.LogRequest\x1a\x17.conexus.v1.LogResponse\x12<\n\x05Stats\x12\x18.conexus.v1.StatsRequest\x1a\x19.conexus.v1.StatsResponse\x12=\n\nAddWebhook\x12\x1a.conexus.v1.WebhookRequest\x1a\x13.conexus.v1.Webhook\x12?\n\x0cListWebhooks\x12\x11.conexus.v1.Empty\x1a\x1c.conexus.v1.WebhooksResponse\x12\x39\n\rRemoveWebhook\x12\x15.conexus.v1.WebhookId\x1a\x11.conexus.v1.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'conexus.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1680
-  _globals['_ROLE']._serialized_end=1758
+  _globals['_ROLE']._serialized_start=1697
+  _globals['_ROLE']._serialized_end=1775
   _globals['_KEYREQUEST']._serialized_start=64
   _globals['_KEYREQUEST']._serialized_end=270
   _globals['_KEY']._serialized_start=273
-  _globals['_KEY']._serialized_end=588
-  _globals['_CREATEDKEY']._serialized_start=590
-  _globals['_CREATEDKEY']._serialized_end=648
-  _globals['_KEYSRESPONSE']._serialized_start=650
-  _globals['_KEYSRESPONSE']._serialized_end=695
-  _globals['_KEYID']._serialized_start=697
-  _globals['_KEYID']._serialized_end=716
-  _globals['_LOGREQUEST']._serialized_start=718
-  _globals['_LOGREQUEST']._serialized_end=795
-  _globals['_LOGENTRY']._serialized_start=798
-  _globals['_LOGENTRY']._serialized_end=954
-  _globals['_LOGRESPONSE']._serialized_start=956
-  _globals['_LOGRESPONSE']._serialized_end=1008
-  _globals['_STATSREQUEST']._serialized_start=1010
-  _globals['_STATSREQUEST']._serialized_end=1065
-  _globals['_COUNT']._serialized_start=1067
-  _globals['_COUNT']._serialized_end=1103
-  _globals['_STATSRESPONSE']._serialized_start=1106
-  _globals['_STATSRESPONSE']._serialized_end=1475
-  _globals['_WEBHOOKREQUEST']._serialized_start=1477
-  _globals['_WEBHOOKREQUEST']._serialized_end=1522
-  _globals['_WEBHOOK']._serialized_start=1524
-  _globals['_WEBHOOK']._serialized_end=1594
-  _globals['_WEBHOOKSRESPONSE']._serialized_start=1596
-  _globals['_WEBHOOKSRESPONSE']._serialized_end=1653
-  _globals['_WEBHOOKID']._serialized_start=1655
-  _globals['_WEBHOOKID']._serialized_end=1678
-  _globals['_ADMINSERVICE']._serialized_start=1761
-  _globals['_ADMINSERVICE']._serialized_end=2252
+  _globals['_KEY']._serialized_end=605
+  _globals['_CREATEDKEY']._serialized_start=607
+  _globals['_CREATEDKEY']._serialized_end=665
+  _globals['_KEYSRESPONSE']._serialized_start=667
+  _globals['_KEYSRESPONSE']._serialized_end=712
+  _globals['_KEYID']._serialized_start=714
+  _globals['_KEYID']._serialized_end=733
+  _globals['_LOGREQUEST']._serialized_start=735
+  _globals['_LOGREQUEST']._serialized_end=812
+  _globals['_LOGENTRY']._serialized_start=815
+  _globals['_LOGENTRY']._serialized_end=971
+  _globals['_LOGRESPONSE']._serialized_start=973
+  _globals['_LOGRESPONSE']._serialized_end=1025
+  _globals['_STATSREQUEST']._serialized_start=1027
+  _globals['_STATSREQUEST']._serialized_end=1082
+  _globals['_COUNT']._serialized_start=1084
+  _globals['_COUNT']._serialized_end=1120
+  _globals['_STATSRESPONSE']._serialized_start=1123
+  _globals['_STATSRESPONSE']._serialized_end=1492
+  _globals['_WEBHOOKREQUEST']._serialized_start=1494
+  _globals['_WEBHOOKREQUEST']._serialized_end=1539
+  _globals['_WEBHOOK']._serialized_start=1541
+  _globals['_WEBHOOK']._serialized_end=1611
+  _globals['_WEBHOOKSRESPONSE']._serialized_start=1613
+  _globals['_WEBHOOKSRESPONSE']._serialized_end=1670
+  _globals['_WEBHOOKID']._serialized_start=1672
+  _globals['_WEBHOOKID']._serialized_end=1695
+  _globals['_ADMINSERVICE']._serialized_start=1778
+  _globals['_ADMINSERVICE']._serialized_end=2269
 # @@protoc_insertion_point(module_scope)

@@ -113,6 +113,7 @@ class Key(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     REQUESTS_PER_S_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     role: Global___Role.ValueType
@@ -122,6 +123,8 @@ class Key(_message.Message):
     revoked_at: _builtins.float
     user: _builtins.str
     requests_per_s: _builtins.float
+    refused: _builtins.str
+    """Why it lets nobody in though it is neither revoked nor expired, as when its user is locked out."""
     @_builtins.property
     def repositories(self) -> _common_pb2.StringList:
         """All where it is not set."""
@@ -139,10 +142,11 @@ class Key(_message.Message):
         revoked_at: _builtins.float | None = ...,
         user: _builtins.str = ...,
         requests_per_s: _builtins.float | None = ...,
+        refused: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_requests_per_s", b"_requests_per_s", "_revoked_at", b"_revoked_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_requests_per_s", b"_requests_per_s", "_revoked_at", b"_revoked_at", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "name", b"name", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "revoked_at", b"revoked_at", "role", b"role", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_last_used_at", b"_last_used_at", "_requests_per_s", b"_requests_per_s", "_revoked_at", b"_revoked_at", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "name", b"name", "refused", b"refused", "repositories", b"repositories", "requests_per_s", b"requests_per_s", "revoked_at", b"revoked_at", "role", b"role", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expires_at: _TypeAlias = _typing.Literal["expires_at"]  # noqa: Y015
     _WhichOneofArgType__expires_at: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at"]  # noqa: Y015

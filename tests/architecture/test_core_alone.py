@@ -22,9 +22,9 @@ for module in pkgutil.walk_packages(conexus.__path__, "conexus."):
     # One runs, the others need extras.
     if module.name.removeprefix("conexus.") not in ("__main__", "langchain", "llamaindex", "haystack"):
         importlib.import_module(module.name)
-from conexus import bootstrap
+from conexus import data_folder
 from conexus.config import StoreOptions
-with bootstrap.open_edition(Config(store=StoreOptions(path=sys.argv[1] + "/data"))) as edition:
+with data_folder.open_edition(Config(store=StoreOptions(path=sys.argv[1] + "/data"))) as edition:
     pass
 print(edition.name, edition.access.may_read(conexus.types.LOCAL_USER, "a/b"))
 """

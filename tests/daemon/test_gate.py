@@ -11,7 +11,9 @@ import asyncio
 import inspect
 import json
 import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +40,7 @@ from conexus.daemon.mcp_tools import TOOL
 from conexus.daemon.operations import BY_NAME
 from conexus.daemon.rest import rest_app
 from conexus.errors import FeatureNotAvailable
-from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
+from conexus.types import DAEMON_ITSELF, LOCAL_USER, Checkout, RepoId, SearchRequest
 from conexus.v1 import index_pb2, index_pb2_grpc
 
 MAKES = "makes"
@@ -257,6 +259,7 @@ def test_mcp_refuses(full: Full) -> None:
         told = answer.meta["conexus/error"]
         assert told["code"] == "feature_not_available"
         assert told["details"]["required_plan"] == "pro"
+        assert {one["name"] for one in json.loads(told["details"]["indexed"])} == {f"r{n}" for n in range(PLACES)}
         full.named(told["message"], told["hint"])
     full.untouched()
 
@@ -337,6 +340,24 @@ def test_a_removed_repository_frees_its_place_at_once(copied: tuple[Program, lis
     moved = replace(of(trees[1]), repo=RepoId("example.org/new/name"))
     assert service.index(moved, LOCAL_USER).repo == moved.repo
     service.close()
+
+
+def test_use_is_what_somebody_did(copied: tuple[Program, list[Path]]) -> None:
+    """What the daemon brings up to date by itself is not used by that, and so is the first to be suggested."""
+    program, trees = copied
+    store = sqlite3.connect(program.data / "catalog.sqlite", isolation_level=None)
+    store.execute("UPDATE repositories SET used_at = 1000 + id")
+    store.close()
+    service = bootstrap.build(Config(store=StoreOptions(path=str(program.data)))).service
+    before = {one.name: one.used_at for one in service.catalog.repositories()}
+    service.index(checkout_of(trees[0], trees[0].parent), DAEMON_ITSELF)
+    service.index(checkout_of(trees[1], trees[1].parent), LOCAL_USER)
+    after = {one.name: one.used_at for one in service.catalog.repositories()}
+    assert {name for name in after if after[name] != before[name]} == {"r1"}
+    assert (after["r1"] or 0.0) > time.time() - 600
+    with pytest.raises(FeatureNotAvailable, match="no place") as caught:
+        service.index(checkout_of(trees[-1], trees[-1].parent), LOCAL_USER)
+    assert "conexus repos remove r0" in (caught.value.hint or "")
 
 
 def test_of_many_that_want_the_last_place_one_gets_it(tmp_path: Path) -> None:

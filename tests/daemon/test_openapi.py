@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 # What ends the daemon, waits for events, or writes for ever; they have tests of their own.
 LEFT_OUT = ("stop", "events", "job_events")
-EXAMPLES = 16
+EXAMPLES = 8
 MANY_EXAMPLES = 400
 
 

@@ -37,6 +37,7 @@ KEY = {
     "user": str,
     "requests_per_s": (float, type(None)),
     "valid": bool,
+    "refused": str,
 }
 
 

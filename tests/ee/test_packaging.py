@@ -139,3 +139,6 @@ def test_the_vendors_tool_makes_keys_and_licences(tmp_path: Path, capsys: pytest
     assert '"nbf": 4073500800' in run("inspect", "--test", str(tmp_path / "test.jwt"))[1]
     for wrong in (("issue", "--key", "nowhere", *limits), ("issue", "--test", *limits[:-1], "-1"), ("inspect", "no")):
         assert run(*wrong)[0] == 2
+    code, out, err = run("issue", "--test", *limits, "--features", "audit_log,beer")
+    assert (code, out) == (2, "")
+    assert "there is no feature beer" in err

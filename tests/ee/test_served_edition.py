@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,11 +94,16 @@ def test_a_user_sees_what_was_granted_and_no_more(served: Served) -> None:
             assert put(ann, "user", "eve").status_code == 403
             served.program.ok("admin", "users", "disable", "ann")
             assert ann.get("/v1/status").status_code == 401
+            [listed] = [key for key in admin.get("/v1/keys").json()["keys"] if key["user"] == "ann"]
+            assert "may do nothing here any more" in listed["refused"]
+            assert "refused: the API key belongs to ann" in served.program.ok("keys", "list").out
+            [listed] = [key for key in served.program.ok("keys", "list", "--json").json["keys"] if key["user"] == "ann"]
+            assert (listed["valid"], listed["refused"] != "") == (False, True)
             assert put(admin, "user", "ann", email="ann@example.net").json()["active"] is False
             assert ann.get("/v1/status").status_code == 401  # another address lets nobody in again
             assert put(admin, "user", "ann", active=True).json()["email"] == "ann@example.net"
             assert found_by(ann) == {WEB}
-            assert admin.delete("/v1/directory/user/ann").status_code == 200
+            assert admin.delete("/v1/directory/users/ann").status_code == 200
             assert ann.get("/v1/status").status_code == 401
             put(admin, "user", "ann")
             assert ann.get("/v1/status").status_code == 401  # the name alone brings no key back
@@ -139,7 +145,7 @@ def test_who_may_change_some_things_cannot_make_keys_for_more(served: Served) ->
                 assert clerk.post("/v1/keys", json={"name": "x", "role": role}).status_code == 403
             grants = [{"role": "admin", "subject": "user:clerk"}]
             assert put(clerk, "project", "office", repositories=["*"], grants=grants).status_code == 403
-            assert clerk.delete("/v1/directory/project/office").status_code == 403
+            assert clerk.delete("/v1/directory/projects/office").status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_what_is_not_there_cannot_be_named(served: Served, kind: str, body: dict
         answer = put(admin, kind, "wrong", **body)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert put(admin, "role", "admin", permissions=[]).status_code == 400
-        assert admin.delete("/v1/directory/group/nobody").status_code == 404
+        assert admin.delete("/v1/directory/groups/nobody").status_code == 404
         assert admin.get("/v1/directory").json() == before
 
 
@@ -289,3 +295,26 @@ def test_many_repositories_stay_when_the_licence_is_over(tmp_path: Path) -> None
         assert service.views(Principal("eve")) == []
     finally:
         service.close()
+
+
+def test_what_is_no_licence_any_more_is_said_and_takes_no_daemon_away(tmp_path: Path) -> None:
+    """A large batch is refused with the end of the licence; a restart with a foreign licence leaves the daemon."""
+    program = Program(tmp_path / "program")
+    now = int(time.time())
+    over = licence(iat=now - 100 * DAY, nbf=now - 100 * DAY, exp=now - 8 * DAY)
+    program.settings |= {"CONEXUS_LICENSE_MODE": "test", "CONEXUS_LICENSE_KEY": over}
+    with serving(program, tmp_path) as served:
+        with served.client() as client:
+            told = client.post("/v1/search/batch", json={"searches": [{"query": "web"}] * 51}).json()
+            assert told["code"] == "feature_not_available"
+            assert "the licence ended on" in told["message"]
+            assert "a batch takes 50 searches, and this one has 51" in told["message"]
+            told = client.post("/v1/search/batch", json={"searches": [{"query": "web"}] * 10_001}).json()
+            assert "searches: it takes 10,000, and there are 10,001" in told["message"]
+        foreign = program.run("daemon", "restart", env={"CONEXUS_LICENSE_KEY": "a.b.c"})
+        assert foreign.code == 2
+        assert "licence" in foreign.err
+        with served.client() as client:
+            assert client.get("/v1/status").status_code == 200
+        error = json.loads(program.run("keys", "list", "--json", env={"CONEXUS_LOG_KEEP_DAYS": "0"}).err)
+        assert (error["schema"], error["code"]) == ("conexus.error/1", "config")

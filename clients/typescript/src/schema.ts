@@ -620,7 +620,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/directory/{kind}/{name}": {
+    "/v1/directory/{kind}s/{name}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1642,6 +1642,12 @@ export interface components {
             user: string;
             /** Requests Per S */
             requests_per_s: number | null;
+            /**
+             * Refused
+             * @description Why it lets nobody in though it is neither revoked nor expired, as when its user is locked out.
+             * @default
+             */
+            refused: string;
         };
         /**
          * KeyRequest

@@ -378,7 +378,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.sampled_from(["store.url", "store.api_key", "required_edition"]), st.text(max_size=30))
+@given(st.sampled_from(["store.url", "store.api_key"]), st.text(max_size=30))
 def test_any_text_is_written_whole_or_refused(tmp_path_factory: pytest.TempPathFactory, key: str, text: str) -> None:
     """A text that is taken is read back the same."""
     path = tmp_path_factory.mktemp("settings") / "config.toml"

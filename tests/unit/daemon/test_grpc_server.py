@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from message_strategies import values_of
 
-from conexus import bootstrap
+from conexus import bootstrap, data_folder
 from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.sqlite_registry import SqliteRegistry
@@ -164,9 +164,9 @@ async def serving(folder: Path, *, jobs: int = 0, **daemon: Any) -> AsyncIterato
     with contextlib.ExitStack() as stack:
         app = bootstrap.build(config, keep_open=True)
         stack.callback(app.service.close)
-        registry: SqliteRegistry = bootstrap.registry(config)
+        registry: SqliteRegistry = data_folder.registry(config)
         stack.callback(registry.close)
-        usage_log = bootstrap.usage_log(config)
+        usage_log = data_folder.usage_log(config)
         stack.callback(usage_log.close)
         usage = UsageRecorder(usage_log, lambda: config.log.keep_s)
         usage.start()

@@ -18,7 +18,17 @@ from builders import checkout_of
 from conexus.adapters.sqlite_registry import SqliteRegistry
 from conexus.daemon.jobs import JobRunner
 from conexus.errors import SourceError, StoreBusy
-from conexus.types import LOCAL_USER, Checkout, IndexJob, IndexReport, JobOrigin, JobState, Principal, RepoId
+from conexus.types import (
+    DAEMON_ITSELF,
+    LOCAL_USER,
+    Checkout,
+    IndexJob,
+    IndexReport,
+    JobOrigin,
+    JobState,
+    Principal,
+    RepoId,
+)
 
 _PATIENCE_S = 20.0
 NOTHING = IndexReport(RepoId("r"), "app", "/app", *[0] * 8, (), (), (), 0.0, 0)  # type: ignore[arg-type]
@@ -29,7 +39,9 @@ class Work:
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, Collection[str] | None]] = []
+        self.callers: list[Principal] = []
         self.at_once: list[set[str]] = []
+        self.trees: list[object] = [ANY]
         self.gate = threading.Event()
         self.gate.set()
         self.fails: list[Exception] = []
@@ -37,13 +49,13 @@ class Work:
         self._mutex = threading.Lock()
 
     def views(self, _who: Principal) -> list[SimpleNamespace]:
-        """Every tree is indexed."""
-        return [SimpleNamespace(root=ANY)]
+        """Every tree is indexed, if it is not told otherwise."""
+        return [SimpleNamespace(root=root) for root in self.trees]
 
     def index(
         self,
         checkout: Checkout,
-        _who: object,
+        who: Principal,
         _listener: object,
         is_cancelled: Callable[[], bool],
         _model: str,
@@ -51,6 +63,7 @@ class Work:
     ) -> IndexReport:
         """Note the run and wait."""
         with self._mutex:
+            self.callers.append(who)
             self._now.add(str(checkout.root))
             self.at_once.append(set(self._now))
             self.ran.append((str(checkout.root), changed))
@@ -165,6 +178,34 @@ def test_changes_that_wait_become_one_job(bench: Bench) -> None:
     bench.work.gate.set()
     bench.settle()
     assert bench.work.ran[3:] == [("/app", None)]
+
+
+def test_a_tree_that_was_removed_meanwhile_is_not_indexed_again(bench: Bench) -> None:
+    """A job for changes that waits ends as cancelled and does nothing; one that somebody asks for later runs."""
+    bench.work.gate.clear()
+    bench.runner.start(1)
+    bench.runner.submit(LIB, LOCAL_USER, model="", name="")
+    bench.running(1)
+    bench.runner.follow_up(APP, None)
+    bench.work.trees = []
+    bench.work.gate.set()
+    bench.settle()
+    assert bench.work.ran == [("/lib", None)]
+    assert bench.told[-1].state is JobState.CANCELLED
+    bench.runner.submit(APP, LOCAL_USER, model="", name="")
+    bench.settle()
+    assert bench.work.ran[1:] == [("/app", None)]
+
+
+def test_the_daemon_itself_is_told_from_who_asks(bench: Bench) -> None:
+    """Its looks at changes are no use of a repository."""
+    bench.runner.start(1)
+    bench.runner.submit(APP, replace(LOCAL_USER, subject="key:ci"), model="", name="")
+    bench.settle()
+    bench.runner.follow_up(APP, None)
+    bench.settle()
+    assert [who.subject for who in bench.work.callers] == ["key:ci", "daemon"]
+    assert bench.work.callers[1] == DAEMON_ITSELF
 
 
 def test_of_the_jobs_for_changes_of_a_tree_one_is_kept(bench: Bench) -> None:

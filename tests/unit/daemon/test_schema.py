@@ -199,7 +199,7 @@ def test_a_query_that_is_too_long_is_named() -> None:
 def test_a_list_that_is_far_too_long_is_not_read() -> None:
     """A million empty searches take two megabytes; they are refused without being looked at one by one."""
     asked = search_pb2.BatchSearchRequest(searches=[search_pb2.SearchRequest(query="q")] * 100_000)
-    with pytest.raises(InvalidRequest, match="at most 10000 items"):
+    with pytest.raises(InvalidRequest, match="it takes 10,000, and there are 10,001"):
         wire.model_of(schema.BatchSearchRequest, asked)
     looked_at = wire._decoded("BatchSearchRequest", asked, "")
     assert len(looked_at["searches"]) == schema.MAX_BATCH + 1
