@@ -435,7 +435,7 @@ def test_traversal_in_path_parameters_finds_nothing(served: Served) -> None:
 def test_keys_have_roles_and_repositories_and_end(served: Served) -> None:
     """A reader reads, a writer indexes, an admin administers; a pattern hides; revoked and expired keys are dead."""
     reader, writer, admin = served.key("reader"), served.key("writer"), served.key("admin")
-    elsewhere = served.key("reader", "--repos", "github.com/other/*")
+    elsewhere = served.key("reader", "--name", "elsewhere", "--repos", "github.com/other/*")
     with served.client(reader) as client:
         found = client.post("/v1/search", json={"query": QUESTION}).json()
         assert found["results"][0]["path"] == "desk/lending.py"
@@ -456,7 +456,7 @@ def test_keys_have_roles_and_repositories_and_end(served: Served) -> None:
     with served.client(admin) as client:
         listed = client.get("/v1/keys").json()["keys"]
         assert reader not in json.dumps(listed)
-        [dead] = [one["id"] for one in listed if one["name"] == "test reader" and one["repositories"] is not None]
+        [dead] = [one["id"] for one in listed if one["name"] == "elsewhere"]
         assert client.delete(f"/v1/keys/{dead}").json()["revoked_at"]
         made = client.post("/v1/keys", json={"name": "short", "expires_at": time.time() + 4.0}).json()
     with served.client(elsewhere) as client:
