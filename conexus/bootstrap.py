@@ -19,6 +19,7 @@ from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.ignore_rules import UserGit
 from conexus.adapters.kept_pools import PoolKeeper
+from conexus.adapters.memory_use import available_bytes, own_private_bytes
 from conexus.adapters.model_files import is_static_model
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
@@ -35,7 +36,8 @@ from conexus.edition import (
     load_edition,
 )
 from conexus.errors import IndexIncompatible, StoreError
-from conexus.indexing.pipeline import Indexer
+from conexus.indexing.memory import MemoryBudget, MemoryWatch
+from conexus.indexing.pipeline import Indexer, Resources
 from conexus.indexing.places import Places
 from conexus.parsing.classify import skip_by_name
 from conexus.ports import Embedder, Locks, ParsePool, SourceTree, TreeWatcher, VectorStore
@@ -105,7 +107,7 @@ def build(
 
     def bare_pool(setup: WorkerSetup) -> WorkerPool:
         most = config.index.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
-        return WorkerPool(worker_command or _WORKER, setup, most)
+        return WorkerPool(worker_command or _WORKER, setup, _budget(config).processes(most))
 
     keeper = PoolKeeper(bare_pool) if keep_open else None
     new_pool: Callable[[WorkerSetup], ParsePool] = bare_pool if keeper is None else keeper.pool
@@ -134,7 +136,10 @@ def build(
             catalog=catalog,
             store=store,
             embedder=lambda: model(used.index.model),
-            pools=_pools(used, lambda: model(used.index.model), new_pool),
+            resources=Resources(
+                _pools(used, lambda: model(used.index.model), new_pool),
+                lambda: MemoryWatch(_budget(config), own_private_bytes),
+            ),
             config=used,
             places=places,
         )
@@ -304,6 +309,10 @@ def _locks(data_dir: Path | None) -> Locks:
     return FileLocks(data_dir / "locks")
 
 
+def _budget(config: Config) -> MemoryBudget:
+    return MemoryBudget.of(config.index.memory_mb, available_bytes())
+
+
 def _pools(
     config: Config, chosen: Callable[[], Embedder], new_pool: Callable[[WorkerSetup], ParsePool]
 ) -> Callable[[SourceTree], ParsePool]:
@@ -321,7 +330,7 @@ def _pools(
                 max_data_bytes=options.max_data_bytes,
                 skip_generated=options.skip_generated,
                 parse_timeout_s=options.parse_timeout_s,
-                parse_memory_mb=options.parse_memory_mb,
+                parse_memory_mb=_budget(config).of_a_file(options.parse_memory_mb),
             )
         )
 

@@ -25,6 +25,7 @@ _MAX_PORT = 65_535
 _MAX_CHUNK_CHARS = 20_000  # above this a chunk says too many things for one vector
 
 _MAX_KEEP_DAYS = 3_650
+_MIN_MEMORY_MB = 100
 
 LOG_QUERIES = ("text", "hash", "off")
 """What ``log.queries`` may be."""
@@ -64,6 +65,8 @@ class IndexOptions:
     """CPU time for one file; large files get a second more for each megabyte."""
     parse_memory_mb: int = 512
     """Memory for one file."""
+    memory_mb: int = 1000
+    """Most memory that a run takes beyond what its process had, with its parsing processes."""
 
     def __post_init__(self) -> None:
         if not _MIN_CHUNK_CHARS <= self.max_chunk_chars <= _MAX_CHUNK_CHARS:
@@ -78,6 +81,8 @@ class IndexOptions:
             raise ConfigError(f"index.workers is {self.workers}; it must be 0 (one a core) or more")
         if self.parse_timeout_s <= 0 or self.parse_memory_mb < 1:
             raise ConfigError("index.parse_timeout_s and index.parse_memory_mb must be above 0")
+        if self.memory_mb < _MIN_MEMORY_MB:
+            raise ConfigError(f"index.memory_mb is {self.memory_mb}; it must be at least {_MIN_MEMORY_MB}")
 
     @property
     def rules(self) -> str:

@@ -12,6 +12,7 @@ ConexusError
 │   ├── StoreBusy           STORE_BUSY       another process works on the index
 │   ├── StoreDamaged        STORE_DAMAGED    what is stored cannot be trusted
 │   └── DiskFull            DISK_FULL        too little space to go on safely
+├── MemoryFull              MEMORY_FULL      the work takes more memory than it may
 ├── Cancelled               CANCELLED        the caller asked to stop
 ├── AccessDenied            ACCESS_DENIED    the caller may not do this
 ├── Unauthenticated         UNAUTHENTICATED  the caller does not say who they are, or cannot prove it
@@ -51,6 +52,7 @@ class ErrorCode(StrEnum):
     STORE_BUSY = "store_busy"
     STORE_DAMAGED = "store_damaged"
     DISK_FULL = "disk_full"
+    MEMORY_FULL = "memory_full"
     CANCELLED = "cancelled"
     ACCESS_DENIED = "access_denied"
     UNAUTHENTICATED = "unauthenticated"
@@ -146,6 +148,12 @@ class SourceError(ConexusError):
     """The folder or file asked for cannot be used."""
 
     code = ErrorCode.SOURCE
+
+
+class MemoryFull(ConexusError):
+    """The work takes more memory than it may have. What was done until then is kept."""
+
+    code = ErrorCode.MEMORY_FULL
 
 
 class Cancelled(ConexusError):

@@ -306,6 +306,14 @@ class ParsePool(Protocol):
         """Yield one result a job, as they come. A file that kills its process is cut by lines instead."""
         ...
 
+    def memory_bytes(self) -> int:
+        """Return how many bytes its processes hold for themselves; 0 where that is not known."""
+        ...
+
+    def shrink(self) -> None:
+        """Go on with one process, a new one that holds nothing yet."""
+        ...
+
     def close(self) -> None:
         """End the processes. Idempotent."""
         ...

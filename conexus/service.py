@@ -174,7 +174,7 @@ class LocalService:
             if changed is not None and self.keep_open:
                 self._keep_open(held, checkout.root)
             report = self.indexers(checkout, model).run(self.trees(checkout), listener, is_cancelled, changed)
-            self._drop_gone(checkout)
+            self._drop_gone(checkout.repo, checkout.root)
         if who != DAEMON_ITSELF:
             self._note_use({checkout.repo})
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
@@ -195,18 +195,46 @@ class LocalService:
         """
         self.places.require(checkout.repo, checkout.root)
 
-    def _drop_gone(self, but: Checkout) -> None:
-        """Drop the views of a repository that are gone, where others have most of their files.
+    def drop_gone(self, repo: RepoId, who: Principal) -> int:
+        """Drop the views of a repository whose tree or ref is gone, where other views have most of their files.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            StoreBusy: Another process works on the repository.
+            AccessDenied: The caller may not write to it.
+        """
+        gone = self._gone(repo)
+        if not gone:
+            return 0
+        self.edition.access.require_write(who, repo)
+        with self._holding(gone[0], "collecting") as held, self._writing(held, gone[0].root):
+            return self._drop_gone(repo)
+
+    def _gone(self, repo: RepoId, but: Path | None = None) -> list[IndexedView]:
+        """Return the views of a repository that can be dropped.
 
         A tree that nothing is shared with is kept: its disk may come back, and to index it anew takes long.
         """
-        for view in self.catalog.views():
-            shares = view.live is not None and view.live.pool is not None
-            if view.repo == but.repo and view.root != but.root and shares and self.is_gone(view.root, view.ref):
-                for info in (view.live, view.building, view.previous):
-                    if info is not None:
-                        release(self.catalog, self.store, info)
-                self.catalog.remove_view(view.id)
+        return [
+            view
+            for view in self.catalog.views()
+            if view.repo == repo
+            and view.root != but
+            and view.live is not None
+            and view.live.pool is not None
+            and self.is_gone(view.root, view.ref)
+        ]
+
+    def _drop_gone(self, repo: RepoId, but: Path | None = None) -> int:
+        gone = self._gone(repo, but)
+        for view in gone:
+            for info in (view.live, view.building, view.previous):
+                if info is not None:
+                    release(self.catalog, self.store, info)
+            self.catalog.remove_view(view.id)
+        return len(gone)
 
     def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
         """Say what :meth:`index` would do. Changes nothing.
@@ -599,7 +627,10 @@ class LocalService:
         self.edition.audit.record(who, "roll_back", {"repo": view.repo})
 
     def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:
-        """Remove generations that were replaced long ago, vectors that belong to nothing, and unused embeddings.
+        """Remove what is not needed any more.
+
+        Views of trees and refs that are gone, generations that were replaced long ago, vectors that belong to nothing,
+        and unused embeddings.
 
         What another process works on is left for the next time.
 
@@ -609,6 +640,7 @@ class LocalService:
             everything: Whether to remove them whatever their age: generations to go back to, all cached embeddings, and
                 generations that were begun and not finished.
         """
+        gone = self._collect_gone(who, dry_run=dry_run)
         views = {view.id: view for view in self.catalog.views()}
         before = time.time() + 1.0 if everything else time.time() - _KEPT_GENERATION_S
         doomed = [(views[view], index) for view, index in self.catalog.retired(before) if view in views]
@@ -624,7 +656,14 @@ class LocalService:
         if not dry_run:
             size += self.catalog.compact()
             self.edition.audit.record(who, "collect", {"generations": str(generations), "orphans": str(orphans)})
-        return Collected(generations, orphans, cached, freed + size)
+        return Collected(gone, generations, orphans, cached, freed + size)
+
+    def _collect_gone(self, who: Principal, *, dry_run: bool) -> int:
+        found = 0
+        for repo in {view.repo for view in self.catalog.views()}:
+            with suppress(StoreBusy):
+                found += len(self._gone(repo)) if dry_run else self.drop_gone(repo, who)
+        return found
 
     def _discard(self, view: IndexedView, index: IndexId, who: Principal) -> bool:
         """Delete a generation of a view that is not the live one."""

@@ -44,7 +44,7 @@ from conexus.daemon.watching import Followers, Ways
 from conexus.edition import Edition
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
 from conexus.ports import KeyStore
-from conexus.types import LOCAL_USER, Checkout, Feature, IndexJob, JobOrigin, JobState, WatchState
+from conexus.types import DAEMON_ITSELF, LOCAL_USER, Checkout, Feature, IndexJob, JobOrigin, JobState, WatchState
 from conexus.values import dataclass
 
 if TYPE_CHECKING:
@@ -169,7 +169,15 @@ class _Daemon:
         sender = self._sender(stack)
         hooks = WebhookDesk(registry, self._check_webhook)
         runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again, lower_thread)
-        followers = Followers(Ways(lambda: service.views(LOCAL_USER), _found_again, app.watcher, runner.follow_up))
+        followers = Followers(
+            Ways(
+                lambda: service.views(LOCAL_USER),
+                _found_again,
+                app.watcher,
+                runner.follow_up,
+                lambda repo: service.drop_gone(repo, DAEMON_ITSELF),
+            )
+        )
         gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, edition.authenticator)
         stack.callback(gatekeeper.flush)
         parts = Parts(
@@ -272,7 +280,9 @@ class _Daemon:
     def _collect(self, api: Api) -> None:
         try:
             found = api.handlers.collect(schema.GcRequest(), api.new_call(BY_NAME["collect"], LOCAL_USER, Surface.REST))
-            _log.info("collected", extra={"generations": found.generations, "orphans": found.orphans})
+            _log.info(
+                "collected", extra={"views": found.views, "generations": found.generations, "orphans": found.orphans}
+            )
         except ConexusError as error:
             _log.warning("what is not needed cannot be collected", extra={"reason": error.message})
 

@@ -815,6 +815,8 @@ class ViewStatus:
 class Collected:
     """What ``conexus gc`` removed, or would."""
 
+    views: int = 0
+    """Of worktrees and refs that are gone, where other views have most of their files."""
     generations: int = 0
     """Of indexes: those that were replaced, or begun and given up."""
     orphans: int = 0

@@ -104,6 +104,15 @@ class KeptPool:
         if self._pool is not None:
             yield from self._pool.run(jobs)
 
+    def memory_bytes(self) -> int:
+        """Return how many bytes the processes hold for themselves."""
+        return 0 if self._pool is None else self._pool.memory_bytes()
+
+    def shrink(self) -> None:
+        """Go on with one process, a new one."""
+        if self._pool is not None:
+            self._pool.shrink()
+
     def close(self) -> None:
         """Give the processes back. Idempotent."""
         pool, self._pool = self._pool, None

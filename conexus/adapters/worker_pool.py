@@ -27,6 +27,7 @@ from typing import IO, BinaryIO, cast
 from msgpack import UnpackException
 
 from conexus.adapters.config_files import current_environ
+from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.worker_wire import (
     READY,
     Batch,
@@ -64,6 +65,8 @@ class _Child:
     ready: bool = False
     fault: str = ""
     """Why we killed it."""
+    last: bool = False
+    """Whether it gets no more batches, and ends with those that it has."""
 
     def kill(self, fault: str) -> None:
         """End it; its reader tells when it is gone."""
@@ -137,6 +140,16 @@ class WorkerPool:
             for child in self._children
         )
 
+    def memory_bytes(self) -> int:
+        """Return how many bytes the processes hold for themselves."""
+        return private_bytes(child.process.pid for child in self._children)
+
+    def shrink(self) -> None:
+        """Go on with one process, a new one, once those that run are done with what they have."""
+        self._wanted = 1
+        for child in self._children:
+            child.last = True
+
     def trim(self, most: int) -> None:
         """End the processes beyond so many, where none of them has anything to do."""
         if not any(child.left for child in self._children):
@@ -198,12 +211,18 @@ class WorkerPool:
         return None
 
     def _feed(self, todo: deque[Batch]) -> None:
+        for child in [child for child in self._children if child.last and not child.left]:
+            self._children.remove(child)
+            child.process.kill()
+            child.bury()
         for _ in range(min(self._wanted - len(self._children), len(todo))):
             self._children.append(self._start())
         for ahead in range(1, _BATCHES_AHEAD + 1):
             for child in self._children:
                 if not todo:
                     return
+                if child.last:
+                    continue
                 # A file that is tried alone must be alone, so that a crash is its own.
                 if len(child.waiting) < ahead and not (child.waiting and (len(todo[0].jobs) == 1 or _alone(child))):
                     self._send(child, todo.popleft())

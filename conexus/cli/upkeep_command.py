@@ -180,8 +180,8 @@ def collect(
 ) -> None:
     """Remove what is not needed any more.
 
-    Indexes that were replaced more than a week ago, vectors that belong to no index, and cached embeddings of
-    models that no index has. The daemon does so by itself once a day.
+    Views of worktrees and refs that are gone, indexes that were replaced more than a week ago, vectors that belong to
+    no index, and cached embeddings of models that no index has. The daemon does so by itself once a day.
 
     Examples:
         conexus gc --dry-run
@@ -193,6 +193,7 @@ def collect(
         console.out(json.dumps({"schema": "conexus.gc/1", "dry_run": dry_run, **dataclasses.asdict(found)}, indent=2))
         return
     parts = [
+        console.count(found.views, "view"),
         console.count(found.generations, "replaced generation"),
         console.count(found.orphans, "orphan"),
         console.count(found.cached_vectors, "cached embedding"),

@@ -534,6 +534,8 @@ class GcResponse(Message):
     cached_vectors: int
     """Embeddings of models that no index has any more."""
     freed_bytes: int
+    views: int = 0
+    """Of worktrees and refs that are gone, where other views have most of their files."""
 
 
 class WhyRequest(Message):

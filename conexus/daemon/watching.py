@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conexus.errors import ConexusError
 from conexus.ports import TreeWatcher
-from conexus.types import Checkout, IndexedView, WatchMode, WatchState
+from conexus.types import Checkout, IndexedView, RepoId, WatchMode, WatchState
 from conexus.values import dataclass
 
 _LOOKED_EVERY_S = 1.0
@@ -34,6 +34,8 @@ class Ways:
     """Gives what notices changes of a tree."""
     follow_up: Callable[[Checkout, frozenset[str] | None], None]
     """Has changes indexed; all of the tree is looked at where it is given ``None``."""
+    drop_gone: Callable[[RepoId], int]
+    """Drops the views of a repository whose tree or ref is gone."""
 
 
 class Followers:
@@ -54,6 +56,8 @@ class Followers:
         self._followers: dict[Path, _Follower] = {}
         self._asked: dict[Path, str | None] = {}
         """The commits of refs for which an index was asked last."""
+        self._gone: set[int] = set()
+        """Views whose tree or ref is gone, and which were asked to be dropped."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -93,6 +97,7 @@ class Followers:
         sound = [view for view in self._ways.views() if view.live and view.live.complete and not view.pinned]
         wanted = {view.root for view in sound if not view.ref}
         self._look_at_refs([view for view in sound if view.ref])
+        self._look_for_gone([view for view in sound if not view.ref and not view.root.exists()])
         with self._mutex:
             if self._stop.is_set():
                 return
@@ -112,10 +117,24 @@ class Followers:
             try:
                 checkout = self._ways.find(view.root)
             except ConexusError:
-                continue  # it is gone, which the next run in its repository notices
+                self._look_for_gone([view])
+                continue
             if checkout.head not in {view.head, self._asked.get(view.root)}:
                 self._asked[view.root] = checkout.head
                 self._ways.follow_up(checkout, None)
+
+    def _look_for_gone(self, views: Sequence[IndexedView]) -> None:
+        """Have views dropped that nothing is left of; each is asked for once, since one that stands alone stays."""
+        for view in views:
+            if view.id not in self._gone:
+                self._gone.add(view.id)
+                try:
+                    dropped = self._ways.drop_gone(view.repo)
+                except ConexusError as error:
+                    self._gone.discard(view.id)
+                    _log.warning("views that are gone cannot be dropped", extra={"reason": error.message})
+                else:
+                    _log.info("views that are gone were looked for", extra={"dropped": dropped})
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from conexus.config import Config
 from conexus.context_service import ProgressListener
 from conexus.errors import StoreDamaged
+from conexus.indexing.memory import MemoryWatch
 from conexus.indexing.places import Places
 from conexus.indexing.plan import plan_index, rules_of
 from conexus.indexing.writer import IndexWriter, require_space
@@ -38,6 +39,7 @@ from conexus.values import dataclass
 
 _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
+_LEAST_BATCH_CHUNKS = 64  # where memory is short
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
 _PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
@@ -49,6 +51,15 @@ _INDEX_BYTES_A_SOURCE_BYTE = 3.0
 
 PoolFactory = Callable[[SourceTree], ParsePool]
 """Makes a pool for a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run takes of the machine."""
+
+    pools: PoolFactory
+    memory: Callable[[], MemoryWatch]
+    """Gives what watches the memory of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +130,14 @@ class Indexer:
         catalog: Catalog,
         store: VectorStore,
         embedder: Callable[[], Embedder],
-        pools: PoolFactory,
+        resources: Resources,
         config: Config,
         places: Places,
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._load_embedder = embedder
-        self._pools = pools
+        self._resources = resources
         self._options = config.index
         self._store_options = config.store
         self._places = places
@@ -185,6 +196,7 @@ class Indexer:
         Raises:
             FeatureNotAvailable: The edition has no place for one more repository. Nothing was done.
             DiskFull: There is too little space; what was done is kept.
+            MemoryFull: It takes more memory than it may; what was done is kept.
             StoreError: The store failed; the next run mends what this one left.
             EmbeddingError: The model failed.
             SourceError: The tree cannot be read, or was deleted meanwhile; what was done before is kept.
@@ -204,7 +216,7 @@ class Indexer:
             self._catalog.finish_index(live.id, complete=True)
             run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "")
             return self._report(run, view)  # without opening the vectors
-        with closing(tree), closing(self._pools(tree)) as pool:
+        with closing(tree), closing(self._resources.pools(tree)) as pool:
             if self._pool_for(view, view.repo) is None if behind is None else behind.plan.to_read:
                 pool.start()  # it takes as long to start as all that goes before the first file
             report = self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
@@ -384,6 +396,7 @@ class Indexer:
         elsewhere = tree.files_root != tree.checkout.root
         tree.provide(asked.keys())
         most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
+        memory = self._resources.memory()
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
         for read in pool.run(run.plan.to_read):
@@ -393,10 +406,14 @@ class Indexer:
             _count(run, result)
             run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
             run.cancelled = run.caller.is_cancelled()
-            if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled:
+            is_short = memory.must_save(pool.memory_bytes)
+            if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled or is_short:
                 self._write(writer, batch, tree)
-                self._pack(run, shard, chunks)
+                self._pack(run, shard, chunks, at_once=is_short)
                 batch, chunks, since = [], 0, time.monotonic()
+            if is_short:
+                pool.shrink()
+                most = max(_LEAST_BATCH_CHUNKS, most // 2)
             if run.cancelled:
                 return
         self._write(writer, batch, tree)
@@ -409,10 +426,10 @@ class Indexer:
         require_space(self._store, self._store_options.min_free_mb)
         writer.write(batch, tree)
 
-    def _pack(self, run: _Run, shard: VectorShard, written: int) -> None:
+    def _pack(self, run: _Run, shard: VectorShard, written: int, *, at_once: bool) -> None:
         """Pack the shard now and then, so that the memory of a run does not grow with the tree."""
         run.unpacked += written
-        if run.unpacked >= _PACK_CHUNKS and not run.cancelled:
+        if (run.unpacked >= _PACK_CHUNKS or at_once) and not run.cancelled:
             shard.optimize()
             run.unpacked = 0
 
@@ -493,4 +510,4 @@ def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) ->
     return len(files)
 
 
-__all__ = ["Indexer", "PoolFactory", "release", "repair_unfinished"]
+__all__ = ["Indexer", "PoolFactory", "Resources", "release", "repair_unfinished"]

@@ -299,6 +299,7 @@ class GcResponse(_message.Message):
     ORPHANS_FIELD_NUMBER: _builtins.int
     CACHED_VECTORS_FIELD_NUMBER: _builtins.int
     FREED_BYTES_FIELD_NUMBER: _builtins.int
+    VIEWS_FIELD_NUMBER: _builtins.int
     generations: _builtins.int
     """Of indexes: those that were replaced, or begun and given up."""
     orphans: _builtins.int
@@ -306,6 +307,8 @@ class GcResponse(_message.Message):
     cached_vectors: _builtins.int
     """Embeddings of models that no index has any more."""
     freed_bytes: _builtins.int
+    views: _builtins.int
+    """Of worktrees and refs that are gone, where other views have most of their files."""
     def __init__(
         self,
         *,
@@ -313,10 +316,11 @@ class GcResponse(_message.Message):
         orphans: _builtins.int = ...,
         cached_vectors: _builtins.int = ...,
         freed_bytes: _builtins.int = ...,
+        views: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_vectors", b"cached_vectors", "freed_bytes", b"freed_bytes", "generations", b"generations", "orphans", b"orphans"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_vectors", b"cached_vectors", "freed_bytes", b"freed_bytes", "generations", b"generations", "orphans", b"orphans", "views", b"views"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -93,6 +93,30 @@ def test_a_branch_is_the_same_through_every_surface(served: Served) -> None:
     assert "topic" in served.program.ok("repos", "show", "lending").out
 
 
+def test_views_that_are_gone_are_dropped_moments_later(served: Served) -> None:
+    """A branch and a worktree that were indexed, and then deleted."""
+    beside = served.tree.parent / "beside"
+    git(served.tree, "branch", "passing", "topic")
+    git(served.tree, "worktree", "add", "--quiet", "--detach", str(beside), "topic")
+    served.program.ok("index", served.tree, "--ref", "passing")
+    served.program.ok("index", beside)
+
+    def views() -> set[str]:
+        with served.client() as client:
+            listed = client.get("/v1/repositories").json()["repositories"]
+        return {one["ref"] for one in listed} | {one["root"] for one in listed}
+
+    there = {"refs/heads/passing", str(beside)}
+    assert there < views()
+    git(served.tree, "branch", "--delete", "--force", "passing")
+    git(served.tree, "worktree", "remove", "--force", str(beside))
+    until = time.monotonic() + 60
+    while there & views() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not there & views()
+    assert str(served.tree) in views()
+
+
 def test_a_branch_that_moves_is_indexed_again(served: Served) -> None:
     """The daemon looks at refs as it does at trees."""
     git(served.tree, "checkout", "--quiet", "topic")

@@ -50,7 +50,13 @@ class Followed:
         registry = SqliteRegistry(":memory:")
         self.runner = JobRunner(self.service, registry, self._told, find_checkout)
         followers = Followers(
-            Ways(lambda: self.service.views(LOCAL_USER), find_checkout, app.watcher, self.runner.follow_up),
+            Ways(
+                lambda: self.service.views(LOCAL_USER),
+                find_checkout,
+                app.watcher,
+                self.runner.follow_up,
+                lambda repo: self.service.drop_gone(repo, LOCAL_USER),
+            ),
             again_s=0.1,
         )
         self.runner.start(1)

@@ -21,7 +21,16 @@ from conexus.adapters.git_metadata import find_checkout
 from conexus.bootstrap import Application, build
 from conexus.config import Config, IndexOptions, StoreOptions
 from conexus.context_service import named
-from conexus.errors import DiskFull, NotFound, RepositoryNotIndexed, SourceError, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import (
+    DiskFull,
+    MemoryFull,
+    NotFound,
+    RepositoryNotIndexed,
+    SourceError,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+)
 from conexus.indexing.pipeline import Indexer
 from conexus.ports import Embedder, Locks, VectorShard, VectorStore
 from conexus.search.query import analyse
@@ -754,6 +763,48 @@ def test_space_that_runs_out_on_the_way(bench: Bench) -> None:
     assert not search(service, "step").complete
     report = bench.app(model=WordModel(), **SMALL_CHUNKS).index(bench.checkout(), USER)
     assert (report.files_unchanged, report.files_total) == (kept.files, 9)
+
+
+class _ShortOfMemory:
+    """Says at which of its looks memory is short, and stops the run at the last one, if it is to."""
+
+    def __init__(self, *, stops: bool) -> None:
+        self.stops = stops
+        self.looks = 0
+
+    def must_save(self, _of_children: Callable[[], int]) -> bool:
+        """Short at every look but the first."""
+        self.looks += 1
+        if self.stops and self.looks == 4:
+            raise MemoryFull("indexing takes too much")
+        return self.looks > 1
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_run_that_is_short_of_memory_does_less_at_once(bench: Bench, stops: bool) -> None:
+    """It writes what it has, packs it and goes on with a new process; where it stops, that is kept."""
+    bench.write({f"part_{n}.py": functions(f"part_{n}") for n in range(6)})
+    service = bench.app()
+    memory: Any = _ShortOfMemory(stops=stops)
+    made = service.indexers
+
+    def indexers(checkout: Checkout, model: str) -> Indexer:
+        indexer = made(checkout, model)
+        indexer._resources = replace(indexer._resources, memory=lambda: memory)
+        return indexer
+
+    service.indexers = indexers
+    if stops:
+        with pytest.raises(MemoryFull):
+            service.index(bench.checkout(), USER)
+        kept = service.verify(USER, repair=False)
+        assert (kept.findings, kept.files) == ((), 3)
+        report = bench.app().index(bench.checkout(), USER)
+        assert (report.files_unchanged, report.files_total) == (3, 9)
+    else:
+        assert service.index(bench.checkout(), USER).files_total == 9
+        assert memory.looks == 9
+    check_sound(bench.app())
 
 
 # ------------------------------------------------------------------ the cache of vectors

@@ -418,8 +418,9 @@ def test_refs_are_found_by_all_their_names(bench: Bench) -> None:
     assert ref_checkout(bench.root, first).head == first
 
 
-def test_a_ref_that_moves_or_goes_is_noticed(bench: Bench) -> None:
-    """Its hits are stale or missing until it is indexed again; once it is gone, the next run drops it."""
+@pytest.mark.parametrize("by", ["index", "gc"])
+def test_a_ref_that_moves_or_goes_is_noticed(bench: Bench, by: str) -> None:
+    """Its hits are stale or missing until it is indexed again; once it is gone, the next run or `gc` drops it."""
     topic(bench)
     service = bench.app()
     bench.index(service, bench.root)
@@ -438,7 +439,12 @@ def test_a_ref_that_moves_or_goes_is_noticed(bench: Bench) -> None:
     git(bench.root, "worktree", "remove", "--force", str(other))
     git(bench.root, "branch", "--delete", "--force", "topic/one")
     assert sorted(status.gone for status in service.status(USER)) == [False, True, True]
-    bench.index(service, bench.root)
+    if by == "index":
+        bench.index(service, bench.root)
+    else:
+        assert service.collect(USER, dry_run=True).views == len(service.catalog.views()) - 1 == 2
+        assert service.collect(USER).views == 2
+        assert service.collect(USER).views == 0
     [left] = service.catalog.views()
     assert left.root == bench.root
     assert left.live is not None
@@ -453,6 +459,7 @@ def test_a_tree_that_is_gone_but_alone_is_kept(bench: Bench) -> None:
     bench.index(service, bench.root)
     bench.root.rename(bench.folder / "elsewhere")
     assert [status.gone for status in service.status(USER)] == [True]
+    assert service.collect(USER, everything=True).views == 0
     clone = bench.folder / "clone"
     git(bench.folder, "clone", "--quiet", str(bench.folder / "elsewhere"), str(clone))
     bench.index(service, clone)

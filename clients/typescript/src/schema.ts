@@ -1381,6 +1381,12 @@ export interface components {
             cached_vectors: number;
             /** Freed Bytes */
             freed_bytes: number;
+            /**
+             * Views
+             * @description Of worktrees and refs that are gone, where other views have most of their files.
+             * @default 0
+             */
+            views: number;
         };
         /**
          * Grant

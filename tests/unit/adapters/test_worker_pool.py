@@ -106,6 +106,24 @@ def make_pool(tmp_path: Path) -> Iterator[PoolMaker]:
         pool.close()
 
 
+def test_a_pool_that_is_to_shrink_goes_on_with_one_new_process(make_pool: PoolMaker, tmp_path: Path) -> None:
+    """Nothing is lost, and no file is blamed for a process that had to end."""
+    jobs = small_tree(tmp_path, 300)
+    pool = make_pool(3)
+    seen, before = [], set()
+    for result in pool.run(jobs):
+        seen.append(result)
+        if len(seen) == 20:
+            before = {child.process.pid for child in pool._children}
+            assert len(before) == 3
+            assert pool.memory_bytes() > 5_000_000
+            pool.shrink()
+    assert sorted(result.stat.path for result in seen) == sorted(job.stat.path for job in jobs)
+    assert {result.detail for result in seen} == {""}
+    [last] = pool._children
+    assert last.process.pid not in before
+
+
 @pytest.fixture
 def odd_worker(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Command of the worker that misbehaves where a file asks for it."""

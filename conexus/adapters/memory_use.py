@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""How much memory processes hold, and how much more there is: of the machine, and of the container that we are in.
+
+Read from Linux's own files. Elsewhere nothing is known: every answer is then ``None`` or 0.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
+_UNLIMITED = 1 << 60  # version 1 says so with a number beyond all memory
+
+
+def private_bytes(pids: Iterable[int], proc: Path = _PROC) -> int:
+    """Return what processes hold for themselves: not what is backed by files, which the system can drop at any time.
+
+    A process that has ended holds nothing.
+    """
+    return sum(_private(proc / str(pid) / "statm") for pid in pids)
+
+
+def _private(path: Path) -> int:
+    try:
+        _, resident, of_files, *_ = path.read_text(encoding="ascii").split()
+        return max(0, int(resident) - int(of_files)) * resource.getpagesize()
+    except (OSError, ValueError):
+        return 0
+
+
+def own_private_bytes() -> int:
+    """Return the same for this process."""
+    return private_bytes([os.getpid()])
+
+
+def available_bytes(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int | None:
+    """Return how much more memory can be had before the system kills or swaps; ``None`` if that is not known."""
+    rooms = [room for room in (_of_machine(proc), *_of_cgroups(proc, cgroups)) if room is not None]
+    return min(rooms, default=None)
+
+
+def _of_machine(proc: Path) -> int | None:
+    try:
+        lines = (proc / "meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _of_cgroups(proc: Path, cgroups: Path) -> Iterator[int | None]:
+    """Yield the room in each group that we are in, and those around it: a limit of any of them counts."""
+    try:
+        entries = (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for entry in entries:
+        _, kinds, place = entry.split(":", 2) if entry.count(":") > 1 else ("", "-", "")
+        names = ("memory.max", "memory.current", "inactive_file")
+        if "memory" in kinds.split(","):
+            names, base = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"), cgroups / "memory"
+        elif not kinds:
+            base = cgroups
+        else:
+            continue
+        # Inside a container the path is that of the host, and the group's own files are at the top.
+        inside = base / place.strip("/")
+        folder = inside if inside.is_relative_to(base) and ".." not in inside.parts and inside.is_dir() else base
+        for group in (folder, *folder.parents):
+            yield _room(group, *names)
+            if group == base:
+                break
+
+
+def _room(group: Path, limit_name: str, used_name: str, droppable: str) -> int | None:
+    try:
+        limit = (group / limit_name).read_text(encoding="ascii").strip()
+        if limit == "max" or int(limit) >= _UNLIMITED:
+            return None
+        used = int((group / used_name).read_text(encoding="ascii"))
+        facts = dict(line.split(" ", 1) for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        return max(0, int(limit) - used + int(facts.get(droppable, 0)))
+    except (OSError, ValueError):
+        return None
+
+
+__all__ = ["available_bytes", "own_private_bytes", "private_bytes"]

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Keeps a run within its memory: first by doing less at once, at last by stopping with what was done kept. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from conexus.errors import MemoryFull
+from conexus.values import dataclass
+
+MEGABYTE = 1_000_000
+_LEAST = 256 * MEGABYTE  # with less a run comes nowhere, so no less is tried
+_SHARE = 0.8  # of what there is: others need memory too
+_SAVING = 0.75  # of the budget; from here on a run saves memory
+_OF_A_FILE = 0.6
+_PARENT = 150 * MEGABYTE  # what a run takes beside its parsing processes
+_CHILD = 100 * MEGABYTE  # what each of them takes
+_LOOKED_EVERY_S = 0.1
+_PATIENCE_S = 10.0  # for processes to end and memory to be given back
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBudget:
+    """How much memory a run may take beyond what its process had."""
+
+    most_bytes: int
+
+    @classmethod
+    def of(cls, setting_mb: int, available_bytes: int | None) -> MemoryBudget:
+        """Return the budget for a run: the setting, or less where there is less, but never too little to run at all."""
+        most = setting_mb * MEGABYTE
+        if available_bytes is not None:
+            most = min(most, max(_LEAST, int(available_bytes * _SHARE)))
+        return cls(most)
+
+    def processes(self, most: int) -> int:
+        """Return how many parsing processes there is memory for, at least one and at most ``most``."""
+        return max(1, min(most, (int(self.most_bytes * _SAVING) - _PARENT) // _CHILD))
+
+    def of_a_file(self, setting_mb: int) -> int:
+        """Return how many megabytes parsing one file may take: the setting, or a good half of all if that is less."""
+        return max(1, min(setting_mb, int(self.most_bytes * _OF_A_FILE) // MEGABYTE))
+
+
+class MemoryWatch:
+    """Tells a run when it has to save memory, and stops it where that did not help.
+
+    Args:
+        budget: For this run.
+        used: Returns how many bytes the process holds by itself, without parsing processes.
+        clock: Seconds, of a clock that only goes forward.
+    """
+
+    def __init__(
+        self, budget: MemoryBudget, used: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._budget = budget
+        self._used = used
+        self._clock = clock
+        self._before = used()
+        self._looked_at = clock() - _LOOKED_EVERY_S
+        self._saving_since: float | None = None
+
+    def must_save(self, of_children: Callable[[], int]) -> bool:
+        """Whether memory is to be saved now: true once each time that the run comes near its budget.
+
+        Args:
+            of_children: Returns how many bytes parsing processes hold.
+
+        Raises:
+            MemoryFull: The run is beyond its budget, and saving did not help.
+        """
+        now = self._clock()
+        if now - self._looked_at < _LOOKED_EVERY_S:
+            return False
+        self._looked_at = now
+        taken = self._used() - self._before + of_children()
+        if taken < self._budget.most_bytes * _SAVING:
+            self._saving_since = None
+            return False
+        if self._saving_since is None:
+            self._saving_since = now
+            return True
+        if taken > self._budget.most_bytes and now - self._saving_since > _PATIENCE_S:
+            most = self._budget.most_bytes
+            raise MemoryFull(
+                f"indexing takes {taken // MEGABYTE:,} MB of memory, and may take {most // MEGABYTE:,}",
+                hint="what was done is kept; let it have more (index.memory_mb), or leave large files out "
+                "(index.max_file_bytes)",
+            )
+        return False
+
+
+__all__ = ["MEGABYTE", "MemoryBudget", "MemoryWatch"]

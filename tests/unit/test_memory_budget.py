@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""A run saves memory when it comes near its budget, and stops when that does not help."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conexus.errors import MemoryFull
+from conexus.indexing.memory import MEGABYTE, MemoryBudget, MemoryWatch
+
+
+class World:
+    """Memory and time as the test says."""
+
+    def __init__(self, most_mb: int) -> None:
+        self.parent_mb, self.children_mb, self.now = 500, 0, 0.0
+        self.watch = MemoryWatch(
+            MemoryBudget(most_mb * MEGABYTE), lambda: self.parent_mb * MEGABYTE, clock=lambda: self.now
+        )
+
+    def look(self, parent_mb: int, children_mb: int = 0, after_s: float = 1.0) -> bool:
+        """How the run is told at some time."""
+        self.parent_mb, self.children_mb, self.now = parent_mb, children_mb, self.now + after_s
+        return self.watch.must_save(lambda: self.children_mb * MEGABYTE)
+
+
+def test_it_saves_once_each_time_that_it_comes_near() -> None:
+    """What the process held before does not count; parsing processes do."""
+    world = World(400)
+    assert not world.look(500, 250)
+    assert world.look(600, 250)
+    assert not world.look(600, 250)
+    assert not world.look(600, 100)
+    assert world.look(850)
+
+
+def test_it_stops_where_saving_did_not_help() -> None:
+    """After some patience: processes take a moment to end."""
+    world = World(400)
+    assert world.look(950)
+    assert not world.look(950, after_s=9.0)
+    with pytest.raises(MemoryFull, match="takes 450 MB of memory, and may take 400") as caught:
+        world.look(950, after_s=2.0)
+    assert "index.memory_mb" in (caught.value.hint or "")
+
+
+def test_near_its_budget_it_goes_on() -> None:
+    """Beyond three quarters it saves; only beyond the whole it stops."""
+    world = World(400)
+    assert world.look(850)
+    for _ in range(50):
+        assert not world.look(890)
+
+
+def test_it_does_not_look_all_the_time() -> None:
+    """Files come by the thousand a second."""
+    world = World(400)
+    assert not world.look(500, after_s=0.0)
+    assert not world.look(2_000, after_s=0.05)
+    assert world.look(2_000, after_s=0.06)
+
+
+@pytest.mark.parametrize(
+    ("setting", "available", "most"),
+    [(1000, None, 1000), (1000, 16_000, 1000), (1000, 1000, 800), (1000, 100, 256), (4000, 2000, 1600), (150, 50, 150)],
+)
+def test_the_budget_is_the_least_of_what_is_set_and_what_there_is(
+    setting: int, available: int | None, most: int
+) -> None:
+    """But never too little to come anywhere, unless that is set."""
+    found = MemoryBudget.of(setting, None if available is None else available * MEGABYTE)
+    assert found.most_bytes == most * MEGABYTE
+
+
+@given(st.integers(100, 100_000), st.integers(1, 64), st.integers(1, 5_000))
+def test_processes_and_files_have_their_share(most_mb: int, processes: int, file_mb: int) -> None:
+    """At least one process, at most what is asked for, and never a file larger than all."""
+    budget = MemoryBudget(most_mb * MEGABYTE)
+    assert 1 <= budget.processes(processes) <= processes
+    assert 1 <= budget.of_a_file(file_mb) <= min(file_mb, most_mb)
+    assert MemoryBudget(2 * most_mb * MEGABYTE).processes(processes) >= budget.processes(processes)
