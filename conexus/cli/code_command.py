@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from conexus.cli import console
-from conexus.cli.render import OutputFormat, path_from
+from conexus.cli.render import OutputFormat, path_from, snapshot_json
 from conexus.cli.scope import (
     EXIT_NOTHING,
     AllOption,
@@ -271,6 +271,7 @@ def _symbols_json(name: str, answer: SymbolAnswer) -> dict[str, object]:
             for use in answer.uses
         ],
         "callees": [_definition_json(one) for one in answer.callees],
+        "snapshots": [snapshot_json(one) for one in answer.snapshots],
     }
 
 

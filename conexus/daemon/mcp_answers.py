@@ -46,6 +46,8 @@ class Answer:
     """The same as JSON."""
     ids: tuple[str, ...] = ()
     """Ids of the chunks that it shows, for programs: no model is given them."""
+    snapshots: tuple[schema.Snapshot, ...] = ()
+    """States of the indexes that it comes from, for programs as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class Answers:
         base = _base({block.root or block.repository for block in found.blocks}, _BASE_TOKENS)
         left = arguments.max_tokens - sum(count_tokens(part) for part in (base, body, more)) - 5
         said = [words.note(one) for one in notes_within(notes, left, 1)]
-        return Answer("\n".join(part for part in (base, body.rstrip("\n"), *said, more) if part))
+        text = "\n".join(part for part in (base, body.rstrip("\n"), *said, more) if part)
+        return Answer(text, snapshots=tuple(found.snapshots))
 
     async def _file(self, arguments: tools.ReadFile, caller: Caller) -> Answer:
         root, notes = await self._one(arguments, arguments.path, caller)
@@ -301,7 +304,7 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
     """Return code that was found, as much of it as fits."""
     said = [words.note(one) for one in notes_within(notes, max_tokens)]
     if not found.results:
-        return Answer("\n".join([_NOTHING, *said]))
+        return Answer("\n".join([_NOTHING, *said]), snapshots=tuple(found.snapshots))
     roots = {one.root or one.repository for one in found.results}
     spread = len(roots) > 1
     base = _base(roots, max_tokens // 4)
@@ -312,7 +315,8 @@ def _results(found: schema.SearchResponse, notes: Sequence[str], start: int, max
     head = _results_head(start + 1, after, base)
     body = "\n".join(entry.text for entry in shown)
     text = "\n".join(part for part in (head, *said, body, f"{_MORE}{more}" if more else "") if part)
-    return Answer(text, ids=tuple(one.id for one in found.results[: len(shown)]))
+    ids = tuple(one.id for one in found.results[: len(shown)])
+    return Answer(text, ids=ids, snapshots=tuple(found.snapshots))
 
 
 def page_of_file(found: schema.FileResponse, wanted: int, max_tokens: int, notes: Sequence[str]) -> words.FilePage:

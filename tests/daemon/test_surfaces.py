@@ -117,7 +117,10 @@ def by_mcp(served: Served, all_asked: list[dict[str, Any]]) -> list[list[str] | 
                 if answer.is_error:
                     found.append(json.dumps([getattr(part, "text", "") for part in answer.content]))
                 else:
-                    found.append(list((answer.meta or {}).get("conexus/ids", [])))
+                    beside = answer.meta or {}
+                    found.append(list(beside.get("conexus/ids", [])))
+                    [snapshot] = beside["conexus/snapshots"]
+                    assert snapshot["files_indexed"] == snapshot["files_seen"] > 0
         return found
 
     return asyncio.run(ask())

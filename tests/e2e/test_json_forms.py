@@ -205,6 +205,8 @@ def test_context_symbols_map_and_similar(zoo: tuple[Program, Path]) -> None:
     [definition] = found["definitions"]
     check(definition, {"path": str, "line": int, "symbol": str, "kind": str, "signature": str})
     assert (definition["symbol"], definition["line"]) == ("Elephant.weigh", 4)
+    [snapshot] = found["snapshots"]
+    assert snapshot == program.ok("search", "weigh", root, "--json").json["snapshots"][0]
     overview = program.ok("map", root, "--json").json
     assert overview["schema"] == "conexus.map/1"
     assert "Elephant" in [one["symbol"] for file in overview["files"] for one in file["symbols"]]
@@ -215,6 +217,11 @@ def test_context_symbols_map_and_similar(zoo: tuple[Program, Path]) -> None:
 def test_an_error_leaves_stdout_empty(zoo: tuple[Program, Path]) -> None:
     """Who reads JSON from stdout never gets half of it: errors are on stderr, with exit code 2."""
     program, root = zoo
-    ended = program.run("search", "", root, "--json")
-    assert (ended.code, ended.out) == (ERROR, "")
-    assert ended.err.startswith("error: ")
+    for form in (["--json"], ["--format", "json"], ["--format=jsonl"], ["-f", "json"]):
+        ended = program.run("search", "", root, *form)
+        assert (ended.code, ended.out) == (ERROR, "")
+        error = json.loads(ended.err)
+        check(error, {"schema": str, "message": str, "hint": str, "details": dict})
+        assert (error["schema"], error["code"]) == ("conexus.error/1", "invalid_query")
+    for words in (["search", "", root], ["search", root, "--format", "plain", "--", "--json"]):
+        assert program.run(*words).err.startswith("error: ")
