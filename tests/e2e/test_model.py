@@ -10,7 +10,6 @@ import pytest
 from program import ERROR, NOTHING, Program, commit, write
 
 from conexus.adapters.model_files import MODEL_FOLDER, read_model
-from training.export import write_model
 
 MODEL = {
     "model": str,
@@ -37,15 +36,6 @@ SOURCES = {
     '    """Add up the prices of all lines of an invoice."""\n'
     "    return sum(lines)\n",
 }
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A model of the user's own: half the dimensions of the shipped one."""
-    shipped = read_model(MODEL_FOLDER)
-    folder = tmp_path / "models" / "small one"
-    write_model(folder, "small-128", list(shipped.vocabulary), shipped.vectors[:, :128], {"licence": "Apache-2.0"})
-    return folder
 
 
 def settings_of(program: Program) -> str:
