@@ -201,7 +201,8 @@ class DaemonOptions:
 
 def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+        shown = ", ".join(one or "empty" for one in known)
+        raise ConfigError(f"{name} is {value!r}; it must be one of: {shown}")
 
 
 @dataclass(frozen=True, slots=True)

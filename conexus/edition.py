@@ -46,6 +46,12 @@ LICENCE_FILE = "license.jwt"
 """Where in the data folder an installed licence is."""
 
 
+def installed_licence(data_dir: Path | None) -> Path | None:
+    """Return what lies in the place of a licence, whatever it is: a link that leads nowhere is not passed over."""
+    path = None if data_dir is None else data_dir / LICENCE_FILE
+    return path if path is not None and (path.is_symlink() or path.exists()) else None
+
+
 # ------------------------------------------------------------------------------ parts
 
 
@@ -334,7 +340,14 @@ class NoCache:
 
 
 class NoEvents:
-    """Community events: dropped."""
+    """Community events: dropped.
+
+    Args:
+        entitlements: What the edition has; the same for those below.
+    """
+
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
 
     def publish(self, event: ChangeEvent) -> None:
         """Drop the event."""
@@ -345,7 +358,7 @@ class NoEvents:
         Raises:
             FeatureNotAvailable: Always.
         """
-        raise not_available(CommunityEntitlements(), Feature.CHANGE_EVENTS)
+        raise not_available(self._entitlements, Feature.CHANGE_EVENTS)
 
 
 class NoAnalytics:
@@ -358,17 +371,23 @@ class NoAnalytics:
 class NoCrossGraph:
     """Community graph: within a repository only."""
 
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
+
     def across(self, views: Sequence[IndexedView], request: GraphRequest) -> ImportGraph:
         """Refuse.
 
         Raises:
             FeatureNotAvailable: Always.
         """
-        raise not_available(CommunityEntitlements(), Feature.CROSS_REPOSITORY_GRAPH)
+        raise not_available(self._entitlements, Feature.CROSS_REPOSITORY_GRAPH)
 
 
 class NoDirectory:
     """Community directory: there are API keys with three roles, and no users."""
+
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
 
     def state(self) -> DirectoryState:
         """Refuse.
@@ -376,7 +395,7 @@ class NoDirectory:
         Raises:
             FeatureNotAvailable: Always; the same for those below.
         """
-        raise not_available(CommunityEntitlements(), Feature.DIRECTORY)
+        raise not_available(self._entitlements, Feature.DIRECTORY)
 
     def put(self, entry: DirectoryEntry, who: Principal) -> None:
         """Refuse."""
@@ -468,19 +487,20 @@ class EditionPackage(Protocol):
         ...
 
 
-def community() -> Edition:
-    """Return the edition that needs nothing but the core."""
+def community(entitlements: Entitlements | None = None) -> Edition:
+    """Return the edition that needs nothing but the core, with other entitlements where they are given."""
+    entitlements = entitlements or CommunityEntitlements()
     return Edition(
-        "community",
-        CommunityEntitlements(),
+        entitlements.plan().value,
+        entitlements,
         NoSingleSignOn(),
         RoleAccess(),
         NoAudit(),
         NoCache(),
-        NoEvents(),
+        NoEvents(entitlements),
         NoAnalytics(),
-        NoCrossGraph(),
-        NoDirectory(),
+        NoCrossGraph(entitlements),
+        NoDirectory(entitlements),
     )
 
 
@@ -548,8 +568,7 @@ def _require_nothing_paid(context: EditionContext) -> None:
         EditionError: There is one.
     """
     options = context.config.license
-    file = context.data_dir / LICENCE_FILE if context.data_dir is not None else None
-    if options.key or options.file or (file is not None and file.exists()):
+    if options.key or options.file or installed_licence(context.data_dir) is not None:
         what = "there is a licence"
     elif context.config.edition:
         what = "the settings have an [edition] table"
@@ -580,7 +599,9 @@ def not_available(entitlements: Entitlements, feature: Feature) -> ConexusError:
     name = feature.value.replace("_", " ")
     if feature in plan_facts(plan).planned:
         return refused(feature, f"{name} is not in this version of Conexus", f"it is planned for {plan}", plan)
-    why = entitlements.why_not(feature) or f"the {entitlements.plan()} edition has no {name}"
+    if why := entitlements.why_not(feature):
+        return refused(feature, why, "renew the licence, or ask for one that has it (conexus license show)", plan)
+    why = f"the {entitlements.plan()} edition has no {name}"
     return refused(feature, why, f"it comes with {plan} (conexus features)", plan)
 
 
@@ -606,6 +627,7 @@ __all__ = [
     "LicenceMarks",
     "Licences",
     "community",
+    "installed_licence",
     "load_edition",
     "load_package",
     "not_available",

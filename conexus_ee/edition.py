@@ -5,10 +5,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
-from conexus.edition import LICENCE_FILE, Edition, EditionContext, NoAnalytics, NoAudit, NoCrossGraph, community
+from conexus.edition import (
+    Edition,
+    EditionContext,
+    NoAnalytics,
+    NoAudit,
+    NoCrossGraph,
+    community,
+    installed_licence,
+)
 from conexus.errors import ConfigError, EditionError
 from conexus.types import Plan, RepoId
 
@@ -44,7 +51,7 @@ class Package:
         entitlements = LicensedEntitlements(licence, found.source, desk.now, context.now)
         if licence.plan is Plan.PRO:
             _refuse_table(context)
-            return replace(community(), name=Plan.PRO.value, entitlements=entitlements)
+            return community(entitlements)
         return _enterprise(context, entitlements, grants)
 
     def licences(self, context: EditionContext) -> LicenceDesk:
@@ -55,8 +62,8 @@ class Package:
 
     @staticmethod
     def _may_have_licence(context: EditionContext) -> bool:
-        options, folder = context.config.license, context.data_dir
-        return bool(options.key or options.file) or (folder is not None and (folder / LICENCE_FILE).exists())
+        options = context.config.license
+        return bool(options.key or options.file) or installed_licence(context.data_dir) is not None
 
 
 def _without_licence(context: EditionContext) -> Edition:
@@ -91,7 +98,7 @@ def _enterprise(
         cache=MemoryCache(),
         events=StoredEvents(context.directory, entitlements),
         analytics=NoAnalytics(),
-        graph=NoCrossGraph(),
+        graph=NoCrossGraph(entitlements),
         directory=LicensedDirectory(context.directory, entitlements, context.now),
         routes=(license_route(entitlements),),
         tools=(access_tool(policy, context.directory),),

@@ -43,9 +43,7 @@ class LicensedEntitlements:
         """Return what the licence allows; once it is over, what everybody has."""
         if self._state() is LicenceState.EXPIRED:
             return plan_facts(Plan.COMMUNITY).limits
-        limits = plan_facts(self._licence.plan).limits
-        of_plan, of_licence = limits.repositories, self._licence.max_repositories
-        return replace(limits, repositories=of_licence if of_plan is None else min(of_plan, of_licence))
+        return replace(plan_facts(self._licence.plan).limits, repositories=self._licence.places)
 
     def has(self, feature: Feature) -> bool:
         """Whether a feature may be used: everybody's always, those of the licence until its grace is over."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from conexus.errors import EditionError
+from conexus.plans import plan_facts
 from conexus.types import LicenceFacts, LicenceState, Plan
 from conexus.values import dataclass
 from conexus_ee.tokens import refusal, verified
@@ -18,9 +19,9 @@ GRACE_DAYS = 7
 WARNING_DAYS = 30
 """So long before its end it is said at every start."""
 _SKEW_S = 300.0  # a clock may be behind the vendor's by as much
-_MAX_TIME = 253_402_300_799  # the end of the year 9999
-_MAX_REPOSITORIES = 10_000_000
-_MAX_TEXT_CHARS = 200
+MAX_TIME = 253_402_300_799  # the end of the year 9999
+MAX_REPOSITORIES = 10_000_000
+MAX_TEXT_CHARS = 200
 _MAX_FEATURES = 100
 CLAIMS = frozenset({"iss", "jti", "customer", "tier", "features", "max_repos", "iat", "nbf", "exp"})
 
@@ -50,6 +51,12 @@ class Licence:
             return LicenceState.ENDING
         return LicenceState.VALID
 
+    @property
+    def places(self) -> int:
+        """How many repositories it allows: as many as it says, or as its plan has where that is less."""
+        of_plan = plan_facts(self.plan).limits.repositories
+        return self.max_repositories if of_plan is None else min(of_plan, self.max_repositories)
+
     def facts(self, now: float, source: str = "") -> LicenceFacts:
         """Return it for people, as it stands."""
         return LicenceFacts(
@@ -57,13 +64,13 @@ class Licence:
             customer=self.customer,
             plan=self.plan,
             features=self.features,
-            max_repositories=self.max_repositories,
+            max_repositories=self.places,
             issued_at=self.issued_at,
             not_before=self.not_before,
             expires_at=self.expires_at,
             key_id=self.key_id,
             state=self.state(now),
-            days_left=int((self.expires_at - now) // DAY_S),
+            days_left=int((self.expires_at - now) / DAY_S),  # towards zero: 10 days and an hour over are 10
             is_test=self.is_test,
             source=source,
         )
@@ -93,7 +100,7 @@ def read_licence(token: str, keys: Mapping[str, bytes], now: float, *, test: boo
 
 def day(at: float) -> str:
     """Return a day as people read it, in UTC."""
-    return datetime.fromtimestamp(min(max(at, 0.0), _MAX_TIME), UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(min(max(at, 0.0), MAX_TIME), UTC).strftime("%Y-%m-%d")
 
 
 def _licence(kid: str, claims: Mapping[str, object], *, is_test: bool) -> Licence:
@@ -103,7 +110,7 @@ def _licence(kid: str, claims: Mapping[str, object], *, is_test: bool) -> Licenc
         raise refusal("malformed", f"it {what}; this version of Conexus may be too old for it")
     if claims["iss"] != ISSUER:
         raise refusal("foreign", "it was not issued for Conexus")
-    issued_at, not_before, expires_at = (_number(claims, name, _MAX_TIME) for name in ("iat", "nbf", "exp"))
+    issued_at, not_before, expires_at = (_number(claims, name, MAX_TIME) for name in ("iat", "nbf", "exp"))
     if expires_at <= max(issued_at, not_before):
         raise refusal("malformed", "it ends before it begins")
     return Licence(
@@ -111,7 +118,7 @@ def _licence(kid: str, claims: Mapping[str, object], *, is_test: bool) -> Licenc
         customer=_text(claims, "customer"),
         plan=_tier(claims),
         features=_features(claims),
-        max_repositories=_number(claims, "max_repos", _MAX_REPOSITORIES),
+        max_repositories=_number(claims, "max_repos", MAX_REPOSITORIES),
         issued_at=float(issued_at),
         not_before=float(not_before),
         expires_at=float(expires_at),
@@ -133,7 +140,7 @@ def _number(claims: Mapping[str, object], name: str, most: int) -> int:
 
 def _text(claims: Mapping[str, object], name: str) -> str:
     found = claims[name]
-    if not isinstance(found, str) or not 1 <= len(found) <= _MAX_TEXT_CHARS or not found.isprintable():
+    if not isinstance(found, str) or not 1 <= len(found) <= MAX_TEXT_CHARS or not found.isprintable():
         raise _wrong(name)
     return found
 
@@ -149,6 +156,6 @@ def _features(claims: Mapping[str, object]) -> tuple[str, ...]:
     found = claims["features"]
     if not isinstance(found, list) or len(found) > _MAX_FEATURES:
         raise _wrong("features")
-    if not all(isinstance(name, str) and name.isascii() and 1 <= len(name) <= _MAX_TEXT_CHARS for name in found):
+    if not all(isinstance(name, str) and name.isascii() and 1 <= len(name) <= MAX_TEXT_CHARS for name in found):
         raise _wrong("features")
     return tuple(found)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
-from conexus.edition import LICENCE_FILE, EditionContext
+from conexus.edition import LICENCE_FILE, EditionContext, installed_licence
 from conexus.errors import EditionError
 from conexus.types import LicenceFacts, LicenceState
 from conexus.values import dataclass
@@ -64,7 +66,6 @@ class LicenceDesk:
         path = self._place()
         if path is None:
             raise EditionError("nothing is kept on disk here", hint="set CONEXUS_LICENSE_KEY instead")
-        self._context.marks.begin(licence.issued_at)
         beside = path.with_name(f"{path.name}.new-{os.getpid()}")
         try:
             beside.unlink(missing_ok=True)
@@ -73,15 +74,22 @@ class LicenceDesk:
                 stream.write(token.strip() + "\n")
             beside.replace(path)
         except OSError as exc:
-            raise EditionError(f"{path} cannot be written: {exc.strerror}") from exc
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            hint = "remove what is in its place, or set license.file to the file of the licence"
+            raise EditionError(f"{path} cannot be written: {exc.strerror}", hint=hint) from exc
+        self._context.marks.begin(licence.issued_at)
         return licence.facts(self.now(), f"file {path}")
 
     def remove(self) -> str:
         """Delete the licence that was installed; returns where it was, or an empty text."""
-        path = self._place()
-        if path is None or not path.exists():
+        path = installed_licence(self._context.data_dir)
+        if path is None:
             return ""
-        path.unlink()
+        try:
+            path.unlink()
+        except OSError as exc:
+            raise EditionError(f"{path} cannot be removed: {exc.strerror}", hint="remove it yourself") from exc
         return str(path)
 
     def found(self) -> Found | None:
@@ -95,11 +103,14 @@ class LicenceDesk:
             return Found(options.key, "license.key")
         if options.file:
             path = Path(options.file).expanduser()
-            return Found(_content(path), f"file {path}")
-        installed = self._place()
-        if installed is None or not installed.exists():
+            hint = "set license.file (CONEXUS_LICENSE_FILE) to the file of a licence, or go on without it: unset it"
+            return Found(_content(path, hint), f"file {path}")
+        installed = installed_licence(self._context.data_dir)
+        if installed is None:
             return None
-        return Found(_content(installed), f"file {installed}")
+        return Found(
+            _content(installed, f"install the licence again, or go on without it: {_REMOVE}"), f"file {installed}"
+        )
 
     def read(self, found: Found) -> Licence:
         """Return what a licence says.
@@ -146,18 +157,19 @@ def _refuse_test_key(token: str) -> None:
         raise refusal("test key", "it is for tests", hint=_TEST_HINT)
 
 
-def _content(path: Path) -> str:
+def _content(path: Path, hint: str) -> str:
     try:
-        with path.open("rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise EditionError(f"{path} is no file", hint="license.file names the file of a licence")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for a writer
+        with open(descriptor, "rb") as stream:  # noqa: PTH123 -- of a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise EditionError(f"the licence {path} is no file", hint=hint)
             data = stream.read(MAX_CHARS + 100)
-        return data.decode("ascii").strip()
+        return data.removeprefix(codecs.BOM_UTF8).decode("ascii").strip()
     except OSError as exc:
-        raise EditionError(f"the licence {path} cannot be read: {exc.strerror}", hint="see license.file") from exc
+        raise EditionError(f"the licence {path} cannot be read: {exc.strerror}", hint=hint) from exc
     except UnicodeDecodeError as exc:
         raise EditionError(
-            f"the licence is not valid (malformed): {path} is no text",
-            hint="ask for the licence as it was issued",
+            f"the licence is not valid (malformed): {path} is no plain text",
+            hint="save it as one line of plain text (ASCII or UTF-8), or ask for it as it was issued",
             details={"reason": "malformed"},
         ) from exc

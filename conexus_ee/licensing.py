@@ -13,17 +13,17 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conexus.errors import ConexusError, EditionError
 from conexus.plans import plan_facts
-from conexus.types import Feature, Plan
+from conexus.types import Plan
 from conexus_ee.entitlements import ALL
-from conexus_ee.keys import TEST_SEED, key_id, known_keys
-from conexus_ee.licence import DAY_S, ISSUER, day, read_licence
+from conexus_ee.keys import TEST_SEED, key_id, known_keys, published_key
+from conexus_ee.licence import DAY_S, ISSUER, MAX_REPOSITORIES, MAX_TEXT_CHARS, day, read_licence
 from conexus_ee.tokens import ALGORITHM, encoded, signing_input, unverified
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _EXIT_ERROR = 2
 _DEFAULT_DAYS = 365
+_MAX_DAYS = 36_500
 
 
 def new_key(folder: Path) -> tuple[str, str, Path]:
@@ -133,10 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     key = issue.add_mutually_exclusive_group(required=True)
     key.add_argument("--key", type=Path, metavar="FILE", help="private key that keygen wrote")
     key.add_argument("--test", action="store_true", help="sign with the published test key")
-    issue.add_argument("--customer", required=True)
+    issue.add_argument("--customer", required=True, type=_customer)
     issue.add_argument("--tier", choices=[Plan.PRO.value, Plan.ENTERPRISE.value], required=True)
-    issue.add_argument("--repos", type=int, required=True, help="most repositories")
-    issue.add_argument("--days", type=int, default=_DEFAULT_DAYS, help="how long it is valid")
+    issue.add_argument("--repos", type=_whole(MAX_REPOSITORIES), required=True, help="most repositories")
+    issue.add_argument("--days", type=_whole(_MAX_DAYS), default=_DEFAULT_DAYS, help="how long it is valid")
     issue.add_argument("--features", default="*", help="names separated by commas; all of the tier where left out")
     issue.add_argument("--not-before", metavar="DAY", help="first day, as 2027-01-31; now where left out")
     issue.add_argument("--out", type=Path, metavar="FILE", help="write it there")
@@ -159,11 +160,10 @@ def _issue(asked: argparse.Namespace) -> int:
 
     private = Ed25519PrivateKey.from_private_bytes(TEST_SEED) if asked.test else private_key(asked.key)
     public = private.public_key().public_bytes_raw()
-    features = [name.strip() for name in asked.features.split(",") if name.strip()]
-    unknown = sorted({*features} - {ALL, *Feature})
-    if unknown:
-        there = ", ".join(sorted(plan_facts(Plan(asked.tier)).features))
-        raise EditionError(f"there is no feature {', '.join(unknown)}", hint=f"{asked.tier} has {there}; * is all")
+    features = _features(asked.features, Plan(asked.tier))
+    of_plan = plan_facts(Plan(asked.tier)).limits.repositories
+    if of_plan is not None and asked.repos > of_plan:
+        raise EditionError(f"--repos: {asked.tier} has {of_plan} repositories at most, and not {asked.repos:,}")
     claims = claims_of(
         customer=asked.customer,
         tier=asked.tier,
@@ -172,18 +172,47 @@ def _issue(asked: argparse.Namespace) -> int:
         features=features,
         begins=None if asked.not_before is None else _day_start(asked.not_before),
     )
+    if float(str(claims["exp"])) <= time.time():
+        raise EditionError("--not-before, --days: the licence would be over already")
     token = signed(private, claims)
     start = float(str(claims["nbf"]))
     found = read_licence(token, {key_id(public): public}, max(start, time.time()), test=asked.test)  # or it is no use
     if not asked.test and key_id(public) not in known_keys(test=False):
         _err("warning: this version of Conexus does not know the key; add it to conexus_ee/keys.py first")
     ends = f"{day(found.not_before)} to {day(found.expires_at)}"
-    _err(f"{found.plan} for {found.customer}: {found.max_repositories:,} repositories, {ends}, id {found.id}")
     if asked.out is not None:
         asked.out.write_text(token + "\n", encoding="ascii")
     else:
         _out(token)
+    _err(f"{found.plan} for {found.customer}: {found.max_repositories:,} repositories, {ends}, id {found.id}")
     return 0
+
+
+def _features(text: str, plan: Plan) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    facts = plan_facts(plan)
+    there = {*facts.features, *facts.planned} - plan_facts(Plan.COMMUNITY).features
+    wrong = sorted({*names} - {ALL, *there})
+    if wrong or not names:
+        has = ", ".join(sorted(there)) or "none of its own"
+        what = f"{plan} has no feature {', '.join(wrong)}" if wrong else "no feature is named"
+        raise EditionError(f"--features: {what}", hint=f"{plan} has {has}; * is all of them")
+    return names
+
+
+def _whole(most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {most:,}")
+        return int(text)
+
+    return parse
+
+
+def _customer(text: str) -> str:
+    if not 1 <= len(text) <= MAX_TEXT_CHARS or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"a name of 1 to {MAX_TEXT_CHARS} characters that can be printed is wanted")
+    return text
 
 
 def _inspect(asked: argparse.Namespace) -> int:
@@ -193,7 +222,8 @@ def _inspect(asked: argparse.Namespace) -> int:
     try:
         found = read_licence(data, known_keys(test=asked.test), time.time(), test=asked.test)
     except EditionError as exc:
-        _err(f"not valid: {exc.in_words}")
+        is_test = not asked.test and header.get("kid") == key_id(published_key())
+        _err("it is signed with the published test key: inspect --test" if is_test else f"not valid: {exc.in_words}")
         return 1
     _err(f"the signature fits; {found.state(time.time()).value}, until {day(found.expires_at)}")
     return 0

@@ -27,6 +27,7 @@ def features(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
         limits, notices = entitlements.limits(), entitlements.notices()
         states = [(feature, entitlements.has(feature), _planned(feature)) for feature in Feature]
         plan, label = entitlements.plan(), edition.label
+        whys = {feature: entitlements.why_not(feature) for feature, available, _ in states if not available}
     if as_json:
         found = {
             "schema": "conexus.features/1",
@@ -56,7 +57,8 @@ def features(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     console.out(f"  repositories  {places} (clones and worktrees of one remote are one)")
     console.out(f"  batch search  up to {limits.batch_searches:,} at once")
     rows = [
-        (_mark(available), feature.value, _why(feature, available, planned)) for feature, available, planned in states
+        (_mark(available), feature.value, _why(feature, available, planned, whys.get(feature, "")))
+        for feature, available, planned in states
     ]
     for line in table(rows):
         console.out(f"  {line}")
@@ -71,8 +73,8 @@ def _mark(available: bool) -> str:
     return "yes" if available else "no"
 
 
-def _why(feature: Feature, available: bool, planned: bool) -> str:
+def _why(feature: Feature, available: bool, planned: bool, why: str) -> str:
     if available:
         return ""
     plan = required_plan(feature)
-    return f"planned for {plan}, not in this version" if planned else f"with {plan}"
+    return f"planned for {plan}, not in this version" if planned else why or f"with {plan}"

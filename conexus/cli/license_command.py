@@ -72,6 +72,7 @@ def install(file: File, as_json: Json = False) -> None:
     with data_folder.open_licences(settings()) as licences:
         found = licences.install(token)
     _show(found, as_json=as_json)
+    _say_what_counts()
     _say_restart()
 
 
@@ -88,9 +89,21 @@ def remove() -> None:
         path = licences.remove()
     if not path:
         console.out("no licence was installed here")
+        _say_what_counts()
         return
     console.out(f"removed {console.one_line(path)}")
+    _say_what_counts()
     _say_restart()
+
+
+def _say_what_counts() -> None:
+    """Say that the settings name a licence, which comes before one that is installed."""
+    options = settings().license
+    if options.key or options.file:
+        name = "license.key (CONEXUS_LICENSE_KEY)" if options.key else "license.file (CONEXUS_LICENSE_FILE)"
+        console.err(
+            f"note: the licence of {name} comes first and stays in force; unset it to use one that is installed"
+        )
 
 
 def _say_restart() -> None:
@@ -103,7 +116,7 @@ def _token(file: str) -> str:
         if file == "-":
             return sys.stdin.read(_MAX_BYTES)
         with Path(file).expanduser().open("rb") as stream:
-            return stream.read(_MAX_BYTES).decode("utf-8", "replace")
+            return stream.read(_MAX_BYTES).decode("utf-8-sig", "replace")
     except OSError as exc:
         raise SourceError(f"{file} cannot be read: {exc.strerror}") from exc
 
@@ -119,7 +132,8 @@ def _show(found: LicenceFacts, *, as_json: bool) -> None:
 def _described(found: LicenceFacts) -> list[str]:
     from conexus.cli.ledgers import local_time  # noqa: PLC0415
 
-    left = f"{found.days_left} days left" if found.days_left >= 0 else f"over for {-found.days_left} days"
+    is_over = found.state in {LicenceState.GRACE, LicenceState.EXPIRED}
+    left = f"over for {-found.days_left} days" if is_over else f"{found.days_left} days left"
     return [
         *(["TEST LICENCE: for trying out, not for serving"] if found.is_test else []),
         f"{found.plan} for {found.customer}",

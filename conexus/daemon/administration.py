@@ -95,7 +95,14 @@ class KeyDesk:
                 raise InvalidRequest("a limit is a number of requests above 0", details={"field": "requests_per_s"})
         if asked.user:
             require_feature(self._edition, Feature.BOUND_KEYS)
-            if asked.user not in self._edition.directory.state().users:
+            user = self._edition.directory.state().users.get(asked.user)
+            if user is not None and not user.active:
+                raise InvalidRequest(
+                    f"the user {asked.user} is locked out",
+                    hint=f"let them in first: conexus admin users enable {asked.user}",
+                    details={"field": "user"},
+                )
+            if user is None:
                 raise InvalidRequest(
                     f"there is no user {asked.user!r}",
                     hint="see `conexus admin users list`",

@@ -137,9 +137,11 @@ class Dispatcher:
         if self._busy >= self.limits.threads + self.limits.max_waiting:
             raise DaemonUnavailable("the daemon has too much to do", hint="try again in a moment")
         if not call.who.may(operation.needs):
-            has = "has not" if call.who.permissions is not None else f"has {call.who.role}"
+            by_permission = call.who.permissions is not None  # a user: what roles allow is theirs to say
+            has = "has not" if by_permission else f"has {call.who.role}"
+            needs = f"the permission {operation.needs}" if by_permission else f"the role {operation.role}"
             raise AccessDenied(
-                f"{operation.name} needs the role {operation.role}, {call.who.subject} {has}",
+                f"{operation.name} needs {needs}, {call.who.subject} {has}",
                 details={"required_role": operation.role.value, "required_permission": operation.needs.value},
             )
 

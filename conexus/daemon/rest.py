@@ -34,7 +34,7 @@ from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.validation import invalid, invalid_fields
 from conexus.edition import ExtraRoute
 from conexus.errors import AccessDenied, ConexusError, InvalidRequest, NotFound, Unauthenticated
-from conexus.types import Permission, Principal, Role
+from conexus.types import ROLE_PERMISSIONS, Permission, Principal, Role
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -353,7 +353,9 @@ def extra_routes(api: Api) -> list[Route]:
     found = []
     for extra in api.edition.routes:
         # Limits of an operation, with the rights and the name of the route.
-        operation = replace(BY_NAME["status"], name=f"extra {extra.path}", permission=extra.permission)
+        name = extra.path.removeprefix("/v1/")
+        role = next(role for role in Role if extra.permission in ROLE_PERMISSIONS[role])
+        operation = replace(BY_NAME["status"], name=name, role=role, permission=extra.permission)
         found.append(Route(extra.path, partial(endpoint, extra=extra, operation=operation), include_in_schema=False))
     return found
 

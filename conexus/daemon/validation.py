@@ -34,7 +34,7 @@ def _error(found: list[tuple[str, str]]) -> InvalidRequest:
     more = f"; and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
     return InvalidRequest(
         f"the request is not valid: {shown}{more}",
-        hint="the schema is at /openapi.json",
+        hint="the daemon's document openapi.json has the schema",
         details={"field": found[0][0]} if found and found[0][0] else None,
     )
 

@@ -205,7 +205,7 @@ class Indexer:
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
         self._part_from_others(tree.checkout)
-        is_new = not any(known.root == tree.checkout.root for known in self._catalog.views())
+        is_new = not any(known.repo == tree.checkout.repo for known in self._catalog.views())
         view = self._catalog.ensure_view(tree.checkout, self._places.admit)
         if view.pinned:
             self._catalog.unpin(view.id)

@@ -56,7 +56,8 @@ class Places:
         plan = self._entitlements.plan()
         there = [one for one in self._catalog.repositories() if one.repo != repo]
         oldest = min(there, key=lambda one: one.used_at or 0.0, default=None)
-        why = self._entitlements.why_not(Feature.REPOSITORIES) or f"the {plan} edition indexes {most} repositories"
+        why = self._entitlements.why_not(Feature.REPOSITORIES)
+        why = f"{why}, which leaves {most} repositories" if why else f"the {plan} edition indexes {most} repositories"
         error = refused(
             Feature.REPOSITORIES,
             f"there is no place for {repo}: {why}, and {used} are indexed",

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from licences import DAY, Clock, add_repositories, licence, surroundings
 
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.config import Config
-from conexus.edition import Edition, require_feature
+from conexus.edition import Edition, load_edition, require_feature
 from conexus.errors import AccessDenied, EditionError, FeatureNotAvailable
 from conexus.types import (
     LOCAL_USER,
@@ -214,6 +217,60 @@ def test_a_licence_that_cannot_be_used_stops_the_start(
         assert str(tmp_path / "license.jwt") in caught.value.message
         assert PACKAGE.licences(context).remove()
         assert PACKAGE.edition(context).name == "community"
+
+
+@pytest.mark.parametrize("what", ["dangling", "loop", "fifo", "folder"])
+def test_what_lies_in_the_place_of_a_licence_is_not_passed_over(tmp_path: Path, what: str) -> None:
+    """A mount that got lost, or worse: the start stops at once and says what to do, also without the package."""
+    place = tmp_path / "license.jwt"
+    match what:
+        case "dangling":
+            place.symlink_to(tmp_path / "nowhere" / "license.jwt")
+        case "loop":
+            place.symlink_to(place)
+        case "fifo":
+            os.mkfifo(place)
+        case _:
+            place.mkdir()
+    with surroundings(tmp_path, Clock()) as context:
+        for started in (lambda: PACKAGE.edition(context), lambda: load_edition(context, ())):
+            with pytest.raises(EditionError):
+                cast("Callable[[], object]", started)()
+        with pytest.raises(EditionError) as caught:
+            PACKAGE.licences(context).installed()
+        assert str(place) in caught.value.message
+        assert "conexus license remove" in (caught.value.hint or "")
+        if what == "folder":
+            with pytest.raises(EditionError, match="cannot be written"):
+                PACKAGE.licences(context).install(licence())
+            assert [path.name for path in tmp_path.glob("license*")] == ["license.jwt"]
+            with pytest.raises(EditionError, match="cannot be removed"):
+                PACKAGE.licences(context).remove()
+        else:
+            assert PACKAGE.licences(context).remove() == str(place)
+            assert PACKAGE.edition(context).name == "community"
+
+
+def test_a_licence_that_a_windows_editor_saved_is_one(tmp_path: Path) -> None:
+    """With a mark at its beginning and other ends of lines."""
+    (tmp_path / "license.jwt").write_bytes(b"\xef\xbb\xbf" + licence().encode() + b"\r\n")
+    with surroundings(tmp_path, Clock()) as context:
+        assert PACKAGE.edition(context).name == "enterprise"
+
+
+def test_each_edition_speaks_of_itself(tmp_path: Path) -> None:
+    """Pro has no directory, and says that it is pro; who has the plan is told of the licence."""
+    with surroundings(tmp_path, Clock(), licence(tier="pro", max_repos=50)) as context:
+        edition = PACKAGE.edition(context)
+        with pytest.raises(FeatureNotAvailable, match="the pro edition has no directory"):
+            edition.directory.state()
+        facts = edition.entitlements.licence()
+        assert facts is not None
+        assert facts.max_repositories == edition.entitlements.limits().repositories == 20
+    with surroundings(tmp_path, Clock(), licence(features=["bound_keys"])) as context:
+        with pytest.raises(FeatureNotAvailable, match="does not include") as caught:
+            require_feature(PACKAGE.edition(context), Feature.KEY_RATE_LIMITS)
+        assert "ask for one that has it" in (caught.value.hint or "")
 
 
 def test_a_test_licence_counts_in_test_mode_alone(tmp_path: Path) -> None:

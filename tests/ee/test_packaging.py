@@ -7,6 +7,7 @@ import importlib.util
 import zipfile
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import pytest
 
@@ -119,7 +120,10 @@ def test_the_vendors_tool_makes_keys_and_licences(tmp_path: Path, capsys: pytest
     """A private key for its owner alone, a licence signed with it, and what it says; a key that is not ours is told."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
+        try:
+            code = main(arguments)
+        except SystemExit as exc:  # how argparse ends
+            code = cast("int", exc.code)
         told = capsys.readouterr()
         return code, told.out, told.err
 
@@ -139,6 +143,18 @@ def test_the_vendors_tool_makes_keys_and_licences(tmp_path: Path, capsys: pytest
     assert '"nbf": 4073500800' in run("inspect", "--test", str(tmp_path / "test.jwt"))[1]
     for wrong in (("issue", "--key", "nowhere", *limits), ("issue", "--test", *limits[:-1], "-1"), ("inspect", "no")):
         assert run(*wrong)[0] == 2
-    code, out, err = run("issue", "--test", *limits, "--features", "audit_log,beer")
-    assert (code, out) == (2, "")
-    assert "there is no feature beer" in err
+    enterprise = ("--customer", "Acme", "--tier", "enterprise", "--repos", "50")
+    for asked, said in {
+        (*enterprise, "--features", "audit_log,beer"): "enterprise has no feature beer",
+        (*enterprise, "--features", ", ,"): "no feature is named",
+        (*limits, "--features", "directory"): "pro has no feature directory",
+        ("--customer", "Acme", "--tier", "pro", "--repos", "21"): "pro has 20 repositories at most",
+        (*enterprise, "--repos", "0"): "argument --repos: '0' is no whole number",
+        (*enterprise, "--customer", "a\tb"): "argument --customer",
+        (*enterprise, "--not-before", "2001-01-31", "--days", "5"): "would be over already",
+    }.items():
+        code, out, err = run("issue", "--test", *asked)
+        assert (code, out, said in err) == (2, "", True), err
+    code, out, err = run("issue", "--test", *enterprise, "--out", str(tmp_path / "no" / "folder.jwt"))
+    assert (code, "enterprise for Acme" in err) == (2, False)
+    assert "inspect --test" in run("inspect", str(tmp_path / "test.jwt"))[2]

@@ -97,6 +97,8 @@ def test_a_user_sees_what_was_granted_and_no_more(served: Served) -> None:
             [listed] = [key for key in admin.get("/v1/keys").json()["keys"] if key["user"] == "ann"]
             assert "may do nothing here any more" in listed["refused"]
             assert "refused: the API key belongs to ann" in served.program.ok("keys", "list").out
+            told = admin.post("/v1/keys", json={"name": "more", "user": "ann"}).json()
+            assert (told["code"], "conexus admin users enable ann" in told["hint"]) == ("invalid_request", True)
             [listed] = [key for key in served.program.ok("keys", "list", "--json").json["keys"] if key["user"] == "ann"]
             assert (listed["valid"], listed["refused"] != "") == (False, True)
             assert put(admin, "user", "ann", email="ann@example.net").json()["active"] is False
@@ -125,6 +127,10 @@ def test_a_key_narrows_what_its_user_may_do(served: Served) -> None:
             assert all_of_it.get("/v1/keys").status_code == 200
             assert put(all_of_it, "user", "eve").status_code == 200
             assert all_of_it.get("/v1/license").json()["licence"]["customer"] == "Acme"
+        with served.client(key_of(served, "root", role="writer")) as writer:
+            told = writer.get("/v1/license").json()
+            assert told["message"] == "license needs the permission daemon, user:root has not"
+            assert told["details"] == {"required_role": "admin", "required_permission": "daemon"}
 
 
 def test_who_may_change_some_things_cannot_make_keys_for_more(served: Served) -> None:
