@@ -562,8 +562,8 @@ class Catalog(Protocol):
         """
         ...
 
-    def status(self) -> list[ViewStatus]:
-        """Return figures of every view, vectors' sizes left at 0."""
+    def status(self, only: int | None = None) -> list[ViewStatus]:
+        """Return figures of every view, or of the one with an id, vectors' sizes left at 0."""
         ...
 
     def skipped(self, index: IndexId) -> list[SkippedFile]:

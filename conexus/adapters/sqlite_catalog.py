@@ -779,11 +779,11 @@ class SqliteCatalog:
             found |= of_part
         return found
 
-    def status(self) -> list[ViewStatus]:
-        """Return figures of every view, vectors' sizes left at 0."""
+    def status(self, only: int | None = None) -> list[ViewStatus]:
+        """Return figures of every view, or of one, vectors' sizes left at 0."""
         result = []
         for view in self.views():
-            if view.live is None:
+            if view.live is None or only not in {None, view.id}:
                 continue
             details = self._rows(
                 "SELECT i.finished, v.head, v.branch FROM indexes i JOIN views v ON v.id = i.view WHERE i.id = ?",

@@ -351,6 +351,16 @@ def test_activating_a_generation_leaves_other_views_alone(catalog: Catalog) -> N
     assert {view.live.id for view in catalog.views() if view.live} == {other, mine}
 
 
+def test_status_is_of_all_views_or_of_one(catalog: Catalog) -> None:
+    """A run reports on its own: with many views all of them take long."""
+    for root in ("/one", "/two", "/three"):
+        catalog.activate(started(catalog, root, f"x.org{root}"))
+    assert sorted(status.root for status in catalog.status()) == ["/one", "/three", "/two"]
+    for view in catalog.views():
+        assert [status.root for status in catalog.status(view.id)] == [str(view.root)]
+    assert catalog.status(12_345) == []
+
+
 def test_numbers_are_never_used_again(catalog: Catalog) -> None:
     """A dropped index or file leaves its number behind: what others still hold of it can never mean something new."""
     first = started(catalog)
