@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """``dataclass`` as in the standard library, of which methods are compiled when they are first called.
 
-The standard library compiles up to six methods of each class while it is imported. For the 150 classes of a search that
-took more time than all else a command does that asks a daemon, which makes instances of a few of them.
+The standard library compiles up to six methods of each class while it is imported, which is a good part of the time of
+a short command: it imports well over a hundred classes, and makes instances of a few of them.
 """
 
 from __future__ import annotations
