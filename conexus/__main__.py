@@ -11,8 +11,8 @@ import sys
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(50_000)  # a command makes many small values, none of them in cycles, and is soon over
-    # Threads of the linear algebra library spin while they wait, which costs each start processor time, and nothing here
-    # multiplies matrices that are large enough for two.
+    # Threads of the linear algebra library spin while they wait, which costs processor time at each start, and nothing
+    # here multiplies matrices that are large enough for two.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 -- no setting of ours
     os.umask(0o077)  # what is indexed is nobody else's to read
     try:
