@@ -119,6 +119,7 @@ def test_views_that_are_gone_are_dropped_moments_later(served: Served) -> None:
 
 def test_a_branch_that_moves_is_indexed_again(served: Served) -> None:
     """The daemon looks at refs as it does at trees."""
+    served.program.ok("index", served.tree, "--ref", "topic")
     git(served.tree, "checkout", "--quiet", "topic")
     (served.tree / "folding.py").write_text('def crease(sheet):\n    """Fold the map twice."""\n    return sheet / 4\n')
     git(served.tree, "commit", "--quiet", "--all", "--message", "three")
