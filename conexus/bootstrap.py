@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from conexus.adapters import config_files
 from conexus.adapters.cached_queries import CachedQueries
@@ -47,9 +46,6 @@ from conexus.search.reading import CodeReader
 from conexus.service import LocalService
 from conexus.types import Checkout, IndexedView, IndexInfo
 from conexus.values import dataclass
-
-if TYPE_CHECKING:
-    pass
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")

@@ -153,25 +153,25 @@ class WorkerPool:
     def trim(self, most: int) -> None:
         """End the processes beyond so many, where none of them has anything to do."""
         if not any(child.left for child in self._children):
-            children, self._children = self._children[most:], self._children[:most]
-            for child in children:
-                child.process.kill()
-            for child in children:
-                child.bury()
+            self._end(self._children[most:])
 
     def close(self) -> None:
         """End the processes. Idempotent."""
         self._closed = True
-        children, self._children = self._children, []
-        for child in children:
-            child.process.kill()
-        for child in children:
-            child.bury()
+        self._end(self._children)
         readers, self._readers = self._readers, []
         until = time.monotonic() + _CLOSE_S
         while any(reader.is_alive() for reader in readers) and time.monotonic() < until:
             with suppress(queue.Empty):  # a reader may wait for room
                 self._results.get(timeout=0.01)
+
+    def _end(self, children: Sequence[_Child]) -> None:
+        """End processes that are not needed any more."""
+        self._children = [child for child in self._children if child not in children]
+        for child in children:
+            child.process.kill()
+        for child in children:
+            child.bury()
 
     def _next(self, todo: deque[Batch]) -> FileResult | None:
         """Wait for the next thing that a child has to say; return it where it is a result that is out."""
@@ -211,10 +211,7 @@ class WorkerPool:
         return None
 
     def _feed(self, todo: deque[Batch]) -> None:
-        for child in [child for child in self._children if child.last and not child.left]:
-            self._children.remove(child)
-            child.process.kill()
-            child.bury()
+        self._end([child for child in self._children if child.last and not child.left])
         for _ in range(min(self._wanted - len(self._children), len(todo))):
             self._children.append(self._start())
         for ahead in range(1, _BATCHES_AHEAD + 1):
