@@ -19,7 +19,7 @@ GRACE_DAYS = 7
 WARNING_DAYS = 30
 """So long before its end it is said at every start."""
 _SKEW_S = 300.0  # a clock may be behind the vendor's by as much
-MAX_TIME = 253_402_300_799  # the end of the year 9999
+_MAX_TIME = 253_402_300_799  # the end of the year 9999
 MAX_REPOSITORIES = 10_000_000
 MAX_TEXT_CHARS = 200
 _MAX_FEATURES = 100
@@ -100,7 +100,7 @@ def read_licence(token: str, keys: Mapping[str, bytes], now: float, *, test: boo
 
 def day(at: float) -> str:
     """Return a day as people read it, in UTC."""
-    return datetime.fromtimestamp(min(max(at, 0.0), MAX_TIME), UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(min(max(at, 0.0), _MAX_TIME), UTC).strftime("%Y-%m-%d")
 
 
 def _licence(kid: str, claims: Mapping[str, object], *, is_test: bool) -> Licence:
@@ -110,7 +110,7 @@ def _licence(kid: str, claims: Mapping[str, object], *, is_test: bool) -> Licenc
         raise refusal("malformed", f"it {what}; this version of Conexus may be too old for it")
     if claims["iss"] != ISSUER:
         raise refusal("foreign", "it was not issued for Conexus")
-    issued_at, not_before, expires_at = (_number(claims, name, MAX_TIME) for name in ("iat", "nbf", "exp"))
+    issued_at, not_before, expires_at = (_number(claims, name, _MAX_TIME) for name in ("iat", "nbf", "exp"))
     if expires_at <= max(issued_at, not_before):
         raise refusal("malformed", "it ends before it begins")
     return Licence(

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from conexus import __version__, context_service
 from conexus.adapters import config_files
@@ -25,6 +25,9 @@ from conexus.errors import ConexusError, DaemonUnavailable, RepositoryNotIndexed
 from conexus.ports import TreeWatcher
 from conexus.types import LOCAL_USER, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
 from conexus.values import dataclass
+
+if TYPE_CHECKING:
+    from conexus.daemon.client import DaemonClient
 
 USER = LOCAL_USER
 T = TypeVar("T")
@@ -59,11 +62,9 @@ class Session(AbstractContextManager["Session"]):
 
     def edition_name(self) -> str:
         """Return the name of the edition that does the work, which says so where its licence is one for tests."""
-        if self.daemon is not None:
-            from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- brings HTTP
-
-            return str(DaemonClient(self.daemon).daemon_status()["edition"])
-        return self.edition
+        if self.daemon is None:
+            return self.edition
+        return str(cast("DaemonClient", self.service).daemon_status()["edition"])
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
