@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from conexus.client import Filter, require
 from conexus.errors import InvalidRequest
 from conexus.search.neutral import clean, one_line
 from conexus.tokens import count_tokens
-from conexus.types import Hit
+from conexus.types import Hit, Snapshot
 
 MAX_BUDGET: Final = 10_000_000
 """Most tokens that a budget may have."""
@@ -44,11 +44,12 @@ def text_of(hit: Hit) -> str:
     return clean(hit.chunk.text.replace("\r\n", "\n"))
 
 
-def metadata_of(hit: Hit) -> dict[str, Any]:
-    """Return where a result is from and how well it fits.
+def metadata_of(hit: Hit, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    """Return where a result is from, how well it fits and which state of the index it was found in.
 
     ``source`` and ``symbol`` are for reading: one line each, with what hides in it made visible. ``path`` and ``root``
-    open the file, and are as they are.
+    open the file, and are as they are. ``snapshot``, ``commit``, ``files_indexed``, ``files_seen`` and ``indexing`` are
+    there where the answer said from which index the result is.
     """
     chunk, span = hit.chunk, hit.chunk.span
     path = one_line(chunk.path).encode("utf-8", "backslashreplace").decode("utf-8")  # a name may be no UTF-8
@@ -66,7 +67,21 @@ def metadata_of(hit: Hit) -> dict[str, Any]:
         "repository": chunk.repo,
         "root": hit.root,
         "tags": sorted(chunk.tags),
+        **_state_of(hit, snapshots),
     }
+
+
+def _state_of(hit: Hit, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    for one in snapshots:
+        if (one.repo, one.root) == (hit.chunk.repo, hit.root):
+            return {
+                "snapshot": one.id,
+                "commit": one.head or "",
+                "files_indexed": one.files_indexed,
+                "files_seen": one.files_seen,
+                "indexing": one.indexing,
+            }
+    return {}
 
 
 def fitting(texts: Iterable[str], max_tokens: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from conexus.client import MAX_RESULTS, Code, Filter, connect, require, require_
 from conexus.client import open as open_code
 from conexus.errors import InvalidRequest
 from conexus.frameworks import fitting, metadata_of, require_budget, required_filter, text_of
-from conexus.types import Hit
+from conexus.types import Hit, Snapshot
 
 _FIELDS = tuple(field.name for field in fields(Filter))
 _TOKEN = Secret.from_env_var("CONEXUS_TOKEN")
@@ -65,7 +66,9 @@ class ConexusRetriever:
 
     The content is the code, with control, bidi and invisible characters made visible. The meta are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
-    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; the id is the chunk's.
+    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``, and of the state of the index that it was
+    found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``; the id is the
+    chunk's.
 
     What is searched is opened when it is first needed and stays open until :meth:`close`.
 
@@ -170,7 +173,7 @@ class ConexusRetriever:
             require("top_k", top_k, 1, MAX_RESULTS)
         wanted = self._where if where is None else _filter(where)
         found = self._opened().search(query, limit=self._top_k if top_k is None else top_k, where=wanted)
-        documents = [document_of(hit) for hit in found.hits]
+        documents = [document_of(hit, found.snapshots) for hit in found.hits]
         if self._max_tokens is not None:
             documents = documents[: fitting((document.content or "" for document in documents), self._max_tokens)[0]]
         return {"documents": documents}
@@ -193,9 +196,9 @@ class ConexusRetriever:
             return self._code
 
 
-def document_of(hit: Hit) -> Document:
-    """Return a result of a search as a document."""
-    return Document(id=hit.chunk.id, content=text_of(hit), meta=metadata_of(hit), score=hit.score)
+def document_of(hit: Hit, snapshots: Sequence[Snapshot] = ()) -> Document:
+    """Return a result of a search as a document, with the state of the index that the search told."""
+    return Document(id=hit.chunk.id, content=text_of(hit), meta=metadata_of(hit, snapshots), score=hit.score)
 
 
 def _filter(where: Filter | dict[str, Any] | None) -> Filter:

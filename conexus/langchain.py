@@ -23,7 +23,7 @@ from conexus.client import CONTEXT_TOKENS, MAX_RESULTS, Code, Filter, require
 from conexus.errors import ConexusError
 from conexus.frameworks import MAX_BUDGET, first_lines, fitting, metadata_of, required_filter, text_of
 from conexus.search.neutral import clean
-from conexus.types import Hit, SearchResponse
+from conexus.types import Hit, SearchResponse, Snapshot
 
 _TOOL = (
     "Find the code that answers a question or defines a name, in the repository at hand. Returns whole definitions "
@@ -37,7 +37,9 @@ class ConexusRetriever(BaseRetriever):
 
     The page content is the code, with control, bidi and invisible characters made visible. The metadata are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
-    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; the id is the chunk's.
+    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``, and of the state of the index that it was
+    found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``; the id is the
+    chunk's.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, validate_assignment=True)
@@ -67,7 +69,7 @@ class ConexusRetriever(BaseRetriever):
         return self.code.search(query, limit=self.k if k is None else k, where=self.where)
 
     def _documents(self, found: SearchResponse) -> list[Document]:
-        documents = [document_of(hit) for hit in found.hits]
+        documents = [document_of(hit, found.snapshots) for hit in found.hits]
         if self.max_tokens is None:
             return documents
         return documents[: fitting((document.page_content for document in documents), self.max_tokens)[0]]
@@ -121,9 +123,9 @@ def context_tool(code: Code, *, max_tokens: int = 2000, where: Filter | None = N
     )
 
 
-def document_of(hit: Hit) -> Document:
-    """Return a result of a search as a document."""
-    return Document(page_content=text_of(hit), metadata=metadata_of(hit), id=hit.chunk.id)
+def document_of(hit: Hit, snapshots: Sequence[Snapshot] = ()) -> Document:
+    """Return a result of a search as a document, with the state of the index that the search told."""
+    return Document(page_content=text_of(hit), metadata=metadata_of(hit, snapshots), id=hit.chunk.id)
 
 
 __all__ = ["ConexusRetriever", "TokenBudget", "context_tool", "document_of"]

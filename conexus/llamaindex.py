@@ -11,6 +11,7 @@ with conexus.open("~/src/flask") as code:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from conexus.client import MAX_RESULTS, Code, Filter, require
 from conexus.frameworks import MAX_BUDGET, first_lines, fitting, metadata_of, require_budget, required_filter, text_of
-from conexus.types import Hit, SearchResponse
+from conexus.types import Hit, SearchResponse, Snapshot
 
 
 class ConexusRetriever(BaseRetriever):
@@ -28,8 +29,9 @@ class ConexusRetriever(BaseRetriever):
 
     The text is the code, with control, bidi and invisible characters made visible. The metadata are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
-    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; models are shown ``source`` alone.
-    The id is the chunk's.
+    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``, and of the state of the index that it was
+    found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``; models are
+    shown ``source`` alone. The id is the chunk's.
 
     Args:
         code: What is searched: ``conexus.open(path)`` in this process, ``conexus.connect(url, token)`` at a daemon.
@@ -69,7 +71,7 @@ class ConexusRetriever(BaseRetriever):
         return self._code.search(query_bundle.query_str, limit=self._limit, where=self._where)
 
     def _nodes(self, found: SearchResponse) -> list[NodeWithScore]:
-        nodes = [node_of(hit) for hit in found.hits]
+        nodes = [node_of(hit, found.snapshots) for hit in found.hits]
         return nodes if self._max_tokens is None else nodes[: fitting(map(_shown, nodes), self._max_tokens)[0]]
 
 
@@ -94,9 +96,9 @@ class TokenBudget(BaseNodePostprocessor):
         return kept
 
 
-def node_of(hit: Hit) -> NodeWithScore:
-    """Return a result of a search as a node."""
-    metadata = metadata_of(hit)
+def node_of(hit: Hit, snapshots: Sequence[Snapshot] = ()) -> NodeWithScore:
+    """Return a result of a search as a node, with the state of the index that the search told."""
+    metadata = metadata_of(hit, snapshots)
     hidden = [key for key in metadata if key != "source"]
     node = TextNode(
         id_=hit.chunk.id,

@@ -43,6 +43,9 @@ def check_documents(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     assert metadata["source"] == "src/sessions.py:1-4"
     assert metadata["symbol"] == "Session"
     assert metadata["freshness"] == "fresh"
+    assert metadata["snapshot"]
+    assert not metadata["indexing"]
+    assert metadata["files_indexed"] == metadata["files_seen"] > 1
     assert metadata["score"] >= documents[-1][1]["score"]
     lines = (Path(metadata["root"]) / metadata["path"]).read_text().splitlines(keepends=True)
     assert text == "".join(lines[metadata["start_line"] - 1 : metadata["end_line"]])
