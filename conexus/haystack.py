@@ -66,8 +66,8 @@ class ConexusRetriever:
 
     The content is the code, with control, bidi and invisible characters made visible. The meta are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
-    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``, and of the state of the index that it was
-    found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``; the id is the
+    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; and of the state of the index that
+    it was found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``. The id is the
     chunk's.
 
     What is searched is opened when it is first needed and stays open until :meth:`close`.

@@ -29,9 +29,9 @@ class ConexusRetriever(BaseRetriever):
 
     The text is the code, with control, bidi and invisible characters made visible. The metadata are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
-    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``, and of the state of the index that it was
-    found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``; models are
-    shown ``source`` alone. The id is the chunk's.
+    ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; and of the state of the index that
+    it was found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``. Models are shown
+    ``source`` alone. The id is the chunk's.
 
     Args:
         code: What is searched: ``conexus.open(path)`` in this process, ``conexus.connect(url, token)`` at a daemon.

@@ -248,6 +248,10 @@ class VectorShard(Protocol):
         """Build the indexes that make large shards fast. Slow; searches stay right without it."""
         ...
 
+    def is_wasteful(self) -> bool:
+        """Whether more is kept of points that are gone than of those that are there; :meth:`optimize` frees it."""
+        ...
+
     def close(self) -> None:
         """Release the shard. Idempotent."""
         ...

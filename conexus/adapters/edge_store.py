@@ -79,6 +79,7 @@ _GRAPH_BUILD_EF: Final = 100
 _GRAPH_SEARCH_EF: Final = 256  # candidates kept while searching; more is slower and misses less
 _SCAN_KB: Final = 10_000  # within a graph, what is left by a filter is scanned below this size
 _OPTIMIZE_KB: Final = 1_000  # about 2,000 points: a smaller shard opens in no time as it is
+_WASTED_POINTS: Final = 1_000  # deleted ones; the engine packs no segment with fewer
 _SEGMENTS: Final = 2  # small ones; more make each search slower, fewer make each optimisation rewrite all
 _SEGMENT_KB: Final = 25_000
 """About 50,000 points of 256 numbers, beyond which parts are no longer merged.
@@ -392,6 +393,16 @@ class EdgeVectorShard:
                 shard.flush()
                 _sync_folders(self._path)
                 _give_back_memory()
+
+    def is_wasteful(self) -> bool:
+        """Whether there are some thousands of deleted points, and as many of them as of others or three times as many.
+
+        The engine counts each point once or, after it was packed, once for each of its two vectors, the deleted ones
+        with the others.
+        """
+        with _translated(self._path, "count in"):
+            info = self._shard().info()
+        return info.indexed_vectors_count >= 2 * (2 * info.points_count + _WASTED_POINTS)
 
     def close(self) -> None:
         """Release the shard. Idempotent; what was not flushed is."""

@@ -181,6 +181,10 @@ class MemoryVectorShard:
         """Do nothing: every search is a scan."""
         self._use()
 
+    def is_wasteful(self) -> bool:
+        """False: nothing is kept of points that are gone."""
+        return False
+
     def close(self) -> None:
         """Release the shard. Idempotent."""
         self._closed = True

@@ -348,6 +348,10 @@ class QdrantVectorShard:
         """Do nothing: a server builds its indexes by itself."""
         self._check_open()
 
+    def is_wasteful(self) -> bool:
+        """False: a server frees by itself what it does not need."""
+        return False
+
     def close(self) -> None:
         """Release the shard. Idempotent."""
         self._closed = True

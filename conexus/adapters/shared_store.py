@@ -130,6 +130,10 @@ class _Handle:
         """Build the indexes that make large shards fast."""
         self._shard.optimize()
 
+    def is_wasteful(self) -> bool:
+        """Whether more is kept of points that are gone than of those that are there."""
+        return self._shard.is_wasteful()
+
     def close(self) -> None:
         """Let go of the shard. Idempotent."""
         entry, self._entry = self._entry, None

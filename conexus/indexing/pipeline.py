@@ -445,6 +445,8 @@ class Indexer:
             if total >= _OPTIMIZE_CHUNKS:
                 run.report_progress(IndexStage.OPTIMIZE, total)
                 shard.optimize()
+        elif shard.is_wasteful():  # a day of edits leaves more of points that are gone than of all others
+            shard.optimize()
         self._catalog.finish_index(index.id, complete=True)
         if not index.live:
             for old in self._catalog.activate(index.id):  # the one that answered until now is kept

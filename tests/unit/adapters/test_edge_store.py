@@ -263,6 +263,27 @@ def test_optimizing_frees_the_space_of_deleted_points(whole: Path) -> None:
     assert {each.id: each.checksum for each in store.open(INDEX, DIM).points()} == expected
 
 
+def test_waste_is_noticed_and_freed(whole: Path) -> None:
+    """However often files change, a shard does not keep more of what is gone than of what is there, for long."""
+    store = EdgeStore(whole)
+    shard = store.open(INDEX, DIM)
+    live, sizes = list(range(20)), []
+    for file in range(20, 2_000):
+        shard.delete_files([FileId(live.pop(0))])
+        shard.upsert(batch(file))
+        live.append(file)
+        if shard.is_wasteful():
+            sizes.append(store.size_bytes(INDEX))
+            shard.optimize()
+            assert not shard.is_wasteful()
+            sizes.append(store.size_bytes(INDEX))
+    assert len(sizes) >= 4
+    assert max(sizes) < sizes[0] * 1.5
+    assert sizes[1] < sizes[0]
+    expected = checksums([each for file in live for each in batch(file)])
+    assert {each.id: each.checksum for each in shard.points()} == expected
+
+
 def test_a_large_shard_gets_its_graph_when_optimized(tmp_path: Path) -> None:
     """From the given size on a graph is built, and finds nearly all true neighbours."""
     store = EdgeStore(tmp_path, graph_points=6_000)
