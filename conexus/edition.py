@@ -29,6 +29,7 @@ from conexus.types import (
     IndexedView,
     LicenceFacts,
     Limits,
+    ListedFile,
     Permission,
     Plan,
     Principal,
@@ -106,6 +107,29 @@ class Authenticator(Protocol):
         ...
 
 
+class Trim(Protocol):
+    """What a caller may see of the files of a repository."""
+
+    @property
+    def key(self) -> str:
+        """Tells decisions apart: trims with the same key decide alike about every file of a view."""
+        ...
+
+    @property
+    def by_owner(self) -> bool:
+        """Whether a decision depends on who owns a file."""
+        ...
+
+    def visible(self, files: Sequence[ListedFile], owners: str) -> Sequence[bool]:
+        """Decide for each file whether it may be seen; what cannot be decided may not.
+
+        Args:
+            files: The files.
+            owners: The text of the repository's CODEOWNERS; empty where it has none or :attr:`by_owner` is false.
+        """
+        ...
+
+
 class AccessPolicy(Protocol):
     """Decides what a caller may do."""
 
@@ -115,6 +139,10 @@ class AccessPolicy(Protocol):
 
     def may_read(self, who: Principal, repo: RepoId) -> bool:
         """Whether ``who`` may read anything of ``repo``."""
+        ...
+
+    def trim(self, who: Principal, view: IndexedView) -> Trim | None:
+        """Return what ``who`` may see of a view of a repository that they may read, or ``None`` for all of it."""
         ...
 
     def require_write(self, who: Principal, repo: RepoId, permission: Permission = Permission.INDEX) -> None:
@@ -305,6 +333,10 @@ class RoleAccess:
     def may_read(self, who: Principal, repo: RepoId) -> bool:
         """Whether a pattern of the caller fits; without patterns, always."""
         return who.repos is None or any(fnmatchcase(repo, pattern) for pattern in who.repos)
+
+    def trim(self, who: Principal, view: IndexedView) -> Trim | None:
+        """Return ``None``: who may read a repository may read all of it."""
+        return None
 
     def require_write(self, who: Principal, repo: RepoId, permission: Permission = Permission.INDEX) -> None:
         """Allow writers.

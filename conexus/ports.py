@@ -35,6 +35,7 @@ from conexus.types import (
     IndexId,
     IndexInfo,
     IndexJob,
+    ListedFile,
     Neighbour,
     ParseJob,
     PointFilter,
@@ -421,7 +422,7 @@ class Catalog(Protocol):
         ...
 
     def indexes(self) -> list[IndexId]:
-        """Return every generation there is, of all views."""
+        """Return every generation there is, of all views, and every part of one."""
         ...
 
     def generation(self, index: IndexId) -> IndexInfo | None:
@@ -456,6 +457,30 @@ class Catalog(Protocol):
 
     def hidden(self, index: IndexId) -> frozenset[FileId]:
         """Return the files in its shard that a generation does not have; nothing where it has its own alone."""
+        ...
+
+    def listed(self, index: IndexId) -> list[ListedFile]:
+        """Return every file, those included that were left out."""
+        ...
+
+    def part(self, index: IndexInfo, key: str) -> IndexInfo:
+        """Return a part of a generation, which is read as a generation is; an empty one where there is none yet.
+
+        Args:
+            index: The generation.
+            key: What tells its parts apart.
+        """
+        ...
+
+    def change_part(self, part: IndexId, added: Mapping[FileId, int], removed: Collection[FileId]) -> None:
+        """Add files to a part, each with how often others use it, and take others out.
+
+        How often is counted anew where this adds more than a tenth of what is in it then.
+        """
+        ...
+
+    def drop_parts(self, kept: Collection[IndexId]) -> None:
+        """Forget all parts but some."""
         ...
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
@@ -563,6 +588,14 @@ class Catalog(Protocol):
 
         Returns:
             By file: how many of the words its name has, and how many words its name has at all.
+        """
+        ...
+
+    def status_of(self, view: IndexedView) -> list[ViewStatus]:
+        """Return figures of what a caller may see of a view, which tell nothing of the rest; none if it went.
+
+        Args:
+            view: The view, with the part as its live generation.
         """
         ...
 

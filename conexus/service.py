@@ -13,7 +13,7 @@ from pathlib import Path
 from conexus.config import StoreOptions
 from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
-from conexus.errors import NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import InvalidRequest, NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
 from conexus.indexing.pipeline import Indexer, release, repair_unfinished
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
@@ -24,6 +24,7 @@ from conexus.search.globs import matcher
 from conexus.search.packing import pack
 from conexus.search.query import Wanted, analyse, wanted_beside
 from conexus.search.reading import CodeReader
+from conexus.search.trims import Trims
 from conexus.types import (
     ALL_REPOSITORIES,
     DAEMON_ITSELF,
@@ -132,8 +133,20 @@ class LocalService:
     """Whether indexes stay open between calls: faster, but keeps other processes out until :meth:`close`."""
     ended: Callable[[], None] = lambda: None
     """Called at :meth:`close`: to let go of what is kept between calls."""
+    _trims: Trims = field(init=False)
     _held: dict[RepoId, _Held] = field(default_factory=dict)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self._trims = Trims(self.catalog, self._text_of)
+
+    def _text_of(self, view: IndexedView, path: str) -> str:
+        if view.live is None:
+            return ""
+        try:
+            return self.reader.text(view, view.live, path, (1, None)).text
+        except (NotFound, InvalidRequest):  # it was left out, or is empty
+            return ""
 
     # ------------------------------------------------------------------- indexing
 
@@ -292,18 +305,20 @@ class LocalService:
         """
         found = self.search(request.search, who, check)
         check()
-        considered, order = self._with_users(found.hits, request.search)
+        considered, order = self._with_users(found.hits, request.search, who)
         positions = order if request.only is None else request.only
         chosen = [position for position in positions if position < len(considered)]
         hits = [considered[position] for position in chosen]
-        around = self._surroundings(hits[:_EXPLAINED], request.search.text, check)
+        around = self._surroundings(hits[:_EXPLAINED], request.search.text, who, check)
         packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
         return ContextResponse(
             packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices, found.snapshots
         )
 
-    def _with_users(self, hits: Sequence[Hit], request: SearchRequest) -> tuple[Sequence[Hit], list[int]]:
+    def _with_users(
+        self, hits: Sequence[Hit], request: SearchRequest, who: Principal
+    ) -> tuple[Sequence[Hit], list[int]]:
         """Add what calls or tests a definition to the hits where the question asks for that.
 
         Returns:
@@ -318,9 +333,7 @@ class LocalService:
         defining = [place for place in order if hits[place].chunk.symbol and hits[place].chunk.kind != "block"]
         named = [place for place in defining if name_key(hits[place].chunk.symbol.rpartition(".")[2]) in names]
         first = next(iter(named if query.identifiers else named or defining), None)
-        view = next(
-            (one for one in self.catalog.views() if first is not None and str(one.root) == hits[first].root), None
-        )
+        view = next((one for one in self.views(who) if first is not None and str(one.root) == hits[first].root), None)
         if first is None or view is None or view.live is None:
             return hits, order
         users = self.reader.users(view.live, hits[first].chunk, tests=beside is Wanted.TESTS)
@@ -340,9 +353,11 @@ class LocalService:
         leading = [first, *places]
         return (*hits, *added), [*leading, *(place for place in order if place not in leading)]
 
-    def _surroundings(self, hits: Sequence[Hit], question: str, check: Check) -> dict[ChunkId, Surroundings]:
+    def _surroundings(
+        self, hits: Sequence[Hit], question: str, who: Principal, check: Check
+    ) -> dict[ChunkId, Surroundings]:
         """Return what a reader needs beside hits, of trees that are there still."""
-        live = {str(view.root): view.live for view in self.catalog.views() if view.live is not None}
+        live = {str(view.root): view.live for view in self.views(who) if view.live is not None}
         stems = frozenset(analyse(question).stems)
         found = {}
         for hit in hits:
@@ -368,11 +383,12 @@ class LocalService:
                     if not held and view is views[-1]:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
-            response = self._answer(narrowed, held, run)
-            searched = [(view, view.live) for view in self.catalog.views() if view.id in held and view.live is not None]
+            response = self._answer(narrowed, held, run, who)
+            searched = [(view, view.live) for view in self.views(who) if view.id in held and view.live is not None]
             response = _with_snapshots(response, self._snapshots(searched))
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
-        hits = tuple(hit for hit in response.hits if self.edition.access.may_read(who, hit.chunk.repo))
+        seen = self._may_see(who, [(hit.root, hit.chunk.path) for hit in response.hits])
+        hits = tuple(hit for hit in response.hits if (hit.root, hit.chunk.path) in seen)
         if busy or len(hits) != len(response.hits):
             response = replace(
                 response, hits=hits, complete=response.complete and not busy, notices=(*response.notices, *busy)
@@ -386,19 +402,19 @@ class LocalService:
             replace(found[live.id], indexing=self._is_written(view.repo)) for view, live in views if live.id in found
         )
 
-    def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run) -> SearchResponse:
+    def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run, who: Principal) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
         until = time.monotonic() + _FIRST_VECTORS_S
         while True:
             writes = sum(one.writes for one in held.values())
-            asked = self._live_now(held)
+            asked = self._live_now(held, who)
             try:
                 found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
                 response = run(request, found)
             except StoreError:
                 # A thread that removes the index takes its vectors first.
                 changing = any(one.writing.locked() for one in held.values()) and time.monotonic() < until
-                if self._still_live(asked, held) and not changing:
+                if self._still_live(asked, held, who) and not changing:
                     raise
                 time.sleep(_POLL_S)
                 continue
@@ -406,14 +422,16 @@ class LocalService:
             quiet = writes == sum(one.writes for one in held.values()) and not any(
                 one.writing.locked() for one in held.values()
             )
-            if quiet or self._still_live(asked, held):
+            if quiet or self._still_live(asked, held, who):
                 return response
 
-    def _still_live(self, asked: Sequence[tuple[IndexedView, IndexInfo]], held: Mapping[int, _Held]) -> bool:
-        return [live.id for _, live in asked] == [live.id for _, live in self._live_now(held)]
+    def _still_live(
+        self, asked: Sequence[tuple[IndexedView, IndexInfo]], held: Mapping[int, _Held], who: Principal
+    ) -> bool:
+        return [live.id for _, live in asked] == [live.id for _, live in self._live_now(held, who)]
 
-    def _live_now(self, held: Mapping[int, _Held]) -> list[tuple[IndexedView, IndexInfo]]:
-        found = [(view, view.live) for view in self.catalog.views() if view.id in held and view.live is not None]
+    def _live_now(self, held: Mapping[int, _Held], who: Principal) -> list[tuple[IndexedView, IndexInfo]]:
+        found = [(view, view.live) for view in self.views(who) if view.id in held and view.live is not None]
         if not found:
             raise RepositoryNotIndexed("the index was removed", hint="index it again: conexus index PATH")
         return found
@@ -441,12 +459,40 @@ class LocalService:
     # ------------------------------------------------------------------- repositories
 
     def views(self, who: Principal) -> list[IndexedView]:
-        """Return the working trees that a caller may read, by name."""
-        return [view for view in self.catalog.views() if self.edition.access.may_read(who, view.repo)]
+        """Return the working trees that a caller may read, by name; of an index, the part that they may see."""
+        readable = [view for view in self.catalog.views() if self.edition.access.may_read(who, view.repo)]
+        return [seen for view in readable if (seen := self._seen(view, who)) is not None]
+
+    def _seen(self, view: IndexedView, who: Principal) -> IndexedView | None:
+        trim = self.edition.access.trim(who, view)
+        if trim is None:
+            return view
+        part = None if view.live is None else self._trims.part_of(view, view.live, trim)
+        if part is None:  # nothing of it: it is as if there were no such tree
+            return None
+        return replace(view, live=part, building=None, previous=None, head=None, trimmed=True)
+
+    def _may_see(self, who: Principal, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some files, each by its tree and path, that a caller may see; asks nothing but the rules."""
+        seen: set[tuple[str, str]] = set()
+        roots = {root for root, _ in places}
+        for view in self.catalog.views():
+            if str(view.root) not in roots or not self.edition.access.may_read(who, view.repo):
+                continue
+            mine = sorted({(root, path) for root, path in places if root == str(view.root)})
+            trim = self.edition.access.trim(who, view)
+            if trim is None:
+                seen.update(mine)
+            elif view.live is not None:
+                decided = self._trims.allowed(view, view.live, trim, [path for _, path in mine])
+                seen.update(place for place, is_allowed in zip(mine, decided, strict=True) if is_allowed)
+        return seen
 
     def status(self, who: Principal) -> list[ViewStatus]:
         """Return figures of every indexed working tree that a caller may read."""
-        return [
+        seen = self.views(who)
+        whole = {str(view.root) for view in seen if not view.trimmed}
+        found = [
             replace(
                 status,
                 size_bytes=int(self.store.size_bytes(status.index) * status.own_share),
@@ -454,8 +500,11 @@ class LocalService:
                 gone=self.is_gone(Path(status.root), status.ref),
             )
             for status in self.catalog.status()
-            if self.edition.access.may_read(who, status.repo)
+            if status.root in whole
         ]
+        # Of a part no size is told: on disk it is nowhere by itself.
+        found += [status for view in seen if view.trimmed for status in self.catalog.status_of(view)]
+        return sorted(found, key=lambda status: (status.name, status.root))
 
     # ------------------------------------------------------------------- reading
 
@@ -478,8 +527,20 @@ class LocalService:
         narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
         views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
         answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
+        if any(view.trimmed for view, _ in views):
+            answer = self._checked(answer, who)
         self._note_use({one.repo for one in answer.definitions})
         return replace(answer, snapshots=self._snapshots(views))
+
+    def _checked(self, answer: SymbolAnswer, who: Principal) -> SymbolAnswer:
+        places = {(one.root, one.path) for one in (*answer.definitions, *answer.callees)}
+        seen = self._may_see(who, places | {(one.root, one.path) for one in answer.uses})
+        return replace(
+            answer,
+            definitions=tuple(one for one in answer.definitions if (one.root, one.path) in seen),
+            uses=tuple(one for one in answer.uses if (one.root, one.path) in seen),
+            callees=tuple(one for one in answer.callees if (one.root, one.path) in seen),
+        )
 
     def _is_written(self, repo: RepoId) -> bool:
         held = self._held.get(repo)

@@ -596,6 +596,16 @@ class IndexedView:
     """Branch, tag or commit whose files these are, read from git's objects; empty for a working tree."""
     head: str | None = None
     """Commit that was checked out, or that the ref named, when it was indexed."""
+    trimmed: bool = False
+    """Whether :attr:`live` is the part of a generation that a caller may see, and not all of it."""
+
+
+class ListedFile(NamedTuple):
+    """A file of an index, with what tells who may see it."""
+
+    id: FileId
+    path: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _hand_over(db: sqlite3.Connection, pool: int) -> None:
     if heir is None:  # it was shared with nobody any more
         db.execute("DELETE FROM indexes WHERE id = ?", (pool,))
         return
+    db.execute("DELETE FROM trims WHERE index_id = ?", (pool,))  # those of the view that is gone
     db.execute("UPDATE members SET index_id = ? WHERE index_id = ?", (pool, heir))
     db.execute("UPDATE journal SET index_id = ? WHERE index_id = ?", (pool, heir))
     db.execute(

@@ -256,5 +256,26 @@ CREATE INDEX members_file ON members (file);
 INSERT INTO meta VALUES ('members', 1);
 """
 
-CATALOG = Schema("catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES))
+# The part of a generation that callers of one kind may see, see conexus.adapters.catalog_trims.
+_TRIMS = """
+CREATE TABLE trims (
+    id INTEGER PRIMARY KEY,
+    index_id INTEGER NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    changed REAL,
+    UNIQUE (index_id, key)
+);
+CREATE TABLE trim_files (
+    trim INTEGER NOT NULL REFERENCES trims (id) ON DELETE CASCADE,
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    uses INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (trim, file)
+) WITHOUT ROWID;
+CREATE INDEX trim_files_file ON trim_files (file);
+"""
+
+CATALOG = Schema(
+    "catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS)
+)
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,6 +24,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from conexus.adapters import catalog_pools as pools
+from conexus.adapters import catalog_trims as trims
 from conexus.adapters.catalog_rows import (
     FILE_COLUMNS,
     FileFacts,
@@ -60,6 +62,7 @@ from conexus.types import (
     IndexedView,
     IndexId,
     IndexInfo,
+    ListedFile,
     PointFilter,
     RepoId,
     RepositoryUse,
@@ -82,6 +85,7 @@ _SEEN = (
 )
 _SHARING = "(SELECT ?1 UNION SELECT id FROM indexes WHERE pool = ?1)"
 _IN_FLIGHT = f"SELECT DISTINCT file FROM journal WHERE index_id IN {_SHARING}"  # noqa: S608 -- a constant
+_LARGE_SHARE = 0.1
 _MAX_PARAMETERS = 500  # of one statement; SQLite's own limit is far above
 _MAX_CACHED_VECTORS = 500_000
 _USE_KEPT_S = 3600.0
@@ -108,8 +112,10 @@ class SqliteCatalog:
         self._db = self._connection.raw
         self._db.execute("PRAGMA cache_size = -32000")
         self._scopes = pools.scopes(self._db)
+        self._parts = trims.scopes(self._db)
+        """Of each part of a generation: the generation, and the part's scope."""
         self._scoping = threading.RLock()
-        self._hidden: dict[IndexId, tuple[int, frozenset[FileId]]] = {}
+        self._hidden: dict[IndexId, tuple[object, frozenset[FileId]]] = {}
         self._numbers = count(1)
         self._views: tuple[object, tuple[IndexedView, ...]] = (None, ())
         self._snapshots: tuple[object, dict[IndexId, Snapshot]] = (None, {})
@@ -140,11 +146,13 @@ class SqliteCatalog:
         with self._scoping:
             with self._change() as db:
                 yield db
-                scopes = pools.scopes(db)
-            self._scopes = scopes
+                scopes, parts = pools.scopes(db), trims.scopes(db)
+            self._scopes, self._parts = scopes, parts
 
     def scope(self, index: IndexId) -> Scope:
         """Return which rows an index has, for adapters on the same tables."""
+        if (part := self._parts.get(index)) is not None:
+            return part[1]
         return self._scopes.get(index) or Scope(index)
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
@@ -178,9 +186,13 @@ class SqliteCatalog:
             infos.setdefault(_int(view), {})[what] = info
             if info.pool is not None:
                 scopes[info.id] = Scope(info.pool, info.id)
+        parts = {
+            _int(part): (_int(index), trims.scope_of(_int(part), _int(pool), _int(index), shared=bool(shared)))
+            for part, pool, shared, index in self._rows(trims.TRIMS)
+        }
         with self._scoping:
             if changes == self.changes:  # else a thread of this process knows better
-                self._scopes = scopes  # another process may have changed them
+                self._scopes, self._parts = scopes, parts  # another process may have changed them
         found = []
         for view, repo, name, root, pinned, ref, head in self._rows(
             "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head FROM views v "
@@ -351,7 +363,9 @@ class SqliteCatalog:
         if state is None or state != known:
             found = {}
             self._snapshots = (state, found)
-        found |= self._read_snapshots([index for index in indexes if index not in found])
+        wanted = [index for index in indexes if index not in found]
+        found |= self._read_snapshots([index for index in wanted if index not in self._parts])
+        found |= self._read_part_snapshots([index for index in wanted if index in self._parts])
         return {index: found[index] for index in indexes if index in found}
 
     def _read_snapshots(self, indexes: Sequence[IndexId]) -> dict[IndexId, Snapshot]:
@@ -379,6 +393,32 @@ class SqliteCatalog:
                 )
         return found
 
+    def _read_part_snapshots(self, parts: Sequence[IndexId]) -> dict[IndexId, Snapshot]:
+        """What tells of files that are not in the part is left out: the commit, and when a run last ended."""
+        found = {}
+        for part in parts:
+            for repo, root, revision, changed, files in cast(
+                "list[tuple[Any, ...]]",
+                self._rows(
+                    "SELECT r.repo, v.root, t.revision, t.changed, "
+                    "(SELECT count(*) FROM trim_files f WHERE f.trim = t.id) FROM trims t "
+                    "JOIN indexes i ON i.id = t.index_id JOIN views v ON v.id = i.view "
+                    "JOIN repositories r ON r.id = v.repository WHERE t.id = ?",
+                    (part,),
+                ),
+            ):
+                found[part] = Snapshot(
+                    repo=RepoId(repo),
+                    root=str(_path(root)),
+                    id=f"{part}.{revision}",
+                    head=None,
+                    branch=None,
+                    indexed_at=changed,
+                    files_indexed=files,
+                    files_seen=files,
+                )
+        return found
+
     def drop_index(self, index: IndexId) -> None:
         """Forget a generation with all its files."""
         with self._pooling() as db:
@@ -390,8 +430,8 @@ class SqliteCatalog:
             db.execute("DELETE FROM indexes WHERE id = ?1 OR pool = ?1", (pool,))
 
     def indexes(self) -> list[IndexId]:
-        """Return every generation there is, of all views."""
-        return [IndexId(_int(row[0])) for row in self._rows("SELECT id FROM indexes")]
+        """Return every generation there is, of all views, and every part of one."""
+        return [IndexId(_int(row[0])) for row in self._rows("SELECT id FROM indexes UNION ALL SELECT id FROM trims")]
 
     # ---------------------------------------------------------------------------- files
 
@@ -459,19 +499,66 @@ class SqliteCatalog:
     def hidden(self, index: IndexId) -> frozenset[FileId]:
         """Return the files of the pool that the generation does not have; nothing where it has its own alone."""
         scope = self.scope(index)
-        if scope.member is None:
+        if scope.trim is not None:
+            now: object = self._connection.state()
+            which = "SELECT file FROM trim_files WHERE trim = ?"
+        elif scope.member is not None:
+            now = self._rows("SELECT value FROM meta WHERE key = 'members'")
+            which = "SELECT file FROM members WHERE index_id = ?"
+        else:
             return frozenset()
-        changes, files = self._hidden.get(index, (None, frozenset[FileId]()))
-        now = _int(self._rows("SELECT value FROM meta WHERE key = 'members'")[0][0])
-        if changes != now:
+        known, files = self._hidden.get(index, (None, frozenset[FileId]()))
+        if known is None or known != now:
             rows = self._rows(
-                "SELECT id FROM files WHERE index_id = ? AND chunks > 0 "
-                "EXCEPT SELECT file FROM members WHERE index_id = ?",
+                f"SELECT id FROM files WHERE index_id = ? AND chunks > 0 EXCEPT {which}",  # noqa: S608 -- constants
                 (scope.pool, index),
             )
             files = frozenset(FileId(_int(row[0])) for row in rows)
             self._hidden[index] = (now, files)
         return files
+
+    def listed(self, index: IndexId) -> list[ListedFile]:
+        """Return every file, those included that were left out."""
+        scope = self.scope(index)
+        rows = self._rows(
+            f"SELECT f.id, f.path, f.language FROM files f{scope.join} WHERE f.index_id = ? ORDER BY f.id",  # noqa: S608 -- constants
+            (scope.pool,),
+        )
+        return [
+            ListedFile(FileId(_int(file)), os.fsdecode(_bytes(path)), str(language or ""))
+            for file, path, language in rows
+        ]
+
+    def part(self, index: IndexInfo, key: str) -> IndexInfo:
+        """Return a part of a generation; an empty one where there is none yet."""
+        rows = self._rows("SELECT id FROM trims WHERE index_id = ? AND key = ?", (index.id, key))
+        if rows:
+            part = _int(rows[0][0])
+        else:
+            with self._pooling() as db:
+                part = _allocate(db, "next_index", 1)
+                db.execute(
+                    "INSERT INTO trims (id, index_id, key) SELECT ?, id, ? FROM indexes WHERE id = ?",
+                    (part, key, index.id),
+                )
+        return replace(index, id=IndexId(part), pool=index.vectors)
+
+    def change_part(self, part: IndexId, added: Mapping[FileId, int], removed: Collection[FileId]) -> None:
+        """Add files to a part, and take others out."""
+        with self._change() as db:
+            trims.take_out(db, part, removed)
+            trims.put(db, part, added)
+            (total,) = db.execute("SELECT count(*) FROM trim_files WHERE trim = ?", (part,)).fetchone()
+            if len(added) > total * _LARGE_SHARE:
+                _count_uses(db, self.scope(part), "trim_files", "file", "trim", part)
+            trims.note_change(db, part, time.time())
+
+    def drop_parts(self, kept: Collection[IndexId]) -> None:
+        """Forget all parts but some."""
+        gone = [part for part in self._parts if part not in kept]
+        if gone:
+            with self._pooling() as db:
+                db.executemany("DELETE FROM trims WHERE id = ?", [(part,) for part in gone])
 
     def open_batch(self, index: IndexId, replaced: Sequence[FileId], count: int) -> list[FileId]:
         """Write down which files are in flight, before the vectors change."""
@@ -488,7 +575,7 @@ class SqliteCatalog:
         scope = self.scope(index)
         pool = IndexId(scope.pool)
         with self._change() as db:
-            before = f"SELECT f.path, {scope.of_view}.uses FROM files f{scope.join} WHERE f.id IN"  # noqa: S608 -- constants
+            before = f"SELECT f.path, {scope.uses} FROM files f{scope.join} WHERE f.id IN"  # noqa: S608 -- constants
             uses = dict(_each(db, before, removed))
             if scope.member is None:
                 db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
@@ -527,13 +614,7 @@ class SqliteCatalog:
         scope = self.scope(index)
         table, number = ("files", "id") if scope.member is None else ("members", "file")
         with self._change() as db:
-            statement = of_tied_files(scope, "count(*), d.file", "GROUP BY d.file")
-            rows = db.execute(statement, (scope.pool, _DEFINING_FILES)).fetchall()
-            db.execute(f"UPDATE {table} SET uses = 0 WHERE index_id = ? AND uses > 0", (index,))  # noqa: S608 -- constants
-            db.executemany(
-                f"UPDATE {table} SET uses = ? WHERE {number} = ? AND index_id = ?",  # noqa: S608 -- constants
-                [(uses, file, index) for uses, file in rows],
-            )
+            _count_uses(db, scope, table, number, "index_id", index)
 
     def unfinished(self, index: IndexId) -> list[FileId]:
         """Return the files that a crash left in flight, in the index or in others of its pool."""
@@ -615,7 +696,7 @@ class SqliteCatalog:
         """Return every file that is indexed, and how often others use what it defines."""
         scope = self.scope(index)
         rows = self._rows(
-            f"SELECT f.id, {scope.of_view}.uses FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",  # noqa: S608 -- constants
+            f"SELECT f.id, {scope.uses} FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",  # noqa: S608 -- constants
             (scope.pool,),
         )
         return dict(cast("list[tuple[FileId, int]]", rows))
@@ -646,10 +727,11 @@ class SqliteCatalog:
 
     def _repository(self, index: IndexId) -> RepoId | None:
         if index not in self._repo_of:
+            generation = self._parts[index][0] if index in self._parts else index
             rows = self._rows(
                 "SELECT r.repo FROM indexes i JOIN views v ON v.id = i.view JOIN repositories r ON r.id = v.repository "
                 "WHERE i.id = ?",
-                (index,),
+                (generation,),
             )
             if not rows:
                 return None
@@ -778,6 +860,13 @@ class SqliteCatalog:
                 of_part[file] = (found[file][0] + of_part[file][0], of_part[file][1])
             found |= of_part
         return found
+
+    def status_of(self, view: IndexedView) -> list[ViewStatus]:
+        """Return figures of a part of a view, which tell nothing of the rest; none if it went."""
+        if view.live is None or not (snapshots := self.snapshots([view.live.id])):
+            return []
+        status = self._view_status(view, view.live, snapshots[view.live.id].indexed_at, (None, None))
+        return [replace(status, own_share=1.0, shared=False)]
 
     def status(self, only: int | None = None) -> list[ViewStatus]:
         """Return figures of every view, or of one, vectors' sizes left at 0."""
@@ -910,6 +999,17 @@ class SqliteCatalog:
         self._connection.close()
 
 
+def _count_uses(db: sqlite3.Connection, scope: Scope, table: str, number: str, owner: str, index: IndexId) -> None:
+    """Count for every file of a generation or of a part how often others of it use what the file defines."""
+    statement = of_tied_files(scope, "count(*), d.file", "GROUP BY d.file")
+    rows = db.execute(statement, (scope.pool, _DEFINING_FILES)).fetchall()
+    db.execute(f"UPDATE {table} SET uses = 0 WHERE {owner} = ? AND uses > 0", (index,))  # noqa: S608 -- constants
+    db.executemany(
+        f"UPDATE {table} SET uses = ? WHERE {number} = ? AND {owner} = ?",  # noqa: S608 -- constants
+        [(uses, file, index) for uses, file in rows],
+    )
+
+
 def _states(scope: Scope) -> str:
     """The columns of a file's state in a view's tree."""
     return ", ".join(f"{scope.of_view}.{column}" for column in ("mtime_ns", "ctime_ns", "inode", "checked_ns"))
@@ -928,7 +1028,7 @@ def _heads(scope: Scope) -> str:
     """The statement for what ranking needs of chunks."""
     return (
         f"SELECT c.id, c.file, c.start_byte, c.start_line, c.end_line, c.kind, c.symbol, f.path, f.tags, f.chunks, "  # noqa: S608 -- constants
-        f"{scope.of_view}.uses FROM chunks c JOIN files f ON f.id = c.file{scope.join}"
+        f"{scope.uses} FROM chunks c JOIN files f ON f.id = c.file{scope.join}"
     )
 
 

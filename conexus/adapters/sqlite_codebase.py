@@ -120,7 +120,7 @@ class SqliteCodebase:
         """Return every indexed file, and whether it is a test."""
         scope = self._scope(index)
         rows = self._rows(
-            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses, instr(' ' || f.tags || ' ', ' test ') > 0 "  # noqa: S608 -- constants
+            f"SELECT f.id, f.path, f.language, {scope.uses}, instr(' ' || f.tags || ' ', ' test ') > 0 "  # noqa: S608 -- constants
             f"FROM files f{scope.join} WHERE f.index_id = ? AND f.skipped IS NULL",
             (scope.pool,),
         )
@@ -146,10 +146,10 @@ class SqliteCodebase:
         """Return the files that others use most, the ones without a use last, tests and examples left out."""
         scope = self._scope(index)
         rows = self._rows(
-            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses FROM files f{scope.join} "  # noqa: S608 -- constants
+            f"SELECT f.id, f.path, f.language, {scope.uses} FROM files f{scope.join} "  # noqa: S608 -- constants
             "WHERE f.index_id = ? AND f.skipped IS NULL "
             "AND instr(' ' || f.tags || ' ', ' test ') = 0 AND instr(' ' || f.tags || ' ', ' example ') = 0 "
-            f"ORDER BY {scope.of_view}.uses DESC, length(f.path), f.path LIMIT ?",
+            f"ORDER BY {scope.uses} DESC, length(f.path), f.path LIMIT ?",
             (scope.pool, limit),
         )
         return [_outline(row) for row in rows]
@@ -169,7 +169,7 @@ class SqliteCodebase:
         """Return an indexed file by its path."""
         scope = self._scope(index)
         rows = self._rows(
-            f"SELECT f.id, f.path, f.language, {scope.of_view}.uses FROM files f{scope.join} "  # noqa: S608 -- constants
+            f"SELECT f.id, f.path, f.language, {scope.uses} FROM files f{scope.join} "  # noqa: S608 -- constants
             "WHERE f.index_id = ? AND f.path = ? AND f.skipped IS NULL",
             (scope.pool, os.fsencode(path)),
         )

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Security trimming: what a caller may not see is as if it were not there, in every answer and every figure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conexus.adapters.git_metadata import find_checkout
+from conexus.bootstrap import Application, build
+from conexus.config import Config, StoreOptions
+from conexus.edition import RoleAccess
+from conexus.errors import NotFound, QueryError, RepositoryNotIndexed
+from conexus.service import LocalService
+from conexus.types import (
+    LOCAL_USER,
+    ContextRequest,
+    GraphRequest,
+    IndexedView,
+    ListedFile,
+    Place,
+    Principal,
+    SearchFilter,
+    SearchRequest,
+)
+
+ANN = Principal("user:ann", user="ann")
+BOB = Principal("user:bob", user="bob")
+EVERYWHERE = SearchFilter()
+LOCKED = "vault/master_key.py"
+FILES = {
+    "bank/accounts.py": "from vault.master_key import unlock_vault\n\n\ndef open_account(owner):\n"
+    '    """Open an account for its owner."""\n    unlock_vault(owner)\n    return owner\n',
+    "bank/interest.py": 'def yearly_interest(sum):\n    """Interest of a year."""\n    return sum * 0.02\n',
+    "bank/ledger.py": "from bank.accounts import open_account\n\n\nclass Ledger:\n    def post(self, sum):\n"
+    '        """Post a sum to the ledger."""\n        return open_account(sum)\n',
+    "tests/test_ledger.py": "from bank.ledger import Ledger\n\n\ndef test_post():\n    assert Ledger().post(1) == 1\n",
+    "README.md": "# Bank\n\nHow to transfer money between accounts.\n",
+}
+HIDDEN = {
+    LOCKED: 'def unlock_vault(owner):\n    """Unlock the vault of an owner with the master key."""\n'
+    "    account = open_account(owner)\n    return yearly_interest(account), 'tr0ub4dor'\n",
+    "vault/Ledger.py": "class Ledger:\n    def close_vault(self):\n        return open_account(1)\n",
+    "bank/vault_test.py": "from vault.master_key import unlock_vault\n\n\ndef test_unlock():\n"
+    "    unlock_vault('tr0ub4dor')\n",
+}
+
+
+@dataclass
+class Rules:
+    """A trim of a test's own: what may be seen is said by a function of the path."""
+
+    name: str
+    is_visible: Callable[[str], bool]
+    by_owner: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+        return self.name
+
+    def visible(self, files: Sequence[ListedFile], owners: str) -> Sequence[bool]:
+        """Ask the function."""
+        self.asked += [file.path for file in files]
+        if self.by_owner:
+            return [f"{file.path} @ann" in owners for file in files]
+        return [self.is_visible(file.path) for file in files]
+
+
+class Trimmed(RoleAccess):
+    """Everybody but the user of this machine sees what the rules of their name say."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, Rules] = {"ann": Rules("no-vault", lambda path: "vault" not in path)}
+
+    def trim(self, who: Principal, view: IndexedView) -> Rules | None:
+        """Those of their name; nothing may be seen where there are none."""
+        return None if who.local else self.rules.get(who.user, Rules("nothing", lambda _: False))
+
+
+@dataclass
+class Bench:
+    """Trees and services of a test."""
+
+    folder: Path
+    opened: list[LocalService] = field(default_factory=list)
+
+    def tree(self, name: str, files: dict[str, str]) -> Path:
+        """Make a tree; its folder has the same name wherever it is, so that its repository has too."""
+        root = self.folder / name / "bank"
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        return root
+
+    def service(self, name: str, root: Path, *, keep_open: bool = True) -> tuple[LocalService, Trimmed]:
+        """A service that has a tree indexed, and the rules of its access policy."""
+        app: Application = build(
+            Config(store=StoreOptions(path=str(self.folder / f"data-{name}"))), keep_open=keep_open
+        )
+        service = app.service
+        access = Trimmed()
+        service.edition = replace(service.edition, access=access)
+        service.index(find_checkout(root), LOCAL_USER)
+        self.opened.append(service)
+        return service, access
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Nothing yet."""
+    bench = Bench(tmp_path)
+    yield bench
+    for service in bench.opened:
+        service.close()
+
+
+QUESTIONS = (
+    "open an account", "Ledger.post", "unlock_vault", "where is money moved", "tr0ub4dor", "master key", "vault",
+    "interest of a year", "Ledger", "who calls open_account", "tests of Ledger.post", "bank/accounts.py:4",
+    "unlok_vault", "vault/master_key.py",
+)  # fmt: skip
+
+
+_FRACTION = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+def same(first: object, second: object) -> bool:
+    """Whether answers are the same, but for the order in which the engine adds up what words weigh: it has none."""
+    one, other = repr(first), repr(second)
+    numbers, others = ([float(number) for number in _FRACTION.findall(text)] for text in (one, other))
+    return _FRACTION.sub("#", one) == _FRACTION.sub("#", other) and numbers == pytest.approx(others, abs=2e-7)
+
+
+def answers(service: LocalService, root: Path, who: Principal) -> dict[str, object]:
+    """Everything that a service says of a tree to somebody."""
+    found: dict[str, object] = {}
+
+    def note(name: str, ask: Callable[[], object]) -> None:
+        try:
+            found[name] = ask()
+        except (QueryError, NotFound, RepositoryNotIndexed) as error:
+            found[name] = (type(error).__name__, error.message, error.hint)
+
+    for text in QUESTIONS:
+        request = SearchRequest(text, 20, explain=True)
+
+        def search(request: SearchRequest = request) -> object:
+            answer = service.search(request, who)
+            return replace(answer, elapsed_ms=0.0, snapshots=tuple(map(_timeless, answer.snapshots)))
+
+        def context(request: SearchRequest = request) -> object:
+            answer = service.context(ContextRequest(request, 500), who)
+            return replace(answer, snapshots=tuple(map(_timeless, answer.snapshots)))
+
+        note(f"search {text}", search)
+        note(f"context {text}", context)
+    for name in ("Ledger", "unlock_vault", "open_account", "close_vault", "nothing_at_all"):
+        note(
+            f"symbols {name}",
+            lambda name=name: replace(
+                service.symbols(name, EVERYWHERE, 50, who, uses=True, callees=True), snapshots=()
+            ),
+        )
+    for path in (*FILES, *HIDDEN, "no/such.py"):
+        note(f"related {path}", lambda path=path: service.related(str(root), path, 20, who))
+        note(f"read {path}", lambda path=path: service.read(str(root), path, (1, None), who))
+        note(
+            f"similar {path}",
+            lambda path=path: replace(
+                service.similar(Place(str(root), path, 1), SearchRequest("-", 5), who), elapsed_ms=0.0, snapshots=()
+            ),
+        )
+    note("map", lambda: service.map(str(root), 50, who))
+    note("graph", lambda: service.graph(GraphRequest(str(root)), who))
+    note("folders", lambda: service.graph(GraphRequest(str(root), "vault"), who))
+    note("status", lambda: [replace(one, indexed_at=0.0) for one in service.status(who)])
+    return found
+
+
+def _timeless(snapshot: Any) -> Any:
+    return replace(snapshot, indexed_at=None)
+
+
+def test_two_worlds_answer_alike(bench: Bench) -> None:
+    """With and without the files that may not be seen, every answer is the same, score for score."""
+    root = bench.tree("here", FILES | HIDDEN)
+    with_them, _ = bench.service("with", root)
+    first = answers(with_them, root, ANN)
+    assert "tr0ub4dor" not in repr({name: answer for name, answer in first.items() if "tr0ub4dor" not in name})
+    for path in HIDDEN:
+        (root / path).unlink()
+    without, _ = bench.service("without", root)
+    second = answers(without, root, ANN)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert same(first[name], second[name]), name
+
+
+def test_who_may_see_all_sees_all(bench: Bench) -> None:
+    """Rules for some change nothing for others."""
+    root = bench.tree("here", FILES | HIDDEN)
+    service, _ = bench.service("all", root)
+    assert service.search(SearchRequest("unlock_vault", 5), ANN).hits[0].chunk.path == "bank/accounts.py"
+    assert service.search(SearchRequest("unlock_vault", 5), LOCAL_USER).hits[0].chunk.path == LOCKED
+    assert [status.files for status in service.status(LOCAL_USER)] == [len(FILES) + len(HIDDEN)]
+    assert [status.files for status in service.status(ANN)] == [len(FILES)]
+
+
+def test_who_may_see_nothing_does_not_learn_that_there_is_anything(bench: Bench) -> None:
+    """A tree of which no file may be seen is no tree."""
+    root = bench.tree("here", FILES | HIDDEN)
+    service, _ = bench.service("nothing", root)
+    assert service.views(BOB) == []
+    assert service.status(BOB) == []
+    with pytest.raises(RepositoryNotIndexed, match="nothing is indexed yet"):
+        service.search(SearchRequest("account"), BOB)
+    with pytest.raises(RepositoryNotIndexed):
+        service.read(str(root), "README.md", (1, None), BOB)
+
+
+def test_parts_follow_edits_and_rules(bench: Bench) -> None:
+    """New files are seen once they were decided on; other rules hold at once; owners count where they are asked."""
+    root = bench.tree("here", FILES | HIDDEN)
+    service, access = bench.service("edits", root)
+    assert [status.files for status in service.status(ANN)] == [len(FILES)]
+    before = service.views(ANN)[0].live
+    (root / "vault/more_vault.py").write_text("def more_vault():\n    return 1\n")
+    service.index(find_checkout(root), LOCAL_USER)
+    assert service.views(ANN)[0].live == before
+    [unchanged] = service.search(SearchRequest("interest", 1), ANN).snapshots
+    (root / "bank/loans.py").write_text("def grant_loan(owner):\n    return owner\n")
+    (root / "bank/interest.py").write_text("def monthly_interest(sum):\n    return sum * 0.002\n")
+    service.index(find_checkout(root), LOCAL_USER)
+    access.rules["ann"].asked.clear()
+    found = service.search(SearchRequest("grant_loan", 1), ANN)
+    assert found.hits[0].chunk.path == "bank/loans.py"
+    assert found.snapshots[0].id != unchanged.id
+    assert service.search(SearchRequest("monthly_interest", 1), ANN).hits[0].chunk.path == "bank/interest.py"
+    assert "bank/loans.py" in access.rules["ann"].asked
+    assert "vault/more_vault.py" not in access.rules["ann"].asked  # what did not change is not decided on again
+    access.rules["ann"] = Rules("no-loans", lambda path: "loans" not in path)
+    assert "grant_loan" not in repr(service.search(SearchRequest("loan", 20), ANN).hits)
+    assert service.search(SearchRequest("unlock_vault", 5), ANN).hits[0].chunk.path == LOCKED
+    access.rules["ann"] = Rules("owned", lambda _: False, by_owner=True)
+    assert service.views(ANN) == []
+    (root / "CODEOWNERS").write_text("bank/interest.py @ann\n")
+    service.index(find_checkout(root), LOCAL_USER)
+    assert {hit.chunk.path for hit in service.search(SearchRequest("interest", 20), ANN).hits} == {"bank/interest.py"}
+
+
+def test_what_a_part_wrongly_holds_does_not_leave(bench: Bench) -> None:
+    """Hits are checked by the rules again: rows that somebody added to a part by hand show nothing."""
+    root = bench.tree("here", FILES | HIDDEN)
+    service, _ = bench.service("tampered", root)
+    assert service.search(SearchRequest("unlock_vault", 5), ANN).hits
+    part = service.views(ANN)[0].live
+    assert part is not None
+    catalog: Any = service.catalog
+    with catalog.connection.transaction() as db:
+        db.execute("INSERT INTO trim_files SELECT ?, id, 0 FROM files WHERE path LIKE 'vault/%'", (part.id,))
+    assert "vault/" not in {hit.chunk.path[:6] for hit in service.search(SearchRequest("unlock_vault", 9), ANN).hits}
+    found = service.symbols("unlock_vault", EVERYWHERE, 9, ANN, uses=True)
+    assert "vault/" not in {one.path[:6] for one in (*found.definitions, *found.uses)}
+
+
+def test_parts_of_what_went_are_forgotten(bench: Bench) -> None:
+    """Another generation and another start leave no rows of parts that nobody asks for."""
+    root = bench.tree("here", FILES | HIDDEN)
+    service, access = bench.service("first", root)
+    service.status(ANN)
+    service.close()
+    bench.opened.clear()
+    app = build(Config(store=StoreOptions(path=str(bench.folder / "data-first"))), keep_open=True)
+    bench.opened.append(app.service)
+    access.rules["ann"] = Rules("other", lambda path: path.startswith("bank/"))
+    app.service.edition = replace(app.service.edition, access=access)
+    assert [status.files for status in app.service.status(ANN)] == [4]
+    catalog: Any = app.service.catalog
+    assert [row[0] for row in catalog.rows("SELECT key FROM trims", ())] == ["other"]
+    [view] = app.service.catalog.views()
+    app.service.remove(view, LOCAL_USER)
+    assert catalog.rows("SELECT count(*) FROM trim_files", ()) == [(0,)]
