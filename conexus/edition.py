@@ -7,7 +7,7 @@ without: it refuses, allows what three roles allow, or drops what it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from conexus.errors import AccessDenied, ConexusError, EditionError, Unauthentic
 from conexus.plans import plan_facts, refused, required_plan
 from conexus.ports import Cache, Directory, LicenceMarks
 from conexus.types import (
+    AccessAction,
     ApiKey,
     ChangeEvent,
     DirectoryEntry,
@@ -107,26 +108,30 @@ class Authenticator(Protocol):
         ...
 
 
-class Trim(Protocol):
-    """What a caller may see of the files of a repository."""
+class AccessClasses(Protocol):
+    """Tells files apart that rules may treat differently: what is of one class is seen by the same callers."""
 
     @property
     def key(self) -> str:
-        """Tells decisions apart: trims with the same key decide alike about every file of a view."""
+        """Another text for other rules."""
         ...
 
     @property
     def by_owner(self) -> bool:
-        """Whether a decision depends on who owns a file."""
+        """Whether the class of a file depends on who owns it."""
         ...
 
-    def visible(self, files: Sequence[ListedFile], owners: str) -> Sequence[bool]:
-        """Decide for each file whether it may be seen; what cannot be decided may not.
+    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+        """Return the class of each file.
 
         Args:
             files: The files.
             owners: The text of the repository's CODEOWNERS; empty where it has none or :attr:`by_owner` is false.
         """
+        ...
+
+    def allowed(self, who: Principal, action: AccessAction, classes: Collection[str]) -> Collection[str]:
+        """Return those of some classes that a caller may see. What cannot be decided is not among them."""
         ...
 
 
@@ -141,8 +146,8 @@ class AccessPolicy(Protocol):
         """Whether ``who`` may read anything of ``repo``."""
         ...
 
-    def trim(self, who: Principal, view: IndexedView) -> Trim | None:
-        """Return what ``who`` may see of a view of a repository that they may read, or ``None`` for all of it."""
+    def classes(self, who: Principal, view: IndexedView) -> AccessClasses | None:
+        """Return what decides which files of a view ``who`` may see; ``None`` where the repository is all there is."""
         ...
 
     def require_write(self, who: Principal, repo: RepoId, permission: Permission = Permission.INDEX) -> None:
@@ -334,7 +339,7 @@ class RoleAccess:
         """Whether a pattern of the caller fits; without patterns, always."""
         return who.repos is None or any(fnmatchcase(repo, pattern) for pattern in who.repos)
 
-    def trim(self, who: Principal, view: IndexedView) -> Trim | None:
+    def classes(self, who: Principal, view: IndexedView) -> AccessClasses | None:
         """Return ``None``: who may read a repository may read all of it."""
         return None
 

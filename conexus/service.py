@@ -28,6 +28,7 @@ from conexus.search.trims import Trims
 from conexus.types import (
     ALL_REPOSITORIES,
     DAEMON_ITSELF,
+    AccessAction,
     ChangeEvent,
     Checkout,
     Chunk,
@@ -82,6 +83,14 @@ _EXPLAINED = 12  # of the hits of a packed answer, those that get what stands ar
 
 def _go_on() -> None:
     """Never stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who asks, and what for."""
+
+    who: Principal
+    action: AccessAction
 
 
 @dataclass(eq=False)
@@ -269,9 +278,13 @@ class LocalService:
             StoreDamaged: An index cannot be read.
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
-        response = self._searched(request, who, lambda narrowed, views: self.engine.run(narrowed, views, check))
-        self._note_use({hit.chunk.repo for hit in response.hits})
+        response = self._search(request, _Caller(who, AccessAction.SEARCH), check)
         self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
+        return response
+
+    def _search(self, request: SearchRequest, caller: _Caller, check: Check) -> SearchResponse:
+        response = self._searched(request, caller, lambda narrowed, views: self.engine.run(narrowed, views, check))
+        self._note_use({hit.chunk.repo for hit in response.hits})
         return response
 
     def similar(self, place: Place, request: SearchRequest, who: Principal, check: Check = _go_on) -> SearchResponse:
@@ -281,7 +294,8 @@ class LocalService:
             RepositoryNotIndexed: The place's tree is not indexed, or none of what the request is limited to is.
             NotFound: The index has nothing at the place.
         """
-        view, index = self._readable(place.root, who)
+        caller = _Caller(who, AccessAction.SEARCH)
+        view, index = self._readable(place.root, caller)
         ids = self.reader.chunks_at(index, place.path, place.line)
         origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
         if origin is None:
@@ -290,7 +304,7 @@ class LocalService:
                 hint="`conexus why FILE` says whether a file is indexed",
             )
         response = self._searched(
-            request, who, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
+            request, caller, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
         )
         self._note_use({hit.chunk.repo for hit in response.hits})
         self.edition.audit.record(who, "similar", {"hits": str(len(response.hits))})
@@ -303,21 +317,23 @@ class LocalService:
             RepositoryNotIndexed: As :meth:`search`.
             QueryError: As :meth:`search`.
         """
-        found = self.search(request.search, who, check)
+        caller = _Caller(who, AccessAction.CONTEXT)
+        found = self._search(request.search, caller, check)
         check()
-        considered, order = self._with_users(found.hits, request.search, who)
+        considered, order = self._with_users(found.hits, request.search, caller)
         positions = order if request.only is None else request.only
         chosen = [position for position in positions if position < len(considered)]
         hits = [considered[position] for position in chosen]
-        around = self._surroundings(hits[:_EXPLAINED], request.search.text, who, check)
+        around = self._surroundings(hits[:_EXPLAINED], request.search.text, caller, check)
         packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
+        self.edition.audit.record(who, "context", {"hits": str(len(packed.blocks))})
         return ContextResponse(
             packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices, found.snapshots
         )
 
     def _with_users(
-        self, hits: Sequence[Hit], request: SearchRequest, who: Principal
+        self, hits: Sequence[Hit], request: SearchRequest, caller: _Caller
     ) -> tuple[Sequence[Hit], list[int]]:
         """Add what calls or tests a definition to the hits where the question asks for that.
 
@@ -333,7 +349,8 @@ class LocalService:
         defining = [place for place in order if hits[place].chunk.symbol and hits[place].chunk.kind != "block"]
         named = [place for place in defining if name_key(hits[place].chunk.symbol.rpartition(".")[2]) in names]
         first = next(iter(named if query.identifiers else named or defining), None)
-        view = next((one for one in self.views(who) if first is not None and str(one.root) == hits[first].root), None)
+        readable = self._views(caller) if first is not None else []
+        view = next((one for one in readable if first is not None and str(one.root) == hits[first].root), None)
         if first is None or view is None or view.live is None:
             return hits, order
         users = self.reader.users(view.live, hits[first].chunk, tests=beside is Wanted.TESTS)
@@ -354,10 +371,10 @@ class LocalService:
         return (*hits, *added), [*leading, *(place for place in order if place not in leading)]
 
     def _surroundings(
-        self, hits: Sequence[Hit], question: str, who: Principal, check: Check
+        self, hits: Sequence[Hit], question: str, caller: _Caller, check: Check
     ) -> dict[ChunkId, Surroundings]:
         """Return what a reader needs beside hits, of trees that are there still."""
-        live = {str(view.root): view.live for view in self.views(who) if view.live is not None}
+        live = {str(view.root): view.live for view in self._views(caller) if view.live is not None}
         stems = frozenset(analyse(question).stems)
         found = {}
         for hit in hits:
@@ -370,9 +387,9 @@ class LocalService:
         with suppress(StoreError):  # an answer is worth more than a note of it
             self.catalog.note_use(repos, time.time())
 
-    def _searched(self, request: SearchRequest, who: Principal, run: _Run) -> SearchResponse:
-        narrowed = replace(request, where=self.edition.access.narrow(who, request.where))
-        views = self._views_for(narrowed, who)
+    def _searched(self, request: SearchRequest, caller: _Caller, run: _Run) -> SearchResponse:
+        narrowed = replace(request, where=self.edition.access.narrow(caller.who, request.where))
+        views = self._views_for(narrowed, caller)
         with ExitStack() as stack:
             held: dict[int, _Held] = {}
             busy: list[str] = []
@@ -383,11 +400,11 @@ class LocalService:
                     if not held and view is views[-1]:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
-            response = self._answer(narrowed, held, run, who)
-            searched = [(view, view.live) for view in self.views(who) if view.id in held and view.live is not None]
+            response = self._answer(narrowed, held, run, caller)
+            searched = [(view, view.live) for view in self._views(caller) if view.id in held and view.live is not None]
             response = _with_snapshots(response, self._snapshots(searched))
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
-        seen = self._may_see(who, [(hit.root, hit.chunk.path) for hit in response.hits])
+        seen = self._may_see(caller, [(hit.root, hit.chunk.path) for hit in response.hits])
         hits = tuple(hit for hit in response.hits if (hit.root, hit.chunk.path) in seen)
         if busy or len(hits) != len(response.hits):
             response = replace(
@@ -402,19 +419,19 @@ class LocalService:
             replace(found[live.id], indexing=self._is_written(view.repo)) for view, live in views if live.id in found
         )
 
-    def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run, who: Principal) -> SearchResponse:
+    def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run, caller: _Caller) -> SearchResponse:
         """Search what is live now, and once more where a generation was swapped meanwhile."""
         until = time.monotonic() + _FIRST_VECTORS_S
         while True:
             writes = sum(one.writes for one in held.values())
-            asked = self._live_now(held, who)
+            asked = self._live_now(held, caller)
             try:
                 found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
                 response = run(request, found)
             except StoreError:
                 # A thread that removes the index takes its vectors first.
                 changing = any(one.writing.locked() for one in held.values()) and time.monotonic() < until
-                if self._still_live(asked, held, who) and not changing:
+                if self._still_live(asked, held, caller) and not changing:
                     raise
                 time.sleep(_POLL_S)
                 continue
@@ -422,23 +439,23 @@ class LocalService:
             quiet = writes == sum(one.writes for one in held.values()) and not any(
                 one.writing.locked() for one in held.values()
             )
-            if quiet or self._still_live(asked, held, who):
+            if quiet or self._still_live(asked, held, caller):
                 return response
 
     def _still_live(
-        self, asked: Sequence[tuple[IndexedView, IndexInfo]], held: Mapping[int, _Held], who: Principal
+        self, asked: Sequence[tuple[IndexedView, IndexInfo]], held: Mapping[int, _Held], caller: _Caller
     ) -> bool:
-        return [live.id for _, live in asked] == [live.id for _, live in self._live_now(held, who)]
+        return [live.id for _, live in asked] == [live.id for _, live in self._live_now(held, caller)]
 
-    def _live_now(self, held: Mapping[int, _Held], who: Principal) -> list[tuple[IndexedView, IndexInfo]]:
-        found = [(view, view.live) for view in self.views(who) if view.id in held and view.live is not None]
+    def _live_now(self, held: Mapping[int, _Held], caller: _Caller) -> list[tuple[IndexedView, IndexInfo]]:
+        found = [(view, view.live) for view in self._views(caller) if view.id in held and view.live is not None]
         if not found:
             raise RepositoryNotIndexed("the index was removed", hint="index it again: conexus index PATH")
         return found
 
-    def _views_for(self, request: SearchRequest, who: Principal) -> list[IndexedView]:
+    def _views_for(self, request: SearchRequest, caller: _Caller) -> list[IndexedView]:
         where = request.where
-        known = [view for view in self.views(who) if view.live is not None]
+        known = [view for view in self._views(caller) if view.live is not None]
         of_roots = {view.repo for view in known if where.roots is not None and str(view.root) in where.roots}
         views = [
             view
@@ -460,32 +477,36 @@ class LocalService:
 
     def views(self, who: Principal) -> list[IndexedView]:
         """Return the working trees that a caller may read, by name; of an index, the part that they may see."""
-        readable = [view for view in self.catalog.views() if self.edition.access.may_read(who, view.repo)]
-        return [seen for view in readable if (seen := self._seen(view, who)) is not None]
+        return self._views(_Caller(who, AccessAction.READ))
 
-    def _seen(self, view: IndexedView, who: Principal) -> IndexedView | None:
-        trim = self.edition.access.trim(who, view)
-        if trim is None:
+    def _views(self, caller: _Caller) -> list[IndexedView]:
+        readable = [view for view in self.catalog.views() if self.edition.access.may_read(caller.who, view.repo)]
+        return [seen for view in readable if (seen := self._seen(view, caller)) is not None]
+
+    def _seen(self, view: IndexedView, caller: _Caller) -> IndexedView | None:
+        classes = self.edition.access.classes(caller.who, view)
+        if classes is None:
             return view
-        part = None if view.live is None else self._trims.part_of(view, view.live, trim)
+        part = None if view.live is None else self._trims.part_of(view, view.live, classes, caller.who, caller.action)
         if part is None:  # nothing of it: it is as if there were no such tree
             return None
         return replace(view, live=part, building=None, previous=None, head=None, trimmed=True)
 
-    def _may_see(self, who: Principal, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    def _may_see(self, caller: _Caller, places: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
         """Return those of some files, each by its tree and path, that a caller may see; asks nothing but the rules."""
         seen: set[tuple[str, str]] = set()
         roots = {root for root, _ in places}
         for view in self.catalog.views():
-            if str(view.root) not in roots or not self.edition.access.may_read(who, view.repo):
+            root = str(view.root)
+            if root not in roots or not self.edition.access.may_read(caller.who, view.repo):
                 continue
-            mine = sorted({(root, path) for root, path in places if root == str(view.root)})
-            trim = self.edition.access.trim(who, view)
-            if trim is None:
-                seen.update(mine)
-            elif view.live is not None:
-                decided = self._trims.allowed(view, view.live, trim, [path for _, path in mine])
-                seen.update(place for place, is_allowed in zip(mine, decided, strict=True) if is_allowed)
+            mine = {path for its_root, path in places if its_root == root}
+            classes = self.edition.access.classes(caller.who, view)
+            if classes is not None and view.live is not None:
+                mine = self._trims.seen(view, view.live, classes, caller.who, caller.action, mine)
+            elif classes is not None:
+                continue
+            seen.update((root, path) for path in mine)
         return seen
 
     def status(self, who: Principal) -> list[ViewStatus]:
@@ -525,16 +546,16 @@ class LocalService:
             InvalidRequest: The name holds no letter or digit.
         """
         narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
-        views = [(view, view.live) for view in self._views_for(narrowed, who) if view.live is not None]
+        caller = _Caller(who, AccessAction.GRAPH)
+        views = [(view, view.live) for view in self._views_for(narrowed, caller) if view.live is not None]
         answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
-        if any(view.trimmed for view, _ in views):
-            answer = self._checked(answer, who)
+        answer = self._checked(answer, caller)
         self._note_use({one.repo for one in answer.definitions})
         return replace(answer, snapshots=self._snapshots(views))
 
-    def _checked(self, answer: SymbolAnswer, who: Principal) -> SymbolAnswer:
+    def _checked(self, answer: SymbolAnswer, caller: _Caller) -> SymbolAnswer:
         places = {(one.root, one.path) for one in (*answer.definitions, *answer.callees)}
-        seen = self._may_see(who, places | {(one.root, one.path) for one in answer.uses})
+        seen = self._may_see(caller, places | {(one.root, one.path) for one in answer.uses})
         return replace(
             answer,
             definitions=tuple(one for one in answer.definitions if (one.root, one.path) in seen),
@@ -553,7 +574,12 @@ class LocalService:
             RepositoryNotIndexed: The tree is not indexed.
             NotFound: The file is not in the index.
         """
-        return self.reader.related(*self._readable(root, who), path, limit)
+        caller = _Caller(who, AccessAction.GRAPH)
+        found = self.reader.related(*self._readable(root, caller), path, limit)
+        seen = self._may_see(caller, [(root, path), *((root, one.path) for one in found)])
+        if (root, path) not in seen:
+            raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
+        return tuple(one for one in found if (root, one.path) in seen)
 
     def read(self, root: str, path: str, lines: tuple[int, int | None], who: Principal) -> FileText:
         """Return lines of an indexed file, as indexed: with secrets redacted.
@@ -563,7 +589,10 @@ class LocalService:
             NotFound: The file is not in the index.
             InvalidRequest: There are no such lines.
         """
-        text = self.reader.text(*self._readable(root, who), path, lines)
+        caller = _Caller(who, AccessAction.READ)
+        text = self.reader.text(*self._readable(root, caller), path, lines)
+        if not self._may_see(caller, [(root, path)]):
+            raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
         self.edition.audit.record(who, "read", {"repo": text.repo, "path": path})
         return text
 
@@ -573,7 +602,7 @@ class LocalService:
         Raises:
             RepositoryNotIndexed: The tree is not indexed.
         """
-        return self.reader.map(*self._readable(root, who), limit)
+        return self.reader.map(*self._readable(root, _Caller(who, AccessAction.GRAPH)), limit)
 
     def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
         """Return what imports what within a tree.
@@ -584,13 +613,13 @@ class LocalService:
             FeatureNotAvailable: All repositories are asked for, and the edition cannot tie them.
         """
         if request.root == ALL_REPOSITORIES:
-            return self.edition.graph.across(self.views(who), request)
-        return self.reader.graph(*self._readable(request.root, who), request)
+            return self.edition.graph.across(self._views(_Caller(who, AccessAction.GRAPH)), request)
+        return self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
 
-    def _readable(self, root: str, who: Principal) -> tuple[IndexedView, IndexInfo]:
-        for view in self.views(who):
+    def _readable(self, root: str, caller: _Caller) -> tuple[IndexedView, IndexInfo]:
+        for view in self._views(caller):
             if str(view.root) == root and view.live is not None:
-                allowed = self.edition.access.narrow(who, SearchFilter(repos=frozenset({view.repo}))).repos
+                allowed = self.edition.access.narrow(caller.who, SearchFilter(repos=frozenset({view.repo}))).repos
                 if allowed is None or view.repo in allowed:
                     self._note_use({view.repo})
                     return view, view.live

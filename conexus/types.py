@@ -600,6 +600,15 @@ class IndexedView:
     """Whether :attr:`live` is the part of a generation that a caller may see, and not all of it."""
 
 
+class AccessAction(StrEnum):
+    """What somebody wants to do with files."""
+
+    SEARCH = "search"
+    READ = "read"
+    CONTEXT = "context"
+    GRAPH = "graph"
+
+
 class ListedFile(NamedTuple):
     """A file of an index, with what tells who may see it."""
 

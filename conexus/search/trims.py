@@ -11,19 +11,32 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import field
 from typing import Final
 
-from conexus.edition import Trim
+from conexus.edition import AccessClasses
 from conexus.ports import Catalog
-from conexus.types import FileId, IndexedView, IndexId, IndexInfo, ListedFile
+from conexus.types import AccessAction, FileId, IndexedView, IndexId, IndexInfo, ListedFile, Principal
 from conexus.values import dataclass
 
 _MAX_PARTS: Final = 200
 """Of the parts that were asked for longest ago, those beyond are forgotten."""
+_MAX_SORTED: Final = 100
 _OWNERS: Final = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where a list of owners is looked for, the first that is there counts: as code hosts do."""
+
+
+@dataclass(eq=False)
+class _Sorted:
+    """The files of a generation by their classes."""
+
+    state: str = ""
+    """Of the generation, when its files were last looked at."""
+    owners: str = ""
+    files: dict[FileId, ListedFile] = field(default_factory=dict)
+    class_of: dict[FileId, str] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
@@ -31,11 +44,8 @@ class _Kept:
     """A part, and what it was made of."""
 
     part: IndexInfo
-    state: str = ""
-    """Of the generation, when the part was last compared with it."""
-    owners: str = ""
-    files: dict[FileId, ListedFile] = field(default_factory=dict)
-    """All files of the generation that were decided on, whether they are in the part or not."""
+    made_of: object = None
+    """The state of the files' classes that it was last compared with."""
     seen: set[FileId] = field(default_factory=set)
     """Those that are in the part."""
     uses: dict[str, int] = field(default_factory=dict)
@@ -54,70 +64,95 @@ class Trims:
         self._catalog = catalog
         self._text_of = text_of
         self._mutex = threading.RLock()
+        self._sorted: OrderedDict[tuple[IndexId, str], _Sorted] = OrderedDict()
         self._kept: OrderedDict[tuple[IndexId, str], _Kept] = OrderedDict()
 
-    def part_of(self, view: IndexedView, live: IndexInfo, trim: Trim) -> IndexInfo | None:
-        """Return what is left of a generation for a caller, or nothing where that is no file at all.
+    def part_of(
+        self, view: IndexedView, live: IndexInfo, classes: AccessClasses, who: Principal, action: AccessAction
+    ) -> IndexInfo | None:
+        """Return what is left of a generation for a caller, or nothing.
+
+        It is a part also where all files are seen: whether there are others must not be told.
 
         Args:
             view: The view that the generation is of.
             live: The generation.
-            trim: What the caller may see of it.
+            classes: What decides.
+            who: The caller.
+            action: What the caller wants to do.
         """
         with self._mutex:
-            kept = self._current(view, live, trim)
-            return kept.part if kept.seen else None
+            found = self._current(view, live, classes)
+            allowed = found.classes & set(classes.allowed(who, action, found.classes))
+            if not allowed:
+                return None
+            # Who may see the same shares a part.
+            key = hashlib.sha256(
+                "\0".join([classes.key, *sorted(allowed)]).encode("utf-8", "surrogatepass")
+            ).hexdigest()
+            return self._part(live, key, found, allowed)
 
-    def allowed(self, view: IndexedView, live: IndexInfo, trim: Trim, paths: Sequence[str]) -> list[bool]:
-        """Decide for files once more, by nothing but the rules: what a search found is not believed."""
+    def seen(
+        self,
+        view: IndexedView,
+        live: IndexInfo,
+        classes: AccessClasses,
+        who: Principal,
+        action: AccessAction,
+        paths: Collection[str],
+    ) -> set[str]:
+        """Return those of some files that a caller may see, by the rules alone: what was found is not believed."""
         with self._mutex:
-            kept = self._current(view, live, trim)
-            by_path = {kept.files[file].path: kept.files[file] for file in kept.seen}
-            owners = kept.owners
-        asked = [by_path.get(path) for path in paths]
-        decided = iter(trim.visible([file for file in asked if file is not None], owners))
-        return [file is not None and next(decided) for file in asked]
+            found = self._current(view, live, classes)
+            wanted = set(paths)
+            files = [file for file in found.files.values() if file.path in wanted]
+            owners = found.owners
+        of_files = classes.classify(files, owners)
+        allowed = set(classes.allowed(who, action, set(of_files)))
+        return {file.path for file, its in zip(files, of_files, strict=True) if its in allowed}
 
-    def _current(self, view: IndexedView, live: IndexInfo, trim: Trim) -> _Kept:
+    def _current(self, view: IndexedView, live: IndexInfo, classes: AccessClasses) -> _Sorted:
+        """Return the files of a generation by their classes, as they are now."""
         snapshot = self._catalog.snapshots([live.id]).get(live.id)
         state = "" if snapshot is None else snapshot.id
-        kept = self._kept.get((live.id, trim.key))
-        if kept is None:
-            kept = _Kept(self._catalog.part(live, trim.key))
-            self._kept[live.id, trim.key] = kept
-            kept.seen = {file.id for file in self._catalog.listed(kept.part.id)}
-            self._forget_some()
-        self._kept.move_to_end((live.id, trim.key))
-        if not state or state != kept.state:
-            self._bring_up_to_date(kept, view, live, trim)
-            kept.state = state
-        return kept
-
-    def _bring_up_to_date(self, kept: _Kept, view: IndexedView, live: IndexInfo, trim: Trim) -> None:
-        files = {file.id: file for file in self._catalog.listed(live.id)}
-        owners = self._owners(view, list(files.values())) if trim.by_owner else ""
-        new = (
-            list(files.values())
-            if owners != kept.owners or not kept.files
-            else [file for number, file in files.items() if number not in kept.files]
-        )
-        decided = dict(zip((file.id for file in new), trim.visible(new, owners), strict=True))
-        added = {file.id for file in new if decided[file.id]} - kept.seen
-        removed = {file.id for file in new if not decided[file.id]} & kept.seen
-        gone = kept.seen - files.keys()
-        if added or removed:
-            uses = self._catalog.file_uses(kept.part.id)
-            kept.uses |= {files[file].path: count for file, count in uses.items() if file in files}
-            self._catalog.change_part(
-                kept.part.id, {file: kept.uses.get(files[file].path, 0) for file in added}, removed
+        found = self._sorted.setdefault((live.id, classes.key), _Sorted())
+        self._sorted.move_to_end((live.id, classes.key))
+        while len(self._sorted) > _MAX_SORTED:
+            self._sorted.popitem(last=False)
+        if not state or state != found.state:
+            files = {file.id: file for file in self._catalog.listed(live.id)}
+            owners = self._owners(view, list(files.values())) if classes.by_owner else ""
+            known = found.class_of if owners == found.owners else {}
+            new = [file for number, file in files.items() if number not in known]
+            class_of = {number: its for number, its in known.items() if number in files}
+            class_of |= zip((file.id for file in new), classes.classify(new, owners), strict=True)
+            found = self._sorted[live.id, classes.key] = _Sorted(
+                state, owners, files, class_of, frozenset(class_of.values())
             )
-        elif gone:
-            self._catalog.change_part(kept.part.id, {}, gone)
-        kept.seen = (kept.seen | added) - removed - gone
-        kept.files, kept.owners = files, owners
-        if added or removed or gone or not kept.uses:
-            counted = self._catalog.file_uses(kept.part.id)
-            kept.uses = {files[file].path: count for file, count in counted.items() if file in files}
+        return found
+
+    def _part(self, live: IndexInfo, key: str, found: _Sorted, allowed: Set[str]) -> IndexInfo:
+        kept = self._kept.get((live.id, key))
+        if kept is None:
+            kept = self._kept[live.id, key] = _Kept(self._catalog.part(live, key))
+            kept.seen = {file.id for file in self._catalog.listed(kept.part.id)}
+            kept.uses = self._uses(kept, found)
+            self._forget_some()
+        self._kept.move_to_end((live.id, key))
+        if kept.made_of is not found:
+            wanted = {file for file, its in found.class_of.items() if its in allowed}
+            added, removed = wanted - kept.seen, kept.seen - wanted
+            if added or removed:
+                uses = {file: kept.uses.get(found.files[file].path, 0) for file in added}
+                self._catalog.change_part(kept.part.id, uses, removed)
+                kept.seen = wanted
+                kept.uses = self._uses(kept, found)
+            kept.made_of = found
+        return kept.part
+
+    def _uses(self, kept: _Kept, found: _Sorted) -> dict[str, int]:
+        counted = self._catalog.file_uses(kept.part.id)
+        return {found.files[file].path: count for file, count in counted.items() if file in found.files}
 
     def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> str:
         paths = {file.path for file in files}
@@ -133,9 +168,4 @@ class Trims:
         self._catalog.drop_parts({kept.part.id for kept in self._kept.values()})
 
 
-def key_of(*parts: str) -> str:
-    """Return a key of parts that say all that a decision depends on."""
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-__all__ = ["Trims", "key_of"]
+__all__ = ["Trims"]

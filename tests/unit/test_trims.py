@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from conexus.errors import NotFound, QueryError, RepositoryNotIndexed
 from conexus.service import LocalService
 from conexus.types import (
     LOCAL_USER,
+    AccessAction,
     ContextRequest,
     GraphRequest,
     IndexedView,
@@ -53,35 +54,34 @@ HIDDEN = {
 
 @dataclass
 class Rules:
-    """A trim of a test's own: what may be seen is said by a function of the path."""
+    """Access classes of a test's own: those of a path, or of an owner, that callers of a name may see."""
 
-    name: str
+    key: str
     is_visible: Callable[[str], bool]
     by_owner: bool = False
-    asked: list[str] = field(default_factory=list)
+    classified: list[str] = field(default_factory=list)
 
-    @property
-    def key(self) -> str:
-        """Its name."""
-        return self.name
-
-    def visible(self, files: Sequence[ListedFile], owners: str) -> Sequence[bool]:
-        """Ask the function."""
-        self.asked += [file.path for file in files]
+    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+        """Two classes: what ann may see, and the rest."""
+        self.classified += [file.path for file in files]
         if self.by_owner:
-            return [f"{file.path} @ann" in owners for file in files]
-        return [self.is_visible(file.path) for file in files]
+            return ["open" if f"{file.path} @ann" in owners else "closed" for file in files]
+        return ["open" if self.is_visible(file.path) else "closed" for file in files]
+
+    def allowed(self, who: Principal, action: AccessAction, classes: Collection[str]) -> Collection[str]:
+        """What is open, to ann."""
+        return {"open"} & set(classes) if who.user == "ann" else ()
 
 
 class Trimmed(RoleAccess):
-    """Everybody but the user of this machine sees what the rules of their name say."""
+    """Everybody but the user of this machine sees what the rules say."""
 
     def __init__(self) -> None:
-        self.rules: dict[str, Rules] = {"ann": Rules("no-vault", lambda path: "vault" not in path)}
+        self.rules = Rules("no-vault", lambda path: "vault" not in path)
 
-    def trim(self, who: Principal, view: IndexedView) -> Rules | None:
-        """Those of their name; nothing may be seen where there are none."""
-        return None if who.local else self.rules.get(who.user, Rules("nothing", lambda _: False))
+    def classes(self, who: Principal, view: IndexedView) -> Rules | None:
+        """The rules."""
+        return None if who.local else self.rules
 
 
 @dataclass
@@ -238,17 +238,17 @@ def test_parts_follow_edits_and_rules(bench: Bench) -> None:
     (root / "bank/loans.py").write_text("def grant_loan(owner):\n    return owner\n")
     (root / "bank/interest.py").write_text("def monthly_interest(sum):\n    return sum * 0.002\n")
     service.index(find_checkout(root), LOCAL_USER)
-    access.rules["ann"].asked.clear()
+    access.rules.classified.clear()
     found = service.search(SearchRequest("grant_loan", 1), ANN)
     assert found.hits[0].chunk.path == "bank/loans.py"
     assert found.snapshots[0].id != unchanged.id
     assert service.search(SearchRequest("monthly_interest", 1), ANN).hits[0].chunk.path == "bank/interest.py"
-    assert "bank/loans.py" in access.rules["ann"].asked
-    assert "vault/more_vault.py" not in access.rules["ann"].asked  # what did not change is not decided on again
-    access.rules["ann"] = Rules("no-loans", lambda path: "loans" not in path)
+    assert "bank/loans.py" in access.rules.classified
+    assert "vault/more_vault.py" not in access.rules.classified  # of what did not change the class is known
+    access.rules = Rules("no-loans", lambda path: "loans" not in path)
     assert "grant_loan" not in repr(service.search(SearchRequest("loan", 20), ANN).hits)
     assert service.search(SearchRequest("unlock_vault", 5), ANN).hits[0].chunk.path == LOCKED
-    access.rules["ann"] = Rules("owned", lambda _: False, by_owner=True)
+    access.rules = Rules("owned", lambda _: False, by_owner=True)
     assert service.views(ANN) == []
     (root / "CODEOWNERS").write_text("bank/interest.py @ann\n")
     service.index(find_checkout(root), LOCAL_USER)
@@ -279,11 +279,11 @@ def test_parts_of_what_went_are_forgotten(bench: Bench) -> None:
     bench.opened.clear()
     app = build(Config(store=StoreOptions(path=str(bench.folder / "data-first"))), keep_open=True)
     bench.opened.append(app.service)
-    access.rules["ann"] = Rules("other", lambda path: path.startswith("bank/"))
+    access.rules = Rules("other", lambda path: path.startswith("bank/"))
     app.service.edition = replace(app.service.edition, access=access)
     assert [status.files for status in app.service.status(ANN)] == [4]
     catalog: Any = app.service.catalog
-    assert [row[0] for row in catalog.rows("SELECT key FROM trims", ())] == ["other"]
+    assert catalog.rows("SELECT count(*) FROM trims", ()) == [(1,)]
     [view] = app.service.catalog.views()
     app.service.remove(view, LOCAL_USER)
     assert catalog.rows("SELECT count(*) FROM trim_files", ()) == [(0,)]
