@@ -78,6 +78,8 @@ def _soaked(bench: Bench, edits: int, files: int, opening: list[str]) -> str:
         "|---:|---:|---:|---:|---:|---:|",
         *(_row(*row) for row in rows),
         "",
+        "Points that are gone are packed away once there are some thousands of them, so vectors grow and shrink again.",
+        "",
     ]
     return "\n".join(lines)
 
