@@ -22,6 +22,7 @@ from conexus.types import (
     FileRecord,
     FileResult,
     FileStat,
+    Fingerprint,
     IndexedView,
     IndexEstimate,
     IndexId,
@@ -41,6 +42,7 @@ _BATCH_CHUNKS = 1024
 _SLOW_BATCH_CHUNKS = 128  # a large model takes seconds for these, and a run that is to stop waits for them
 _LEAST_BATCH_CHUNKS = 64  # where memory is short
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
+_KEPT_TEXT = " name"  # another text for what slow models are given builds a generation anew
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
 _PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
 _SHARED_SHARE = 0.5  # of a tree's files that another view has; with fewer, hiding the others would cost searches more
@@ -273,7 +275,12 @@ class Indexer:
     # ------------------------------------------------------------------ generations
 
     def _fits(self, index: IndexInfo) -> bool:
-        return index.fingerprint == self._options.fingerprint(self._embedder.fingerprint)
+        return index.fingerprint == self._fingerprint()
+
+    def _fingerprint(self) -> Fingerprint:
+        embedder = self._embedder
+        form = "" if embedder.is_fast else _KEPT_TEXT
+        return self._options.fingerprint(embedder.fingerprint + form)
 
     def _why_rebuild(self, live: IndexInfo) -> str:
         if live.model != self._embedder.name:
@@ -305,7 +312,7 @@ class Indexer:
     def _create(self, view: IndexedView, tree: SourceTree) -> tuple[IndexInfo, VectorShard]:
         """Make a generation: one that shares the files of another view of the repository where it has most of them."""
         embedder = self._embedder
-        fingerprint = self._options.fingerprint(embedder.fingerprint)
+        fingerprint = self._fingerprint()
         pool = self._pool_for(view, view.repo)
         if pool is not None:
             plan = self._behind(tree, None).plan

@@ -51,6 +51,14 @@ def embedding_text(path: str, chunk: TextChunk) -> str:
     return embedding_head(path, chunk) + chunk.text
 
 
+def kept_text(path: str, chunk: TextChunk) -> str:
+    """Return what a slow model is given of a chunk: its file's name and its scope, then its text.
+
+    Without the folders, so that what is moved, copied or on another branch in another folder is known already.
+    """
+    return embedding_text(path.rpartition("/")[2], chunk)
+
+
 class IndexWriter:
     """Puts files into one index."""
 
@@ -145,7 +153,7 @@ class IndexWriter:
                 file=file,
                 dense=encoded.dense
                 if encoded.dense is not None
-                else (dense[embedding_text(result.stat.path, chunk)] * prior).astype(np.float16),
+                else (dense[kept_text(result.stat.path, chunk)] * prior).astype(np.float16),
                 sparse=encoded.sparse,
                 language=parsed.language or "",
                 kinds=chunk.kinds,
@@ -187,7 +195,7 @@ class IndexWriter:
         """Embed what the parsing processes did not, from the cache where the text is known."""
         texts = list(
             dict.fromkeys(
-                embedding_text(result.stat.path, chunk)
+                kept_text(result.stat.path, chunk)
                 for result in results
                 if result.parsed is not None
                 for chunk, encoded in _chunks(result.parsed, result.encoded)
