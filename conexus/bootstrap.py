@@ -24,7 +24,6 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
-from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
@@ -223,7 +222,7 @@ def discard_catalog(config: Config) -> Path:
 
 def _edition(config: Config, data_dir: Path | None, catalog: SqliteCatalog) -> Edition:
     try:
-        return load_edition(edition_context_of(config, data_dir, SqliteDirectory(catalog.connection)), editions())
+        return load_edition(edition_context_of(config, data_dir, catalog.connection), editions())
     except BaseException:
         catalog.close()
         raise

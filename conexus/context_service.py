@@ -141,11 +141,11 @@ class ContextService(Protocol):
         """Remove what is not needed any more."""
         ...
 
-    def explain(self, checkout: Checkout, path: str) -> Verdict:
+    def explain(self, checkout: Checkout, path: str, who: Principal) -> Verdict:
         """Say whether a path of a working tree is indexed, and the rule that decides."""
         ...
 
-    def has_read(self, checkout: Checkout, path: str) -> bool:
+    def has_read(self, checkout: Checkout, path: str, who: Principal) -> bool:
         """Whether the index of a working tree knows a file, be it as one that is left out."""
         ...
 

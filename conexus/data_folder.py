@@ -17,6 +17,8 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.config_files import MEMORY
 from conexus.adapters.sqlite_connection import SqliteConnection
 from conexus.adapters.sqlite_directory import SqliteDirectory
+from conexus.adapters.sqlite_listing import SqliteListing
+from conexus.adapters.sqlite_policies import SqlitePolicies
 from conexus.config import Config
 from conexus.edition import ENTRY_POINT_GROUP, Edition, EditionContext, Licences, load_edition, load_package
 from conexus.errors import EditionError, StoreError
@@ -39,9 +41,18 @@ def editions() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=ENTRY_POINT_GROUP))
 
 
-def edition_context_of(config: Config, data_dir: Path | None, directory: SqliteDirectory) -> EditionContext:
-    """Return what an edition starts with."""
-    return EditionContext(config, data_dir, directory, directory, time.time)
+def edition_context_of(config: Config, data_dir: Path | None, connection: SqliteConnection) -> EditionContext:
+    """Return what an edition starts with.
+
+    Args:
+        config: The settings.
+        data_dir: The data folder; ``None`` where nothing is kept.
+        connection: To the catalog's database.
+    """
+    directory = SqliteDirectory(connection)
+    return EditionContext(
+        config, data_dir, directory, directory, SqlitePolicies(connection), SqliteListing(connection), time.time
+    )
 
 
 @contextmanager
@@ -54,7 +65,7 @@ def edition_context(config: Config) -> Iterator[EditionContext]:
     path = _database(config, CATALOG_FILE)
     connection = SqliteConnection(path, CATALOG)
     try:
-        yield edition_context_of(config, None if path == MEMORY else Path(path).parent, SqliteDirectory(connection))
+        yield edition_context_of(config, None if path == MEMORY else Path(path).parent, connection)
     finally:
         connection.close()
 

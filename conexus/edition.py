@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 from conexus.config import Config
 from conexus.errors import AccessDenied, ConexusError, EditionError, Unauthenticated
 from conexus.plans import plan_facts, refused, required_plan
-from conexus.ports import Cache, Directory, LicenceMarks
+from conexus.ports import Cache, Directory, IndexedFiles, LicenceMarks, PolicyStore
 from conexus.types import (
     AccessAction,
+    AccessExplanation,
+    AccessQuestion,
     ApiKey,
+    CaseResult,
     ChangeEvent,
     DirectoryEntry,
     DirectoryKind,
@@ -33,6 +36,9 @@ from conexus.types import (
     ListedFile,
     Permission,
     Plan,
+    PolicyReport,
+    PolicySet,
+    PolicyVersion,
     Principal,
     RepoId,
     SearchFilter,
@@ -239,6 +245,67 @@ class DirectoryDesk(Protocol):
         ...
 
 
+class PolicyDesk(Protocol):
+    """Access policies, as an administrator sees them."""
+
+    def current(self) -> PolicyVersion:
+        """Return the policies in force.
+
+        Raises:
+            FeatureNotAvailable: The edition has none; the same for those below.
+        """
+        ...
+
+    def version(self, number: int) -> PolicyVersion:
+        """Return a version that was in force, or is.
+
+        Raises:
+            NotFound: There is none of that number.
+        """
+        ...
+
+    def schema(self) -> str:
+        """Return what rules can speak of, as Cedar has it."""
+        ...
+
+    def templates(self) -> Mapping[str, str]:
+        """Return policies to start from, by name."""
+        ...
+
+    def history(self, limit: int) -> list[PolicyVersion]:
+        """Return the newest versions, newest first."""
+        ...
+
+    def put(
+        self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None, dry_run: bool = False
+    ) -> PolicyReport:
+        """Put policies in force, if their own tests pass; or say what that would change.
+
+        Args:
+            policies: All of them.
+            who: Who does it.
+            note: Why, for the history.
+            expected: The number of the version that they replace; whatever it is where ``None``.
+            dry_run: Whether nothing is to be changed.
+
+        Raises:
+            InvalidRequest: A policy makes no sense, a test fails, or the version in force is another one.
+        """
+        ...
+
+    def test(self, policies: PolicySet | None = None) -> list[CaseResult]:
+        """Run the tests of policies; of those in force where ``None``."""
+        ...
+
+    def explain(self, question: AccessQuestion) -> AccessExplanation:
+        """Say whether a user may do something with a file, and why.
+
+        Raises:
+            NotFound: There is no such user, or the file is not indexed.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraRoute:
     """An address of REST beyond the operations of the core: ``GET``, without arguments."""
@@ -329,7 +396,15 @@ class NoSingleSignOn:
 
 
 class RoleAccess:
-    """Community policy: three roles, each limited to the repositories that the caller's patterns fit."""
+    """Community policy: three roles, each limited to the repositories that the caller's patterns fit.
+
+    Args:
+        is_locked: Whether there are access policies that nobody here can decide by: then nobody but the user of this
+            machine may read anything.
+    """
+
+    def __init__(self, is_locked: Callable[[], bool] = lambda: False) -> None:
+        self._is_locked = is_locked
 
     def narrow(self, who: Principal, where: SearchFilter) -> SearchFilter:
         """Return ``where`` as it is; :meth:`may_read` leaves repositories out one by one."""
@@ -337,6 +412,8 @@ class RoleAccess:
 
     def may_read(self, who: Principal, repo: RepoId) -> bool:
         """Whether a pattern of the caller fits; without patterns, always."""
+        if not who.local and self._is_locked():
+            return False
         return who.repos is None or any(fnmatchcase(repo, pattern) for pattern in who.repos)
 
     def classes(self, who: Principal, view: IndexedView) -> AccessClasses | None:
@@ -443,6 +520,54 @@ class NoDirectory:
         self.state()
 
 
+class NoPolicies:
+    """Community policies: there are roles, and repositories are read as a whole."""
+
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
+
+    def current(self) -> PolicyVersion:
+        """Refuse.
+
+        Raises:
+            FeatureNotAvailable: Always; the same for those below.
+        """
+        raise not_available(self._entitlements, Feature.CONTEXT_BASED_ACCESS)
+
+    def version(self, number: int) -> PolicyVersion:
+        """Refuse."""
+        return self.current()
+
+    def schema(self) -> str:
+        """Refuse."""
+        return str(self.current())
+
+    def templates(self) -> Mapping[str, str]:
+        """Refuse."""
+        self.current()
+        return {}
+
+    def history(self, limit: int) -> list[PolicyVersion]:
+        """Refuse."""
+        return [self.current()]
+
+    def put(
+        self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None, dry_run: bool = False
+    ) -> PolicyReport:
+        """Refuse."""
+        return PolicyReport(self.current())
+
+    def test(self, policies: PolicySet | None = None) -> list[CaseResult]:
+        """Refuse."""
+        self.current()
+        return []
+
+    def explain(self, question: AccessQuestion) -> AccessExplanation:
+        """Refuse."""
+        self.current()
+        raise AssertionError  # never: the line above raises
+
+
 # ------------------------------------------------------------------------------ the edition
 
 
@@ -460,6 +585,7 @@ class Edition:
     analytics: Analytics
     graph: CrossGraph
     directory: DirectoryDesk
+    policies: PolicyDesk
     routes: tuple[ExtraRoute, ...] = ()
     tools: tuple[ExtraTool, ...] = ()
     commands: tuple[ExtraCommand, ...] = ()
@@ -504,6 +630,8 @@ class EditionContext:
     """``None`` where nothing is kept."""
     directory: Directory
     marks: LicenceMarks
+    policies: PolicyStore
+    indexed: IndexedFiles
     now: Callable[[], float]
     """Seconds since the epoch."""
 
@@ -524,20 +652,26 @@ class EditionPackage(Protocol):
         ...
 
 
-def community(entitlements: Entitlements | None = None) -> Edition:
-    """Return the edition that needs nothing but the core, with other entitlements where they are given."""
+def community(entitlements: Entitlements | None = None, policies: PolicyStore | None = None) -> Edition:
+    """Return the edition that needs nothing but the core.
+
+    Args:
+        entitlements: Others than those of the community.
+        policies: Where access policies would be: those that another edition left there are never passed over.
+    """
     entitlements = entitlements or CommunityEntitlements()
     return Edition(
         entitlements.plan().value,
         entitlements,
         NoSingleSignOn(),
-        RoleAccess(),
+        RoleAccess(lambda: policies is not None and bool(policies.current().policies.policies)),
         NoAudit(),
         NoCache(),
         NoEvents(entitlements),
         NoAnalytics(),
         NoCrossGraph(entitlements),
         NoDirectory(entitlements),
+        NoPolicies(entitlements),
     )
 
 
@@ -557,7 +691,7 @@ def load_edition(context: EditionContext, found: Sequence[EntryPoint]) -> Editio
     """
     config = context.config
     package = load_package(found)
-    edition = community() if package is None else _started(package, context, found[0].value)
+    edition = community(policies=context.policies) if package is None else _started(package, context, found[0].value)
     if package is None:
         _require_nothing_paid(context)
     if config.required_edition not in ("", edition.name):
@@ -645,6 +779,7 @@ def not_available(entitlements: Entitlements, feature: Feature) -> ConexusError:
 __all__ = [
     "ENTRY_POINT_GROUP",
     "LICENCE_FILE",
+    "AccessClasses",
     "AccessPolicy",
     "Analytics",
     "AuditSink",
@@ -661,8 +796,11 @@ __all__ = [
     "ExtraCommand",
     "ExtraRoute",
     "ExtraTool",
+    "IndexedFiles",
     "LicenceMarks",
     "Licences",
+    "PolicyDesk",
+    "PolicyStore",
     "community",
     "installed_licence",
     "load_edition",

@@ -31,6 +31,7 @@ from conexus.types import (
     FileResult,
     FileStat,
     Fingerprint,
+    IndexedTree,
     IndexedView,
     IndexId,
     IndexInfo,
@@ -39,6 +40,7 @@ from conexus.types import (
     Neighbour,
     ParseJob,
     PointFilter,
+    PolicyVersion,
     RepoId,
     RepositoryUse,
     ScoredPoint,
@@ -847,6 +849,50 @@ class Directory(Protocol):
 
     def repositories(self) -> frozenset[RepoId]:
         """Return the ids of all repositories that the catalog has."""
+        ...
+
+
+class IndexedFiles(Protocol):
+    """Which files are indexed, for those who decide who may see them."""
+
+    def trees(self) -> list[IndexedTree]:
+        """Return every tree that has an index, by repository."""
+        ...
+
+    def files(self, root: str) -> list[ListedFile]:
+        """Return the files of a tree, by path; none where it has no index."""
+        ...
+
+    def text(self, root: str, path: str) -> str:
+        """Return the text of a file as it is indexed; an empty one where there is none."""
+        ...
+
+
+class PolicyStore(Protocol):
+    """Keeps access policies, every version of them."""
+
+    def current(self) -> PolicyVersion:
+        """Return the version in force; number 0 where there never was one. Cheap where nothing has changed.
+
+        Raises:
+            StoreDamaged: It cannot be read.
+        """
+        ...
+
+    def version(self, number: int) -> PolicyVersion | None:
+        """Return a version, if there is one of the number."""
+        ...
+
+    def newest(self, limit: int) -> list[PolicyVersion]:
+        """Return the newest versions, newest first."""
+        ...
+
+    def add(self, version: PolicyVersion) -> bool:
+        """Put a version in force whose number is one above that of the present one; durable once it returns true.
+
+        Returns:
+            False where another one was put in force meanwhile; then nothing has changed.
+        """
         ...
 
 

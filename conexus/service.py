@@ -416,7 +416,9 @@ class LocalService:
         """Return the states in which the indexes are that were just asked."""
         found = self.catalog.snapshots([live.id for _, live in views])
         return tuple(
-            replace(found[live.id], indexing=self._is_written(view.repo)) for view, live in views if live.id in found
+            replace(found[live.id], indexing=not view.trimmed and self._is_written(view.repo))
+            for view, live in views
+            if live.id in found
         )
 
     def _answer(self, request: SearchRequest, held: Mapping[int, _Held], run: _Run, caller: _Caller) -> SearchResponse:
@@ -654,8 +656,17 @@ class LocalService:
         self.catalog.rename_repository(repo, name)
         self._publish(who, "repository.renamed", repo, name)
 
-    def explain(self, checkout: Checkout, path: str) -> Verdict:
-        """Say whether a path of a working tree is indexed, and the rule that decides."""
+    def explain(self, checkout: Checkout, path: str, who: Principal) -> Verdict:
+        """Say whether a path of a working tree is indexed, and the rule that decides.
+
+        Raises:
+            NotFound: The caller may see part of the tree only, and no such file is in it.
+        """
+        trimmed = self._trimmed(checkout.root, who)
+        if trimmed is not None:  # the tree on disk, and its rules, tell of files that are not seen
+            if path not in self.catalog.files_at(trimmed.id, [path]):
+                raise NotFound(f"{path} is not in the index")
+            return Verdict(path, included=True, reason=None, rule="")
         verdict = self.trees(checkout).explain(path)
         live = self._live(checkout.root)
         if not verdict.included or live is None:
@@ -665,9 +676,12 @@ class LocalService:
                 return Verdict(path, included=False, reason=skipped.reason, rule=skipped.detail)
         return verdict
 
-    def has_read(self, checkout: Checkout, path: str) -> bool:
+    def _trimmed(self, root: Path, who: Principal) -> IndexInfo | None:
+        return next((view.live for view in self.views(who) if view.root == root and view.trimmed), None)
+
+    def has_read(self, checkout: Checkout, path: str, who: Principal) -> bool:
         """Whether the index of a working tree knows a file, be it as one that is left out."""
-        live = self._live(checkout.root)
+        live = self._trimmed(checkout.root, who) or self._live(checkout.root)
         return live is not None and path in self.catalog.files(live.id)
 
     def _live(self, root: Path) -> IndexInfo | None:

@@ -596,6 +596,8 @@ class IndexedView:
     """Branch, tag or commit whose files these are, read from git's objects; empty for a working tree."""
     head: str | None = None
     """Commit that was checked out, or that the ref named, when it was indexed."""
+    branch: str = ""
+    """What was checked out, or the ref; empty for a detached head."""
     trimmed: bool = False
     """Whether :attr:`live` is the part of a generation that a caller may see, and not all of it."""
 
@@ -828,6 +830,8 @@ class ViewStatus:
     """Whether the tree, or the ref, is not there any more."""
     own_share: float = 1.0
     """Share of the vectors of all these views that is this one's alone."""
+    trimmed: bool = False
+    """Whether these are the figures of the part that a caller may see; then no size is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1148,10 +1152,170 @@ class Principal:
     """Whether all of the permissions hold for all repositories."""
     requests_per_s: float | None = None
     """Most requests a second, of who has a limit of their own."""
+    address: str = ""
+    """Where the request comes from; empty where that is this process."""
+    client: str = ""
+    """What the request came by: ``rest``, ``grpc`` or ``mcp``; empty in this process."""
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller has a permission at all, be it for few repositories."""
         return permission in (ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
+
+
+# ---------------------------------------------------------------- access policies
+
+
+class IndexedTree(NamedTuple):
+    """A tree that has an index."""
+
+    repo: RepoId
+    root: str
+    branch: str
+    """Or the ref that it is of; empty where no branch was checked out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicyText:
+    """Rules under a name, in Cedar."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLabel:
+    """A name for files, as ``confidential``, which rules can speak of."""
+
+    name: str
+    paths: tuple[str, ...]
+    """Patterns of paths relative to the tree; ``*`` stands for anything, slashes included."""
+    repositories: tuple[str, ...] = ("*",)
+    """Patterns of repository ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCase:
+    """A test of policies: what the rules have to say to a question."""
+
+    name: str
+    path: str
+    repository: str
+    allowed: bool
+    action: AccessAction = AccessAction.READ
+    user: str = ""
+    """Name in the directory; empty for one who has the groups below alone."""
+    groups: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    language: str = ""
+    branch: str = ""
+    owners: tuple[str, ...] = ()
+    hour: int = 12
+    weekday: int = 1
+    """From 1, Monday, to 7."""
+    address: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Everything that decides who may see which files."""
+
+    policies: tuple[AccessPolicyText, ...] = ()
+    labels: tuple[FileLabel, ...] = ()
+    cases: tuple[PolicyCase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A set of policies as it was put in force. Number 0 is that before the first: without any rule."""
+
+    number: int = 0
+    at: float = 0.0
+    """Seconds since the epoch."""
+    by: str = ""
+    note: str = ""
+    policies: PolicySet = PolicySet()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What the rules say to a test."""
+
+    case: PolicyCase
+    allowed: bool
+    reasons: tuple[str, ...] = ()
+    """Policies that decided, or why nothing could be decided."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is what the test wants."""
+        return self.allowed == self.case.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDifference:
+    """What a change of the policies gives a user or takes from them, in one repository."""
+
+    user: str
+    repository: RepoId
+    action: AccessAction
+    gained: int
+    """Files."""
+    lost: int
+    examples: tuple[str, ...] = ()
+    """Some of the paths, with a plus or a minus before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReport:
+    """What a change of the policies is, or would be."""
+
+    version: PolicyVersion
+    results: tuple[CaseResult, ...] = ()
+    differences: tuple[AccessDifference, ...] = ()
+    applied: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AccessQuestion:
+    """May a user do something with a file?"""
+
+    user: str
+    path: str
+    repository: RepoId
+    """Where it is empty, the path is an absolute one."""
+    action: AccessAction = AccessAction.READ
+    root: str = ""
+    """The working tree that is meant; any of the repository where empty."""
+    hour: int | None = None
+    weekday: int | None = None
+    address: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessExplanation:
+    """The answer to a question, for administrators: it tells of rules that the user may not know."""
+
+    allowed: bool
+    granted: bool
+    """Whether the directory lets the user read the repository at all."""
+    reasons: tuple[str, ...]
+    """Names of the policies that decided."""
+    errors: tuple[str, ...]
+    """What went wrong in deciding; then nothing is allowed."""
+    version: int
+    """Of the policies; what follows is what they were told."""
+    groups: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    language: str = ""
+    branch: str = ""
+    labels: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    hour: int = 0
+    weekday: int = 0
+    address: str = ""
+    client: str = ""
 
 
 LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)

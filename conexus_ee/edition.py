@@ -51,7 +51,7 @@ class Package:
         entitlements = LicensedEntitlements(licence, found.source, desk.now, context.now)
         if licence.plan is Plan.PRO:
             _refuse_table(context)
-            return community(entitlements)
+            return community(entitlements, context.policies)
         return _enterprise(context, entitlements, grants)
 
     def licences(self, context: EditionContext) -> LicenceDesk:
@@ -68,7 +68,7 @@ class Package:
 
 def _without_licence(context: EditionContext) -> Edition:
     _refuse_table(context)
-    return community()
+    return community(policies=context.policies)
 
 
 def _refuse_table(context: EditionContext) -> None:
@@ -87,8 +87,10 @@ def _enterprise(
     from conexus_ee.directory import LicensedDirectory  # noqa: PLC0415
     from conexus_ee.events import StoredEvents  # noqa: PLC0415
     from conexus_ee.extras import access_command, access_tool, license_route  # noqa: PLC0415
+    from conexus_ee.policies import LicensedPolicies, Policies  # noqa: PLC0415
 
-    policy = GroupPolicy(grants, context.directory)
+    policies = Policies(context.policies, context.directory)
+    policy = GroupPolicy(grants, context.directory, policies)
     return Edition(
         name=Plan.ENTERPRISE.value,
         entitlements=entitlements,
@@ -100,6 +102,9 @@ def _enterprise(
         analytics=NoAnalytics(),
         graph=NoCrossGraph(entitlements),
         directory=LicensedDirectory(context.directory, entitlements, context.now),
+        policies=LicensedPolicies(
+            context.policies, policies, context.directory, context.indexed, entitlements, context.now
+        ),
         routes=(license_route(entitlements),),
         tools=(access_tool(policy, context.directory),),
         commands=(access_command(context.directory),),

@@ -273,6 +273,13 @@ CREATE TABLE trim_files (
     PRIMARY KEY (trim, file)
 ) WITHOUT ROWID;
 CREATE INDEX trim_files_file ON trim_files (file);
+CREATE TABLE policy_versions (
+    number INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,
+    note TEXT NOT NULL,
+    policies TEXT NOT NULL
+);
 """
 
 CATALOG = Schema(

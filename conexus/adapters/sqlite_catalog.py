@@ -194,8 +194,8 @@ class SqliteCatalog:
             if changes == self.changes:  # else a thread of this process knows better
                 self._scopes, self._parts = scopes, parts  # another process may have changed them
         found = []
-        for view, repo, name, root, pinned, ref, head in self._rows(
-            "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head FROM views v "
+        for view, repo, name, root, pinned, ref, head, branch in self._rows(
+            "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head, v.branch FROM views v "
             "JOIN repositories r ON r.id = v.repository"
         ):
             mine = infos.get(_int(view), {})
@@ -210,6 +210,7 @@ class SqliteCatalog:
                     pinned=str(pinned),
                     ref=str(ref),
                     head=str(head) if head else None,
+                    branch=str(ref or branch or ""),
                 )
             )
         return sorted(found, key=lambda view: (view.name, view.root))
@@ -866,7 +867,7 @@ class SqliteCatalog:
         if view.live is None or not (snapshots := self.snapshots([view.live.id])):
             return []
         status = self._view_status(view, view.live, snapshots[view.live.id].indexed_at, (None, None))
-        return [replace(status, own_share=1.0, shared=False)]
+        return [replace(status, own_share=1.0, shared=False, trimmed=True)]
 
     def status(self, only: int | None = None) -> list[ViewStatus]:
         """Return figures of every view, or of one, vectors' sizes left at 0."""

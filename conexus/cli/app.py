@@ -75,6 +75,7 @@ _COMMANDS = {
     "stats": "usage_command:show_stats",
     "keys": "keys_command:app",
     "admin": "admin_command:app",
+    "policy": "policy_command:app",
     "features": "features_command:features",
     "license": "license_command:app",
     "webhooks": "webhooks_command:app",

@@ -91,8 +91,8 @@ def why(
             raise SourceError(f"{str(file)!r} is no file inside of {root.root}")
         is_folder = resolved.is_dir() and not resolved.is_symlink()
         path = resolved.relative_to(root.root).as_posix() + ("/" if is_folder else "")
-        verdict = session.service.explain(root, path)
-        is_read = session.service.has_read(root, path)
+        verdict = session.service.explain(root, path, USER)
+        is_read = session.service.has_read(root, path, USER)
         view = view_for(session.service, root)
     exists = os.path.lexists(resolved)
     if as_json:

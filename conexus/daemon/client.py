@@ -369,13 +369,13 @@ class DaemonClient:
         finally:
             connection.close()
 
-    def explain(self, checkout: Checkout, path: str) -> Verdict:
+    def explain(self, checkout: Checkout, path: str, who: Principal) -> Verdict:
         """Say whether a path is indexed, and the rule that decides."""
         found = self._why(checkout, path)
         reason = None if found["reason"] is None else SkipReason(found["reason"])
         return Verdict(found["path"], included=found["included"], reason=reason, rule=found["rule"])
 
-    def has_read(self, checkout: Checkout, path: str) -> bool:
+    def has_read(self, checkout: Checkout, path: str, who: Principal) -> bool:
         """Whether the index knows a file."""
         return bool(self._why(checkout, path)["known"])
 

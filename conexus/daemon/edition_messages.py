@@ -4,11 +4,25 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from conexus.daemon import messages, schema
 from conexus.edition import Edition, Entitlements
 from conexus.plans import UPGRADE_URL, plan_facts, required_plan
-from conexus.types import ChangeEvent, DirectoryState, Feature, LicenceFacts
+from conexus.types import (
+    AccessExplanation,
+    AccessPolicyText,
+    CaseResult,
+    ChangeEvent,
+    DirectoryState,
+    Feature,
+    FileLabel,
+    LicenceFacts,
+    PolicyCase,
+    PolicyReport,
+    PolicySet,
+    PolicyVersion,
+)
 
 
 def features(edition: Edition, repositories: int) -> schema.FeaturesResponse:
@@ -76,4 +90,82 @@ def change(event: ChangeEvent) -> schema.Change:
         actor=messages.text(event.actor),
         target=messages.text(event.target),
         detail=messages.text(event.detail),
+    )
+
+
+def policy_set(asked: schema.PolicySet) -> PolicySet:
+    """Return a set of policies as the core has it."""
+    return PolicySet(
+        tuple(AccessPolicyText(one.name, one.text) for one in asked.policies),
+        tuple(FileLabel(one.name, tuple(one.paths), tuple(one.repositories) or ("*",)) for one in asked.labels),
+        tuple(_case(one) for one in asked.cases),
+    )
+
+
+def _case(asked: schema.PolicyCase) -> PolicyCase:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.model_dump().items()}
+    made: Any = PolicyCase
+    found: PolicyCase = made(**values)
+    return found
+
+
+def policy_version(found: PolicyVersion) -> schema.PolicyVersion:
+    """Return a version of the policies."""
+    return schema.PolicyVersion(
+        number=found.number,
+        at=found.at,
+        by=messages.text(found.by),
+        note=messages.text(found.note),
+        policies=schema.PolicySet.model_validate(dataclasses.asdict(found.policies)),
+    )
+
+
+def case_result(found: CaseResult) -> schema.CaseResult:
+    """Return what the rules say to a test."""
+    return schema.CaseResult(
+        case=schema.PolicyCase.model_validate(dataclasses.asdict(found.case)),
+        allowed=found.allowed,
+        passed=found.passed,
+        reasons=[messages.text(reason) for reason in found.reasons],
+    )
+
+
+def policy_report(found: PolicyReport) -> schema.PolicyReport:
+    """Return what a change of the policies is, or would be."""
+    return schema.PolicyReport(
+        version=policy_version(found.version),
+        results=[case_result(one) for one in found.results],
+        differences=[
+            schema.AccessDifference(
+                user=one.user,
+                repository=messages.text(one.repository),
+                action=one.action,
+                gained=one.gained,
+                lost=one.lost,
+                examples=[messages.text(example) for example in one.examples],
+            )
+            for one in found.differences
+        ],
+        applied=found.applied,
+    )
+
+
+def explanation(found: AccessExplanation) -> schema.ExplainAccessResponse:
+    """Return whether somebody may do something with a file, and why."""
+    return schema.ExplainAccessResponse(
+        allowed=found.allowed,
+        granted=found.granted,
+        reasons=[messages.text(reason) for reason in found.reasons],
+        errors=[messages.text(error) for error in found.errors],
+        version=found.version,
+        groups=[messages.text(name) for name in found.groups],
+        teams=[messages.text(name) for name in found.teams],
+        language=found.language,
+        branch=messages.text(found.branch),
+        labels=list(found.labels),
+        owners=[messages.text(owner) for owner in found.owners],
+        hour=found.hour,
+        weekday=found.weekday,
+        address=messages.text(found.address),
+        client=messages.text(found.client),
     )

@@ -7,6 +7,7 @@ import hmac
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from conexus.daemon.keys import hash_secret, looks_like_key
 from conexus.edition import Authenticator
@@ -40,19 +41,21 @@ class Gatekeeper:
         self._noted_at = time.monotonic()
         self._failures: dict[str, list[float]] = {}
 
-    def admit(self, metadata: Mapping[str, str], address: str) -> Principal:
+    def admit(self, metadata: Mapping[str, str], address: str, client: str = "") -> Principal:
         """Return the caller.
 
         Args:
             metadata: Headers, names in lower case.
-            address: Where the call comes from, to slow down who guesses.
+            address: Where the call comes from: to slow down who guesses, and for access policies.
+            client: What it comes by, for access policies: ``rest``, ``grpc`` or ``mcp``.
 
         Raises:
             Unauthenticated: There are no credentials, or they are not valid (any more).
             RateLimited: Too many wrong ones came from this address.
         """
         try:
-            return self._known(metadata)
+            found = self._known(metadata)
+            return found if found.local else replace(found, address=address, client=client)
         except Unauthenticated:
             # Only who fails is slowed down: on one machine, all callers have the same address.
             self._require_few_failures(address)

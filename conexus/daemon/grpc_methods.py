@@ -88,7 +88,7 @@ class Exchange:
         try:
             # Only other credentials than the daemon's own have to be looked up.
             self._who = gatekeeper.local(self._metadata) or await asyncio.to_thread(
-                gatekeeper.admit, self._metadata, _address(self._context.peer())
+                gatekeeper.admit, self._metadata, _address(self._context.peer()), Surface.GRPC.value
             )
         except ConexusError:
             self._api.metrics.refused("credentials")

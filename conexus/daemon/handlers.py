@@ -28,6 +28,7 @@ from conexus.plans import refused
 from conexus.types import (
     ALL_REPOSITORIES,
     ROLE_PERMISSIONS,
+    AccessQuestion,
     ApiKey,
     Checkout,
     ContextRequest,
@@ -374,7 +375,8 @@ class Handlers:
 
     def _repository(self, status: ViewStatus, who: Principal) -> schema.Repository:
         state = self._parts.watched(Path(status.root))
-        known = replace(status, watch=state.mode, watch_reason=state.reason, changed_at=state.changed_at)
+        changed_at = None if status.trimmed else state.changed_at
+        known = replace(status, watch=state.mode, watch_reason=state.reason, changed_at=changed_at)
         return messages.repository(known, who)
 
     def repository(self, request: schema.RepositoryRequest, call: Call) -> schema.RepositoriesResponse:
@@ -417,13 +419,13 @@ class Handlers:
     def why(self, request: schema.WhyRequest, call: Call) -> schema.WhyResponse:
         """Say whether a path is indexed, and why."""
         checkout, path = self._asked_path(request, call.who)
-        verdict = self._service.explain(checkout, path)
+        verdict = self._service.explain(checkout, path, call.who)
         return schema.WhyResponse(
             path=messages.text(verdict.path),
             included=verdict.included,
             reason=verdict.reason,
             rule=messages.notices([verdict.rule], call.who)[0],
-            known=self._service.has_read(checkout, path),
+            known=self._service.has_read(checkout, path, call.who),
         )
 
     def _asked_path(self, request: schema.WhyRequest, who: Principal) -> tuple[Checkout, str]:
@@ -442,7 +444,8 @@ class Handlers:
 
     def verify(self, request: schema.VerifyRequest, call: Call) -> schema.VerifyResponse:
         """Check what is stored."""
-        views = self._views(request.repository, call.who) if request.repository else self._service.views(call.who)
+        asked = self._views(request.repository, call.who) if request.repository else self._service.views(call.who)
+        views = [view for view in asked if not view.trimmed]  # what is wrong may be with files that are not seen
         found = self._service.verify(call.who, repair=request.repair, views=views)
         return schema.VerifyResponse(
             views=found.views,
@@ -482,6 +485,8 @@ class Handlers:
             raise InvalidRequest("give either a path or a repository", details={"field": "path"})
         if request.repository:
             view = self._view(request.repository, who)
+            if view.trimmed:
+                raise AccessDenied(f"{who.subject} may not see all of {view.name}, which indexing it would tell of")
             if request.ref:
                 return self._parts.refs(view.root, request.ref)
             return self._parts.folders(view.root, force=True)
@@ -501,7 +506,7 @@ class Handlers:
         found = self._parts.jobs.page(request.limit + 1, before)
         shown = found[: request.limit]
         more = cursors.cursor_of(list(shown[-1].id.encode())) if len(found) > request.limit else ""
-        visible = {view.repo for view in self._service.views(call.who)}
+        visible = self._whole(call.who)
         return schema.JobsResponse(
             jobs=[messages.job(job, call.who) for job in shown if call.who.local or job.repo in visible],
             next_cursor=more,
@@ -516,7 +521,12 @@ class Handlers:
 
     def may_see(self, job: IndexJob, who: Principal) -> bool:
         """Whether a caller may know of a job."""
-        return who.local or job.repo in {view.repo for view in self._service.views(who)}
+        return who.local or job.repo in self._whole(who)
+
+    def _whole(self, who: Principal) -> set[RepoId]:
+        """Return the repositories of which a caller may see everything: jobs of others would tell of the rest."""
+        views = self._service.views(who)
+        return {view.repo for view in views} - {view.repo for view in views if view.trimmed}
 
     def _job(self, job: str, who: Principal) -> IndexJob:
         found = self._parts.jobs.get(job)
@@ -663,6 +673,56 @@ class Handlers:
         """List changes."""
         found = self._parts.edition.events.newest(request.limit)
         return schema.ChangesResponse(changes=[edition_messages.change(event) for event in found])
+
+    # --------------------------------------------------------------------------- access policies
+
+    def policies(self, request: schema.PoliciesRequest, call: Call) -> schema.PolicyVersion:
+        """Return the policies in force, or an earlier version."""
+        desk = self._parts.edition.policies
+        found = desk.current() if request.number is None else desk.version(request.number)
+        return edition_messages.policy_version(found)
+
+    def put_policies(self, request: schema.PutPoliciesRequest, call: Call) -> schema.PolicyReport:
+        """Put policies in force, or say what that would change."""
+        _require_everything(call.who)
+        found = self._parts.edition.policies.put(
+            edition_messages.policy_set(request.policies),
+            call.who,
+            request.note,
+            expected=request.expected,
+            dry_run=request.dry_run,
+        )
+        return edition_messages.policy_report(found)
+
+    def policy_history(self, request: schema.PolicyHistoryRequest, call: Call) -> schema.PolicyHistoryResponse:
+        """List versions."""
+        found = self._parts.edition.policies.history(request.limit)
+        return schema.PolicyHistoryResponse(versions=[edition_messages.policy_version(one) for one in found])
+
+    def test_policies(self, request: schema.TestPoliciesRequest, call: Call) -> schema.TestPoliciesResponse:
+        """Run the tests of policies."""
+        asked = None if request.policies is None else edition_messages.policy_set(request.policies)
+        found = self._parts.edition.policies.test(asked)
+        return schema.TestPoliciesResponse(results=[edition_messages.case_result(one) for one in found])
+
+    def explain_access(self, request: schema.ExplainAccessRequest, call: Call) -> schema.ExplainAccessResponse:
+        """Say whether a user may do something with a file, and why."""
+        _require_everything(call.who)
+        desk = self._parts.edition.policies
+        desk.current()  # where there are no policies, that comes before whether the repository is there
+        view = self._view(request.repository, call.who)
+        question = AccessQuestion(
+            request.user,
+            _relative(request.path, view.root, call.who),
+            view.repo,
+            request.action,
+            str(view.root),
+            request.hour,
+            request.weekday,
+            request.address,
+            request.client,
+        )
+        return edition_messages.explanation(desk.explain(question))
 
     # --------------------------------------------------------------------------- names and notes
 

@@ -141,7 +141,7 @@ class McpApp:
         known = self._api.gatekeeper.local(headers)
         if known is not None:
             return known
-        return await asyncio.to_thread(self._api.gatekeeper.admit, headers, address)
+        return await asyncio.to_thread(self._api.gatekeeper.admit, headers, address, "mcp")
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream that a session keeps open, until its client or the daemon goes."""

@@ -420,6 +420,61 @@ OPERATIONS: tuple[Operation, ...] = (
         "List changes, newest first",
         permission=_P.DIRECTORY,
     ),
+    *(
+        Operation(
+            name,
+            request,
+            response,
+            _A,
+            http,
+            ("PolicyService", method),
+            summary,
+            permission=_P.DIRECTORY,
+            quick=name != "put_policies",  # a dry run looks at all files for all users
+        )
+        for name, request, response, http, method, summary in (
+            (
+                "policies",
+                _S.PoliciesRequest,
+                _S.PolicyVersion,
+                ("GET", "/v1/policies"),
+                "GetPolicies",
+                "Show the access policies in force, or an earlier version",
+            ),
+            (
+                "put_policies",
+                _S.PutPoliciesRequest,
+                _S.PolicyReport,
+                ("PUT", "/v1/policies"),
+                "PutPolicies",
+                "Put access policies in force in the place of all others, or say what that would change",
+            ),
+            (
+                "policy_history",
+                _S.PolicyHistoryRequest,
+                _S.PolicyHistoryResponse,
+                ("GET", "/v1/policies/history"),
+                "ListPolicyVersions",
+                "List versions of the access policies, newest first",
+            ),
+            (
+                "test_policies",
+                _S.TestPoliciesRequest,
+                _S.TestPoliciesResponse,
+                ("POST", "/v1/policies/test"),
+                "TestPolicies",
+                "Run the tests of access policies",
+            ),
+            (
+                "explain_access",
+                _S.ExplainAccessRequest,
+                _S.ExplainAccessResponse,
+                ("POST", "/v1/policies/explain"),
+                "ExplainAccess",
+                "Say whether a user may do something with a file, and why",
+            ),
+        )
+    ),
 )
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

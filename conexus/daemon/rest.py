@@ -107,7 +107,8 @@ class _Admission:
             gatekeeper = self._api.gatekeeper
             try:
                 # Only other credentials than the daemon's own have to be looked up.
-                who = gatekeeper.local(headers) or await asyncio.to_thread(gatekeeper.admit, headers, address)
+                known = gatekeeper.local(headers)
+                who = known or await asyncio.to_thread(gatekeeper.admit, headers, address, Surface.REST.value)
             except ConexusError as error:
                 self._api.metrics.refused("credentials")
                 await send_failure(send, error)

@@ -13,6 +13,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from conexus.types import (
+    AccessAction,
     ContextFormat,
     DirectoryKind,
     FileTag,
@@ -1044,3 +1045,193 @@ class ChangesResponse(Message):
     """Changes, newest first."""
 
     changes: list[Change]
+
+
+# ------------------------------------------------------------------------------ access policies
+
+
+Words: TypeAlias = Annotated[list[Name], Field(max_length=1000)]
+Hour: TypeAlias = Annotated[int, Field(ge=0, le=23)]
+Weekday: TypeAlias = Annotated[int, Field(ge=1, le=7)]
+ShortText: TypeAlias = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class AccessPolicy(Message):
+    """Rules under a name."""
+
+    name: EntryName
+    text: Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS)]
+    """In Cedar."""
+
+
+class FileLabel(Message):
+    """A name for files, which rules can speak of."""
+
+    name: EntryName
+    """As ``confidential``."""
+    paths: Annotated[list[FilePath], Field(max_length=1000)] = []
+    """Patterns of paths; ``*`` stands for anything, slashes included."""
+    repositories: Words = []
+    """Patterns of repository ids; all where there is none."""
+
+
+class PolicyCase(Message):
+    """A test of policies: what the rules have to say to a question."""
+
+    name: Name
+    path: FilePath
+    repository: Name
+    """Its id."""
+    allowed: bool
+    action: AccessAction = AccessAction.READ
+    user: ShortText = ""
+    """Of the user; somebody else's where it is empty."""
+    groups: Words = []
+    teams: Words = []
+    language: ShortText = ""
+    branch: ShortText = ""
+    owners: Words = []
+    """As in CODEOWNERS."""
+    hour: Hour = 12
+    weekday: Weekday = 1
+    """From 1, Monday, to 7."""
+    address: ShortText = ""
+    """That of the machine itself where it is empty."""
+    client: ShortText = ""
+    """``rest``, ``grpc`` or ``mcp``."""
+
+
+class PolicySet(Message):
+    """Everything that decides who may see which files."""
+
+    policies: Annotated[list[AccessPolicy], Field(max_length=1000)] = []
+    labels: Annotated[list[FileLabel], Field(max_length=1000)] = []
+    cases: Annotated[list[PolicyCase], Field(max_length=1000)] = []
+
+
+class PoliciesRequest(Message):
+    """A look at a version."""
+
+    number: Annotated[int, Field(ge=0, le=_INT32)] | None = None
+    """That in force where it is not given."""
+
+
+class PolicyVersion(Message):
+    """A set of policies as it was put in force."""
+
+    number: int
+    """0 is that before the first: without any rule."""
+    at: float
+    by: str = ""
+    note: str = ""
+    policies: PolicySet
+
+
+class PutPoliciesRequest(Message):
+    """New policies, in the place of all that are in force."""
+
+    policies: PolicySet
+    note: ShortText = ""
+    """Why, for the history."""
+    expected: Annotated[int, Field(ge=0, le=_INT32)] | None = None
+    """The number of the version that they replace; whatever it is where it is not given."""
+    dry_run: bool = False
+    """Whether nothing is to be changed."""
+
+
+class CaseResult(Message):
+    """What the rules say to a test."""
+
+    case: PolicyCase
+    allowed: bool
+    passed: bool
+    reasons: list[str] = []
+    """Policies that decided, or why nothing could be decided."""
+
+
+class AccessDifference(Message):
+    """What a change of the policies gives a user or takes from them, in one repository."""
+
+    user: str
+    repository: str
+    action: AccessAction
+    gained: int
+    """Files."""
+    lost: int
+    examples: list[str] = []
+    """Some of the paths, with a plus or a minus before each."""
+
+
+class PolicyReport(Message):
+    """What a change of the policies is, or would be."""
+
+    version: PolicyVersion
+    results: list[CaseResult] = []
+    differences: list[AccessDifference] = []
+    """Of a dry run."""
+    applied: bool = False
+
+
+class PolicyHistoryRequest(Message):
+    """A look at the history."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 20
+
+
+class PolicyHistoryResponse(Message):
+    """Versions, newest first."""
+
+    versions: list[PolicyVersion]
+
+
+class TestPoliciesRequest(Message):
+    """Policies to test."""
+
+    policies: PolicySet | None = None
+    """Those in force where it is not given."""
+
+
+class TestPoliciesResponse(Message):
+    """What the rules say to their tests."""
+
+    results: list[CaseResult]
+
+
+class ExplainAccessRequest(Message):
+    """May a user do something with a file?"""
+
+    user: EntryName
+    repository: Name
+    """A short name or an id."""
+    path: FilePath
+    action: AccessAction = AccessAction.READ
+    hour: Hour | None = None
+    """The present one where it is not given."""
+    weekday: Weekday | None = None
+    """From 1, Monday, to 7; the present one where it is not given."""
+    address: ShortText = ""
+    client: ShortText = ""
+
+
+class ExplainAccessResponse(Message):
+    """Whether, and why."""
+
+    allowed: bool
+    granted: bool
+    """Whether the directory lets the user read the repository at all."""
+    reasons: list[str] = []
+    """Policies that decided."""
+    errors: list[str] = []
+    """What went wrong in deciding; then nothing is allowed."""
+    version: int
+    """Of the policies."""
+    groups: list[str] = []
+    teams: list[str] = []
+    language: str = ""
+    branch: str = ""
+    labels: list[str] = []
+    owners: list[str] = []
+    hour: int
+    weekday: int
+    address: str = ""
+    client: str = ""

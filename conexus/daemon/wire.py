@@ -20,11 +20,20 @@ from pydantic.fields import FieldInfo
 from conexus.daemon import schema
 from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
-from conexus.v1 import admin_pb2, common_pb2, daemon_pb2, directory_pb2, index_pb2, repositories_pb2, search_pb2
+from conexus.v1 import (
+    admin_pb2,
+    common_pb2,
+    daemon_pb2,
+    directory_pb2,
+    index_pb2,
+    policies_pb2,
+    repositories_pb2,
+    search_pb2,
+)
 from conexus.values import dataclass
 
 _M = TypeVar("_M", bound=schema.Message)
-_FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2)
+_FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2, policies_pb2)
 
 MESSAGES: Mapping[str, type[Message]] = {
     name: getattr(file, name) for file in _FILES for name in file.DESCRIPTOR.message_types_by_name

@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.config import Config, LicenseOptions
+from conexus.data_folder import edition_context_of
 from conexus.edition import Edition, EditionContext, community, load_edition, not_available, require_feature
 from conexus.errors import EditionError, FeatureNotAvailable, Unauthenticated
 from conexus.plans import plan_facts, required_plan
 from conexus.types import (
     LOCAL_USER,
+    AccessQuestion,
     ApiKey,
     ChangeEvent,
     CustomRole,
@@ -34,8 +37,10 @@ from conexus.types import (
     Group,
     Permission,
     Plan,
+    PolicySet,
     Principal,
     Project,
+    RepoId,
     Role,
     SearchFilter,
     Team,
@@ -71,6 +76,12 @@ USES: dict[str, Callable[[Edition], object]] = {
         refused(lambda: e.directory.put(User("ann"), LOCAL_USER), FeatureNotAvailable),
         refused(lambda: e.directory.remove(DirectoryKind.USER, "ann", LOCAL_USER), FeatureNotAvailable),
     ),
+    "policies": lambda e: (
+        refused(e.policies.current, FeatureNotAvailable),
+        refused(lambda: e.policies.put(PolicySet(), LOCAL_USER), FeatureNotAvailable),
+        refused(e.policies.test, FeatureNotAvailable),
+        refused(lambda: e.policies.explain(AccessQuestion("ann", "a.py", RepoId("x/y"))), FeatureNotAvailable),
+    ),
     "routes": lambda e: e.routes,
     "tools": lambda e: e.tools,
     "commands": lambda e: e.commands,
@@ -86,6 +97,7 @@ EXPECTED = {
     "analytics": None,
     "graph": True,
     "directory": (True, True, True),
+    "policies": (True, True, True, True),
     "routes": (),
     "tools": (),
     "commands": (),
@@ -121,8 +133,7 @@ def test_every_part_is_used_by_the_core() -> None:
 def context(tmp_path: Path) -> Iterator[EditionContext]:
     """What an edition starts with."""
     with closing(SqliteConnection(str(tmp_path / "catalog.sqlite"), CATALOG)) as connection:
-        directory = SqliteDirectory(connection)
-        yield EditionContext(Config(), tmp_path, directory, directory, lambda: 0.0)
+        yield replace(edition_context_of(Config(), tmp_path, connection), now=lambda: 0.0)
 
 
 def test_without_a_package_the_community_runs(context: EditionContext) -> None:

@@ -55,7 +55,7 @@ OPERATIONS = {
             "search batch_search context similar symbols related file map graph repositories repository rename remove "
             "why verify jobs job cancel status reload stop create_key keys revoke_key log stats add_webhook webhooks "
             "remove_webhook roll_back collect features directory put_user put_group put_team put_project put_role "
-            "remove_entry changes"
+            "remove_entry changes policies put_policies policy_history test_policies explain_access"
         ).split(),
         READS,
     ),
@@ -444,6 +444,11 @@ def test_a_batch_has_as_many_searches_as_the_plan(full: Full, asked: int, status
         ("GET", "/v1/directory", None, "directory"),
         ("PUT", "/v1/directory/users/ann", {}, "directory"),
         ("GET", "/v1/changes", None, "change_events"),
+        ("GET", "/v1/policies", None, "context_based_access"),
+        ("PUT", "/v1/policies", {"policies": {}}, "context_based_access"),
+        ("GET", "/v1/policies/history", None, "context_based_access"),
+        ("POST", "/v1/policies/test", {}, "context_based_access"),
+        ("POST", "/v1/policies/explain", {"user": "a", "repository": "r", "path": "p"}, "context_based_access"),
         ("POST", "/v1/keys", {"name": "x", "user": "ann"}, "bound_keys"),
         ("POST", "/v1/keys", {"name": "x", "requests_per_s": 5}, "key_rate_limits"),
     ],

@@ -82,6 +82,8 @@ def test_a_daemon_that_is_killed_now_and_then_keeps_up(tmp_path: Path, seed: int
                     if step == 25:
                         time.sleep(tree.random.random())
                         process.kill()
+        program.ok("index", tree.root)  # what the last one had in flight when it was killed
+        require_same(program, reference, tree, f"seed {seed}, at the end")
         assert program.ok("verify").out.endswith("all as written\n")
     finally:
         reference.close()

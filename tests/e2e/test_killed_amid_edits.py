@@ -99,7 +99,7 @@ class Followed:
 
     def _knows(self, marker: Path) -> bool:
         try:
-            return self.service.has_read(find_checkout(self.tree.root), marker.name)
+            return self.service.has_read(find_checkout(self.tree.root), marker.name, LOCAL_USER)
         except (StoreError, AssertionError):
             return False
 

@@ -15,6 +15,7 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_connection import SqliteConnection
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.config import Config, LicenseOptions
+from conexus.data_folder import edition_context_of
 from conexus.edition import EditionContext
 from conexus_ee.keys import TEST_SEED
 from conexus_ee.licensing import signed
@@ -65,9 +66,8 @@ def surroundings(
         folder.mkdir(parents=True, exist_ok=True)
     path = ":memory:" if folder is None else str(folder / "catalog.sqlite")
     with closing(SqliteConnection(path, CATALOG)) as connection:
-        directory = SqliteDirectory(connection)
         used = replace(config or Config(), license=LicenseOptions(key=key, mode=mode))
-        yield EditionContext(used, folder, directory, directory, clock)
+        yield replace(edition_context_of(used, folder, connection), now=clock)
 
 
 def add_repositories(context: EditionContext, *repos: str) -> None:

@@ -8,11 +8,12 @@ import pytest
 from licences import Clock, add_repositories, licence, surroundings
 
 from conexus.config import Config
-from conexus.edition import ENTRY_POINT_GROUP, Directory, community, load_edition
+from conexus.edition import ENTRY_POINT_GROUP, Directory, PolicyStore, community, load_edition
 from conexus.errors import AccessDenied, ConfigError, EditionError, Unauthenticated
-from conexus.types import LOCAL_USER, Principal, RepoId, Role, SearchFilter
+from conexus.types import LOCAL_USER, PolicyVersion, Principal, RepoId, Role, SearchFilter
 from conexus_ee.access import GroupPolicy
 from conexus_ee.edition import granted_repositories
+from conexus_ee.policies import Policies
 
 FLASK, CLICK = RepoId("github.com/pallets/flask"), RepoId("github.com/pallets/click")
 EVE, BOB = Principal("eve"), Principal("bob", frozenset({"dev", "unknown"}))
@@ -28,7 +29,16 @@ OURS = entry("conexus_ee.edition:PACKAGE")
 
 def policy(**grants: frozenset[RepoId]) -> GroupPolicy:
     """Grants of groups, over a directory that has nothing but two repositories."""
-    return GroupPolicy(grants, cast("Directory", TwoRepositories()))
+    directory = cast("Directory", TwoRepositories())
+    return GroupPolicy(grants, directory, Policies(cast("PolicyStore", NoVersions()), directory))
+
+
+class NoVersions:
+    """A store without policies."""
+
+    def current(self) -> PolicyVersion:
+        """That before the first."""
+        return PolicyVersion()
 
 
 class TwoRepositories:

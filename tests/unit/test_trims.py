@@ -77,6 +77,7 @@ class Trimmed(RoleAccess):
     """Everybody but the user of this machine sees what the rules say."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rules = Rules("no-vault", lambda path: "vault" not in path)
 
     def classes(self, who: Principal, view: IndexedView) -> Rules | None:

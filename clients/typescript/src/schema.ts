@@ -654,6 +654,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the access policies in force, or an earlier version */
+        get: operations["policies"];
+        /** Put access policies in force in the place of all others, or say what that would change */
+        put: operations["put_policies"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policies/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List versions of the access policies, newest first */
+        get: operations["policy_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policies/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run the tests of access policies */
+        post: operations["test_policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policies/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whether a user may do something with a file, and why */
+        post: operations["explain_access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -719,6 +788,49 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccessAction
+         * @description What somebody wants to do with files.
+         * @enum {string}
+         */
+        AccessAction: "search" | "read" | "context" | "graph";
+        /**
+         * AccessDifference
+         * @description What a change of the policies gives a user or takes from them, in one repository.
+         */
+        AccessDifference: {
+            /** User */
+            user: string;
+            /** Repository */
+            repository: string;
+            action: components["schemas"]["AccessAction"];
+            /**
+             * Gained
+             * @description Files.
+             */
+            gained: number;
+            /** Lost */
+            lost: number;
+            /**
+             * Examples
+             * @description Some of the paths, with a plus or a minus before each.
+             * @default []
+             */
+            examples: string[];
+        };
+        /**
+         * AccessPolicy
+         * @description Rules under a name.
+         */
+        AccessPolicy: {
+            /** Name */
+            name: string;
+            /**
+             * Text
+             * @description In Cedar.
+             */
+            text: string;
+        };
+        /**
          * BatchSearchItem
          * @description The answer to one question of several: a response or an error.
          */
@@ -741,6 +853,23 @@ export interface components {
         BatchSearchResponse: {
             /** Items */
             items: components["schemas"]["BatchSearchItem"][];
+        };
+        /**
+         * CaseResult
+         * @description What the rules say to a test.
+         */
+        CaseResult: {
+            case: components["schemas"]["PolicyCase"];
+            /** Allowed */
+            allowed: boolean;
+            /** Passed */
+            passed: boolean;
+            /**
+             * Reasons
+             * @description Policies that decided, or why nothing could be decided.
+             * @default []
+             */
+            reasons: string[];
         };
         /**
          * Change
@@ -1128,6 +1257,117 @@ export interface components {
             rebuild: string;
         };
         /**
+         * ExplainAccessRequest
+         * @description May a user do something with a file?
+         */
+        ExplainAccessRequest: {
+            /** User */
+            user: string;
+            /**
+             * Repository
+             * @description A short name or an id.
+             */
+            repository: string;
+            /** Path */
+            path: string;
+            /** @default read */
+            action?: components["schemas"]["AccessAction"];
+            /**
+             * Hour
+             * @description The present one where it is not given.
+             */
+            hour?: number | null;
+            /**
+             * Weekday
+             * @description From 1, Monday, to 7; the present one where it is not given.
+             */
+            weekday?: number | null;
+            /**
+             * Address
+             * @default
+             */
+            address?: string;
+            /**
+             * Client
+             * @default
+             */
+            client?: string;
+        };
+        /**
+         * ExplainAccessResponse
+         * @description Whether, and why.
+         */
+        ExplainAccessResponse: {
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Granted
+             * @description Whether the directory lets the user read the repository at all.
+             */
+            granted: boolean;
+            /**
+             * Reasons
+             * @description Policies that decided.
+             * @default []
+             */
+            reasons: string[];
+            /**
+             * Errors
+             * @description What went wrong in deciding; then nothing is allowed.
+             * @default []
+             */
+            errors: string[];
+            /**
+             * Version
+             * @description Of the policies.
+             */
+            version: number;
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Teams
+             * @default []
+             */
+            teams: string[];
+            /**
+             * Language
+             * @default
+             */
+            language: string;
+            /**
+             * Branch
+             * @default
+             */
+            branch: string;
+            /**
+             * Labels
+             * @default []
+             */
+            labels: string[];
+            /**
+             * Owners
+             * @default []
+             */
+            owners: string[];
+            /** Hour */
+            hour: number;
+            /** Weekday */
+            weekday: number;
+            /**
+             * Address
+             * @default
+             */
+            address: string;
+            /**
+             * Client
+             * @default
+             */
+            client: string;
+        };
+        /**
          * Factor
          * @description One share of a score.
          */
@@ -1218,6 +1458,29 @@ export interface components {
             /** Upgrade Url */
             upgrade_url: string;
             licence: components["schemas"]["Licence"] | null;
+        };
+        /**
+         * FileLabel
+         * @description A name for files, which rules can speak of.
+         */
+        FileLabel: {
+            /**
+             * Name
+             * @description As ``confidential``.
+             */
+            name: string;
+            /**
+             * Paths
+             * @description Patterns of paths; ``*`` stands for anything, slashes included.
+             * @default []
+             */
+            paths?: string[];
+            /**
+             * Repositories
+             * @description Patterns of repository ids; all where there is none.
+             * @default []
+             */
+            repositories?: string[];
         };
         /**
          * FileProblem
@@ -1841,6 +2104,156 @@ export interface components {
          */
         Plan: "community" | "pro" | "enterprise";
         /**
+         * PolicyCase
+         * @description A test of policies: what the rules have to say to a question.
+         */
+        PolicyCase: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /**
+             * Repository
+             * @description Its id.
+             */
+            repository: string;
+            /** Allowed */
+            allowed: boolean;
+            /** @default read */
+            action?: components["schemas"]["AccessAction"];
+            /**
+             * User
+             * @description Of the user; somebody else's where it is empty.
+             * @default
+             */
+            user?: string;
+            /**
+             * Groups
+             * @default []
+             */
+            groups?: string[];
+            /**
+             * Teams
+             * @default []
+             */
+            teams?: string[];
+            /**
+             * Language
+             * @default
+             */
+            language?: string;
+            /**
+             * Branch
+             * @default
+             */
+            branch?: string;
+            /**
+             * Owners
+             * @description As in CODEOWNERS.
+             * @default []
+             */
+            owners?: string[];
+            /**
+             * Hour
+             * @default 12
+             */
+            hour?: number;
+            /**
+             * Weekday
+             * @description From 1, Monday, to 7.
+             * @default 1
+             */
+            weekday?: number;
+            /**
+             * Address
+             * @description That of the machine itself where it is empty.
+             * @default
+             */
+            address?: string;
+            /**
+             * Client
+             * @description ``rest``, ``grpc`` or ``mcp``.
+             * @default
+             */
+            client?: string;
+        };
+        /**
+         * PolicyHistoryResponse
+         * @description Versions, newest first.
+         */
+        PolicyHistoryResponse: {
+            /** Versions */
+            versions: components["schemas"]["PolicyVersion"][];
+        };
+        /**
+         * PolicyReport
+         * @description What a change of the policies is, or would be.
+         */
+        PolicyReport: {
+            version: components["schemas"]["PolicyVersion"];
+            /**
+             * Results
+             * @default []
+             */
+            results: components["schemas"]["CaseResult"][];
+            /**
+             * Differences
+             * @description Of a dry run.
+             * @default []
+             */
+            differences: components["schemas"]["AccessDifference"][];
+            /**
+             * Applied
+             * @default false
+             */
+            applied: boolean;
+        };
+        /**
+         * PolicySet
+         * @description Everything that decides who may see which files.
+         */
+        PolicySet: {
+            /**
+             * Policies
+             * @default []
+             */
+            policies?: components["schemas"]["AccessPolicy"][];
+            /**
+             * Labels
+             * @default []
+             */
+            labels?: components["schemas"]["FileLabel"][];
+            /**
+             * Cases
+             * @default []
+             */
+            cases?: components["schemas"]["PolicyCase"][];
+        };
+        /**
+         * PolicyVersion
+         * @description A set of policies as it was put in force.
+         */
+        PolicyVersion: {
+            /**
+             * Number
+             * @description 0 is that before the first: without any rule.
+             */
+            number: number;
+            /** At */
+            at: number;
+            /**
+             * By
+             * @default
+             */
+            by: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            policies: components["schemas"]["PolicySet"];
+        };
+        /**
          * Progress
          * @description How far an index job is.
          */
@@ -1901,6 +2314,30 @@ export interface components {
              * @default []
              */
             grants?: components["schemas"]["Grant"][];
+        };
+        /**
+         * PutPoliciesRequest
+         * @description New policies, in the place of all that are in force.
+         */
+        PutPoliciesRequest: {
+            policies: components["schemas"]["PolicySet"];
+            /**
+             * Note
+             * @description Why, for the history.
+             * @default
+             */
+            note?: string;
+            /**
+             * Expected
+             * @description The number of the version that they replace; whatever it is where it is not given.
+             */
+            expected?: number | null;
+            /**
+             * Dry Run
+             * @description Whether nothing is to be changed.
+             * @default false
+             */
+            dry_run?: boolean;
         };
         /**
          * RelatedFile
@@ -2599,6 +3036,22 @@ export interface components {
              * @default []
              */
             groups?: string[];
+        };
+        /**
+         * TestPoliciesRequest
+         * @description Policies to test.
+         */
+        TestPoliciesRequest: {
+            /** @description Those in force where it is not given. */
+            policies?: components["schemas"]["PolicySet"] | null;
+        };
+        /**
+         * TestPoliciesResponse
+         * @description What the rules say to their tests.
+         */
+        TestPoliciesResponse: {
+            /** Results */
+            results: components["schemas"]["CaseResult"][];
         };
         /**
          * Use
@@ -4143,6 +4596,168 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangesResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    policies: {
+        parameters: {
+            query?: {
+                /** @description That in force where it is not given. */
+                number?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersion"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    put_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPoliciesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyReport"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    policy_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyHistoryResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    test_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestPoliciesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestPoliciesResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    explain_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainAccessRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainAccessResponse"];
                 };
             };
             /** @description An error */

@@ -45,6 +45,8 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "cursor": st.from_regex(r"[A-Za-z0-9_-]{0,20}", fullmatch=True),
     "requests_per_s": st.floats(0.001, 1e6),
     "id": st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True),
+    "hour": st.integers(0, 23),
+    "weekday": st.integers(1, 7),
     "url": st.from_regex(r"https?://[a-z]{1,10}\.example/[a-z]{0,5}", fullmatch=True),
 }
 
@@ -52,7 +54,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
 def value_of(name: str, info: FieldInfo) -> st.SearchStrategy[Any]:
     """Values of a field."""
     kind, many, optional = shape_of(info)
-    one = SPECIAL[name] if kind in {str, float} and name in SPECIAL else one_of(kind, info)
+    one = SPECIAL[name] if kind in {str, float, int} and name in SPECIAL else one_of(kind, info)
     if many:
         one = st.lists(one, min_size=1 if name == "searches" else 0, max_size=3)
     return st.none() | one if optional else one

@@ -53,6 +53,7 @@ from conexus.v1 import (
     directory_pb2,
     index_pb2,
     index_pb2_grpc,
+    policies_pb2,
     repositories_pb2,
     search_pb2,
     search_pb2_grpc,
@@ -295,9 +296,17 @@ REQUESTS: dict[str, Asked] = {
     "put_role": lambda _: directory_pb2.CustomRole(name="curator"),
     "remove_entry": lambda _: directory_pb2.DirectoryName(kind=directory_pb2.DIRECTORY_KIND_USER, name="ann"),
     "changes": lambda _: directory_pb2.ChangesRequest(),
+    "policies": lambda _: policies_pb2.PoliciesRequest(),
+    "put_policies": lambda _: policies_pb2.PutPoliciesRequest(policies=policies_pb2.PolicySet()),
+    "policy_history": lambda _: policies_pb2.PolicyHistoryRequest(),
+    "test_policies": lambda _: policies_pb2.TestPoliciesRequest(),
+    "explain_access": lambda _: policies_pb2.ExplainAccessRequest(user="ann", repository="bank", path="a.py"),
 }
 """A request for each operation, in an order in which they can be made."""
-OF_ENTERPRISE = {name for name in REQUESTS if name.startswith("put_")} | {"directory", "remove_entry", "changes"}
+OF_ENTERPRISE = {name for name in REQUESTS if name.startswith("put_")} | {
+    *("directory", "remove_entry", "changes"),
+    *("policies", "policy_history", "test_policies", "explain_access"),
+}
 """What the community edition refuses; ``tests/ee`` has them answered."""
 
 
