@@ -85,12 +85,16 @@ def _go_on() -> None:
     """Never stop."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class _Caller:
-    """Who asks, and what for."""
+    """Who asks, and what for; in one request."""
 
     who: Principal
     action: AccessAction
+    known: list[IndexedView] = field(default_factory=list)
+    """The views that there were, when it was last found out what the caller may see of them."""
+    seen: list[IndexedView] = field(default_factory=list)
+    """What the caller may see of these."""
 
 
 @dataclass(eq=False)
@@ -482,8 +486,12 @@ class LocalService:
         return self._views(_Caller(who, AccessAction.READ))
 
     def _views(self, caller: _Caller) -> list[IndexedView]:
-        readable = [view for view in self.catalog.views() if self.edition.access.may_read(caller.who, view.repo)]
-        return [seen for view in readable if (seen := self._seen(view, caller)) is not None]
+        views = self.catalog.views()
+        if views != caller.known or not views:
+            readable = [view for view in views if self.edition.access.may_read(caller.who, view.repo)]
+            caller.seen = [seen for view in readable if (seen := self._seen(view, caller)) is not None]
+            caller.known = views
+        return caller.seen
 
     def _seen(self, view: IndexedView, caller: _Caller) -> IndexedView | None:
         classes = self.edition.access.classes(caller.who, view)

@@ -41,6 +41,7 @@ action index, administer appliesTo { principal: [User, Client], resource: [Repos
 FILE_ACTIONS: Final = frozenset({"search", "read", "context", "graph"})
 REPOSITORY_ACTIONS: Final = frozenset({"index", "administer"})
 _MAX_DECISIONS: Final = 200_000
+_MAX_ANSWERS: Final = 2_000
 _MAX_TEXT: Final = 1_000_000
 _OF_FILE: Final = frozenset({"language", "labels", "owners"})
 
@@ -122,9 +123,15 @@ class Rules:
     """Which other facts of files they speak of."""
     about_requests: frozenset[str]
     """Which facts of requests."""
+    matcher: PatternMatcher = field(init=False)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
     _samples: dict[str, FileFacts] = field(default_factory=dict)
     _decisions: dict[tuple[object, ...], bool] = field(default_factory=dict)
+    _allowed: dict[tuple[object, ...], frozenset[str]] = field(default_factory=dict)
+    _classes: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.matcher = PatternMatcher(self.patterns)
 
     @property
     def by_owner(self) -> bool:
@@ -149,18 +156,29 @@ class Rules:
 
     def classify(self, repo: RepoId, files: Sequence[ListedFile], owners: str) -> list[str]:
         """Return the class of each file: two of the same one differ in nothing that a rule could ask for."""
-        found = []
-        for facts in self.facts_of(repo, files, owners):
-            bits = [number for number, pattern in enumerate(self.patterns) if fits(pattern, facts.path)]
-            name = json.dumps([bits, facts.language, facts.labels, facts.owners])
+        source = (repo, hash(owners))
+        known = [self._classes.get((*source, file.path, file.language)) for file in files]
+        new = [file for file, its in zip(files, known, strict=True) if its is None]
+        if len(self._classes) > _MAX_DECISIONS:
+            self._classes.clear()
+        for file, facts in zip(new, self.facts_of(repo, new, owners), strict=True):
+            name = json.dumps([self.matcher.fitting(facts.path), facts.language, facts.labels, facts.owners])
             self._samples.setdefault(name, facts)
-            found.append(name)
-        return found
+            self._classes[*source, file.path, file.language] = name
+        if not new:
+            return [its for its in known if its is not None]
+        made = dict(zip(map(id, new), (self._classes[*source, file.path, file.language] for file in new), strict=True))
+        return [its if its is not None else made[id(file)] for file, its in zip(files, known, strict=True)]
 
-    def allowed(self, who: Asker, action: str, around: Circumstances, tree: Tree, classes: Collection[str]) -> set[str]:
+    def allowed(
+        self, who: Asker, action: str, around: Circumstances, tree: Tree, classes: Collection[str]
+    ) -> Collection[str]:
         """Return the classes of which somebody may do something with the files."""
         asked = tuple(getattr(around, "client" if name == "agent" else name) for name in sorted(self.about_requests))
         key = (who, action, asked, tree)
+        of_all = (*key, classes) if isinstance(classes, frozenset) else None  # whose hash is kept
+        if of_all is not None and (before := self._allowed.get(of_all)) is not None:
+            return before
         missing = [name for name in classes if (*key, name) not in self._decisions]
         if missing:
             known = [name for name in missing if name in self._samples]
@@ -170,7 +188,13 @@ class Rules:
                     self._decisions.clear()
                 self._decisions.update(((*key, name), False) for name in missing)
                 self._decisions.update(((*key, name), one.allowed) for name, one in zip(known, decided, strict=True))
-        return {name for name in classes if self._decisions.get((*key, name), False)}
+        found = frozenset(name for name in classes if self._decisions.get((*key, name), False))
+        if of_all is not None:
+            with self._mutex:
+                if len(self._allowed) > _MAX_ANSWERS:
+                    self._allowed.clear()
+                self._allowed[of_all] = found
+        return found
 
     def decide(
         self, who: Asker, action: str, around: Circumstances, tree: Tree, files: Sequence[FileFacts]
@@ -231,10 +255,39 @@ def _fits(patterns: Sequence[str], path: str) -> bool:
     return any(fits(pattern, path) for pattern in patterns)
 
 
+class PatternMatcher:
+    """Finds which of many patterns fit a path, without trying each: by the text that a pattern begins with.
+
+    Args:
+        patterns: The patterns, as of :func:`fits`.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._by_start: dict[int, dict[str, list[tuple[int, tuple[str, ...]]]]] = {}
+        for number, pattern in enumerate(patterns):
+            parts = tuple(pattern.split("*"))
+            of_length = self._by_start.setdefault(len(parts[0]), {})
+            of_length.setdefault(parts[0], []).append((number, parts))
+
+    def fitting(self, path: str) -> list[int]:
+        """Return the numbers of the patterns that fit, in order."""
+        path = _text(path)
+        found = [
+            number
+            for length, starts in self._by_start.items()
+            for number, parts in starts.get(path[:length], ())
+            if _fits_parts(parts, path)
+        ]
+        return sorted(found)
+
+
 def fits(pattern: str, path: str) -> bool:
     """Whether a pattern of a rule or of a label fits a path: ``*`` stands for anything, and there is nothing else."""
-    first, *others = pattern.split("*")
-    path = _text(path)
+    return _fits_parts(tuple(pattern.split("*")), _text(path))
+
+
+def _fits_parts(parts: tuple[str, ...], path: str) -> bool:
+    first, *others = parts
     if not others:
         return path == first
     if not path.startswith(first):
@@ -437,6 +490,7 @@ __all__ = [
     "Circumstances",
     "Decision",
     "FileFacts",
+    "PatternMatcher",
     "Rules",
     "Tree",
     "compiled",

@@ -92,7 +92,8 @@ class Policies:
             return Asker("Client", who.subject.removeprefix(_CLIENT_PREFIX))
         if not who.user:
             return Asker("User", who.subject, who.groups)
-        return replace(self.user(who.user), groups=self.user(who.user).groups | who.groups)
+        user = self.user(who.user)
+        return user if who.groups <= user.groups else replace(user, groups=user.groups | who.groups)
 
     def user(self, name: str) -> Asker:
         """Return a user of the directory as rules see them."""

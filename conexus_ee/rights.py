@@ -7,7 +7,9 @@ cover it. What no grant gives is not allowed, and nothing takes away what anothe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import field
 from fnmatch import fnmatchcase
 
 from conexus.types import (
@@ -19,14 +21,43 @@ from conexus.types import (
     RepoId,
     Role,
 )
+from conexus.values import dataclass
 
 EVERYTHING = "*"
+_MOST_REMEMBERED = 10_000
 BUILT_IN = frozenset(role.value for role in Role)
 NOTHING: frozenset[Permission] = frozenset()
 
 
+@dataclass(eq=False)
+class _Remembered:
+    """What was found out of one state of the directory."""
+
+    state: DirectoryState | None = None
+    subjects: dict[str, frozenset[str]] = field(default_factory=dict)
+    permissions: dict[tuple[str, RepoId | None], frozenset[Permission]] = field(default_factory=dict)
+
+
+_memory = threading.local()
+
+
+def _remembered(state: DirectoryState) -> _Remembered:
+    """Return what this thread knows of a state; states are never changed, another one takes the place of the last."""
+    known: _Remembered | None = getattr(_memory, "known", None)
+    if known is None or known.state is not state or len(known.permissions) > _MOST_REMEMBERED:
+        known = _memory.known = _Remembered(state)
+    return known
+
+
 def subjects_of(state: DirectoryState, user: str) -> frozenset[str]:
     """Return all that a grant may name for a user to have it; nothing for one that is not there or not active."""
+    known = _remembered(state).subjects
+    if user not in known:
+        known[user] = _subjects(state, user)
+    return known[user]
+
+
+def _subjects(state: DirectoryState, user: str) -> frozenset[str]:
     found = state.users.get(user)
     if found is None or not found.active:
         return frozenset()
@@ -50,6 +81,13 @@ def permissions_of_role(state: DirectoryState, role: str) -> frozenset[Permissio
 
 def permissions_on(state: DirectoryState, user: str, repo: RepoId | None) -> frozenset[Permission]:
     """Return what a user may do with a repository, or with all and what is of none where ``repo`` is ``None``."""
+    known = _remembered(state).permissions
+    if (user, repo) not in known:
+        known[user, repo] = _permissions(state, user, repo)
+    return known[user, repo]
+
+
+def _permissions(state: DirectoryState, user: str, repo: RepoId | None) -> frozenset[Permission]:
     found = NOTHING
     for project, granted in _granted(state, user):
         if covers(project, repo):

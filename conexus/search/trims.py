@@ -66,6 +66,7 @@ class Trims:
         self._mutex = threading.RLock()
         self._sorted: OrderedDict[tuple[IndexId, str], _Sorted] = OrderedDict()
         self._kept: OrderedDict[tuple[IndexId, str], _Kept] = OrderedDict()
+        self._keys: dict[tuple[str, frozenset[str]], str] = {}
 
     def part_of(
         self, view: IndexedView, live: IndexInfo, classes: AccessClasses, who: Principal, action: AccessAction
@@ -83,7 +84,7 @@ class Trims:
         """
         with self._mutex:
             found = self._current(view, live, classes)
-            allowed = found.classes & set(classes.allowed(who, action, found.classes))
+            allowed = frozenset(classes.allowed(who, action, found.classes)) & found.classes
             if not allowed:
                 return None
             # Who may see the same shares a part.
@@ -149,6 +150,17 @@ class Trims:
                 kept.uses = self._uses(kept, found)
             kept.made_of = found
         return kept.part
+
+    def _key(self, classes: AccessClasses, allowed: frozenset[str]) -> str:
+        """Return the name of a part: who may see the same shares it."""
+        key = self._keys.get((classes.key, allowed))
+        if key is None:
+            text = "\0".join([classes.key, *sorted(allowed)])
+            key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            if len(self._keys) > _MAX_PARTS:
+                self._keys.clear()
+            self._keys[classes.key, allowed] = key
+        return key
 
     def _uses(self, kept: _Kept, found: _Sorted) -> dict[str, int]:
         counted = self._catalog.file_uses(kept.part.id)
