@@ -123,6 +123,11 @@ class AccessClasses(Protocol):
         ...
 
     @property
+    def source(self) -> object:
+        """What knows the classes: those that another one gave mean nothing to it."""
+        ...
+
+    @property
     def by_owner(self) -> bool:
         """Whether the class of a file depends on who owns it."""
         ...

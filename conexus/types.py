@@ -301,6 +301,8 @@ class PointFilter:
     without_tags: frozenset[str] = frozenset()
     hidden: frozenset[FileId] = frozenset()
     """Files of other views in the same shard: nothing of them is found, and their words do not count."""
+    is_secret: bool = False
+    """Whether what is hidden must not be told by anything: then words are counted exactly, however long that takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ all that a rule can learn of a file is in its class.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -114,6 +115,8 @@ class Rules:
     policies: Any
     """Cedar's own."""
     schema: Any
+    digest: str
+    """Of the rules and labels."""
     labels: tuple[FileLabel, ...]
     names: Mapping[str, str]
     """Of each rule by Cedar's number for it."""
@@ -366,6 +369,7 @@ def compiled(policies: PolicySet) -> Rules:
     return Rules(
         cedarpy.PolicySet.from_str(text),
         schema,
+        hashlib.sha256(repr((policies.policies, policies.labels)).encode("utf-8", "surrogatepass")).hexdigest(),
         policies.labels,
         names,
         tuple(patterns),

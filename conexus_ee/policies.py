@@ -39,6 +39,7 @@ from conexus_ee.templates import TEMPLATES
 OWNERS_FILES: Final = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 _EXAMPLES: Final = 5
+_KEPT: Final = 8
 _MOST: Final = 1_000  # policies, labels and tests, of each
 _CLIENT_PREFIX: Final = "key:"
 
@@ -55,6 +56,8 @@ class Policies:
         self._store = store
         self._directory = directory
         self._ready: tuple[int, Rules | None, str] = (0, None, "")
+        self._compiled: dict[PolicySet, Rules] = {}
+        """Of the last versions: going back to one, and putting the same rules in force again, takes no time."""
 
     def rules(self) -> tuple[int, Rules | None, str]:
         """Return the version in force: its number, its rules, and why they cannot be used, if so.
@@ -66,18 +69,25 @@ class Policies:
             rules, problem = None, ""
             if version.policies.policies:
                 try:
-                    rules = compiled(version.policies)
+                    rules = self._rules_of(replace(version.policies, cases=()))
                 except ConexusError as exc:  # it was sound when it was put in force: another engine, or none
                     problem = exc.message
             self._ready = (version.number, rules, problem)
         return self._ready
+
+    def _rules_of(self, policies: PolicySet) -> Rules:
+        rules = self._compiled.pop(policies, None) or compiled(policies)
+        self._compiled[policies] = rules
+        while len(self._compiled) > _KEPT:
+            self._compiled.pop(next(iter(self._compiled)))
+        return rules
 
     def classes(self, view: IndexedView) -> AccessClasses | None:
         """Return what decides about the files of a view; ``None`` where no policy is in force."""
         number, rules, problem = self.rules()
         if rules is None:
             return Undecided(number) if problem else None
-        return FileClasses(number, rules, Tree(view.repo, view.branch), self)
+        return FileClasses(rules, Tree(view.repo, view.branch), self)
 
     def may(self, who: Principal, action: str, repo: RepoId) -> bool:
         """Whether a caller may do something with a repository as a whole, as far as policies go."""
@@ -115,15 +125,19 @@ def circumstances(who: Principal) -> Circumstances:
 class FileClasses:
     """The classes of a tree's files. Implements ``conexus.edition.AccessClasses``."""
 
-    number: int
     rules: Rules
     tree: Tree
     policies: Policies
 
     @property
     def key(self) -> str:
-        """Another one for each version and tree."""
-        return f"{self.number} {self.tree.repo} {self.tree.branch}"
+        """Another one for other rules and each tree."""
+        return f"{self.rules.digest} {self.tree.repo} {self.tree.branch}"
+
+    @property
+    def source(self) -> object:
+        """The rules."""
+        return self.rules
 
     @property
     def by_owner(self) -> bool:
@@ -149,6 +163,11 @@ class Undecided:
     def key(self) -> str:
         """That of a version."""
         return f"{self.number} undecided"
+
+    @property
+    def source(self) -> object:
+        """Nothing: there is one class."""
+        return None
 
     @property
     def by_owner(self) -> bool:

@@ -70,6 +70,7 @@ takes a millisecond for each 100,000 points.
 """
 
 _QUANTILE: Final = 0.99
+_EXACT: Final = engine.SearchParams(exact=True, quantization=engine.QuantizationSearchParams(ignore=True))
 _RESCORED: Final = engine.QuantizationSearchParams(rescore=True, oversampling=2.0)
 """Packed parts are scanned by vectors of one byte a number; of twice as many as are asked for, the best by the vectors
 themselves are returned. That takes half the time of a scan of the vectors, and finds the same.
@@ -338,15 +339,17 @@ class EdgeVectorShard:
         if not isinstance(vector, SparseVector):
             nearest = engine.Query.Nearest(vector.tolist(), using=_DENSE)
             params = engine.SearchParams(hnsw_ef=max(_GRAPH_SEARCH_EF, 2 * query.limit), quantization=_RESCORED)
+            if where.is_secret:  # neither a graph nor how vectors were packed may lead to other points
+                params = _EXACT
             return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=params)
         if not len(vector.indices):
             return None
         terms = engine.SparseVector(vector.indices.tolist(), vector.values.tolist())
         nearest = engine.Query.Nearest(terms, using=_SPARSE)
         counted = None
-        if self._exact and where.hidden:
+        if where.hidden and (self._exact or where.is_secret):
             counted = engine.SearchParams(idf=engine.IdfParams(_among_others(where)))
-        elif self._exact and not self._whole:
+        elif (self._exact or where.is_secret) and not self._whole:
             counted = _EXACT_IDF
         return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=counted)
 

@@ -298,7 +298,7 @@ class QdrantVectorShard:
             return None
         only = _server_filter(self._tenant, where)
         if not isinstance(vector, SparseVector):
-            params = models.SearchParams(hnsw_ef=max(_SEARCH_EF, 2 * query.limit))
+            params = models.SearchParams(hnsw_ef=max(_SEARCH_EF, 2 * query.limit), exact=where.is_secret)
             return models.QueryRequest(
                 query=vector.tolist(), using=_DENSE, filter=only, limit=query.limit, params=params
             )

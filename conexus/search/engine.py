@@ -188,7 +188,7 @@ class SearchEngine:
         best_bm25 = 0.0
         for number, view in enumerate(views):
             check()
-            where = self._point_filter(view.index, request.where)
+            where = self._point_filter(view, request.where)
             vector = self._embedder_of(view.index).embed_documents([origin.chunk.text])[0]
             dense, bm25 = view.shard.search(vector if vector.any() else None, sparse, _CANDIDATES, where)
             best_bm25 = max([best_bm25, *(point.score for point in bm25)])
@@ -253,7 +253,7 @@ class SearchEngine:
         floor = 1.0
         for number, view in enumerate(views):
             check()
-            where = self._point_filter(view.index, request.where)
+            where = self._point_filter(view, request.where)
             found, lowest = self._retrieve(query, view, number, where, max(_CANDIDATES, request.limit))
             candidates.append(found)
             floor = min(floor, lowest)
@@ -273,7 +273,7 @@ class SearchEngine:
             if not any(self._embedder_of(view.index).knows(word) for view in views)
         ]
         for view in views if wrong else ():
-            where = self._point_filter(view.index, request.where)
+            where = self._point_filter(view, request.where)
             answers = view.shard.search_all([VectorQuery(encode_query(word), 1, where) for word in wrong])
             wrong = [word for word, found in zip(wrong, answers, strict=True) if not len(found)]
         if not wrong:
@@ -295,11 +295,12 @@ class SearchEngine:
         """Return the name of a definition that was meant by a word, if there is one."""
         names: Counter[str] = Counter()
         for view in views:
-            where = self._point_filter(view.index, request.where)
+            where = self._point_filter(view, request.where)
             names.update(self._catalog.names_like(view.index.id, word, spelling.most_edits(word), where))
         return spelling.correction(word, names)
 
-    def _point_filter(self, index: IndexInfo, where: SearchFilter) -> PointFilter:
+    def _point_filter(self, view: SearchableView, where: SearchFilter) -> PointFilter:
+        index = view.index
         files: frozenset[FileId] | None = None
         if where.path_globs is not None:
             matches = matcher(where.path_globs)
@@ -310,6 +311,7 @@ class SearchEngine:
             kinds=where.kinds,
             without_tags=frozenset() if where.tests else frozenset({"test"}),
             hidden=frozenset() if index.pool is None else self._catalog.hidden(index.id),
+            is_secret=view.view.trimmed,
         )
 
     def _retrieve(

@@ -33,6 +33,8 @@ class _Sorted:
 
     state: str = ""
     """Of the generation, when its files were last looked at."""
+    source: object = None
+    """What knows the classes."""
     owners: str = ""
     files: dict[FileId, ListedFile] = field(default_factory=dict)
     class_of: dict[FileId, str] = field(default_factory=dict)
@@ -120,15 +122,15 @@ class Trims:
         self._sorted.move_to_end((live.id, classes.key))
         while len(self._sorted) > _MAX_SORTED:
             self._sorted.popitem(last=False)
-        if not state or state != found.state:
+        if not state or state != found.state or found.source is not classes.source:
             files = {file.id: file for file in self._catalog.listed(live.id)}
             owners = self._owners(view, list(files.values())) if classes.by_owner else ""
-            known = found.class_of if owners == found.owners else {}
+            known = found.class_of if owners == found.owners and found.source is classes.source else {}
             new = [file for number, file in files.items() if number not in known]
             class_of = {number: its for number, its in known.items() if number in files}
             class_of |= zip((file.id for file in new), classes.classify(new, owners), strict=True)
             found = self._sorted[live.id, classes.key] = _Sorted(
-                state, owners, files, class_of, frozenset(class_of.values())
+                state, classes.source, owners, files, class_of, frozenset(class_of.values())
             )
         return found
 

@@ -82,8 +82,8 @@ COMMANDS = {
     **dict.fromkeys("index search context extract similar symbols map graph".split(), MAKES),
     **dict.fromkeys(
         (
-            "repos status why jobs gc eval model doctor verify config log stats keys admin features license webhooks "
-            "serve daemon mcp install"
+            "repos status why jobs gc eval model doctor verify config log stats keys admin policy features license "
+            "webhooks serve daemon mcp install"
         ).split(),
         READS,
     ),

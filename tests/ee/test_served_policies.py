@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
+"""Policies on every surface of a daemon: what may not be seen is in no answer, and changes hold at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import httpx
+import pytest
+from daemon_conftest import Served, serving
+from licences import licence
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from program import Program, commit, write
+
+from conexus import bootstrap
+from conexus.adapters.roots import checkout_of
+from conexus.config import Config, StoreOptions
+from conexus.daemon.operations import BY_NAME
+from conexus.daemon.wire import MESSAGES
+from conexus.types import LOCAL_USER
+
+REPO = "example.org/acme/web"
+CANARY, LOCKED = "zanzibar_quorum", "src/vault/master.py"
+OPEN = {
+    "src/pay.py": "from vault.master import pay_with_master\n\n\ndef pay(owner):\n"
+    '    """Pay an owner."""\n    return owner\n',
+    "src/ledger.py": "from pay import pay\n\n\nclass Ledger:\n    def post(self, sum):\n        return pay(sum)\n",
+    "tests/test_pay.py": "from pay import pay\n\n\ndef test_pay():\n    assert pay(1) == 1\n",
+}
+SHUT = {
+    LOCKED: f'def {CANARY}(owner):\n    """Pay with the master key {CANARY}."""\n'
+    f'    return pay(owner), "{CANARY}"\n\n\n'
+    "def pay(owner):\n    return owner\n",
+    "docs/vault.md": f"# {CANARY}\n\nHow to pay with {CANARY}.\n",
+}
+RULES = {
+    "base": "permit(principal, action, resource);",
+    "vault": 'forbid(principal, action, resource is File) when { resource.labels.contains("shut") } '
+    'unless { principal in Group::"core" };',
+}
+LABELS = [{"name": "shut", "paths": ["*vault*"]}]
+
+
+@dataclass
+class World:
+    """A daemon with a repository of which ann may see a part, and bob all."""
+
+    served: Served
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def client(self, user: str = "") -> httpx.Client:
+        """A client of a user, or of the administrator."""
+        return self.served.client(self.keys[user] if user else None)
+
+    def put(self, **rules: str) -> httpx.Response:
+        """Put rules in force."""
+        policies = [{"name": name, "text": text} for name, text in rules.items()]
+        with self.client() as admin:
+            return admin.put("/v1/policies", json={"policies": {"policies": policies, "labels": LABELS}})
+
+    @property
+    def paths(self) -> set[str]:
+        """What ann finds."""
+        return found_by(self.keys["ann"], self.served)
+
+
+def found_by(key: str, served: Served) -> set[str]:
+    """The paths that a key finds."""
+    with served.client(key) as client:
+        answer = client.post("/v1/search", json={"query": f"pay with {CANARY}", "limit": 50})
+    return {hit["path"] for hit in answer.json()["results"]} if answer.status_code == 200 else set()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A daemon with users, groups and rules."""
+    folder = tmp_path_factory.mktemp("policies")
+    program = Program(folder)
+    program.settings |= {
+        "CONEXUS_LICENSE_MODE": "test",
+        "CONEXUS_LICENSE_KEY": licence(max_repos=50),
+        "CONEXUS_DAEMON_REQUESTS_PER_S": "10000",
+    }
+    write(folder / "web", OPEN | SHUT)
+    commit(folder / "web", f"https://{REPO}.git")
+    service = bootstrap.build(Config(store=StoreOptions(path=str(program.data)))).service
+    service.index(checkout_of(folder / "web", folder), LOCAL_USER)
+    service.close()
+    with serving(program, folder / "web") as served, served.client() as admin:
+        found = World(served)
+        for user in ("ann", "bob", "eve"):
+            admin.put(f"/v1/directory/users/{user}", json={}).raise_for_status()
+        admin.put("/v1/directory/groups/core", json={"members": ["bob"]}).raise_for_status()
+        grants = [{"role": "writer", "subject": f"user:{user}"} for user in ("ann", "bob")]
+        admin.put("/v1/directory/projects/web", json={"repositories": [REPO], "grants": grants}).raise_for_status()
+        for user in ("ann", "bob"):
+            made = admin.post("/v1/keys", json={"name": user, "user": user, "role": "writer"})
+            found.keys[user] = made.json()["secret"]
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def rules(world: World) -> None:
+    """Each test begins with the same rules."""
+    world.put(**RULES).raise_for_status()
+
+
+NAMED = {"repository": REPO}
+REQUESTS: dict[str, dict[str, Any]] = {
+    "search": {"query": f"pay with {CANARY}", "limit": 50, "explain": True},
+    "batch_search": {"searches": [{"query": CANARY}, {"query": "master vault"}, {"query": "zanzibar_qurum"}]},
+    "context": {"query": f"who calls pay with {CANARY}", "max_tokens": 4000},
+    "similar": {**NAMED, "path": "src/pay.py", "line": 4},
+    "symbols": {"name": CANARY, "uses": True, "callees": True},
+    "related": {**NAMED, "path": "src/pay.py"},
+    "file": {**NAMED, "path": "src/pay.py"},
+    "map": {**NAMED},
+    "graph": {**NAMED},
+    "repositories": {},
+    "repository": {**NAMED},
+    "rename": {**NAMED, "name": "other"},
+    "remove": {"repository": "example.org/acme/none"},
+    "roll_back": {**NAMED},
+    "collect": {},
+    "why": {**NAMED, "path": "src/pay.py"},
+    "verify": {**NAMED},
+    "index": {**NAMED},
+    "estimate": {**NAMED},
+    "jobs": {},
+    "job": {"id": "nothing"},
+    "cancel": {"id": "nothing"},
+    "status": {},
+    "reload": {},
+    "stop": {},
+    "create_key": {"name": "x"},
+    "keys": {},
+    "revoke_key": {"id": "x"},
+    "log": {},
+    "stats": {},
+    "add_webhook": {"url": "https://hooks.example.org/x", "secret": "s"},
+    "webhooks": {},
+    "remove_webhook": {"id": "x"},
+    "features": {},
+    "directory": {},
+    "put_user": {"name": "eve"},
+    "put_group": {"name": "core"},
+    "put_team": {"name": "x"},
+    "put_project": {"name": "web"},
+    "put_role": {"name": "x"},
+    "remove_entry": {"kind": "user", "name": "eve"},
+    "changes": {},
+    "policies": {},
+    "put_policies": {"policies": {}},
+    "policy_history": {},
+    "test_policies": {},
+    "explain_access": {**NAMED, "user": "ann", "path": LOCKED},
+}
+"""A request of each operation, as somebody would make it who looks for what they may not see."""
+ASKED_OF_HIDDEN = ("similar", "related", "file", "why")
+
+
+def asked_by_rest(client: httpx.Client, operation: str, request: dict[str, Any]) -> httpx.Response:
+    """Make a request of the table."""
+    method, path = BY_NAME[operation].http
+    body = dict(request)
+    for name in list(body):
+        if f"{{{name}}}" in path:
+            path = path.replace(f"{{{name}}}", str(body.pop(name)))
+    if method in {"GET", "DELETE"}:
+        return client.request(method, path, params=body)
+    return client.request(method, path, json=body)
+
+
+def test_every_operation_is_in_the_table() -> None:
+    """A new one has to be looked at here."""
+    assert set(REQUESTS) == set(BY_NAME)
+
+
+def require_nothing_told(told: str, what: str) -> None:
+    """An answer must not have the canary, but for the question itself, nor name a file that is shut."""
+    for shut in (LOCKED, "docs/vault.md", "How to pay with", "Pay with the master key"):
+        assert shut not in told, (what, shut)
+
+
+@pytest.mark.parametrize("operation", list(REQUESTS))
+def test_rest_tells_nothing(world: World, operation: str) -> None:
+    """Whatever is asked, over REST; the same questions tell bob something, where they are about code."""
+    with world.client("ann") as ann:
+        answer = asked_by_rest(ann, operation, REQUESTS[operation])
+        require_nothing_told(answer.text, operation)
+        if operation in ASKED_OF_HIDDEN:
+            hidden = asked_by_rest(ann, operation, {**REQUESTS[operation], "path": LOCKED})
+            missing = asked_by_rest(ann, operation, {**REQUESTS[operation], "path": "src/vault/nothin.py"})
+            assert hidden.status_code == missing.status_code == 404
+            assert hidden.text.replace(LOCKED, "X") == missing.text.replace("src/vault/nothin.py", "X")
+    if operation in {"search", "batch_search", "context", "symbols", "map", "graph"}:
+        assert answer.status_code == 200, answer.text
+        with world.client("bob") as bob:
+            assert "vault" in asked_by_rest(bob, operation, REQUESTS[operation]).text
+
+
+def test_grpc_tells_nothing(world: World) -> None:
+    """Whatever is asked, over gRPC, streams included."""
+    credentials = (("authorization", f"Bearer {world.keys['ann']}"),)
+    with grpc.insecure_channel(world.served.grpc) as channel:
+        for name, request in REQUESTS.items():
+            operation = BY_NAME[name]
+            service, method = operation.grpc
+            model = operation.request.model_validate(request)
+            told = _called(channel, f"/conexus.v1.{service}/{method}", model, operation.response.__name__, credentials)
+            require_nothing_told(told, name)
+        search = BY_NAME["search"].request.model_validate(REQUESTS["search"])
+        stream = channel.unary_stream(
+            "/conexus.v1.SearchService/SearchStream",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=lambda data: data,
+        )
+        from conexus.daemon.wire import message_of  # noqa: PLC0415 -- of this part alone
+
+        told = b"".join(stream(message_of(search), metadata=credentials, timeout=30)).decode("utf-8", "replace")
+        assert "src/pay.py" in told
+        require_nothing_told(told, "stream")
+
+
+def _called(channel: Any, address: str, model: Any, response: str, credentials: Any) -> str:
+    from conexus.daemon.wire import message_of  # noqa: PLC0415 -- as above
+
+    call = channel.unary_unary(
+        address,
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=MESSAGES[response].FromString,
+    )
+    try:
+        return str(call(message_of(model), metadata=credentials, timeout=30))
+    except grpc.RpcError as error:
+        return f"{error}{cast('Any', error).trailing_metadata()}"
+
+
+TOOLS: dict[str, dict[str, Any]] = {
+    "search_code": {"query": f"pay with {CANARY}"},
+    "get_context": {"query": f"pay with {CANARY}"},
+    "find_similar": {"path": "src/pay.py", "line": 4},
+    "find_symbol": {"name": CANARY},
+    "related_files": {"path": "src/pay.py"},
+    "read_file": {"path": LOCKED},
+    "repository_map": {},
+    "explain_skip": {"path": LOCKED},
+    "index_status": {},
+    "my_access": {},
+    "list_repositories": {},
+}
+
+
+def test_agents_are_told_nothing(world: World) -> None:
+    """Every tool and every resource of MCP, for an agent with ann's key."""
+
+    async def ask() -> dict[str, str]:
+        headers = {"authorization": f"Bearer {world.keys['ann']}"}
+        found = {}
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=60) as http,
+            Client(streamable_http_client(f"{world.served.url}/mcp", http_client=cast("Any", http))) as session,
+        ):
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+            for name in sorted(tools):
+                arguments = dict(TOOLS[name])
+                if name not in {"my_access", "list_repositories", "index_status"}:
+                    arguments["repository"] = REPO
+                found[name] = str(await session.call_tool(name, arguments))
+            found["resources"] = str(await session.list_resources())
+        return found
+
+    found = asyncio.run(ask())
+    assert set(found) - {"resources"} <= set(TOOLS)
+    for name, told in found.items():
+        for text in ("docs/vault.md", "How to pay with", "Pay with the master key"):
+            assert text not in told, (name, text)
+        if name not in {"read_file", "explain_skip"}:
+            assert LOCKED not in told, name
+    assert "src/pay.py" in found["search_code"]
+
+
+def test_continue_and_events_tell_nothing(world: World) -> None:
+    """The context provider of Continue, and the stream of events while the tree is indexed."""
+    with world.client("ann") as ann:
+        told = ann.post("/integrations/continue", json={"query": f"pay with {CANARY}", "fullInput": "x"}).text
+        require_nothing_told(told, "continue")
+        with world.client() as admin:
+            job = admin.post("/v1/index", json={"repository": REPO}).json()["id"]
+            assert admin.get(f"/v1/jobs/{job}").status_code == 200
+        assert ann.get(f"/v1/jobs/{job}").status_code == 404
+        assert ann.get(f"/v1/jobs/{job}/events").status_code == 404
+        assert ann.get("/v1/jobs").json()["jobs"] == []
+        with ann.stream("GET", "/v1/events", timeout=3) as events, world.client() as admin:
+            admin.post("/v1/index", json={"repository": REPO}).raise_for_status()
+            told = ""
+            try:
+                for chunk in events.iter_text():
+                    told += chunk
+            except httpx.ReadTimeout:
+                pass
+        assert "job" not in told.replace("jobs_", "")
+
+
+def test_what_is_put_in_force_holds_at_once(world: World) -> None:
+    """The next request goes by it; a set that makes no sense or fails its tests changes nothing."""
+    assert world.paths == {"src/pay.py", "src/ledger.py", "tests/test_pay.py"}
+    world.put(base=RULES["base"]).raise_for_status()
+    assert LOCKED in world.paths
+    assert world.put(base="permit(principal, action, resource) when { resource.colour };").status_code == 400
+    assert LOCKED in world.paths
+    world.put(none='permit(principal == User::"eve", action, resource);').raise_for_status()
+    assert world.paths == set()
+    with world.client("ann") as ann:
+        assert ann.get("/v1/repositories").json() == {"repositories": []}
+    case = {"name": "ann sees no vault", "repository": REPO, "path": LOCKED, "user": "ann", "allowed": False}
+    policies = {"policies": [{"name": "base", "text": RULES["base"]}], "labels": LABELS, "cases": [case]}
+    with world.client() as admin:
+        refused = admin.put("/v1/policies", json={"policies": policies})
+        assert refused.status_code == 400
+        assert "ann sees no vault" in refused.json()["message"]
+        dry = admin.put("/v1/policies", json={"policies": policies, "dry_run": True}).json()
+        assert [one["passed"] for one in dry["results"]] == [False]
+        assert {(one["user"], one["gained"], one["lost"]) for one in dry["differences"]} == {
+            ("ann", 5, 0),
+            ("bob", 5, 0),
+        }
+    assert world.paths == set()
+
+
+def test_why_is_told_to_administrators_alone(world: World) -> None:
+    """With the rules that decide; a user is told nothing of them."""
+    asked = {**NAMED, "user": "ann", "path": LOCKED}
+    with world.client() as admin, world.client("ann") as ann:
+        told = admin.post("/v1/policies/explain", json=asked).json()
+        assert (told["allowed"], told["granted"], told["reasons"]) == (False, True, ["vault"])
+        assert (told["labels"], told["groups"], told["language"]) == (["shut"], [], "python")
+        assert admin.post("/v1/policies/explain", json={**asked, "user": "bob"}).json()["allowed"]
+        assert not admin.post("/v1/policies/explain", json={**asked, "user": "eve"}).json()["granted"]
+        assert admin.post("/v1/policies/explain", json={**asked, "user": "nobody"}).status_code == 404
+        for method, path in (("GET", ""), ("GET", "/history"), ("POST", "/test"), ("POST", "/explain"), ("PUT", "")):
+            answer = ann.request(method, f"/v1/policies{path}", json=None if method == "GET" else asked)
+            assert answer.status_code in {400, 403}, answer.text
+            assert "vault" not in answer.text.replace(LOCKED, "")
+
+
+def test_terminal(world: World, tmp_path: Path) -> None:
+    """The commands do what REST does, on the same policies, while the daemon runs."""
+    program = world.served.program
+    rules = tmp_path / "night.cedar"
+    rules.write_text('forbid(principal == User::"ann", action, resource is File) when { resource.path like "src/l*" };')
+    told = program.ok("policy", "simulate", rules).out
+    assert "ann" in told
+    assert "src/ledger.py" in told
+    assert "nothing was changed" in told
+    program.ok("policy", "add", "night", rules, "-m", "ledgers are closed")
+    assert "src/ledger.py" not in world.paths
+    assert "ledgers are closed" in program.ok("policy", "history", "-n", "1").out
+    ended = program.run("policy", "explain", "ann", "src/ledger.py", "--repo", REPO)
+    assert ended.code == 1
+    assert "night" in ended.out
+    exported = json.loads(program.ok("policy", "export").out)
+    assert {one["name"] for one in exported["policies"]} == {"base", "vault", "night"}
+    number = json.loads(program.ok("policy", "list", "--json").out)["number"]
+    program.ok("policy", "rollback", str(number - 1))
+    assert "src/ledger.py" in world.paths
+    bad = tmp_path / "bad.cedar"
+    bad.write_text("permit(principal")
+    refused = program.run("policy", "add", "bad", bad)
+    assert refused.code == 2
+    assert "the policy bad is no Cedar" in refused.text
+
+
+def revoke_under_load(world: World, revocations: int, clients: int) -> int:
+    """Give and take a right again and again while clients search; returns how many answers were looked at."""
+    secret, over, looked_at = world.keys["ann"], threading.Event(), 0
+    leaks: list[str] = []
+    shut_since = [time.monotonic()]
+    mutex = threading.Lock()
+
+    def ask() -> int:
+        asked, chance = 0, random.Random(threading.get_ident())  # noqa: S311 -- no secret
+        with world.served.client(secret) as client:
+            while not over.is_set():
+                begun = time.monotonic()
+                answer = client.post("/v1/search", json={"query": f"pay {CANARY} {chance.randrange(99)}", "limit": 20})
+                with mutex:
+                    was_shut = shut_since[0] < begun
+                asked += 1
+                if was_shut and LOCKED in answer.text:
+                    leaks.append(f"{time.monotonic() - begun:.3f}")
+        return asked
+
+    open_rules, shut_rules = {"base": RULES["base"]}, RULES
+    with ThreadPoolExecutor(clients) as pool:
+        running = [pool.submit(ask) for _ in range(clients)]
+        try:
+            for _ in range(revocations):
+                with mutex:
+                    shut_since[0] = float("inf")
+                world.put(**open_rules).raise_for_status()
+                until = time.monotonic() + 10
+                while LOCKED not in world.paths:
+                    assert time.monotonic() < until
+                world.put(**shut_rules).raise_for_status()
+                with mutex:
+                    shut_since[0] = time.monotonic()
+                time.sleep(0.1)
+        finally:
+            over.set()
+        looked_at = sum(one.result() for one in running)
+    assert leaks == []
+    return looked_at
+
+
+def test_what_is_taken_away_is_gone_under_load(world: World) -> None:
+    """No request that begins after the rules were changed is answered by the old ones."""
+    assert revoke_under_load(world, revocations=4, clients=12) > 20
+
+
+@pytest.mark.slow
+def test_a_thousand_revocations_under_load(world: World) -> None:
+    """The long form of the test above, with 50 clients."""
+    assert revoke_under_load(world, revocations=1000, clients=50) > 1000
