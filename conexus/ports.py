@@ -474,6 +474,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def whole_of(self, index: IndexId) -> IndexId:
+        """Return the generation that a part is of, and any other generation itself."""
+        ...
+
     def change_part(self, part: IndexId, added: Mapping[FileId, int], removed: Collection[FileId]) -> None:
         """Add files to a part, each with how often others use it, and take others out.
 

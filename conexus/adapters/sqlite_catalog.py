@@ -544,6 +544,11 @@ class SqliteCatalog:
                 )
         return replace(index, id=IndexId(part), pool=index.vectors)
 
+    def whole_of(self, index: IndexId) -> IndexId:
+        """Return the generation that a part is of, and any other generation itself."""
+        part = self._parts.get(index)
+        return index if part is None else IndexId(part[0])
+
     def change_part(self, part: IndexId, added: Mapping[FileId, int], removed: Collection[FileId]) -> None:
         """Add files to a part, and take others out."""
         with self._change() as db:

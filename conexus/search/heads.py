@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from itertools import takewhile
 
 import numpy as np
@@ -17,6 +18,7 @@ from conexus.search.names import Numbers
 from conexus.types import ChunkKeys, IndexId
 from conexus.values import dataclass
 
+_MAX_PARTS = 32
 _MAX_MISSED = 0.2  # of the files, new ones and those that are gone; beyond, all are read anew
 
 
@@ -47,6 +49,8 @@ class ChunkHeads:
         self._catalog = catalog
         self._keep = keep
         self._kept: dict[IndexId, _Kept] = {}
+        self._parts: OrderedDict[IndexId, tuple[ChunkColumns, _Kept]] = OrderedDict()
+        """Of parts of an index that were asked last: columns made of those of the whole."""
         self._readers: dict[IndexId, threading.Thread] = {}
         self._mutex = threading.Lock()
         self._closed = False
@@ -63,7 +67,7 @@ class ChunkHeads:
         Returns:
             The heads, and the places in ``keys`` of those that were found; parts count these alone.
         """
-        kept = self._current(index, shard) if self._keep else None
+        kept = self._of_part(index, shard) if self._keep else None
         rows = kept.find(keys) if kept is not None else np.full(len(keys), -1, dtype=np.intp)
         there = rows >= 0
         parts = []
@@ -90,6 +94,26 @@ class ChunkHeads:
         self._closed = True
         self.wait()
         self._kept.clear()
+        self._parts.clear()
+
+    def _of_part(self, index: IndexId, shard: VectorShard) -> ChunkColumns | None:
+        """Return the columns of an index, or of a part of one, as far as they are in memory."""
+        whole = self._catalog.whole_of(index)
+        columns = self._current(whole, shard)
+        if columns is None or whole == index:
+            return columns
+        with self._mutex:
+            kept = self._kept.get(whole)
+            known, source = self._parts.get(index, (None, None))
+            if kept is None or kept.columns is not columns:
+                return None  # it changes at this moment
+            if known is None or source is not kept:
+                known = columns.updated(self._catalog.file_uses(index))
+                self._parts[index] = (known, kept)
+                while len(self._parts) > _MAX_PARTS:
+                    self._parts.popitem(last=False)
+            self._parts.move_to_end(index)
+            return known
 
     def _current(self, index: IndexId, shard: VectorShard) -> ChunkColumns | None:
         """Return the columns of an index as far as they are in memory."""
