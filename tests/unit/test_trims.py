@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from conexus.adapters.git_metadata import find_checkout
 from conexus.bootstrap import Application, build
 from conexus.config import Config, StoreOptions
 from conexus.edition import RoleAccess
-from conexus.errors import NotFound, QueryError, RepositoryNotIndexed
+from conexus.errors import InvalidRequest, NotFound, QueryError, RepositoryNotIndexed
 from conexus.service import LocalService
 from conexus.types import (
     LOCAL_USER,
@@ -293,3 +294,128 @@ def test_parts_of_what_went_are_forgotten(bench: Bench) -> None:
     [view] = app.service.catalog.views()
     app.service.remove(view, LOCAL_USER)
     assert catalog.rows("SELECT count(*) FROM trim_files", ()) == [(0,)]
+
+
+# ------------------------------------------------------------------ an attacker who asks a lot
+
+_LETTERS = "abcdefghijklmnop"
+_HIDDEN_WORD = "kdgbnhoejfaclpmibgkdonhcajfepmil"
+"""32 letters of the 16 above."""
+
+
+def guessed(service: LocalService, question: str, places: Iterable[int]) -> int:
+    """How many letters of a word an attacker guesses who has learnt all that comes before each of them.
+
+    They ask for each way to go on, and take the one of which an answer makes the most: by its best score, then by how
+    many results there are, and by their order, what is said beside them and how long all of it is.
+    """
+    right = 0
+    for place in places:
+        made_of: dict[str, tuple[object, ...]] = {}
+        for letter in _LETTERS:
+            text = question.format(_HIDDEN_WORD[:place] + letter)
+            answer = service.search(SearchRequest(text, 20, explain=True), ANN)
+            best = max((hit.score for hit in answer.hits), default=0.0)
+            made_of[letter] = (best, len(answer.hits), len(answer.notices), len(repr(answer.hits)))
+        right += max(_LETTERS, key=lambda letter: made_of[letter]) == _HIDDEN_WORD[place]
+    return right
+
+
+def attacked(bench: Bench) -> tuple[LocalService, Trimmed]:
+    """A tree that has a word with each of its beginnings, which is more than an attacker could hope for."""
+    beginnings = [_HIDDEN_WORD[:end] for end in range(1, len(_HIDDEN_WORD) + 1)]
+    code = "".join(f"def token_{word}():\n    return {word}\n\n\n" for word in beginnings)
+    files = {f"vault/{word}.py": f"{word} = 1\n" for word in beginnings}
+    return bench.service("attacked", bench.tree("here", FILES | files | {"vault/tokens.py": code}))
+
+
+def test_a_word_cannot_be_guessed_letter_by_letter(bench: Bench) -> None:
+    """Scores, counts, order, factors, notices, corrections: who may see the files learns it, who may not does not."""
+    service, access = attacked(bench)
+    assert guessed(service, "token_{}", range(4, 16)) <= 5  # one in 16 by chance: more than five in 30,000 times once
+    access.rules = Rules("all", lambda _: True)
+    assert guessed(service, "token_{}", range(4, 16)) >= 6  # the attack works where there is something to learn
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["{}", "token_{}", "vault/{}.py", "vualt_{}", "def token_{}", "what is token_{}"])
+def test_a_whole_word_cannot_be_guessed(bench: Bench, form: str) -> None:
+    """The long form of the test above: all 32 letters, asked for in several ways."""
+    service, _ = attacked(bench)
+    assert guessed(service, form, range(len(_HIDDEN_WORD))) <= 9  # by chance 2 of 32, and ten in 40,000 times once
+
+
+@pytest.mark.slow
+def test_ten_thousand_pairs_of_requests(bench: Bench) -> None:
+    """The long form of two worlds: random questions of every kind, of a tree with what is hidden and one without."""
+    chance = random.Random(7)  # noqa: S311 -- no secret
+    names = "open close post pay vault ledger owner account interest key master unlock yearly part step".split()
+    files = dict(FILES)
+    hidden = dict(HIDDEN)
+    for number in range(60):
+        text = "".join(
+            f"def {chance.choice(names)}_{chance.choice(names)}_{number}(value):\n"
+            f'    """{" ".join(chance.sample(names, 4))}."""\n'
+            f"    return {chance.choice(names)}_{chance.randrange(60)}(value)\n\n\n"
+            for _ in range(4)
+        )
+        (hidden if number % 3 == 0 else files)[f"{'vault' if number % 3 == 0 else 'bank'}/part_{number}.py"] = text
+    root = bench.tree("here", files | hidden)
+    with_them, _ = bench.service("with", root)
+    for path in hidden:
+        (root / path).rename(bench.folder / path.replace("/", "_"))
+    without, _ = bench.service("without", root)
+    for path in hidden:
+        (bench.folder / path.replace("/", "_")).rename(root / path)
+    worlds = (with_them, without)
+    paths = sorted(files | hidden)
+    for number in range(10_000):
+        text = " ".join(chance.sample(names, chance.randrange(1, 4))) + chance.choice(["", "?", "_1", ".py", " tests"])
+        path, limit = chance.choice(paths), chance.randrange(1, 30)
+        kind = chance.choice(["search", "context", "symbols", "related", "read", "similar", "map", "graph", "status"])
+        found = [_asked(service, kind, text, path, limit, root) for service in worlds]
+        assert same(*found), (number, kind, text, path)
+
+
+def _asked(service: LocalService, kind: str, text: str, path: str, limit: int, root: Path) -> object:
+    request, where = SearchRequest(text, limit, explain=True), str(root)
+    ask: dict[str, Callable[[], Any]] = {
+        "search": lambda: service.search(request, ANN),
+        "context": lambda: service.context(ContextRequest(request, 100 * limit), ANN),
+        "symbols": lambda: service.symbols(text.split(maxsplit=1)[0], EVERYWHERE, limit, ANN, uses=True, callees=True),
+        "related": lambda: service.related(where, path, limit, ANN),
+        "read": lambda: service.read(where, path, (1, None), ANN),
+        "similar": lambda: service.similar(Place(where, path, 1), request, ANN),
+        "map": lambda: service.map(where, limit, ANN),
+        "graph": lambda: service.graph(GraphRequest(where), ANN),
+        "status": lambda: service.status(ANN),
+    }
+    try:
+        answer = ask[kind]()
+    except (QueryError, NotFound, InvalidRequest) as error:
+        return type(error).__name__, error.message, error.hint
+    if kind in {"search", "similar"}:
+        answer = replace(answer, elapsed_ms=0.0)
+    if hasattr(answer, "snapshots"):
+        answer = replace(answer, snapshots=tuple(map(_timeless, answer.snapshots)))
+    return [replace(one, indexed_at=0.0) for one in answer] if kind == "status" else answer
+
+
+def test_who_may_see_little_finds_it_all(bench: Bench) -> None:
+    """Of one file in sixty, a search finds the ten nearest ones that there are: nothing is cut off before."""
+    files = {
+        f"{'mine' if number % 60 == 0 else 'vault'}/part_{number}.py": f"def open_account_{number}(owner):\n"
+        f'    """Open the account number {number} of an owner."""\n    return owner + {number}\n'
+        for number in range(600)
+    }
+    root = bench.tree("here", files)
+    service, access = bench.service("little", root)
+    access.rules = Rules("mine", lambda path: path.startswith("mine/"))
+    alone, _ = bench.service("alone", bench.tree("other", {p: t for p, t in files.items() if p.startswith("mine/")}))
+    for number in range(0, 600, 60):
+        text = f"open the account number {number}"
+        found = service.search(SearchRequest(text, 10), ANN).hits
+        exact = alone.search(SearchRequest(text, 10), LOCAL_USER).hits
+        assert len(found) == 10
+        scores = [round(hit.score, 5) for hit in found]
+        assert scores == pytest.approx([hit.score for hit in exact], abs=1e-4)
