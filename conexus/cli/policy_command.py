@@ -91,15 +91,26 @@ def show(
 
 
 @app.command("add", cls=CommandWithExamples)
-def add(name: Name, file: Rules, note: Note = "", dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Put a policy in force, or replace the one of that name. Its tests have to pass.
+def add(
+    name: Name,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Rules in Cedar; - for the standard input.")
+    ] = None,
+    template: Annotated[str, typer.Option("--template", metavar="NAME", help="A template, in place of a file.")] = "",
+    note: Note = "",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Put a policy in force, or replace the one of that name. All tests have to pass.
 
     Examples:
+        conexus policy add base --template everybody
         conexus policy add secrets secrets.cedar -m "agents see no secrets"
-        conexus policy templates everybody | conexus policy add base -
         conexus policy add secrets secrets.cedar --dry-run
     """
-    text = _text_of(file)
+    if (file is None) == (not template):
+        raise InvalidRequest("give either a file or a template", hint="conexus policy templates")
+    text = _template(template) if file is None else _text_of(file)
 
     def change(found: PolicySet) -> PolicySet:
         others = [one for one in found.policies if one.name != name]
@@ -218,7 +229,7 @@ def simulate(
     Examples:
         conexus policy simulate secrets.cedar
     """
-    add(name or file.stem, file, dry_run=True, as_json=as_json)
+    add(name or file.stem, file, "", dry_run=True, as_json=as_json)
 
 
 @app.command("explain", cls=CommandWithExamples)
@@ -314,13 +325,11 @@ def templates(
         conexus policy templates
         conexus policy templates contractor > contractor.cedar
     """
+    if name:
+        console.out(_template(name).rstrip())
+        return
     with data_folder.open_edition(settings()) as edition:
         found = edition.policies.templates()
-    if name and name not in found:
-        raise NotFound(f"there is no template {name!r}", hint=f"there are {', '.join(found)}")
-    if name:
-        console.out(found[name].rstrip())
-        return
     _print(("NAME", "WHAT"), [(one, text.splitlines()[0].removeprefix("// ")) for one, text in found.items()])
 
 
@@ -336,6 +345,14 @@ def schema() -> None:
 
 
 # ------------------------------------------------------------------------------ parts
+
+
+def _template(name: str) -> str:
+    with data_folder.open_edition(settings()) as edition:
+        found = edition.policies.templates()
+    if name not in found:
+        raise NotFound(f"there is no template {name!r}", hint=f"there are {', '.join(found)}")
+    return found[name]
 
 
 def _current(number: int | None = None) -> PolicyVersion:
