@@ -142,7 +142,7 @@ def same(first: object, second: object) -> bool:
     """Whether answers are the same, but for the order in which the engine adds up what words weigh: it has none."""
     one, other = repr(first), repr(second)
     numbers, others = ([float(number) for number in _FRACTION.findall(text)] for text in (one, other))
-    return _FRACTION.sub("#", one) == _FRACTION.sub("#", other) and numbers == pytest.approx(others, abs=2e-7)
+    return _FRACTION.sub("#", one) == _FRACTION.sub("#", other) and numbers == pytest.approx(others, abs=2e-6)
 
 
 def answers(service: LocalService, root: Path, who: Principal) -> dict[str, object]:
