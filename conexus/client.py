@@ -475,7 +475,9 @@ def connect(url: str, token: str, *, repository: str = "") -> Code:
     service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token), surface="python")
     try:
         views = service.views(LOCAL_USER)  # tells at once what is wrong
-        root = str(named(views, repository)[0].root) if repository else None
+        # Of several trees of one repository the first by path; refs only where there is nothing else.
+        meant = min(named(views, repository), key=lambda view: (bool(view.ref), view.root)) if repository else None
+        root = None if meant is None else str(meant.root)
     except BaseException:
         service.close()
         raise

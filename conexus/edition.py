@@ -132,12 +132,13 @@ class AccessClasses(Protocol):
         """Whether the class of a file depends on who owns it."""
         ...
 
-    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
         """Return the class of each file.
 
         Args:
             files: The files.
-            owners: The text of the repository's CODEOWNERS; empty where it has none or :attr:`by_owner` is false.
+            owners: The text of the repository's CODEOWNERS; empty where it has none or :attr:`by_owner` is false,
+                and ``None`` where there is one that cannot be read.
         """
         ...
 

@@ -13,7 +13,15 @@ from pathlib import Path
 from conexus.config import StoreOptions
 from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
-from conexus.errors import InvalidRequest, NotFound, RepositoryNotIndexed, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import (
+    AccessDenied,
+    InvalidRequest,
+    NotFound,
+    RepositoryNotIndexed,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+)
 from conexus.indexing.pipeline import Indexer, release, repair_unfinished
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
@@ -151,7 +159,7 @@ class LocalService:
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self._trims = Trims(self.catalog, self._text_of)
+        self._trims = Trims(self.catalog, self._text_of, _is_on_disk)
 
     def _text_of(self, view: IndexedView, path: str) -> str:
         if view.live is None:
@@ -241,16 +249,22 @@ class LocalService:
     def _gone(self, repo: RepoId, but: Path | None = None) -> list[IndexedView]:
         """Return the views of a repository that can be dropped.
 
-        A tree that nothing is shared with is kept: its disk may come back, and to index it anew takes long.
+        A tree that nothing is shared with is kept, or with refs of its own clone only: its disk may come back, and to
+        index it anew takes long.
         """
-        return [
+        views = [view for view in self.catalog.views() if view.repo == repo and view.live is not None]
+        gone = [
             view
-            for view in self.catalog.views()
-            if view.repo == repo
-            and view.root != but
+            for view in views
+            if view.root != but
             and view.live is not None
             and view.live.pool is not None
             and self.is_gone(view.root, view.ref)
+        ]
+        return [
+            view
+            for view in gone
+            if view.ref or any(one not in gone and not one.root.is_relative_to(view.root) for one in views)
         ]
 
     def _drop_gone(self, repo: RepoId, but: Path | None = None) -> int:
@@ -468,12 +482,15 @@ class LocalService:
             for view in known
             if (where.repos is None or view.repo in where.repos) and _is_meant(view, where, of_roots)
         ]
+        if where.ref:
+            views = _each_commit_once(views, where.roots or ())
         if not views:
             if where.ref:
                 raise RepositoryNotIndexed(
                     f"{where.ref!r} is not indexed", hint=f"index it first: conexus index --ref {where.ref}"
                 )
-            asked = ", ".join(sorted(where.roots or where.repos or ()))
+            # Others are told no names: what they may read was put into the filter for them.
+            asked = ", ".join(sorted(where.roots or where.repos or ())) if caller.who.local else ""
             if not asked:
                 raise RepositoryNotIndexed("nothing is indexed yet", hint="start with: conexus index PATH")
             raise RepositoryNotIndexed(f"{asked} is not indexed", hint="index it first: conexus index PATH")
@@ -483,7 +500,14 @@ class LocalService:
 
     def views(self, who: Principal) -> list[IndexedView]:
         """Return the working trees that a caller may read, by name; of an index, the part that they may see."""
-        return self._views(_Caller(who, AccessAction.READ))
+        found: dict[Path, IndexedView] = {}
+        for action in AccessAction:  # the part that they may read, or else that of which they may anything
+            for view in self._views(_Caller(who, action)):
+                if view.root not in found or action is AccessAction.READ:
+                    found[view.root] = view
+            if who.local:
+                break
+        return sorted(found.values(), key=lambda view: (view.name, view.root))
 
     def _views(self, caller: _Caller) -> list[IndexedView]:
         views = self.catalog.views()
@@ -521,7 +545,7 @@ class LocalService:
 
     def status(self, who: Principal) -> list[ViewStatus]:
         """Return figures of every indexed working tree that a caller may read."""
-        seen = self.views(who)
+        seen = self._views(_Caller(who, AccessAction.READ))
         whole = {str(view.root) for view in seen if not view.trimmed}
         found = [
             replace(
@@ -658,6 +682,9 @@ class LocalService:
             StoreError: Another repository has the name, or has it as its id.
         """
         self.edition.access.require_write(who, repo)
+        whole = {view.root for view in self.views(who) if not view.trimmed}
+        if not who.local and any(view.root not in whole for view in self.catalog.views()):
+            raise AccessDenied("who may not see all of everything renames nothing: which names are taken would tell")
         check_name(name)
         if any(view.repo == name != repo for view in self.catalog.views()):
             raise StoreError(f"another repository has the id {name!r}", hint="choose another name")
@@ -682,6 +709,9 @@ class LocalService:
         for skipped in self.catalog.skipped(live.id):
             if skipped.path == path:
                 return Verdict(path, included=False, reason=skipped.reason, rule=skipped.detail)
+        for problem in self.catalog.problems(live.id):
+            if problem.path == path:
+                return replace(verdict, rule=problem.reason)
         return verdict
 
     def _trimmed(self, root: Path, who: Principal) -> IndexInfo | None:
@@ -942,6 +972,17 @@ def _is_meant(view: IndexedView, where: SearchFilter, of_roots: Collection[RepoI
     if where.ref:
         return _is_called(view, where.ref) and (where.roots is None or view.repo in of_roots)
     return not view.ref if where.roots is None else str(view.root) in where.roots
+
+
+def _is_on_disk(view: IndexedView, path: str) -> bool:
+    return not view.ref and (view.root / path).is_file()
+
+
+def _each_commit_once(views: Sequence[IndexedView], roots: Collection[str]) -> list[IndexedView]:
+    """Leave out what other clones have of a commit too; those of the trees that are asked for come first."""
+    near = sorted(views, key=lambda view: not any(view.root.is_relative_to(root) for root in roots))
+    chosen = {(view.repo, view.head or str(view.root)): view for view in reversed(near)}
+    return [view for view in views if view in chosen.values()]
 
 
 def _is_called(view: IndexedView, name: str) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from conexus.errors import EditionError, InvalidRequest
 from conexus.types import AccessPolicyText, FileLabel, ListedFile, PolicySet, RepoId
 from conexus.values import dataclass
-from conexus_ee.owners import owners_of
+from conexus_ee.owners import is_readable, owners_of
 
 SCHEMA: Final = """
 entity Group;
@@ -41,6 +41,7 @@ action index, administer appliesTo { principal: [User, Client], resource: [Repos
 
 FILE_ACTIONS: Final = frozenset({"search", "read", "context", "graph"})
 REPOSITORY_ACTIONS: Final = frozenset({"index", "administer"})
+_UNDECIDED: Final = "undecided"
 _MAX_DECISIONS: Final = 200_000
 _MAX_ANSWERS: Final = 2_000
 _MAX_TEXT: Final = 1_000_000
@@ -157,8 +158,13 @@ class Rules:
             for file in files
         ]
 
-    def classify(self, repo: RepoId, files: Sequence[ListedFile], owners: str) -> list[str]:
-        """Return the class of each file: two of the same one differ in nothing that a rule could ask for."""
+    def classify(self, repo: RepoId, files: Sequence[ListedFile], owners: str | None) -> list[str]:
+        """Return the class of each file: two of the same one differ in nothing that a rule could ask for.
+
+        Where it depends on owners and it cannot be told who they are, it is one of which nothing is allowed.
+        """
+        if owners is None or (self.by_owner and not is_readable(owners)):
+            return [_UNDECIDED] * len(files)
         source = (repo, hash(owners))
         known = [self._classes.get((*source, file.path, file.language)) for file in files]
         new = [file for file, its in zip(files, known, strict=True) if its is None]
@@ -422,6 +428,11 @@ class _Mentions:
             raise InvalidRequest(
                 f"the policy {self.name} names a File", hint='say `resource.path == "src/a.py"` in a `when` clause'
             )
+        if node == {"Var": "resource"}:
+            raise InvalidRequest(
+                f"the policy {self.name} uses resource as a whole",
+                hint="name what it asks of it, as resource.path, or say `resource in Repository::…`",
+            )
         attribute = _attribute_of(node, "resource")
         if attribute == "path":
             raise InvalidRequest(
@@ -456,7 +467,13 @@ class _Mentions:
             if all(isinstance(value, str) for value in values):
                 self.patterns += [_plain(value, self.name) for value in values]
                 return True
-        return set(node) == {"has"} and bool(node["has"].get("left") == {"Var": "resource"})
+        if set(node) == {"has"}:
+            return bool(node["has"].get("left") == {"Var": "resource"})
+        for name in ("is", "in"):  # of which kind it is, and in which repository: the same for all files of a tree
+            if set(node) == {name} and node[name].get("left") == {"Var": "resource"}:
+                self.read([value for side, value in node[name].items() if side != "left"])
+                return True
+        return False
 
 
 def _piece(piece: object, name: str) -> str:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
+
+_BLANK = re.compile(r"(?<!\\)\s+")
 
 
 def owners_of(text: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -28,6 +31,24 @@ def owners_of(text: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
+def is_readable(text: str) -> bool:
+    """Whether it can be told who owns what: not where there are sections or exceptions, which are GitLab's own."""
+    if any(words[0].startswith(("!", "[", "^")) for line in text.splitlines() if (words := _words(line))):
+        return False
+    try:
+        _rules(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _words(line: str) -> list[str]:
+    """Return what stands between blanks, of which a backslash makes a part of the word; no comment."""
+    found = [word for word in _BLANK.split(line.strip()) if word]
+    end = next((place for place, word in enumerate(found) if word.startswith("#")), len(found))
+    return found[:end]
+
+
 @lru_cache(maxsize=32)
 def _rules(text: str) -> tuple[tuple[PathSpec[Any], frozenset[str]], ...]:
     """Return patterns with their owners, the last one first."""
@@ -35,14 +56,9 @@ def _rules(text: str) -> tuple[tuple[PathSpec[Any], frozenset[str]], ...]:
 
     found = []
     for line in text.splitlines():
-        words = line.split("#", 1)[0].split()
-        if not words or words[0].startswith(("!", "[", "^")):  # sections and exceptions: those are GitLab's own
-            continue
-        try:
-            spec = PathSpec.from_lines("gitignore", [words[0]])
-        except ValueError:
-            continue
-        found.append((spec, frozenset(words[1:])))
+        words = _words(line)
+        if words:
+            found.append((PathSpec.from_lines("gitignore", [words[0]]), frozenset(words[1:])))
     return tuple(reversed(found))
 
 

@@ -33,6 +33,7 @@ from conexus.types import (
 )
 from conexus.values import dataclass
 from conexus_ee.cedar import SCHEMA, Asker, Circumstances, Decision, FileFacts, Rules, Tree, compiled
+from conexus_ee.owners import is_readable
 from conexus_ee.rights import permissions_on, subjects_of
 from conexus_ee.templates import TEMPLATES
 
@@ -144,7 +145,7 @@ class FileClasses:
         """Whether a rule speaks of owners."""
         return self.rules.by_owner
 
-    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
         """Return the class of each file."""
         return self.rules.classify(self.tree.repo, files, owners)
 
@@ -174,7 +175,7 @@ class Undecided:
         """False."""
         return False
 
-    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
         """Return one class for all."""
         return ["undecided"] * len(files)
 
@@ -298,8 +299,11 @@ class LicensedPolicies:
             decision = Decision(not problem, (), (problem,) if problem else ())
             facts = FileFacts(file.path, file.language)
         else:
-            [facts] = rules.facts_of(tree.repo, [file], self._owners(tree))
+            owners = self._owners(tree)
+            [facts] = rules.facts_of(tree.repo, [file], owners or "")
             decision = rules.decide(asker, question.action, around, Tree(tree.repo, tree.branch), [facts])[0]
+            if rules.by_owner and (owners is None or not is_readable(owners)):
+                decision = Decision(allowed=False, errors=("CODEOWNERS is there and cannot be read",))
         return AccessExplanation(
             allowed=granted and decision.allowed and bool(subjects_of(state, question.user)),
             granted=granted,
@@ -334,14 +338,15 @@ class LicensedPolicies:
             raise NotFound(f"{question.repository or path} is not indexed", hint="see `conexus repos list`")
         raise NotFound(f"{path} is not in the index of {trees[0].repo}", hint="`conexus why FILE` says why")
 
-    def _owners(self, tree: IndexedTree) -> str:
+    def _owners(self, tree: IndexedTree) -> str | None:
+        paths = {file.path for file in self._indexed.files(tree.root)}
         for path in OWNERS_FILES:
-            if text := self._indexed.text(tree.root, path):
-                return text
+            if path in paths:  # the first that is there counts; without a text it was left out
+                return self._indexed.text(tree.root, path) or None
         return ""
 
     def _differences(self, rules: Rules | None) -> Iterable[AccessDifference]:
-        """What other rules would give users and take from them, at noon on a Monday and by REST."""
+        """What other rules would give users and take from them, at this time, from this machine, by REST."""
         _, before, _ = self._policies.rules()
         state = self._directory.state()
         around = _around(None, None, "127.0.0.1", "rest")
@@ -356,7 +361,7 @@ class LicensedPolicies:
                 if Permission.READ not in permissions_on(state, user, indexed.repo):
                     continue
                 asker = self._policies.user(user)
-                for action in (AccessAction.SEARCH, AccessAction.READ):
+                for action in AccessAction:
                     seen = [
                         _seen(one, files if side is None else side, (asker, action, around, tree))
                         for one, side in zip((before, rules), sides, strict=True)

@@ -210,7 +210,7 @@ class SqliteCatalog:
                     pinned=str(pinned),
                     ref=str(ref),
                     head=str(head) if head else None,
-                    branch=str(ref or branch or ""),
+                    branch=str(branch or ref or "").removeprefix("refs/heads/"),
                 )
             )
         return sorted(found, key=lambda view: (view.name, view.root))

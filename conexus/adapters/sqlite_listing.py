@@ -32,7 +32,9 @@ class SqliteListing:
             "JOIN indexes i ON i.view = v.id AND i.live ORDER BY r.repo, v.root"
         )
         return [
-            IndexedTree(RepoId(str(repo)), os.fsdecode(_bytes(root)), str(ref or branch or ""))
+            IndexedTree(
+                RepoId(str(repo)), os.fsdecode(_bytes(root)), str(branch or ref or "").removeprefix("refs/heads/")
+            )
             for repo, root, branch, ref in rows
         ]
 

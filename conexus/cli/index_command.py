@@ -183,8 +183,9 @@ def _watch(session: Session, checkout: Checkout, asked: Sequence[bool], *, quiet
             console.err(f"note: by polling, which takes longer to notice changes: {console.one_line(watcher.reason)}")
         told = watcher.mode
         try:
+            now = checkout_at(checkout.root, force=True)  # another branch may be checked out by now
             report = session.service.index(
-                checkout, USER, lambda _: None, lambda: bool(asked), session.model, changed if looked else None
+                now, USER, lambda _: None, lambda: bool(asked), session.model, changed if looked else None
             )
             looked = True
         except StoreError as error:

@@ -145,7 +145,8 @@ def roll_back(
         conexus repos rollback flask
     """
     with open_session() as session:
-        views = named(session.service, name)
+        found_views = named(session.service, name)
+        views = [view for view in found_views if view.previous is not None] or found_views[:1]
         for view in views:
             session.service.roll_back(view, USER)
         roots = {str(view.root) for view in views}
@@ -223,7 +224,7 @@ def described(status: ViewStatus) -> list[str]:
             else []
         ),
         *(
-            [f"  before      an index by {console.one_line(status.previous_model)}: conexus repos rollback"]
+            [f"  before      an index by {console.one_line(status.previous_model)}: conexus repos rollback NAME"]
             if status.previous_model is not None
             else []
         ),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -279,7 +280,7 @@ def _require_no_way_out(folder: Path) -> None:
     Raises:
         SourceError: It does.
     """
-    absolute = Path.cwd() / folder
+    absolute = Path(os.path.normpath(Path.cwd() / folder))  # `..` is no link
     real = absolute.resolve()
     above = next((parent for parent in absolute.parents if parent == parent.resolve() and parent.is_dir()), None)
     if above is None or real.is_relative_to(above):

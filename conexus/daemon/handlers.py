@@ -18,6 +18,7 @@ from conexus.edition import Edition
 from conexus.errors import (
     AccessDenied,
     ConexusError,
+    FeatureNotAvailable,
     InvalidRequest,
     NotFound,
     RepositoryNotIndexed,
@@ -42,6 +43,7 @@ from conexus.types import (
     Group,
     IndexedView,
     IndexJob,
+    JobState,
     NewKey,
     Permission,
     Place,
@@ -63,6 +65,7 @@ from conexus.types import (
 from conexus.values import dataclass
 
 _T = TypeVar("_T")
+_LOOKED_AT_JOBS = 200
 
 
 class Jobs(Protocol):
@@ -541,6 +544,9 @@ class Handlers:
         facts = self._parts.facts()
         views = [view for view in self._service.views(call.who) if view.live is not None]
         running, queued = self._parts.jobs.counts()
+        if not call.who.local:
+            seen = [job.state for job in self._parts.jobs.page(_LOOKED_AT_JOBS, "") if self.may_see(job, call.who)]
+            running, queued = seen.count(JobState.RUNNING), seen.count(JobState.QUEUED)
         modes = [(view.name, self._parts.watched(view.root).mode) for view in views]
         return schema.StatusResponse(
             version=__version__,
@@ -584,8 +590,17 @@ class Handlers:
             requests_per_s=request.requests_per_s,
         )
         _require_no_more(call.who, asked)
+        if asked.user != call.who.user and not call.who.local and self._has_policies():
+            # Rules say what users and clients see: another one than oneself may see what oneself does not.
+            _require_everything(call.who)
         key, secret = self._parts.keys.create(asked, call.who)
         return schema.CreatedKey(key=messages.key(key), secret=secret)
+
+    def _has_policies(self) -> bool:
+        try:
+            return bool(self._parts.edition.policies.current().policies.policies)
+        except FeatureNotAvailable:
+            return False
 
     def keys(self, request: schema.Empty, call: Call) -> schema.KeysResponse:
         """List API keys."""

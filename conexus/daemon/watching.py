@@ -82,7 +82,11 @@ class Followers:
         """Return how a tree is followed."""
         with self._mutex:
             follower = self._followers.get(root)
-        return WatchState(reason="its index is not finished, or an earlier one") if follower is None else follower.state
+        if follower is not None:
+            return follower.state
+        is_ref = any(view.root == root and view.ref for view in self._ways.views())
+        why = "a ref: it is looked at every few seconds" if is_ref else "its index is not finished, or an earlier one"
+        return WatchState(reason=why)
 
     def _work(self) -> None:
         while not self._stop.is_set():

@@ -13,6 +13,7 @@ MEGABYTE = 1_000_000
 _LEAST = 256 * MEGABYTE  # with less a run comes nowhere, so no less is tried
 _SHARE = 0.8  # of what there is: others need memory too
 _SAVING = 0.75  # of the budget; from here on a run saves memory
+_OF_A_GRAMMAR_MB = 200
 _OF_A_FILE = 0.6
 _PARENT = 150 * MEGABYTE  # what a run takes beside its parsing processes
 _CHILD = 100 * MEGABYTE  # what each of them takes
@@ -39,8 +40,11 @@ class MemoryBudget:
         return max(1, min(most, (int(self.most_bytes * _SAVING) - _PARENT) // _CHILD))
 
     def of_a_file(self, setting_mb: int) -> int:
-        """Return how many megabytes parsing one file may take: the setting, or a good half of all if that is less."""
-        return max(1, min(setting_mb, int(self.most_bytes * _OF_A_FILE) // MEGABYTE))
+        """Return how many megabytes parsing one file may take: the setting, or a good half of all if that is less.
+
+        It is never so little that a grammar cannot be loaded: its file would be cut by lines, and stay so.
+        """
+        return min(setting_mb, max(_OF_A_GRAMMAR_MB, int(self.most_bytes * _OF_A_FILE) // MEGABYTE))
 
 
 class MemoryWatch:

@@ -35,7 +35,7 @@ class _Sorted:
     """Of the generation, when its files were last looked at."""
     source: object = None
     """What knows the classes."""
-    owners: str = ""
+    owners: str | None = ""
     files: dict[FileId, ListedFile] = field(default_factory=dict)
     class_of: dict[FileId, str] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
@@ -60,10 +60,17 @@ class Trims:
     Args:
         catalog: Where generations and parts are.
         text_of: Gives the text of a file of a view; an empty one where it has none.
+        is_there: Whether a tree has a file, be it one that the rules leave out.
     """
 
-    def __init__(self, catalog: Catalog, text_of: Callable[[IndexedView, str], str]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        text_of: Callable[[IndexedView, str], str],
+        is_there: Callable[[IndexedView, str], bool] = lambda _view, _path: False,
+    ) -> None:
         self._catalog = catalog
+        self._is_there = is_there
         self._text_of = text_of
         self._mutex = threading.RLock()
         self._sorted: OrderedDict[tuple[IndexId, str], _Sorted] = OrderedDict()
@@ -168,11 +175,12 @@ class Trims:
         counted = self._catalog.file_uses(kept.part.id)
         return {found.files[file].path: count for file, count in counted.items() if file in found.files}
 
-    def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> str:
+    def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> str | None:
+        """Return the text of the list of owners, nothing where it is there and the index has no text of it."""
         paths = {file.path for file in files}
         for path in _OWNERS:
-            if path in paths:
-                return self._text_of(view, path)
+            if path in paths or self._is_there(view, path):
+                return self._text_of(view, path) or None
         return ""
 
     def _forget_some(self) -> None:

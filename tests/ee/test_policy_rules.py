@@ -330,6 +330,10 @@ BROKEN = {
         EVERYTHING[:-1] + " when { resource.labels.contains(resource.path) };", "not supported",
     ),
     "the context as a whole": (EVERYTHING[:-1] + " when { context == context };", "context as a whole|make sense"),
+    "a detour": (EVERYTHING[:-1] + ' when { (if true then resource else resource).path like "x*" };', "as a whole"),
+    "a detour by a record": (EVERYTHING[:-1] + ' when { {a: resource}.a.labels.contains("x") };', "as a whole"),
+    "a detour by a set": (EVERYTHING[:-1] + " when { [resource].contains(resource) };", "as a whole"),
+    "a file as a whole": (EVERYTHING[:-1] + " when { resource == resource };", "as a whole"),
     "an asterisk in a path": (EVERYTHING[:-1] + ' when { resource.path == "a*b" };', "asterisk"),
 }  # fmt: skip
 
@@ -411,14 +415,27 @@ def test_ten_thousand_odd_requests() -> None:
 
 
 def test_the_last_pattern_that_fits_says_who_owns() -> None:
-    """As code hosts read it; a pattern without owners takes them away; comments and what is no pattern say nothing."""
-    owned = owners_of(
-        OWNERS + "# comment\n[section]\n!x @y\n/docs/*.md @top # why\n",
-        ["docs/a.md", "docs/deep/a.md", "vault/.env", "a.py"],
-    )
+    """As code hosts read it; a pattern without owners takes them away; blanks may be escaped; comments say nothing."""
+    text = OWNERS + "# comment\n/docs/*.md @top # why\nmy\\ dir/ @sec\n"
+    owned = owners_of(text, ["docs/a.md", "docs/deep/a.md", "vault/.env", "a.py", "my dir/plan.py"])
     assert owned == {
-        "docs/a.md": {"@top"}, "docs/deep/a.md": {"docs@example.org"}, "vault/.env": frozenset(), "a.py": {"@acme/all"},
-    }  # fmt: skip
+        "docs/a.md": {"@top"},
+        "docs/deep/a.md": {"docs@example.org"},
+        "vault/.env": frozenset(),
+        "a.py": {"@acme/all"},
+        "my dir/plan.py": {"@sec"},
+    }
+
+
+@pytest.mark.parametrize("owners", [None, "/vault/ @sec\n[All]\n* @all\n", "!docs/ @a\n", "^[x] @y\n"])
+def test_owners_that_cannot_be_told_let_nobody_in(owners: str | None) -> None:
+    """Where a rule speaks of owners; to others it is all the same."""
+    rules = rules_of(EVERYTHING, 'forbid(principal, action, resource is File) when { resource.owners.contains("@x") };')
+    classes = rules.classify(REPO, FILES, owners)
+    assert set(rules.allowed(ANN, "read", NOON, HERE, set(classes))) == set()
+    if owners is not None:
+        other = rules_of(EVERYTHING)
+        assert set(other.allowed(ANN, "read", NOON, HERE, set(other.classify(REPO, FILES, owners)))) != set()
 
 
 def test_classes_are_few() -> None:

@@ -60,6 +60,7 @@ class Rules:
     key: str
     is_visible: Callable[[str], bool]
     by_owner: bool = False
+    needs_owners: bool = False
     classified: list[str] = field(default_factory=list)
 
     @property
@@ -67,11 +68,13 @@ class Rules:
         """Itself."""
         return self
 
-    def classify(self, files: Sequence[ListedFile], owners: str) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
         """Two classes: what ann may see, and the rest."""
         self.classified += [file.path for file in files]
+        if self.needs_owners and owners is None:
+            return ["undecided"] * len(files)
         if self.by_owner:
-            return ["open" if f"{file.path} @ann" in owners else "closed" for file in files]
+            return ["open" if f"{file.path} @ann" in (owners or "") else "closed" for file in files]
         return ["open" if self.is_visible(file.path) else "closed" for file in files]
 
     def allowed(self, who: Principal, action: AccessAction, classes: Collection[str]) -> Collection[str]:
@@ -260,6 +263,20 @@ def test_parts_follow_edits_and_rules(bench: Bench) -> None:
     (root / "CODEOWNERS").write_text("bank/interest.py @ann\n")
     service.index(find_checkout(root), LOCAL_USER)
     assert {hit.chunk.path for hit in service.search(SearchRequest("interest", 20), ANN).hits} == {"bank/interest.py"}
+
+
+def test_owners_that_are_there_and_not_read_let_nobody_in(bench: Bench) -> None:
+    """A list of owners that is left out of the index, by whatever rule, is not one that says nothing."""
+    root = bench.tree("here", FILES | {".github/CODEOWNERS": "bank/interest.py @ann\n"})
+    service, access = bench.service("owners", root)
+    access.rules = Rules("owned", lambda _: False, by_owner=True, needs_owners=True)
+    assert [status.files for status in service.status(ANN)] == [1]
+    (root / ".conexusignore").write_text(".github/\n")
+    service.index(find_checkout(root), LOCAL_USER)
+    assert service.status(ANN) == []
+    (root / ".conexusignore").unlink()
+    service.index(find_checkout(root), LOCAL_USER)
+    assert [status.files for status in service.status(ANN)] == [1]
 
 
 def test_what_a_part_wrongly_holds_does_not_leave(bench: Bench) -> None:
