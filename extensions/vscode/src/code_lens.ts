@@ -3,6 +3,7 @@
 
 import * as vscode from "vscode";
 
+import { outline } from "./outline";
 import { treeOf } from "./places";
 import type { Session } from "./session";
 import { setting } from "./settings";
@@ -11,7 +12,6 @@ import type { Use } from "./wire";
 const MOST_USES = 200;
 const MOST_LENSES = 200;
 const COUNTED = new Set([vscode.SymbolKind.Function, vscode.SymbolKind.Method, vscode.SymbolKind.Class, vscode.SymbolKind.Interface, vscode.SymbolKind.Constructor]);
-const INDEXED_KINDS = ["function", "method", "class", "struct", "interface"] as const;
 
 /** A lens whose number is asked for when it is seen. */
 class CallersLens extends vscode.CodeLens {
@@ -52,33 +52,23 @@ export class CallersLenses implements vscode.CodeLensProvider {
     if (!setting("codeLens.enabled") || !found || this.#session.known.link !== "ready") {
       return [];
     }
-    const named = (await ofEditor(document.uri)) ?? (await this.#ofIndex(document, found.tree.root, found.path));
+    const named = (await ofEditor(document.uri)) ?? ofText(document);
     return token.isCancellationRequested ? [] : named.slice(0, MOST_LENSES);
   }
 
   async resolveCodeLens(lens: CallersLens): Promise<CallersLens> {
-    const root = treeOf(lens.uri.fsPath, this.#session.known.repositories)?.tree.root;
-    const filter = { roots: root ? [root] : null, tests: true, ref: "" };
+    const found = treeOf(lens.uri.fsPath, this.#session.known.repositories);
+    const filter = { roots: found ? [found.tree.root] : null, tests: true, ref: "" };
     const body = { name: lens.symbol, uses: true, limit: MOST_USES, filter };
     try {
-      const { uses, complete } = await this.#session.ask("symbols", (client) => client.symbols(body));
-      lens.command = { title: titleOf(callersOf(uses), complete), command: "conexus.showCallers", arguments: [lens.symbol, root] };
+      const { definitions, uses, complete } = await this.#session.ask("symbols", (client) => client.symbols(body));
+      const isKnown = definitions.some((one) => one.path === found?.path);
+      const title = isKnown ? titleOf(callersOf(uses), complete) : vscode.l10n.t("not in the index");
+      lens.command = { title, command: isKnown ? "conexus.showCallers" : "", arguments: [lens.symbol] };
     } catch {
       lens.command = { title: vscode.l10n.t("callers not known"), command: "" };
     }
     return lens;
-  }
-
-  /** Definitions as the index has them, for languages that the editor has no symbols of. */
-  async #ofIndex(document: vscode.TextDocument, root: string, path: string): Promise<CallersLens[]> {
-    const name = path.split("/").at(-1) ?? path;
-    const filter = { roots: [root], paths: [`/${path.replace(/[\\*?[\]!# ]/g, "\\$&")}`], kinds: [...INDEXED_KINDS], tests: true, ref: "" };
-    const { results } = await this.#session.ask("search", (client) => client.search({ query: name, limit: MOST_LENSES, filter }));
-    return results.flatMap(({ symbol, line }) => {
-      const last = symbol?.split(/[.:#/]+/).at(-1);
-      const isThere = last !== undefined && last !== "" && line <= document.lineCount && document.lineAt(line - 1).text.includes(last);
-      return isThere ? [new CallersLens(new vscode.Range(line - 1, 0, line - 1, 0), document.uri, symbol ?? last)] : [];
-    });
   }
 }
 
@@ -92,6 +82,12 @@ function titleOf(count: number, complete: boolean): string {
     return vscode.l10n.t("1 caller");
   }
   return complete ? vscode.l10n.t("{0} callers", count) : vscode.l10n.t("{0} callers or more", count);
+}
+
+function ofText(document: vscode.TextDocument): CallersLens[] {
+  return outline(document.getText().split(/\r?\n/)).map(
+    ({ name, line }) => new CallersLens(new vscode.Range(line, 0, line, 0), document.uri, name),
+  );
 }
 
 async function ofEditor(uri: vscode.Uri): Promise<CallersLens[] | null> {

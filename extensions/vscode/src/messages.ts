@@ -53,6 +53,7 @@ export type ToView =
   | { type: "answer"; answer: number; query: string; files: ShownFile[]; said: string; notices: string[]; more: boolean }
   | { type: "failed"; message: string; hint: string }
   | { type: "cleared" }
+  | { type: "unanswered" }
   | { type: "ask"; query: string; where: string | null }
   | { type: "focus" };
 

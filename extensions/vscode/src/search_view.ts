@@ -124,6 +124,8 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
         this.#sendSurroundings();
         if (this.#answer) {
           this.#sendAnswer();
+        } else {
+          this.#send({ type: "unanswered" });
         }
         this.#waiting.splice(0).forEach((message) => this.#send(message));
         return;

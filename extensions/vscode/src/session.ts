@@ -246,7 +246,13 @@ export class Session implements vscode.Disposable {
         await this.#absent();
       }
     } catch (error) {
-      this.#fail(error);
+      // A daemon that was killed leaves its address behind, and its process may not be buried yet. The program looks at
+      // a lock, and knows better: it starts one only where none runs.
+      if (error instanceof ConexusError && error.code === "unavailable" && !this.isRemote) {
+        await this.#absent().catch((other: unknown) => this.#fail(other));
+      } else {
+        this.#fail(error);
+      }
     }
   }
 
@@ -382,7 +388,7 @@ export class Session implements vscode.Disposable {
   #fail(error: unknown): void {
     if (error instanceof ConexusError) {
       const { code, message, hint } = error;
-      this.#lose(code === "unavailable" && !this.isRemote ? "absent" : "failed", { code, message, hint: hint ?? "" });
+      this.#lose("failed", { code, message, hint: hint ?? "" });
     } else {
       this.#lose("failed", { code: "internal", message: String(error), hint: "" });
     }

@@ -291,6 +291,11 @@ window.addEventListener("message", (event: MessageEvent<ToView>) => {
       empty();
       tell("", []);
       break;
+    case "unanswered": // the window was opened anew
+      if (query.value !== "") {
+        search(false);
+      }
+      break;
     case "ask":
       choose(message.query);
       if (message.where !== null) {

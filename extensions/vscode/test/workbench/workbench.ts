@@ -96,8 +96,11 @@ export class Workbench {
       execFileSync(tools.node, [main, ...common, "--accept-server-license-terms", "--install-extension", folder], { env, stdio: "pipe" });
     }
     const port = await freePort();
-    const listen = ["--host", "127.0.0.1", "--port", String(port), "--without-connection-token", "--telemetry-level", "off"];
-    const modes = ["--accept-server-license-terms", "--enable-smoke-test-driver", ...(options.restricted ? [] : ["--disable-workspace-trust"])];
+    const listen = ["--host", "127.0.0.1", "--port", String(port), "--without-connection-token", "--telemetry-level", "off", "--log", "info"];
+    const trust = options.restricted ? [] : ["--disable-workspace-trust"];
+    // With the driver no notification is shown; without it newer builds pass over the tests in the host, in silence.
+    const driver = options.payload ? ["--enable-smoke-test-driver"] : [];
+    const modes = ["--accept-server-license-terms", ...driver, ...trust];
     const server = spawn(tools.node, [main, ...common, ...listen, ...modes], { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     const browser = await chromium.launch({ executablePath: tools.chromium, args: CHROME, env: { ...env } });
     const locale = options.locale ?? "en-US";
@@ -253,8 +256,7 @@ export class Workbench {
         await this.page.keyboard.press(key);
         await this.picker().waitFor({ timeout: 5_000 });
         await this.picker().fill(filled, { timeout: 3_000 });
-        await this.rows(row).first().waitFor({ timeout: 8_000 });
-        await this.page.keyboard.press("Enter");
+        await this.rows(row).first().click({ timeout: 8_000 });
         return;
       } catch (error) {
         if (tries === 3) {
@@ -263,6 +265,13 @@ export class Workbench {
         await this.page.keyboard.press("Escape");
       }
     }
+  }
+
+  /** Answers the box that asks for a text. */
+  async answer(title: string, text: string): Promise<void> {
+    await this.page.locator(".quick-input-widget .quick-input-title", { hasText: title }).waitFor();
+    await this.picker().fill(text);
+    await this.page.keyboard.press("Enter");
   }
 
   async activeFile(name: string): Promise<void> {
@@ -295,11 +304,19 @@ export class Workbench {
 
   /** Puts the cursor at a place of the active file. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.page.keyboard.press("Control+g");
-    await this.picker().waitFor();
-    await this.picker().fill(`:${line}:${column}`);
-    await this.page.keyboard.press("Enter");
-    await this.line(line);
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.page.keyboard.press("Control+g");
+        await this.picker().fill(`:${line}:${column}`, { timeout: 3_000 });
+        await this.page.keyboard.press("Enter");
+        await this.line(line);
+        return;
+      } catch (error) {
+        if (tries === 3) {
+          throw error;
+        }
+      }
+    }
   }
 
   clipboard(): Promise<string> {
