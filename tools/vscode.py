@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""Builds and tests the VS Code extension: ``package``, ``check``, ``workbench`` with names of groups, ``pictures``.
+"""Builds and tests the VS Code extension: ``check``, ``package``, ``workbench [GROUP …]``, ``pictures``.
 
 All that npm brings is pinned in lock files and installed below ``build/vscode`` where it is missing: the tools of the
 extension, those of its workbench tests, and a real VS Code, which is the server inside the npm package ``code-server``.
@@ -8,7 +8,6 @@ Nothing is downloaded from anywhere but the package registry.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -28,6 +27,8 @@ BUILD = ROOT / "build" / "vscode"
 VSIX = BUILD / "conexus.vsix"
 PICTURES = BUILD / "pictures"
 MOST_BUNDLE_BYTES = 300_000
+MOST_PICTURE_BYTES = 150_000
+DOCUMENTED = ("search-view.png", "quick-search.png", "limit.png")
 _EDITORS = {"1.110": ("4.110.0", "20.20.2"), "1.139": ("4.139.1", "24.21.0")}
 """By version of VS Code, those of code-server and of the Node that it is built for."""
 _USUAL = "1.110"
@@ -60,7 +61,8 @@ def check() -> None:
     build()
     tool("../esbuild.mjs", "--tests")
     tests = sorted((EXTENSION / "build" / "unit").glob("*.cjs"))
-    subprocess.run([npm.program("node"), "--test", *map(str, tests)], cwd=EXTENSION, check=True, timeout=_RUN_TIMEOUT_S)
+    command = [npm.program("node"), "--test", "--test-reporter=tap", *map(str, tests)]
+    subprocess.run(command, cwd=EXTENSION, check=True, timeout=_RUN_TIMEOUT_S, env=_environment())
 
 
 def build() -> int:
@@ -116,10 +118,20 @@ def workbench(groups: list[str], version: str) -> int:
         "CHROMIUM": _chromium(),
         "PICTURES": str(PICTURES),
         "REPOSITORY": str(ROOT),
+        "PYTHON": sys.executable,
     }
     command = [npm.program("node"), "test/workbench/build/run.mjs", *groups]
     done = subprocess.run(command, cwd=EXTENSION, check=False, timeout=_RUN_TIMEOUT_S, env=_environment(env))
     return done.returncode
+
+
+def take_pictures() -> None:
+    """Copy the pictures of the documentation from the last run of the workbench."""
+    for name in DOCUMENTED:
+        target = EXTENSION / "media" / "pictures" / name
+        shutil.copy(PICTURES / name, target)
+        if target.stat().st_size > MOST_PICTURE_BYTES:
+            raise SystemExit(f"{name} is too large")
 
 
 def _install_editor(folder: Path, server: str, node: str) -> None:
@@ -176,8 +188,8 @@ def main(arguments: list[str]) -> int:
             package()
         case "workbench":
             return workbench(groups, version)
-        case "editors":
-            print(json.dumps(_EDITORS))
+        case "pictures":
+            take_pictures()
         case _:
             raise SystemExit(__doc__)
     return 0

@@ -22,6 +22,7 @@ export interface ShownResult {
 
 /** The results of one file. */
 export interface ShownFile {
+  /** Short name; empty where all results are of one tree. */
   repository: string;
   folder: string;
   name: string;
@@ -32,9 +33,10 @@ export interface ShownFile {
 export function grouped(results: readonly Result[], question: string, snippetLines: number): ShownFile[] {
   const words = wordsOf(question);
   const files = new Map<string, ShownFile>();
+  const areSeveral = new Set(results.map((one) => one.root || one.repository)).size > 1;
   results.forEach((result, at) => {
     const key = JSON.stringify([result.root || result.repository, result.path]);
-    const file = files.get(key) ?? emptyFile(result);
+    const file = files.get(key) ?? emptyFile(result, areSeveral);
     files.set(key, file);
     file.results.push({
       at,
@@ -58,10 +60,10 @@ export function shortName(repository: string): string {
   return inLine(repository.split("/").at(-1) ?? repository, 60);
 }
 
-function emptyFile(result: Result): ShownFile {
+function emptyFile(result: Result, areSeveral: boolean): ShownFile {
   const slash = result.path.lastIndexOf("/");
   return {
-    repository: shortName(result.repository),
+    repository: areSeveral ? shortName(result.repository) : "",
     folder: inLine(slash < 0 ? "" : result.path.slice(0, slash), 200),
     name: inLine(result.path.slice(slash + 1), 120),
     results: [],

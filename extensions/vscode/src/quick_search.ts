@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** Search as you type. */
 
+import type { Result } from "@conexus/client";
 import * as vscode from "vscode";
 
 import type { History } from "./history";
@@ -38,7 +39,7 @@ export function quickSearch(parts: QuickSearchParts, begun = ""): void {
       const { results } = await parts.searching.search(query, { limit: LIMIT, signal: own.signal });
       if (!own.signal.aborted) {
         pick.items = results.length
-          ? results.map((one) => placeItem(one, one.kind, one.symbol ?? firstLine(one.text), one.symbol ? firstLine(one.text) : ""))
+          ? results.map((one) => placeItem(one, one.kind, one.symbol ?? openedLine(one), one.symbol ? openedLine(one) : ""))
           : [{ label: vscode.l10n.t("Nothing found"), alwaysShow: true }];
       }
     } catch (error) {
@@ -107,6 +108,9 @@ function failureItem(error: unknown): PlaceItem {
   };
 }
 
-function firstLine(text: string): string {
-  return text.split("\n").find((line) => line.trim() !== "") ?? "";
+/** The line of a result that is opened, as it was indexed. */
+function openedLine({ text, line, start_line: first }: Result): string {
+  const lines = text.split("\n");
+  const opened = lines[line - first] ?? "";
+  return opened.trim() === "" ? (lines.find((one) => one.trim() !== "") ?? "") : opened;
 }

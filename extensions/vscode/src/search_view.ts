@@ -174,8 +174,8 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
         return;
       }
       this.#keep(null);
-      if (error instanceof NothingIndexed) {
-        this.#send({ type: "cleared" });
+      if (error instanceof NothingIndexed || this.#parts.session.known.link !== "ready") {
+        this.#send({ type: "cleared" }); // the notice says why
         this.#sendSurroundings();
       } else {
         this.#send({ type: "failed", ...inWords(error) });

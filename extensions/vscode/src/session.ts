@@ -3,7 +3,7 @@
 
 import { realpath } from "node:fs/promises";
 
-import { type Client, ConexusError, connect, type Job } from "@conexus/client";
+import { type Client, ConexusError, connect, type Job, type StatusResponse } from "@conexus/client";
 import { type Address, findDaemon } from "@conexus/client/node";
 import * as vscode from "vscode";
 
@@ -274,16 +274,14 @@ export class Session implements vscode.Disposable {
   async #connect(target: Target): Promise<void> {
     const client = connect({ url: target.url, token: target.token, timeoutMs: CALL_MS });
     const status = await client.status({ timeoutMs: STATUS_MS });
-    const wrong = mismatch(status);
-    if (wrong) {
-      this.#lose("failed", wrongVersion(status.version, wrong), { status });
+    if (this.#isRefused(status)) {
       return;
     }
     this.#client = client;
     const isNew = this.#mark !== target.mark || this.#known.link !== "ready";
     this.#mark = target.mark;
     await this.#read(client);
-    if (isNew) {
+    if (isNew && this.#known.link === "ready") {
       this.#log.info(`daemon ${status.version} is there, ${status.edition} edition`);
       void this.#listen(client);
     }
@@ -296,11 +294,23 @@ export class Session implements vscode.Disposable {
       client.jobs({ limit: 50 }),
       client.call("get", "/v1/features", {}),
     ]);
+    if (this.#isRefused(status)) {
+      return;
+    }
     const active = jobs.filter((job) => job.state === "queued" || job.state === "running");
     if (client === this.#client) {
       const found = new Map(active.map((job) => [job.root || job.repository, job]));
       this.#tell({ link: "ready", problem: null, status, repositories, features, jobs: found });
     }
+  }
+
+  /** Whether a daemon's version is not understood; it is not used then. */
+  #isRefused(status: StatusResponse): boolean {
+    const wrong = mismatch(status);
+    if (wrong) {
+      this.#lose("failed", wrongVersion(status.version, wrong), { status });
+    }
+    return wrong !== null;
   }
 
   /** Follows what the daemon says of index jobs, until it ends. */
@@ -388,7 +398,9 @@ export class Session implements vscode.Disposable {
   #fail(error: unknown): void {
     if (error instanceof ConexusError) {
       const { code, message, hint } = error;
-      this.#lose("failed", { code, message, hint: hint ?? "" });
+      const setToken = vscode.l10n.t("Its token is set by the command Conexus: Set the Token of the Daemon's Address.");
+      const isTokenMissing = code === "unauthenticated" && this.isRemote;
+      this.#lose("failed", { code, message, hint: isTokenMissing ? setToken : (hint ?? "") });
     } else {
       this.#lose("failed", { code: "internal", message: String(error), hint: "" });
     }

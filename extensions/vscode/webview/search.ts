@@ -53,7 +53,9 @@ const list = element("div", { id: "results" });
 list.setAttribute("role", "tree");
 const more = element("button", { id: "more", type: "button", hidden: true });
 const copy = element("button", { id: "copy", type: "button", hidden: true });
-document.body.append(form, filters, said, notice, list, element("div", { className: "actions" }, [more, copy]));
+const heading = element("h1", { className: "unseen" });
+const actions = element("div", { className: "actions" }, [more, copy]);
+document.body.append(element("main", {}, [heading, form, filters, said, notice, list, actions]));
 
 // --------------------------------------------------------------------------------------- asking
 
@@ -168,7 +170,6 @@ function fileElement(file: ShownFile): HTMLElement {
   head.setAttribute("role", "treeitem");
   head.setAttribute("aria-level", "1");
   head.setAttribute("aria-expanded", "true");
-  head.setAttribute("aria-label", `${file.name}, ${file.folder}, ${file.repository}, ${file.results.length}`);
   const group = element("div", { className: "group" }, file.results.map(resultElement));
   group.setAttribute("role", "group");
   head.addEventListener("click", () => fold(head, head.getAttribute("aria-expanded") !== "true"));
@@ -197,8 +198,6 @@ function resultElement(result: ShownResult): HTMLElement {
   item.dataset.at = String(result.at);
   item.setAttribute("role", "treeitem");
   item.setAttribute("aria-level", "2");
-  const label = [result.symbol, result.kind, `${text("line")} ${result.line}`, `${text("score")} ${result.score}`, text(result.freshness)];
-  item.setAttribute("aria-label", label.filter(Boolean).join(", "));
   item.addEventListener("click", (event) => open(item, event.ctrlKey || event.metaKey ? "side" : "open"));
   return item;
 }
@@ -328,6 +327,7 @@ function surround(found: Surroundings): void {
   history = found.history;
   query.placeholder = text("query");
   label(query, "queryLabel");
+  heading.textContent = text("search");
   submit.textContent = text("search");
   summary.textContent = text("filters");
   testsText.textContent = text("tests");

@@ -63,7 +63,7 @@ export const TOOLS: Group = {
       "the tools answer, refuse wrong input, and no MCP server is offered beside them",
       async ({ bench }) => {
         const { code, lines } = await bench.hostTests();
-        lines.filter((line) => /✔|✖|failing|passing|Error/.test(line)).forEach((line) => console.log(`  ${line}`));
+        lines.filter((line) => /^[✔✖]/.test(line)).forEach((line) => console.log(`  ${line}`));
         assert.equal(code, 0, lines.join("\n").slice(-1500));
       },
     ],

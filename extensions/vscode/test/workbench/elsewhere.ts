@@ -79,7 +79,7 @@ export const ELSEWHERE: Group = {
       "a daemon of another version is refused, with what to do",
       async ({ bench, picture }) => {
         between.version = "0.0.9";
-        await bench.run("Developer: Reload Window");
+        await bench.run("Conexus: Refresh");
         await bench.settled("error");
         const view = await bench.openView();
         const notice = view.locator("#notice");

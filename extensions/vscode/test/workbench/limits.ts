@@ -22,6 +22,7 @@ export const LIMITS: Group = {
         await bench.run("Conexus: Index This Workspace");
         const toast = bench.notification("All places for repositories are taken: 5 of 5");
         await toast.waitFor();
+        await bench.page.waitForTimeout(600); // it slides in
         await picture("limit");
         assert.equal(await toast.locator(".monaco-button", { hasText: "What Editions Have" }).count(), 1);
         await bench.press(toast, "Remove a Repository…");

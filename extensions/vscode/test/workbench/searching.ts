@@ -167,9 +167,11 @@ export const SEARCHING: Group = {
     [
       "Ctrl+Alt+F searches while one types, and Enter opens at the line",
       async ({ bench, picture }) => {
-        await bench.page.keyboard.press("Control+Alt+f");
+        await bench.quickSearch();
         await bench.picker().pressSequentially("call again with exponential delays", { delay: 30 });
         await bench.rows("with_backoff").first().waitFor();
+        await bench.page.locator('.tab.active[data-resource-name="retry.py"]').waitFor();
+        await bench.page.waitForTimeout(500);
         await picture("quick-search");
         await bench.page.keyboard.press("Enter");
         await bench.activeFile("retry.py");
@@ -181,13 +183,15 @@ export const SEARCHING: Group = {
       async ({ bench }) => {
         await bench.openFile("basket.ts");
         await bench.goTo(7);
-        await bench.page.keyboard.press("Control+Alt+f");
+        await bench.quickSearch();
         await bench.picker().pressSequentially("hash a password with salt", { delay: 20 });
         await bench.rows("passwords.py").first().waitFor();
         await bench.page.locator('.tab.active[data-resource-name="passwords.py"]').waitFor();
         assert.equal(await bench.picker().isVisible(), true);
+        await bench.page.waitForTimeout(600); // the answer to the last letter
         await bench.page.keyboard.press("ArrowDown");
         await bench.page.locator('.tab.active:not([data-resource-name="passwords.py"])').waitFor();
+        await bench.page.waitForTimeout(300);
         await bench.page.keyboard.press("Escape");
         await bench.activeFile("basket.ts");
         await bench.line(7);

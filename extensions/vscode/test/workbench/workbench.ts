@@ -30,9 +30,6 @@ export interface Options {
   restricted?: boolean;
   /** Whether `conexus` is on PATH. */
   onPath?: boolean;
-  locale?: string;
-  /** Folders of extensions beside ours. */
-  extensions?: string[];
   payload?: (remote: (path: string) => string) => [string, string][];
 }
 
@@ -62,6 +59,9 @@ export class Workbench {
   readonly outside: string[] = [];
   readonly dialogs: string[] = [];
   log = "";
+  private readonly hostLines: string[] = [];
+  private hostCode = -1;
+  private hostOver: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly page: Page,
@@ -92,9 +92,6 @@ export class Workbench {
       const install = [main, ...common, "--accept-server-license-terms", "--install-extension", tools.vsix];
       execFileSync(tools.node, install, { env, stdio: "pipe" });
     }
-    for (const folder of options.extensions ?? []) {
-      execFileSync(tools.node, [main, ...common, "--accept-server-license-terms", "--install-extension", folder], { env, stdio: "pipe" });
-    }
     const port = await freePort();
     const listen = ["--host", "127.0.0.1", "--port", String(port), "--without-connection-token", "--telemetry-level", "off", "--log", "info"];
     const trust = options.restricted ? [] : ["--disable-workspace-trust"];
@@ -103,13 +100,8 @@ export class Workbench {
     const modes = ["--accept-server-license-terms", ...driver, ...trust];
     const server = spawn(tools.node, [main, ...common, ...listen, ...modes], { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     const browser = await chromium.launch({ executablePath: tools.chromium, args: CHROME, env: { ...env } });
-    const locale = options.locale ?? "en-US";
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-US" });
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: `http://127.0.0.1:${port}` });
-    if (options.locale) {
-      // No language pack can be had without a network: the workbench is given its language as nls.messages.js would.
-      await context.addInitScript((name) => Object.defineProperty(globalThis, "_VSCODE_NLS_LANGUAGE", { get: () => name, set: () => undefined }), locale);
-    }
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     const remote = (file: string): string => `vscode-remote://127.0.0.1:${port}${file}`;
@@ -117,12 +109,15 @@ export class Workbench {
     const kind = options.open.endsWith(".code-workspace") ? "workspace" : "folder";
     const url = `http://127.0.0.1:${port}/?${kind}=${encodeURIComponent(options.open)}${payload}`;
     const made = new Workbench(page, context, url, port, data, browser, server);
-    made.listen();
+    made.listen(options);
+    if (options.payload) {
+      await made.listenToHost();
+    }
     await made.answers();
     return made;
   }
 
-  private listen(): void {
+  private listen(options: Options): void {
     const keep = (text: Buffer): void => {
       this.log += text.toString();
     };
@@ -131,7 +126,9 @@ export class Workbench {
     this.context.on("request", (request) => {
       const { protocol, hostname } = new URL(request.url());
       // Parts of webviews have such names; the page's own service worker answers them.
-      const isOwn = hostname === "127.0.0.1" || hostname.endsWith(".vscode-resource.vscode-cdn.net");
+      // Of an extension under development the editor itself asks its gallery.
+      const isEditors = options.payload !== undefined && hostname === "open-vsx.org";
+      const isOwn = hostname === "127.0.0.1" || hostname.endsWith(".vscode-resource.vscode-cdn.net") || isEditors;
       if (/^(?:https?|wss?):$/.test(protocol) && !isOwn) {
         this.outside.push(request.url());
       }
@@ -145,6 +142,21 @@ export class Workbench {
       this.dialogs.push(dialog.message());
       void dialog.dismiss();
     });
+  }
+
+  private async listenToHost(): Promise<void> {
+    await this.page.exposeFunction("codeAutomationLog", (_: string, parts: unknown[]) => {
+      this.hostLines.push(parts.map(String).join(" "));
+    });
+    this.hostOver = new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error("the tests in the host did not end")), 90_000);
+      void this.page.exposeFunction("codeAutomationExit", (code: number) => {
+        clearTimeout(late);
+        this.hostCode = code;
+        resolve();
+      });
+    });
+    this.hostOver.catch(() => undefined);
   }
 
   private async answers(): Promise<void> {
@@ -167,6 +179,12 @@ export class Workbench {
     await this.page.goto(this.url);
     await this.page.locator(".monaco-workbench .part.statusbar").waitFor({ timeout: START_MS });
     await this.status().waitFor({ timeout: START_MS });
+  }
+
+  /** Runs the tests of the payload within the extension host; returns its exit code and what it printed. */
+  async hostTests(): Promise<{ code: number; lines: string[] }> {
+    await this.hostOver;
+    return { code: this.hostCode, lines: this.hostLines };
   }
 
   async close(): Promise<void> {
@@ -280,7 +298,7 @@ export class Workbench {
 
   async line(number: number): Promise<void> {
     await this.page.waitForFunction(
-      (wanted) => document.querySelector('.statusbar-item[id="status.editor.selection"]')?.textContent?.includes(`Ln ${wanted},`),
+      (wanted) => document.querySelector('.statusbar-item[id="status.editor.selection"]')?.textContent.includes(`Ln ${wanted},`),
       number,
     );
   }
@@ -310,6 +328,22 @@ export class Workbench {
         await this.picker().fill(`:${line}:${column}`, { timeout: 3_000 });
         await this.page.keyboard.press("Enter");
         await this.line(line);
+        return;
+      } catch (error) {
+        if (tries === 3) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** Opens the quick search by its key. */
+  async quickSearch(): Promise<void> {
+    const title = this.page.locator(".quick-input-widget .quick-input-title", { hasText: "Conexus: Search Code" });
+    for (let tries = 1; ; tries++) {
+      await this.page.keyboard.press("Control+Alt+f");
+      try {
+        await title.waitFor({ timeout: 4_000 });
         return;
       } catch (error) {
         if (tries === 3) {
