@@ -70,7 +70,7 @@ def build() -> int:
     modules(EXTENSION)
     tool("../esbuild.mjs")
     size = sum(file.stat().st_size for file in (EXTENSION / "dist").glob("*.js"))
-    print(f"bundle: {size / 1000:.1f} kB (at most {MOST_BUNDLE_BYTES / 1000:.0f})")
+    print(f"bundle: {size / 1000:.1f} kB (at most {MOST_BUNDLE_BYTES / 1000:.0f})", flush=True)
     if size > MOST_BUNDLE_BYTES:
         raise SystemExit("the bundle is too large")
     return size

@@ -38,9 +38,13 @@ export function quickSearch(parts: QuickSearchParts, begun = ""): void {
     try {
       const { results } = await parts.searching.search(query, { limit: LIMIT, signal: own.signal });
       if (!own.signal.aborted) {
+        const [active] = pick.activeItems;
+        const isChosen = active !== undefined && active !== pick.items[0];
         pick.items = results.length
           ? results.map((one) => placeItem(one, one.kind, one.symbol ?? openedLine(one), one.symbol ? openedLine(one) : ""))
           : [{ label: vscode.l10n.t("Nothing found"), alwaysShow: true }];
+        const same = isChosen ? pick.items.find((one) => isSamePlace(one, active)) : undefined;
+        pick.activeItems = same ? [same] : pick.items.slice(0, 1); // who has walked down stays there
       }
     } catch (error) {
       if (!own.signal.aborted) {
@@ -106,6 +110,10 @@ function failureItem(error: unknown): PlaceItem {
     alwaysShow: true,
     run: () => vscode.commands.executeCommand("conexus.showMenu"),
   };
+}
+
+function isSamePlace({ target: one }: PlaceItem, { target: other }: PlaceItem): boolean {
+  return one !== undefined && one.root === other?.root && one.path === other.path && one.line === other.line;
 }
 
 /** The line of a result that is opened, as it was indexed. */

@@ -188,8 +188,8 @@ export const SEARCHING: Group = {
         await bench.rows("passwords.py").first().waitFor();
         await bench.page.locator('.tab.active[data-resource-name="passwords.py"]').waitFor();
         assert.equal(await bench.picker().isVisible(), true);
-        await bench.page.waitForTimeout(600); // the answer to the last letter
-        await bench.page.keyboard.press("ArrowDown");
+        await bench.page.waitForTimeout(1_500); // the answer to the last letter
+        await bench.picker().press("ArrowDown");
         await bench.page.locator('.tab.active:not([data-resource-name="passwords.py"])').waitFor();
         await bench.page.waitForTimeout(300);
         await bench.page.keyboard.press("Escape");
