@@ -73,7 +73,7 @@ export const CODING: Group = {
         await bench.openFile("billing.py");
         await bench.run("Conexus: Show or Hide the Number of Callers");
         const lens = bench.page.locator(".codelens-decoration", { hasText: /\d+ callers?/ });
-        await lens.first().waitFor();
+        await lens.first().waitFor({ timeout: 60_000 });
         await bench.run("Conexus: Show or Hide the Number of Callers");
         await lens.first().waitFor({ state: "detached" });
       },

@@ -147,18 +147,5 @@ export const DAEMON: Group = {
         await bench.page.locator(".part.panel .composite.title", { hasText: "Output" }).waitFor();
       },
     ],
-    [
-      "the first steps open",
-      async ({ bench, picture }) => {
-        await bench.run("Welcome: Open Walkthrough...");
-        await bench.page.waitForTimeout(3_000);
-        console.log((await bench.rows().allInnerTexts()).join(" | "));
-        await bench.page.keyboard.press("Escape");
-        await bench.run("Conexus: First Steps");
-        await bench.page.getByText("Search code by meaning").first().waitFor();
-        await bench.page.getByText("Ask a question").first().waitFor();
-        await picture("first-steps");
-      },
-    ],
   ],
 };

@@ -13,8 +13,8 @@ import type { Workbench } from "./workbench";
 const THEMES = [
   ["light", "Default Light Modern"],
   ["dark", "Default Dark Modern"],
-  ["high-contrast", "Default High Contrast"],
-  ["high-contrast-light", "Default High Contrast Light"],
+  ["high-contrast", "Dark High Contrast"],
+  ["high-contrast-light", "Light High Contrast"],
 ] as const;
 
 interface Violation {
