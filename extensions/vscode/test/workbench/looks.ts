@@ -29,7 +29,9 @@ async function violations(view: Frame): Promise<string[]> {
     // The page is transparent: what is behind it belongs to another frame, which the judge does not see.
     document.body.style.background = getComputedStyle(document.documentElement).getPropertyValue("--vscode-sideBar-background");
     const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
-    return (await axe.run()).violations;
+    const { violations: all } = await axe.run();
+    document.body.style.background = "";
+    return all;
   });
   return found.map((one) => `${one.id} (${one.impact}): ${one.nodes[0]?.html.slice(0, 200)}`);
 }
