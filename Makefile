@@ -21,7 +21,7 @@ export HF_HUB_OFFLINE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages browser
+.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages browser vscode test-vscode
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,14 @@ test-langchain: $(PYENV)  ## run LangChain's own suite for retrievers, in an env
 	$(BIN)/python -m venv $(BUILD)/langchain
 	$(BUILD)/langchain/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[langchain]' langchain-tests
 	$(BUILD)/langchain/bin/python -m pytest tests/langchain -o addopts= -o asyncio_mode=auto
+
+vscode: $(CHECKS)  ## build the VS Code extension into build/vscode/conexus.vsix
+	$(BIN)/python tools/vscode.py package
+
+# VSCODE=1.139 takes a newer VS Code; GROUPS="main limits" some of the scenarios.
+test-vscode: $(CHECKS) browser  ## run the VS Code extension in a real workbench, with a real daemon
+	$(BIN)/python tools/vscode.py check
+	$(BIN)/python tools/vscode.py workbench $(GROUPS)
 
 check: $(CHECKS)  ## lint, types, import contracts, documentation
 	$(BIN)/ruff check .

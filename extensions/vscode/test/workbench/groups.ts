@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: FSL-1.1-MIT
+/** All groups of scenarios. */
+
+import { MCP, TOOLS } from "./agents";
+import { BUDGETS } from "./budgets";
+import { CODING } from "./coding";
+import { DAEMON } from "./daemon";
+import { ELSEWHERE } from "./elsewhere";
+import { HOSTILE } from "./hostile";
+import { MISSING, PYTHON, SETTING } from "./installing";
+import { JOBS } from "./jobs";
+import { LIMITS } from "./limits";
+import { LOOKS } from "./looks";
+import { MAIN } from "./main_job";
+import type { Group } from "./scenario";
+import { SEARCHING } from "./searching";
+import { RESTRICTED, TRUSTED } from "./trust";
+
+export const GROUPS: readonly Group[] = [
+  ...[MAIN, SEARCHING, CODING, DAEMON, JOBS, LIMITS, RESTRICTED, TRUSTED, ELSEWHERE],
+  ...[HOSTILE, LOOKS, MCP, TOOLS, PYTHON, SETTING, BUDGETS, MISSING],
+];

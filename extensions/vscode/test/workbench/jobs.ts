@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: FSL-1.1-MIT
+/** An index job that takes a while, in a workspace of two folders. */
+
+import assert from "node:assert/strict";
+import path from "node:path";
+
+import { many, SHOP } from "./machine";
+import type { Group } from "./scenario";
+
+export const JOBS: Group = {
+  name: "jobs",
+  prepare: (machine) => {
+    const large = machine.repository("large", many(1500));
+    const shop = machine.repository("shop", SHOP);
+    const open = path.join(machine.root, "both.code-workspace");
+    machine.write(machine.root, { "both.code-workspace": JSON.stringify({ folders: [{ path: large }, { path: shop }] }) });
+    return { open };
+  },
+  scenarios: [
+    [
+      "an index job shows its progress, and is cancelled",
+      async ({ bench, machine, picture }) => {
+        await bench.settled("not indexed", 90_000);
+        await bench.run("Conexus: Index This Workspace");
+        const toast = bench.notification("indexing large");
+        await toast.waitFor();
+        await bench.settled(/indexing \d+ %/);
+        await picture("indexing");
+        await bench.press(toast, "Cancel");
+        await toast.waitFor({ state: "detached" });
+        const { jobs } = JSON.parse(machine.ok("jobs", "list", "--json")) as { jobs: { state: string }[] };
+        assert.deepEqual(jobs.map((one) => one.state), ["cancelled"]);
+      },
+    ],
+    [
+      "what was done is kept: the tree counts as not finished",
+      async ({ bench }) => {
+        await bench.settled("stale");
+      },
+    ],
+    [
+      "all folders of the workspace are indexed and searched",
+      async ({ bench }) => {
+        await bench.run("Conexus: Index This Workspace");
+        await bench.settled("Conexus: indexed", 180_000);
+        await bench.openView();
+        await bench.page.locator(".pane-body .monaco-list-row", { hasText: /shop.*7 files/ }).waitFor();
+        const view = await bench.search("call again with exponential delays");
+        await view.locator(".file .name", { hasText: "retry.py" }).waitFor();
+        await bench.search("step 3 of part 7");
+        await view.locator(".file .name", { hasText: "part_7.py" }).waitFor();
+      },
+    ],
+  ],
+};
