@@ -132,8 +132,8 @@ def _measured(scratch: Path, source: Path, most_bytes: int, opening: Sequence[st
     lines += [
         "",
         f"The budget is {_BUDGET_MS:.0f} ms more. The first time, files are sorted into classes and the part of the "
-        "index that a caller may see is made; it is kept, and shared by all who may see the same. Putting the policies in "
-        f"force took {put_s:.2f} s, in which each is checked.",
+        "index that a caller may see is made; it is kept, and shared by all who may see the same. Putting the "
+        f"policies in force took {put_s:.2f} s, in which each is checked.",
         "",
     ]
     return "\n".join(lines)
