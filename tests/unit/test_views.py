@@ -384,6 +384,43 @@ def test_a_ref_is_indexed_and_searched_without_a_checkout(bench: Bench) -> None:
         search_ref(service, "post", "v9")
 
 
+def test_a_commit_that_two_clones_have_is_found_once(bench: Bench) -> None:
+    """A ref of another clone of the repository at the same commit adds nothing; at another commit it does."""
+    topic(bench)
+    clone = bench.folder / "clone"
+    git(bench.folder, "clone", "--quiet", "--no-local", str(bench.root), str(clone))
+    git(clone, "remote", "set-url", "origin", REMOTE)
+    git(clone, "branch", "topic/one", "origin/topic/one")
+    service = bench.app()
+    bench.index(service, bench.root)
+    bench.index(service, clone)
+    index_ref(bench, service, "topic/one")
+    index_ref(bench, service, "topic/one", clone)
+    for root in (bench.root, clone):
+        found = search_ref(service, "close_account", "topic/one", root)
+        assert [hit.root for hit in found.hits if hit.chunk.path == "bank/close.py"] == [
+            str(root / ".git/refs/heads/topic/one")
+        ]
+        assert len(found.snapshots) == 1
+
+
+def test_a_clone_that_is_away_for_a_while_keeps_its_index(bench: Bench) -> None:
+    """Its refs lie in it, and are no reason to drop it; another clone that is there is."""
+    topic(bench)
+    service = bench.app()
+    bench.index(service, bench.root)
+    index_ref(bench, service, "topic/one")
+    away = bench.folder / "away"
+    bench.root.rename(away)
+    assert service.collect(USER, dry_run=True).views == 0
+    assert service.drop_gone(next(view.repo for view in service.catalog.views()), USER) == 0
+    away.rename(bench.root)
+    assert {view.root for view in service.catalog.views()} == {
+        bench.root, bench.root / ".git/refs/heads/topic/one"
+    }  # fmt: skip
+    assert search(service, "open_account", bench.root).hits[0].freshness is Freshness.FRESH
+
+
 def test_refs_are_found_by_all_their_names(bench: Bench) -> None:
     """Branches, tags light and annotated, packed or not, commits by their first digits, HEAD."""
     first = git(bench.root, "rev-parse", "HEAD")
