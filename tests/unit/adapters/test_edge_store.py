@@ -268,10 +268,12 @@ def test_waste_is_noticed_and_freed(whole: Path) -> None:
     store = EdgeStore(whole)
     shard = store.open(INDEX, DIM)
     live, sizes = list(range(20)), []
-    for file in range(20, 2_000):
-        shard.delete_files([FileId(live.pop(0))])
-        shard.upsert(batch(file))
-        live.append(file)
+    for first in range(20, 3_000, 20):
+        if len(sizes) >= 4:
+            break
+        shard.delete_files([FileId(file) for file in live])
+        live = list(range(first, first + 20))
+        shard.upsert([each for file in live for each in batch(file)])
         if shard.is_wasteful():
             sizes.append(store.size_bytes(INDEX))
             shard.optimize()
