@@ -224,7 +224,10 @@ def described(status: ViewStatus) -> list[str]:
             else []
         ),
         *(
-            [f"  before      an index by {console.one_line(status.previous_model)}: conexus repos rollback NAME"]
+            [
+                f"  before      an index by {console.one_line(status.previous_model)}: "
+                f"conexus repos rollback {console.one_line(status.name)}"
+            ]
             if status.previous_model is not None
             else []
         ),
