@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "conexus.edition"
+OWNERS_FILES = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""Where a list of owners is looked for; the first that is there counts, as code hosts do."""
 LICENCE_FILE = "license.jwt"
 """Where in the data folder an installed licence is."""
 
@@ -785,6 +787,7 @@ def not_available(entitlements: Entitlements, feature: Feature) -> ConexusError:
 __all__ = [
     "ENTRY_POINT_GROUP",
     "LICENCE_FILE",
+    "OWNERS_FILES",
     "AccessClasses",
     "AccessPolicy",
     "Analytics",

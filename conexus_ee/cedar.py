@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -40,7 +40,6 @@ action index, administer appliesTo { principal: [User, Client], resource: [Repos
 ``client`` is ``rest``, ``grpc`` or ``mcp``, and ``agent`` is true for the last: an AI agent acts for the principal."""
 
 FILE_ACTIONS: Final = frozenset({"search", "read", "context", "graph"})
-REPOSITORY_ACTIONS: Final = frozenset({"index", "administer"})
 _UNDECIDED: Final = "undecided"
 _MAX_DECISIONS: Final = 200_000
 _MAX_ANSWERS: Final = 2_000
@@ -104,9 +103,6 @@ class Decision:
     allowed: bool
     reasons: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-
-
-_DENIED = Decision(allowed=False)
 
 
 @dataclass(eq=False)
@@ -497,15 +493,8 @@ def _is_entity(node: Mapping[str, Any]) -> bool:
     return set(node) == {"type", "id"}
 
 
-def mentioned(rules: Rules) -> Iterator[str]:
-    """Yield what a set of rules speaks of, for people."""
-    yield from sorted(f"resource.{name}" for name in (*rules.about_files, *(["path"] if rules.patterns else [])))
-    yield from sorted(f"context.{name}" for name in rules.about_requests)
-
-
 __all__ = [
     "FILE_ACTIONS",
-    "REPOSITORY_ACTIONS",
     "SCHEMA",
     "Asker",
     "Circumstances",
@@ -516,5 +505,4 @@ __all__ = [
     "Tree",
     "compiled",
     "fits",
-    "mentioned",
 ]

@@ -9,7 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from conexus.edition import AccessClasses, Directory, Entitlements, IndexedFiles, PolicyStore, not_available
+from conexus.edition import (
+    OWNERS_FILES,
+    AccessClasses,
+    Directory,
+    Entitlements,
+    IndexedFiles,
+    PolicyStore,
+    not_available,
+)
 from conexus.errors import ConexusError, InvalidRequest, NotFound
 from conexus.types import (
     AccessAction,
@@ -37,7 +45,6 @@ from conexus_ee.owners import is_readable
 from conexus_ee.rights import permissions_on, subjects_of
 from conexus_ee.templates import TEMPLATES
 
-OWNERS_FILES: Final = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 _EXAMPLES: Final = 5
 _KEPT: Final = 8

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import field
 from typing import Final
 
-from conexus.edition import AccessClasses
+from conexus.edition import OWNERS_FILES, AccessClasses
 from conexus.ports import Catalog
 from conexus.types import AccessAction, FileId, IndexedView, IndexId, IndexInfo, ListedFile, Principal
 from conexus.values import dataclass
@@ -23,8 +23,6 @@ from conexus.values import dataclass
 _MAX_PARTS: Final = 200
 """Of the parts that were asked for longest ago, those beyond are forgotten."""
 _MAX_SORTED: Final = 100
-_OWNERS: Final = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-"""Where a list of owners is looked for, the first that is there counts: as code hosts do."""
 
 
 @dataclass(eq=False)
@@ -97,10 +95,7 @@ class Trims:
             if not allowed:
                 return None
             # Who may see the same shares a part.
-            key = hashlib.sha256(
-                "\0".join([classes.key, *sorted(allowed)]).encode("utf-8", "surrogatepass")
-            ).hexdigest()
-            return self._part(live, key, found, allowed)
+            return self._part(live, self._key(classes, allowed), found, allowed)
 
     def seen(
         self,
@@ -178,7 +173,7 @@ class Trims:
     def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> str | None:
         """Return the text of the list of owners, nothing where it is there and the index has no text of it."""
         paths = {file.path for file in files}
-        for path in _OWNERS:
+        for path in OWNERS_FILES:
             if path in paths or self._is_there(view, path):
                 return self._text_of(view, path) or None
         return ""
