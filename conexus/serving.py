@@ -22,6 +22,7 @@ from conexus import __version__, bootstrap, data_folder
 from conexus.adapters import config_files
 from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.priority import lower_thread
+from conexus.adapters.process_locks import is_alive
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.webhook_address import check_url
 from conexus.adapters.webhook_sender import SenderOptions, WebhookSender, check_secret
@@ -168,7 +169,9 @@ class _Daemon:
         stack.callback(end_trace)
         sender = self._sender(stack)
         hooks = WebhookDesk(registry, self._check_webhook)
-        runner = JobRunner(service, registry, _job_listener(broker, metrics, hooks, sender), _found_again, lower_thread)
+        runner = JobRunner(
+            service, registry, _job_listener(broker, metrics, hooks, sender), _found_again, lower_thread, is_alive
+        )
         followers = Followers(
             Ways(
                 lambda: service.views(LOCAL_USER),

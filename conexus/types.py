@@ -1424,6 +1424,7 @@ class JobOrigin(StrEnum):
 
     ASKED = "asked"  # somebody asked for it
     WATCH = "watch"  # the tree changed, or may have while no daemon ran
+    TERMINAL = "terminal"  # somebody ran `conexus index` without a daemon
 
 
 @dataclass(frozen=True, slots=True)
@@ -1450,6 +1451,8 @@ class IndexJob:
     """How often it was begun: more than once where a daemon ended, or was killed, in its midst."""
     details: tuple[tuple[str, str], ...] = ()
     """Facts of the error, for programs."""
+    pid: int = 0
+    """The process of the terminal that does it; 0 for the daemon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,14 +120,15 @@ def _holder(lock: IO[bytes], root: Path) -> str:
         held_s = round(max(0.0, time.time() - since))
     except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError):
         return unknown
-    if not _alive(pid):
+    if not is_alive(pid):
         return unknown
     who = "another thread of this process" if pid == os.getpid() else f"process {pid}"
     shown = "".join(char if char.isprintable() else "?" for char in purpose[:_PURPOSE_CHARS])
     return f"{who} has been {shown or 'using'} {root} for {held_s} s"
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether there is a process of this number."""
     if pid < 1:
         return False  # such a number would ask about a group of processes
     try:

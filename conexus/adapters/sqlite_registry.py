@@ -41,6 +41,7 @@ class _JobDetail:
     origin: JobOrigin = JobOrigin.ASKED
     attempts: int = 0
     details: tuple[tuple[str, str], ...] = ()
+    pid: int = 0
 
 
 class SqliteRegistry:
@@ -133,6 +134,7 @@ class SqliteRegistry:
                 origin=job.origin,
                 attempts=job.attempts,
                 details=job.details,
+                pid=job.pid,
             )
         )
         progress = to_json(job.progress) if job.progress else None
@@ -282,6 +284,7 @@ def _index_job(row: Sequence[object]) -> IndexJob:
             origin=found.origin,
             attempts=found.attempts,
             details=found.details,
+            pid=found.pid,
         )
     except (ValueError, StoreDamaged) as exc:
         raise StoreDamaged(f"the index job {job!r} cannot be read: {exc}", hint=CATALOG.mend) from exc

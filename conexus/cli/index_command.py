@@ -27,6 +27,7 @@ from conexus.cli.session import (
     ref_at_folder,
     view_for,
 )
+from conexus.cli.terminal_job import kept_as_job
 from conexus.context_service import check_name
 from conexus.daemon.discovery import Address
 from conexus.errors import Cancelled, ConexusError, ConfigError, DaemonUnavailable, StoreError, error_of
@@ -35,6 +36,7 @@ from conexus.types import (
     IndexedView,
     IndexEstimate,
     IndexJob,
+    IndexProgress,
     IndexReport,
     SkippedFile,
     SkipReason,
@@ -162,7 +164,17 @@ def run_index(session: Session, checkout: Checkout, asked: Sequence[bool], *, qu
     """Index with progress on stderr, until ``asked`` is not empty."""
     display = ProgressDisplay(quiet=quiet)
     try:
-        return session.service.index(checkout, USER, display, lambda: bool(asked), session.model)
+        if session.daemon is not None:
+            return session.service.index(checkout, USER, display, lambda: bool(asked), session.model)
+        with kept_as_job(session, checkout) as job:
+
+            def listen(progress: IndexProgress) -> None:
+                display(progress)
+                job.note(progress)
+
+            report = session.service.index(checkout, USER, listen, lambda: bool(asked) or job.cancelled, session.model)
+            job.report = report
+            return report
     finally:
         display.close()
 

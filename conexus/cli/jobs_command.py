@@ -6,23 +6,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
+from conexus.adapters.process_locks import is_alive
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_registry, settings, table
 from conexus.cli.progress import ProgressDisplay, progress_line
 from conexus.daemon.client import DaemonClient
+from conexus.daemon.jobs import as_it_is
 from conexus.errors import DaemonUnavailable, NotFound, error_of
 from conexus.types import IndexJob, JobOrigin, JobState
 
-app = typer.Typer(help="Index jobs of the daemon: list, follow and cancel them.", no_args_is_help=True)
+app = typer.Typer(help="Index jobs: list, follow and cancel them.", no_args_is_help=True)
 
 EXIT_FAILED = 1
 _MAX_JOBS = 500
 _SHORT = 13
+_LOOKED_AT_EVERY_S = 0.5
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Its id, or the beginning of it that is its alone.")]
@@ -34,9 +38,10 @@ def list_jobs(
     running: Annotated[bool, typer.Option("--running", help="Only those that run or wait.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List index jobs, newest first.
+    """List index jobs, newest first: those of the daemon, and runs of `conexus index` without one.
 
-    Of those that the daemon makes when a tree changes, the last one of each tree is kept.
+    Of those that the daemon makes when a tree changes, the last one of each tree is kept; of runs without a
+    daemon those that changed something or took a second.
 
     Examples:
         conexus jobs list
@@ -66,11 +71,10 @@ def follow(job: JobArgument, as_json: JsonOption = False) -> None:
         conexus jobs follow 18b2f0c4a1d3e
     """
     client = _daemon()
-    if client is None:
-        raise DaemonUnavailable("no daemon runs, so that no job does", hint="start it: conexus daemon start")
+    changes = _changes_without_daemon(job) if client is None else client.follow(_named(job, client))
     display, last = ProgressDisplay(quiet=as_json), None
     try:
-        for last in client.follow(_named(job, client)):
+        for last in changes:
             if as_json:
                 console.out(json.dumps(job_json(last)))
             elif last.progress is not None:
@@ -125,7 +129,7 @@ def _told(job: IndexJob) -> str:
         changed = f"{console.count(report.files_indexed, 'file')} read, {report.files_deleted:,} dropped"
         why = "the tree changed: " if job.origin is JobOrigin.WATCH else ""
         return f"{why}{changed} in {console.duration(report.elapsed_ms / 1000)}{again}"
-    return ("waits" if job.state is JobState.QUEUED else "") + again
+    return ("waits for the daemon" if job.state is JobState.QUEUED else "") + again
 
 
 def _daemon() -> DaemonClient | None:
@@ -140,7 +144,37 @@ def _jobs(limit: int) -> list[IndexJob]:
     if client is not None:
         return client.jobs(limit)
     with open_registry() as registry:
-        return registry.jobs(limit)
+        return [_at_rest(job) for job in registry.jobs(limit)]
+
+
+def _at_rest(job: IndexJob) -> IndexJob:
+    """Return a job as it is while no daemon runs: what one had begun waits for the next."""
+    if job.state is JobState.RUNNING and not job.pid:
+        return dataclasses.replace(job, state=JobState.QUEUED)
+    return as_it_is(job, is_alive)
+
+
+def _changes_without_daemon(text: str) -> Iterator[IndexJob]:
+    """Yield a run of the terminal as it goes on.
+
+    Raises:
+        NotFound: There is no such job.
+        DaemonUnavailable: It waits for the daemon.
+    """
+    with open_registry() as registry:
+        name = _only(text, [job.id for job in registry.jobs(_MAX_JOBS)])
+        last = None
+        while last is None or not last.state.is_over:
+            job = registry.job(name)
+            if job is None:
+                raise NotFound(f"there is no job {text!r} any more", hint="see `conexus jobs list`")
+            job = _at_rest(job)
+            if job.state is JobState.QUEUED:
+                raise DaemonUnavailable("the job waits for the daemon", hint="start it: conexus daemon start")
+            if job != last:
+                yield job
+            last = job
+            time.sleep(0.0 if job.state.is_over else _LOOKED_AT_EVERY_S)
 
 
 def _named(text: str, client: DaemonClient) -> str:
@@ -175,6 +209,7 @@ def _cancelled_at_rest(text: str) -> IndexJob:
         job = registry.job(_only(text, [job.id for job in registry.jobs(_MAX_JOBS)]))
         if job is None:
             raise NotFound(f"there is no job {text!r}", hint="see `conexus jobs list`")
+        job = _at_rest(job)
         if not job.state.is_over:
             job = dataclasses.replace(job, state=JobState.CANCELLED, finished_at=time.time())
             registry.save_job(job)

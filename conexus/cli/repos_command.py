@@ -16,7 +16,7 @@ from conexus.adapters.roots import checkout_of
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.session import USER, Session, named, open_session
-from conexus.errors import ConexusError, ConfigError
+from conexus.errors import ConexusError, ConfigError, RepositoryNotIndexed
 from conexus.types import IndexedView, ViewStatus, WatchMode
 
 app = typer.Typer(help="List, show, rename and remove indexed repositories.", no_args_is_help=True)
@@ -82,6 +82,9 @@ def show(
 @app.command("remove", cls=CommandWithExamples)
 def remove(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="Only the index of this branch, tag or commit.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a repository's index, with those of all its clones. Its files are not touched.
@@ -92,14 +95,34 @@ def remove(
     Examples:
         conexus repos remove flask
         conexus repos remove flask --yes
+        conexus repos remove flask --ref v2.1
     """
     with open_session() as session:
         views = named(session.service, name)
+        if ref:
+            views = _of_ref(views, ref)
         if not yes:
             _confirm(views)
         for view in views:
             session.service.remove(view, USER)
             console.out(f"removed the index of {console.one_line(view.name)} ({console.one_line(str(view.root))})")
+
+
+def _of_ref(views: list[IndexedView], ref: str) -> list[IndexedView]:
+    """Return the views of one ref; a commit may be named by its beginning.
+
+    Raises:
+        RepositoryNotIndexed: There is none.
+    """
+    refs = {view.root: _ref(view.ref) for view in views if view.ref}
+    found = [view for view in views if ref in {view.ref, refs.get(view.root)}]
+    found = found or [view for view in views if view.ref.startswith(f"commits/{ref}")]
+    if not found:
+        indexed = ", ".join(console.one_line(name) for name in sorted(set(refs.values()))) or "none"
+        raise RepositoryNotIndexed(
+            f"{ref!r} of {views[0].name} is not indexed by itself", hint=f"its refs with an index: {indexed}"
+        )
+    return found
 
 
 def _confirm(views: list[IndexedView]) -> None:
@@ -167,11 +190,11 @@ def _place(status: ViewStatus) -> str:
     """Return the tree of a view, or git's folder and the ref that it is of."""
     if not status.ref:
         return status.root
-    return f"{status.root.removesuffix(f'/{status.ref}').removesuffix('/.git')} at {_ref(status)}"
+    return f"{status.root.removesuffix(f'/{status.ref}').removesuffix('/.git')} at {_ref(status.ref)}"
 
 
-def _ref(status: ViewStatus) -> str:
-    return status.ref.removeprefix("commits/").removeprefix("refs/").removeprefix("heads/").removeprefix("tags/")
+def _ref(ref: str) -> str:
+    return ref.removeprefix("commits/").removeprefix("refs/").removeprefix("heads/").removeprefix("tags/")
 
 
 def _behind(session: Session, status: ViewStatus) -> int | None:
@@ -204,7 +227,7 @@ def indexed_at(status: ViewStatus) -> str:
 def described(status: ViewStatus) -> list[str]:
     """Return all about a view, line by line."""
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages)
-    commit = f"{_ref(status) if status.ref else status.branch or 'detached'} at {str(status.head)[:12]}"
+    commit = f"{_ref(status.ref) if status.ref else status.branch or 'detached'} at {str(status.head)[:12]}"
     return [
         console.one_line(status.name),
         f"  repository  {console.one_line(status.repo)}",

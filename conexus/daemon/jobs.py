@@ -81,6 +81,7 @@ class JobRunner:
         changed: Told of every change of a job; must return at once.
         find: Finds a tree again for a job that an earlier daemon left.
         begin: Called in each thread at its start: to lower its priority.
+        is_alive: Whether there is a process of a number.
     """
 
     def __init__(
@@ -90,12 +91,14 @@ class JobRunner:
         changed: Callable[[IndexJob], None],
         find: Callable[[Path], Checkout],
         begin: Callable[[], None] = lambda: None,
+        is_alive: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._service = service
         self._store = store
         self._changed = changed
         self._find = find
         self._begin = begin
+        self._is_alive = is_alive
         self._mutex = threading.Lock()
         self._wake = threading.Condition(self._mutex)
         self._live: dict[str, IndexJob] = {}
@@ -122,20 +125,22 @@ class JobRunner:
             self._threads.append(thread)
 
     def _resume(self, job: IndexJob) -> None:
+        if job.pid and self._is_alive(job.pid):
+            return  # the terminal is at it
         if job.attempts >= _MAX_ATTEMPTS and job.state is JobState.RUNNING:
             gone = InternalError(
                 f"the daemon ended {job.attempts} times in the midst of it",
                 hint="`conexus index` runs it without the daemon, once that is stopped, and shows how far it comes",
             )
-            self._over(replace(_failed(job, gone), finished_at=time.time()))
+            self._over(replace(failed_job(job, gone), finished_at=time.time()))
             return
         try:
             checkout = self._find(Path(job.root))
         except ConexusError as error:
-            self._over(replace(_failed(job, error), finished_at=time.time()))
+            self._over(replace(failed_job(job, error), finished_at=time.time()))
             return
         self._queue(
-            replace(job, state=JobState.QUEUED, started_at=None, progress=None),
+            replace(job, state=JobState.QUEUED, started_at=None, progress=None, pid=0),
             _Task(checkout, follow_up=job.origin is JobOrigin.WATCH),
         )
 
@@ -205,19 +210,23 @@ class JobRunner:
         found = self.get(job)
         if found is None:
             raise NotFound(f"there is no job {job}", details={"field": "id"})
+        if found.pid and not found.state.is_over:  # the terminal looks every second whether it is still wanted
+            found = replace(found, state=JobState.CANCELLED, finished_at=time.time())
+            self._over(found)
         return found
 
     def get(self, job: str) -> IndexJob | None:
         """Return a job as it is now."""
         with self._mutex:
             live = self._live.get(job)
-        return live or self._store.job(job)
+        found = live or self._store.job(job)
+        return None if found is None else as_it_is(found, self._is_alive)
 
     def page(self, limit: int, before: str) -> list[IndexJob]:
         """Return jobs, newest first."""
         found = self._store.jobs(limit, before)
         with self._mutex:
-            return [self._live.get(job.id, job) for job in found]
+            return [self._live.get(job.id) or as_it_is(job, self._is_alive) for job in found]
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs run, and how many wait."""
@@ -277,7 +286,7 @@ class JobRunner:
         try:
             done = self._indexed(job, task, running)
         except ConexusError as error:
-            done = _failed(job, error)
+            done = failed_job(job, error)
         except Exception:  # noqa: BLE001 -- a fault of ours ends the job, not the thread
             _log.exception("index job failed by a fault of Conexus", extra={"job": job.id})
             code = ErrorCode.INTERNAL.value
@@ -369,7 +378,24 @@ def _new_job(checkout: Checkout, subject: str, origin: JobOrigin) -> IndexJob:
     )
 
 
-def _failed(job: IndexJob, error: ConexusError) -> IndexJob:
+def as_it_is(job: IndexJob, is_alive: Callable[[int], bool]) -> IndexJob:
+    """Return a job as it is now: one of the terminal has failed once its process is gone.
+
+    Args:
+        job: As it is kept, in the hands of no daemon that runs.
+        is_alive: Whether there is a process of a number.
+    """
+    if job.state is not JobState.RUNNING or not job.pid or is_alive(job.pid):
+        return job
+    gone = InternalError(
+        "its process ended in the midst of it",
+        hint="run `conexus index` again, or start the daemon: what is done is kept",
+    )
+    return failed_job(job, gone)
+
+
+def failed_job(job: IndexJob, error: ConexusError) -> IndexJob:
+    """Return a job as one that ended with an error."""
     return replace(
         job,
         state=JobState.FAILED,

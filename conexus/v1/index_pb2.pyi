@@ -77,6 +77,7 @@ class _JobOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobOrigin.V
     JOB_ORIGIN_UNSPECIFIED: _JobOrigin.ValueType  # 0
     JOB_ORIGIN_ASKED: _JobOrigin.ValueType  # 1
     JOB_ORIGIN_WATCH: _JobOrigin.ValueType  # 2
+    JOB_ORIGIN_TERMINAL: _JobOrigin.ValueType  # 3
 
 class JobOrigin(_JobOrigin, metaclass=_JobOriginEnumTypeWrapper):
     """Why there is an index job."""
@@ -84,6 +85,7 @@ class JobOrigin(_JobOrigin, metaclass=_JobOriginEnumTypeWrapper):
 JOB_ORIGIN_UNSPECIFIED: JobOrigin.ValueType  # 0
 JOB_ORIGIN_ASKED: JobOrigin.ValueType  # 1
 JOB_ORIGIN_WATCH: JobOrigin.ValueType  # 2
+JOB_ORIGIN_TERMINAL: JobOrigin.ValueType  # 3
 Global___JobOrigin: _TypeAlias = JobOrigin  # noqa: Y015
 
 @_typing.final

@@ -26,7 +26,20 @@ from conexus.config import Config, StoreOptions
 from conexus.service import LocalService
 
 _PATIENCE_S = 120.0
+_SET_CLOCK = Path(__file__).parents[1] / "set_clock"
 _SEED = int(os.environ.get("CONEXUS_SEED", "0"))
+
+
+def settable_clock(folder: Path, program: Program) -> Path:
+    """Let a program have a clock of its own, which a file sets.
+
+    The monotonic clock and the times of files stay those of the system, so that only what is taken for the time moves.
+    """
+    clock = folder / "clock"
+    clock.write_text("0")
+    path = os.pathsep.join([str(_SET_CLOCK), *filter(None, [os.environ.get("PYTHONPATH")])])
+    program.settings |= {"PYTHONPATH": path, "TEST_CLOCK": str(clock)}
+    return clock
 
 
 @contextlib.contextmanager
@@ -64,7 +77,7 @@ def settle(client: httpx.Client, tree: RandomTree, number: int) -> None:
 def test_a_daemon_that_is_killed_now_and_then_keeps_up(tmp_path: Path, seed: int) -> None:
     """Six hundred operations a tree; every third round the daemon dies in the midst of them."""
     program = Program(tmp_path)
-    tree = RandomTree(tmp_path / "tree", seed)
+    tree = RandomTree(tmp_path / "tree", seed, settable_clock(tmp_path, program))
     program.ok("index", tree.root)
     reference = bootstrap.build(Config(store=StoreOptions(path=str(tmp_path / "reference"))), keep_open=True).service
     number = 0
@@ -87,6 +100,34 @@ def test_a_daemon_that_is_killed_now_and_then_keeps_up(tmp_path: Path, seed: int
         assert program.ok("verify").out.endswith("all as written\n")
     finally:
         reference.close()
+
+
+def test_a_daemon_keeps_up_while_its_clock_is_set(tmp_path: Path) -> None:
+    """A short form of the long one above, with the clock set by years, hours and seconds, forth and back."""
+    program = Program(tmp_path)
+    clock = settable_clock(tmp_path, program)
+    tree = RandomTree(tmp_path / "tree", _SEED or 11, clock)
+    program.ok("index", tree.root)
+    reference = bootstrap.build(Config(store=StoreOptions(path=str(tmp_path / "reference"))), keep_open=True).service
+    years = 0.0
+    try:
+        with daemon(program) as (_, client):
+            for number in range(5):
+                if number == 1:
+                    clock.write_text(str(86_400 * 400))
+                else:
+                    tree.set_clock()
+                for step in range(15):
+                    tree.step()
+                    if step % 5 == 0:
+                        time.sleep(tree.random.random() * 0.3)
+                settle(client, tree, number)
+                require_same(program, reference, tree, f"seed {tree.seed}, round {number}")
+                started = client.get("/v1/jobs", params={"limit": 1}).json()["jobs"][0]["started_at"]
+                years = max(years, abs(started - time.time()) / (365 * 86_400))
+    finally:
+        reference.close()
+    assert years > 1, "the clock was never set"
 
 
 def require_same(program: Program, reference: LocalService, tree: RandomTree, where: str) -> None:

@@ -135,3 +135,19 @@ def test_a_branch_that_moves_is_indexed_again(served: Served) -> None:
             found = first["symbol"]
     assert found == "crease"
     assert first["freshness"] == "fresh"
+
+
+def test_a_ref_is_removed_by_its_name(served: Served) -> None:
+    """The tree and the other refs stay; a ref without an index is called so."""
+    program = served.program
+    git(served.tree, "branch", "--force", "leaving", "topic")
+    program.ok("index", served.tree, "--ref", "leaving")
+    name = program.ok("repos", "list", "--json").json["repositories"][0]["name"]
+    before = {one["root"] for one in program.ok("repos", "list", "--json").json["repositories"]}
+    program.ok("repos", "remove", name, "--ref", "leaving", "--yes")
+    after = {one["root"] for one in program.ok("repos", "list", "--json").json["repositories"]}
+    assert len(before - after) == 1
+    assert next(iter(before - after)).endswith("refs/heads/leaving")
+    failed = program.run("repos", "remove", name, "--ref", "leaving", "--yes")
+    assert "is not indexed by itself" in failed.err
+    git(served.tree, "branch", "--delete", "--force", "leaving")

@@ -28,10 +28,13 @@ class RandomTree:
     Args:
         root: Where it is made.
         seed: The same one makes the same operations.
+        clock: A file that sets the clock of whatever is run with ``tests/set_clock``; nothing leaves that alone.
     """
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, clock: Path | None = None) -> None:
         self.root = root
+        self.clock = clock
+        self.seed = seed
         self.random = random.Random(seed)  # noqa: S311 -- no secret
         self.done: list[str] = []
         self._numbers = 0
@@ -62,7 +65,8 @@ class RandomTree:
             (2, self.move_folder),
             (1, self.delete_folder),
             (2, self.chmod),
-            (3, self.set_clock),
+            (3, self.date_file),
+            *([(3, self.set_clock)] if self.clock is not None else []),
             (3, self.ignore),
             (1, self.own_rules),
             (1, self.mark),
@@ -174,6 +178,13 @@ class RandomTree:
         self._file().chmod(self.random.choice([0o644, 0o755, 0o600]))
 
     def set_clock(self) -> None:
+        """Set the clock, forth or back, under whoever runs with the file."""
+        if self.clock is not None:
+            other = self.clock.with_suffix(".new")
+            other.write_text(f"{self.random.choice([-86_400 * 400, -3600, -2, 0, 2, 3600, 86_400 * 400])}")
+            other.replace(self.clock)
+
+    def date_file(self) -> None:
         """Give a file the times that another clock would have given it."""
         now = time.time() + self.random.choice([-86_400 * 400, -3600, 3600, 86_400 * 400, 0])
         os.utime(self._file(), (now, float(int(now))))

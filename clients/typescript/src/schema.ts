@@ -1864,7 +1864,7 @@ export interface components {
          * @description Why there is an index job.
          * @enum {string}
          */
-        JobOrigin: "asked" | "watch";
+        JobOrigin: "asked" | "watch" | "terminal";
         /**
          * JobState
          * @description How far an index job is.
