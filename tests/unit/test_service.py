@@ -832,18 +832,18 @@ def test_a_slow_model_embeds_a_text_once(bench: Bench) -> None:
 
 
 def test_a_move_embeds_nothing(bench: Bench) -> None:
-    """Files and folders that get another place cost a slow model nothing, and are found where they are."""
+    """Files and folders that get another place or name cost a slow model nothing, and are found where they are."""
     model = WordModel()
     service = bench.app(model=model)
     service.index(bench.checkout(), USER)
     model.asked.clear()
     (bench.root / "bank").rename(bench.root / "treasury")
     (bench.root / "deep/er").mkdir(parents=True)
-    (bench.root / "treasury/interest.py").rename(bench.root / "deep/er/interest.py")
+    (bench.root / "treasury/interest.py").rename(bench.root / "deep/er/rates.py")
     report = service.index(bench.checkout(), USER)
     assert (report.files_indexed, report.files_deleted) == (2, 2)
     assert model.asked == []
-    assert first(service, "yearly_interest").chunk.path == "deep/er/interest.py"
+    assert first(service, "yearly_interest").chunk.path == "deep/er/rates.py"
     assert first(service, "open_account").chunk.path == "treasury/accounts.py"
     check_sound(service)
 
