@@ -7,7 +7,7 @@ without: it refuses, allows what three roles allow, or drops what it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,12 @@ from conexus.types import (
     AccessExplanation,
     AccessQuestion,
     ApiKey,
+    AuditEvent,
+    AuditHead,
+    AuditHold,
+    AuditQuery,
+    AuditRecord,
+    AuditVerdict,
     CaseResult,
     ChangeEvent,
     DirectoryEntry,
@@ -174,13 +180,86 @@ class AccessPolicy(Protocol):
 
 
 class AuditSink(Protocol):
-    """Receives one event for each use of the service."""
+    """Receives one event for each use of the service, and for each attempt."""
 
-    def record(self, who: Principal, action: str, detail: Mapping[str, str]) -> None:
+    @property
+    def is_on(self) -> bool:
+        """Whether events are kept at this moment; else nobody need make them."""
+        ...
+
+    def record(self, event: AuditEvent) -> None:
         """Store one event before the answer leaves.
 
         Raises:
-            EditionError: The event cannot be stored; the answer is withheld.
+            DaemonUnavailable: The event cannot be stored; the answer is withheld.
+        """
+        ...
+
+
+class AuditDesk(Protocol):
+    """The audit log, as who may read it sees it. Each reading and change is itself recorded, before it answers."""
+
+    def search(self, query: AuditQuery, limit: int, who: Principal) -> list[AuditRecord]:
+        """Return the newest records that fit, newest first.
+
+        Raises:
+            FeatureNotAvailable: The edition has no audit log; the same for those below.
+        """
+        ...
+
+    def export(self, query: AuditQuery, who: Principal) -> Iterator[AuditRecord]:
+        """Yield the records that fit, oldest first."""
+        ...
+
+    def verify(self, who: Principal, checkpoints: Path | None = None) -> AuditVerdict:
+        """Check every record, the chain, the tree, the signed heads and the heads of a second place.
+
+        Args:
+            who: Who asks.
+            checkpoints: Where those are; what the settings say where ``None``.
+
+        Raises:
+            SourceError: The second place cannot be read.
+        """
+        ...
+
+    def head(self) -> AuditHead | None:
+        """Return the newest signed head; nothing where nothing is recorded yet."""
+        ...
+
+    def public_key(self) -> str:
+        """Return the key that heads are signed with, in PEM."""
+        ...
+
+    def expire(self, who: Principal) -> int:
+        """Delete what the settings say is too old and no hold keeps; its hashes stay. Returns how many records."""
+        ...
+
+    def erase(self, user: str, who: Principal) -> int:
+        """Delete who asked and what, from all records of a user that no hold keeps. Returns how many.
+
+        Raises:
+            NotFound: There is no record of that user.
+        """
+        ...
+
+    def holds(self) -> list[AuditHold]:
+        """Return the holds."""
+        ...
+
+    def hold(self, hold: AuditHold, who: Principal) -> None:
+        """Add a hold.
+
+        Raises:
+            InvalidRequest: There is one of that name.
+        """
+        ...
+
+    def release(self, name: str, who: Principal) -> None:
+        """End a hold.
+
+        Raises:
+            NotFound: There is none of that name.
         """
         ...
 
@@ -446,8 +525,67 @@ class RoleAccess:
 class NoAudit:
     """Community audit: events are dropped."""
 
-    def record(self, who: Principal, action: str, detail: Mapping[str, str]) -> None:
+    @property
+    def is_on(self) -> bool:
+        """False."""
+        return False
+
+    def record(self, event: AuditEvent) -> None:
         """Drop the event."""
+
+
+class NoAuditDesk:
+    """Community audit desk: refuses."""
+
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
+
+    def _refusal(self) -> ConexusError:
+        return not_available(self._entitlements, Feature.AUDIT_LOG)
+
+    def search(self, query: AuditQuery, limit: int, who: Principal) -> list[AuditRecord]:
+        """Refuse.
+
+        Raises:
+            FeatureNotAvailable: Always; the same for those below.
+        """
+        raise self._refusal()
+
+    def export(self, query: AuditQuery, who: Principal) -> Iterator[AuditRecord]:
+        """Refuse."""
+        raise self._refusal()
+
+    def verify(self, who: Principal, checkpoints: Path | None = None) -> AuditVerdict:
+        """Refuse."""
+        raise self._refusal()
+
+    def head(self) -> AuditHead | None:
+        """Refuse."""
+        raise self._refusal()
+
+    def public_key(self) -> str:
+        """Refuse."""
+        raise self._refusal()
+
+    def expire(self, who: Principal) -> int:
+        """Refuse."""
+        raise self._refusal()
+
+    def erase(self, user: str, who: Principal) -> int:
+        """Refuse."""
+        raise self._refusal()
+
+    def holds(self) -> list[AuditHold]:
+        """Refuse."""
+        raise self._refusal()
+
+    def hold(self, hold: AuditHold, who: Principal) -> None:
+        """Refuse."""
+        raise self._refusal()
+
+    def release(self, name: str, who: Principal) -> None:
+        """Refuse."""
+        raise self._refusal()
 
 
 class NoCache:
@@ -594,6 +732,7 @@ class Edition:
     graph: CrossGraph
     directory: DirectoryDesk
     policies: PolicyDesk
+    audit_desk: AuditDesk
     routes: tuple[ExtraRoute, ...] = ()
     tools: tuple[ExtraTool, ...] = ()
     commands: tuple[ExtraCommand, ...] = ()
@@ -680,6 +819,7 @@ def community(entitlements: Entitlements | None = None, policies: PolicyStore | 
         NoCrossGraph(entitlements),
         NoDirectory(entitlements),
         NoPolicies(entitlements),
+        NoAuditDesk(entitlements),
     )
 
 
@@ -791,6 +931,7 @@ __all__ = [
     "AccessClasses",
     "AccessPolicy",
     "Analytics",
+    "AuditDesk",
     "AuditSink",
     "Authenticator",
     "Cache",

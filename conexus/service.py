@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import field, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from conexus.types import (
     ALL_REPOSITORIES,
     DAEMON_ITSELF,
     AccessAction,
+    AuditEvent,
     ChangeEvent,
     Checkout,
     Chunk,
@@ -213,10 +214,19 @@ class LocalService:
             self._note_use({checkout.repo})
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
             self._release_idle(checkout.repo)  # after many changes the vectors are opened in another form
-        self.edition.audit.record(who, "index", {"repo": checkout.repo})
+        self._record(who, "index", repos=(checkout.repo,))
         if is_new:
             self._publish(who, "repository.added", checkout.repo)
         return report
+
+    def _record(
+        self, who: Principal, action: str, text: str = "", *, repos: tuple[str, ...] = (), shown: tuple[str, ...] = ()
+    ) -> None:
+        """Have a use on record before its answer leaves. In a daemon each request is recorded where it comes in."""
+        if not repos:
+            repos = tuple(dict.fromkeys(one.partition(":")[0] for one in shown))
+        event = AuditEvent(who, action, time.time(), text=text, repos=repos, shown=shown, results=len(shown))
+        self.edition.audit.record(event)
 
     def _publish(self, who: Principal, change: str, repo: RepoId, detail: str = "") -> None:
         self.edition.events.publish(ChangeEvent(change, time.time(), who.subject, repo, detail))
@@ -297,7 +307,7 @@ class LocalService:
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
         response = self._search(request, _Caller(who, AccessAction.SEARCH), check)
-        self.edition.audit.record(who, "search", {"hits": str(len(response.hits))})
+        self._record(who, "search", request.text, shown=_shown(response.hits))
         return response
 
     def _search(self, request: SearchRequest, caller: _Caller, check: Check) -> SearchResponse:
@@ -325,7 +335,7 @@ class LocalService:
             request, caller, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
         )
         self._note_use({hit.chunk.repo for hit in response.hits})
-        self.edition.audit.record(who, "similar", {"hits": str(len(response.hits))})
+        self._record(who, "similar", f"{place.path}:{place.line}", shown=_shown(response.hits))
         return response
 
     def context(self, request: ContextRequest, who: Principal, check: Check = _go_on) -> ContextResponse:
@@ -345,7 +355,7 @@ class LocalService:
         around = self._surroundings(hits[:_EXPLAINED], request.search.text, caller, check)
         packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
         left_out = tuple(chosen[position] for position in packed.left_out)
-        self.edition.audit.record(who, "context", {"hits": str(len(packed.blocks))})
+        self._record(who, "context", request.search.text, shown=_shown(hits))
         return ContextResponse(
             packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices, found.snapshots
         )
@@ -585,6 +595,9 @@ class LocalService:
         answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
         answer = self._checked(answer, caller)
         self._note_use({one.repo for one in answer.definitions})
+        shown = [f"{one.repo}:{one.path}" for one in (*answer.definitions, *answer.callees)]
+        shown += [f"{one.repo}:{one.path}" for one in answer.uses]
+        self._record(who, "symbols", name, shown=tuple(dict.fromkeys(shown)))
         return replace(answer, snapshots=self._snapshots(views))
 
     def _checked(self, answer: SymbolAnswer, caller: _Caller) -> SymbolAnswer:
@@ -613,7 +626,10 @@ class LocalService:
         seen = self._may_see(caller, [(root, path), *((root, one.path) for one in found)])
         if (root, path) not in seen:
             raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
-        return tuple(one for one in found if (root, one.path) in seen)
+        related = tuple(one for one in found if (root, one.path) in seen)
+        repo = self._readable(root, caller)[0].repo
+        self._record(who, "related", path, repos=(repo,), shown=tuple(f"{repo}:{one.path}" for one in related))
+        return related
 
     def read(self, root: str, path: str, lines: tuple[int, int | None], who: Principal) -> FileText:
         """Return lines of an indexed file, as indexed: with secrets redacted.
@@ -627,7 +643,7 @@ class LocalService:
         text = self.reader.text(*self._readable(root, caller), path, lines)
         if not self._may_see(caller, [(root, path)]):
             raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
-        self.edition.audit.record(who, "read", {"repo": text.repo, "path": path})
+        self._record(who, "read", repos=(text.repo,), shown=(f"{text.repo}:{path}",))
         return text
 
     def map(self, root: str, limit: int, who: Principal) -> RepositoryMap:
@@ -636,7 +652,9 @@ class LocalService:
         Raises:
             RepositoryNotIndexed: The tree is not indexed.
         """
-        return self.reader.map(*self._readable(root, _Caller(who, AccessAction.GRAPH)), limit)
+        found = self.reader.map(*self._readable(root, _Caller(who, AccessAction.GRAPH)), limit)
+        self._record(who, "map", repos=(found.repo,))
+        return found
 
     def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
         """Return what imports what within a tree.
@@ -648,7 +666,9 @@ class LocalService:
         """
         if request.root == ALL_REPOSITORIES:
             return self.edition.graph.across(self._views(_Caller(who, AccessAction.GRAPH)), request)
-        return self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
+        found = self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
+        self._record(who, "graph", repos=(found.repo,))
+        return found
 
     def _readable(self, root: str, caller: _Caller) -> tuple[IndexedView, IndexInfo]:
         for view in self._views(caller):
@@ -671,7 +691,7 @@ class LocalService:
                 if info is not None:
                     release(self.catalog, self.store, info)
             self.catalog.remove_view(view.id)
-        self.edition.audit.record(who, "remove", {"repo": view.repo})
+        self._record(who, "remove", repos=(view.repo,))
         self._publish(who, "repository.removed", view.repo, view.name)
 
     def rename(self, repo: RepoId, name: str, who: Principal) -> None:
@@ -766,7 +786,7 @@ class LocalService:
                     f"no earlier index of {view.name} is kept",
                     hint="one is kept for a week after a change of the model or of the format",
                 )
-        self.edition.audit.record(who, "roll_back", {"repo": view.repo})
+        self._record(who, "roll_back", repos=(view.repo,))
 
     def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:
         """Remove what is not needed any more.
@@ -797,7 +817,7 @@ class LocalService:
         cached = self.catalog.unused_vectors(drop=not dry_run, everything=everything)
         if not dry_run:
             size += self.catalog.compact()
-            self.edition.audit.record(who, "collect", {"generations": str(generations), "orphans": str(orphans)})
+            self._record(who, "collect")
         return Collected(gone, generations, orphans, cached, freed + size)
 
     def _collect_gone(self, who: Principal, *, dry_run: bool) -> int:
@@ -955,6 +975,12 @@ class LocalService:
         held = self._held.pop(repo, None)
         if held is not None:
             held.close()
+
+
+def _shown(hits: Iterable[Hit]) -> tuple[str, ...]:
+    """Return where hits are, as an audit log has it."""
+    spans = [(hit.chunk, hit.chunk.span) for hit in hits]
+    return tuple(f"{chunk.repo}:{chunk.path}:{span.start_line}-{span.end_line}" for chunk, span in spans)
 
 
 def _with_snapshots(response: SearchResponse, snapshots: tuple[Snapshot, ...]) -> SearchResponse:

@@ -42,8 +42,8 @@ from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME
 from conexus.daemon.tracing import tracer_to
 from conexus.daemon.watching import Followers, Ways
-from conexus.edition import Edition
-from conexus.errors import ConexusError, ConfigError, DaemonUnavailable
+from conexus.edition import Edition, NoAudit
+from conexus.errors import ConexusError, ConfigError, DaemonUnavailable, FeatureNotAvailable, StoreError
 from conexus.ports import KeyStore
 from conexus.types import DAEMON_ITSELF, LOCAL_USER, Checkout, Feature, IndexJob, JobOrigin, JobState, WatchState
 from conexus.values import dataclass
@@ -164,6 +164,7 @@ class _Daemon:
         service = app.service
         stack.callback(service.close)
         edition = service.edition
+        service.edition = replace(edition, audit=NoAudit())  # each request is recorded where it comes in
         _say_edition(edition)
         trace, end_trace = tracer_to(options.otlp_endpoint)
         stack.callback(end_trace)
@@ -181,7 +182,8 @@ class _Daemon:
                 lambda repo: service.drop_gone(repo, DAEMON_ITSELF),
             )
         )
-        gatekeeper = Gatekeeper(discovery.token_of(self._data_dir), registry, edition.authenticator)
+        token = discovery.token_of(self._data_dir)
+        gatekeeper = Gatekeeper(token, registry, edition.authenticator, edition.audit)
         stack.callback(gatekeeper.flush)
         parts = Parts(
             service=service,
@@ -198,7 +200,7 @@ class _Daemon:
             facts=lambda: self._facts(edition.label),
             controls=controls,
         )
-        dispatcher = Dispatcher(_limits(options, edition), metrics, trace)
+        dispatcher = Dispatcher(_limits(options, edition), metrics, trace, edition.audit)
         stack.callback(dispatcher.close)
         doors = Doors.of(options.host, options.hosts, options.origins, options.max_request_kb * 1024)
         return Api(Handlers(parts), dispatcher, gatekeeper, broker, metrics, doors, edition), runner, followers
@@ -288,6 +290,11 @@ class _Daemon:
             )
         except ConexusError as error:
             _log.warning("what is not needed cannot be collected", extra={"reason": error.message})
+        with contextlib.suppress(FeatureNotAvailable):
+            try:
+                api.edition.audit_desk.expire(DAEMON_ITSELF)
+            except (DaemonUnavailable, StoreError) as error:
+                _log.warning("old audit records cannot be deleted", extra={"reason": error.message})
 
     def _reload(self) -> None:
         """Take up changed settings: those of indexing and search at once, the log's too; ports need a restart."""

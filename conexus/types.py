@@ -1164,6 +1164,132 @@ class Principal:
         return permission in (ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
 
 
+# ---------------------------------------------------------------- the audit log
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One use of Conexus, or one attempt, as an audit log keeps it."""
+
+    who: Principal
+    action: str
+    """What was asked for: the name of an operation as ``search``, or ``change:`` and what changed."""
+    at: float
+    surface: str = ""
+    """``rest``, ``grpc`` or ``mcp``; empty in a process of the user's own."""
+    request: str = ""
+    """Id of the request in answers and logs."""
+    outcome: str = "ok"
+    """Or an :class:`~conexus.errors.ErrorCode`."""
+    text: str = ""
+    """The question."""
+    asked: str = ""
+    """The rest of what was asked, as JSON, without what is secret."""
+    repos: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    """What the answer showed, as ``repository:path:first-last``."""
+    results: int = 0
+    """How many things that were, also beyond those in ``shown``."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One line of an audit log. What was erased or is too old is empty."""
+
+    seq: int
+    """From 1, without gaps."""
+    at: float
+    action: str
+    outcome: str
+    allowed: bool
+    """False where it was refused for want of a right, or for wrong credentials."""
+    surface: str
+    results: int
+    policy: int
+    """Version of the access policies that were in force; 0 for none."""
+    repos: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    subject: str = ""
+    user: str = ""
+    key: str = ""
+    address: str = ""
+    client: str = ""
+    request: str = ""
+    text: str = ""
+    """As the rule has it: the question, ``hmac:`` and a keyed hash of it, or nothing."""
+    asked: str = ""
+    state: str = "whole"
+    """``whole``, ``erased`` (without who and what was asked) or ``expired`` (the hash alone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which records of an audit log are wanted. What is empty does not matter."""
+
+    user: str = ""
+    """A user, or the subject of a caller that is none."""
+    action: str = ""
+    repo: str = ""
+    text: str = ""
+    """Part of the question, of the rest that was asked or of what was shown."""
+    since: float | None = None
+    until: float | None = None
+    denied: bool = False
+    """Only what was not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """Something in an audit log that was not written so."""
+
+    seq: int
+    """The record, or the first of several that it can be."""
+    last: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """What a check of an audit log found."""
+
+    records: int
+    root: str
+    """Hash of the whole log, as RFC 6962 has it, in hex."""
+    heads: int
+    """Signed heads that were checked."""
+    checkpoints: int
+    """Heads of a second place that were checked."""
+    erased: int
+    expired: int
+    findings: tuple[AuditFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHold:
+    """Keeps records from being deleted or erased until it is released."""
+
+    name: str
+    reason: str
+    created_at: float
+    by: str
+    user: str = ""
+    """Those of one user; of all where empty."""
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """A log as it was at one moment, signed."""
+
+    log: str
+    size: int
+    at: float
+    root: str
+    signature: str
+    """Ed25519, in hex."""
+
+
 # ---------------------------------------------------------------- access policies
 
 

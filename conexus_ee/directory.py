@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from conexus.edition import Directory, Entitlements, not_available
+from conexus.edition import AuditSink, Directory, Entitlements, not_available
 from conexus.errors import InvalidRequest, NotFound
 from conexus.types import (
     KIND_OF_ENTRY,
@@ -25,6 +25,7 @@ from conexus.types import (
     Team,
     User,
 )
+from conexus_ee.events import audit_event
 from conexus_ee.rights import BUILT_IN
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,100}", re.ASCII)
@@ -42,9 +43,13 @@ class LicensedDirectory:
         directory: Where entries are.
         entitlements: Says whether rights may be given.
         now: Seconds since the epoch.
+        audit: Is told of each change.
     """
 
-    def __init__(self, directory: Directory, entitlements: Entitlements, now: Callable[[], float]) -> None:
+    def __init__(
+        self, directory: Directory, entitlements: Entitlements, now: Callable[[], float], audit: AuditSink
+    ) -> None:
+        self._audit = audit
         self._directory = directory
         self._entitlements = entitlements
         self._now = now
@@ -66,11 +71,11 @@ class LicensedDirectory:
             if not may_give and not _locks_out(entry, state):
                 raise not_available(self._entitlements, Feature.DIRECTORY)
             _check(entry, state)
-            return DirectoryChange(
-                put=(entry,), events=(self._event(f"{KIND_OF_ENTRY[type(entry)]}.put", entry.name, who, entry),)
-            )
+            return DirectoryChange(put=(entry,), events=(event,))
 
+        event = self._event(f"{KIND_OF_ENTRY[type(entry)]}.put", entry.name, who, entry)
         self._directory.change(edit)
+        self._audit.record(audit_event(event, who))
 
     def remove(self, kind: DirectoryKind, name: str, who: Principal) -> None:
         """Forget an entry, and take its name out of all others.
@@ -85,10 +90,12 @@ class LicensedDirectory:
             return DirectoryChange(
                 put=tuple(_without(state, kind, name)),
                 removed=((kind, name),),
-                events=(self._event(f"{kind}.removed", name, who, None),),
+                events=(event,),
             )
 
+        event = self._event(f"{kind}.removed", name, who, None)
         self._directory.change(edit)
+        self._audit.record(audit_event(event, who))
 
     def _event(self, change: str, name: str, who: Principal, entry: DirectoryEntry | None) -> ChangeEvent:
         detail = "" if entry is None else json.dumps(asdict(entry), ensure_ascii=False)[:_MAX_DETAIL_CHARS]

@@ -11,7 +11,6 @@ from conexus.edition import (
     Edition,
     EditionContext,
     NoAnalytics,
-    NoAudit,
     NoCrossGraph,
     community,
     installed_licence,
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from conexus_ee.entitlements import LicensedEntitlements
     from conexus_ee.licences import LicenceDesk
 
-_KNOWN = frozenset({"grants"})
+_KNOWN = frozenset({"grants", "audit"})
 _REPOSITORY = re.compile(r"[^\s*?\[\]/]+(?:/[^\s*?\[\]/]+)+")  # a repository id has two parts or more and is no glob
 
 
@@ -83,12 +82,15 @@ def _enterprise(
     context: EditionContext, entitlements: LicensedEntitlements, grants: Mapping[str, frozenset[RepoId]]
 ) -> Edition:
     from conexus_ee.access import GroupPolicy, KeyOwners  # noqa: PLC0415 -- most have no licence
+    from conexus_ee.audit import AuditLog, audit_options  # noqa: PLC0415
     from conexus_ee.cache import MemoryCache  # noqa: PLC0415
     from conexus_ee.directory import LicensedDirectory  # noqa: PLC0415
     from conexus_ee.events import StoredEvents  # noqa: PLC0415
     from conexus_ee.extras import access_command, access_tool, license_route  # noqa: PLC0415
     from conexus_ee.policies import LicensedPolicies, Policies  # noqa: PLC0415
 
+    audit_table = context.config.edition.get("audit", {})
+    audit = AuditLog(context.data_dir, audit_options(audit_table), entitlements, context.policies)
     policies = Policies(context.policies, context.directory)
     policy = GroupPolicy(grants, context.directory, policies)
     return Edition(
@@ -96,15 +98,16 @@ def _enterprise(
         entitlements=entitlements,
         authenticator=KeyOwners(policy),
         access=policy,
-        audit=NoAudit(),
+        audit=audit,
         cache=MemoryCache(),
-        events=StoredEvents(context.directory, entitlements),
+        events=StoredEvents(context.directory, entitlements, audit),
         analytics=NoAnalytics(),
         graph=NoCrossGraph(entitlements),
-        directory=LicensedDirectory(context.directory, entitlements, context.now),
+        directory=LicensedDirectory(context.directory, entitlements, context.now, audit),
         policies=LicensedPolicies(
-            context.policies, policies, context.directory, context.indexed, entitlements, context.now
+            context.policies, policies, context.directory, context.indexed, entitlements, context.now, audit
         ),
+        audit_desk=audit,
         routes=(license_route(entitlements),),
         tools=(access_tool(policy, context.directory),),
         commands=(access_command(context.directory),),
@@ -121,7 +124,8 @@ def granted_repositories(table: Mapping[str, object]) -> dict[str, frozenset[Rep
     unknown = sorted(str(name) for name in table.keys() - _KNOWN)
     if unknown:
         raise ConfigError(
-            f"unknown setting {', '.join(f'edition.{name}' for name in unknown)}", hint="known is edition.grants"
+            f"unknown setting {', '.join(f'edition.{name}' for name in unknown)}",
+            hint="known are edition.grants and edition.audit",
         )
     return _grants(table.get("grants", {}))
 

@@ -12,6 +12,7 @@ from typing import Final
 from conexus.edition import (
     OWNERS_FILES,
     AccessClasses,
+    AuditSink,
     Directory,
     Entitlements,
     IndexedFiles,
@@ -41,6 +42,7 @@ from conexus.types import (
 )
 from conexus.values import dataclass
 from conexus_ee.cedar import SCHEMA, Asker, Circumstances, Decision, FileFacts, Rules, Tree, compiled
+from conexus_ee.events import audit_event
 from conexus_ee.owners import is_readable
 from conexus_ee.rights import permissions_on, subjects_of
 from conexus_ee.templates import TEMPLATES
@@ -207,9 +209,10 @@ class LicensedPolicies:
         indexed: Which files there are.
         entitlements: Says whether policies may be changed.
         now: Seconds since the epoch.
+        audit: Is told of each change.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- one for each part that it ties together
         self,
         store: PolicyStore,
         policies: Policies,
@@ -217,7 +220,9 @@ class LicensedPolicies:
         indexed: IndexedFiles,
         entitlements: Entitlements,
         now: Callable[[], float],
+        audit: AuditSink,
     ) -> None:
+        self._audit = audit
         self._store = store
         self._policies = policies
         self._directory = directory
@@ -280,7 +285,9 @@ class LicensedPolicies:
             if not self._store.add(version):
                 raise _changed_meanwhile(self._store.current().number)
             detail = f"version {version.number}{': ' if note else ''}{note}"
-            self._directory.add_event(ChangeEvent("policies.put", version.at, who.subject, "policies", detail))
+            event = ChangeEvent("policies.put", version.at, who.subject, "policies", detail)
+            self._directory.add_event(event)
+            self._audit.record(audit_event(event, who))
         return PolicyReport(version, results, differences, applied=not dry_run)
 
     def test(self, policies: PolicySet | None = None) -> list[CaseResult]:

@@ -205,6 +205,21 @@ class SqliteUsageLog:
         with self._connection.transaction() as db:
             return db.execute("DELETE FROM requests WHERE at < ?", (before,)).rowcount
 
+    def of_subject(self, subjects: Sequence[str]) -> list[UsageEntry]:
+        """Return all entries of callers, oldest first."""
+        marks = ", ".join("?" * len(subjects))
+        rows = self._connection.rows(
+            f"SELECT {_ENTRY} FROM requests WHERE subject IN ({marks}) ORDER BY at, number",  # noqa: S608 -- from this module
+            tuple(subjects),
+        )
+        return [_entry(row) for row in rows]
+
+    def forget_subject(self, subjects: Sequence[str]) -> int:
+        """Delete all entries of callers; returns how many."""
+        marks = ", ".join("?" * len(subjects))
+        with self._connection.transaction() as db:
+            return db.execute(f"DELETE FROM requests WHERE subject IN ({marks})", tuple(subjects)).rowcount  # noqa: S608 -- as above
+
     def close(self) -> None:
         """Release the log. Idempotent."""
         self._connection.close()

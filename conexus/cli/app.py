@@ -76,6 +76,7 @@ _COMMANDS = {
     "keys": "keys_command:app",
     "admin": "admin_command:app",
     "policy": "policy_command:app",
+    "audit": "audit_command:app",
     "features": "features_command:features",
     "license": "license_command:app",
     "webhooks": "webhooks_command:app",

@@ -15,16 +15,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from conexus.daemon.audit_events import UNRECORDED, event_of
 from conexus.daemon.call import Call
 from conexus.daemon.failures import internal
 from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import Operation
+from conexus.edition import AuditSink
 from conexus.errors import (
     AccessDenied,
     Cancelled,
     ConexusError,
     DaemonUnavailable,
     DeadlineExceeded,
+    ErrorCode,
     RateLimited,
 )
 from conexus.types import Principal
@@ -58,9 +61,11 @@ class Dispatcher:
         limits: How much is allowed.
         metrics: Counts.
         trace: Opens spans.
+        audit: Is told of each request, and of each that is refused for want of a right, before the answer leaves.
     """
 
-    def __init__(self, limits: Limits, metrics: Metrics, trace: Tracer) -> None:
+    def __init__(self, limits: Limits, metrics: Metrics, trace: Tracer, audit: AuditSink) -> None:
+        self._audit = audit
         self._metrics = metrics
         self._trace = trace
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="request")
@@ -86,7 +91,7 @@ class Dispatcher:
         self.last_request_at = time.monotonic()
         self._metrics.busy(1)
         try:
-            self._require_allowed(operation, call)
+            await self._require_allowed(operation, request, call)
             return await self._in_thread(operation, handler, request, call)
         except ConexusError as error:
             outcome = error.code.value
@@ -112,9 +117,18 @@ class Dispatcher:
         self, operation: Operation, handler: Callable[[Any, Call], _T], request: object, call: Call
     ) -> _T:
         def work() -> _T:
-            call.check()  # the caller may have gone while the request waited
-            with self._trace(operation.name, call.request_id):
-                return handler(request, call)
+            try:
+                call.check()  # the caller may have gone while the request waited
+                with self._trace(operation.name, call.request_id):
+                    answer = handler(request, call)
+            except ConexusError as error:
+                self._record(operation, request, call, None, error.code.value)
+                raise
+            except Exception:
+                self._record(operation, request, call, None, ErrorCode.INTERNAL.value)
+                raise
+            self._record(operation, request, call, answer, "ok")
+            return answer
 
         self._busy += 1
         try:
@@ -130,13 +144,23 @@ class Dispatcher:
         finally:
             self._busy -= 1
 
-    def _require_allowed(self, operation: Operation, call: Call) -> None:
+    def _record(self, operation: Operation, request: object, call: Call, answer: object, outcome: str) -> None:
+        """Have a request on record, before anybody hears of its answer.
+
+        Raises:
+            DaemonUnavailable: It cannot be.
+        """
+        if self._audit.is_on and (outcome != "ok" or operation.name not in UNRECORDED):
+            self._audit.record(event_of(operation, request, call, answer, outcome))
+
+    async def _require_allowed(self, operation: Operation, request: object, call: Call) -> None:
         if self._stopping:
             raise DaemonUnavailable("the daemon is about to stop", hint="try again in a moment")
         self._require_rate(call.who)
         if self._busy >= self.limits.threads + self.limits.max_waiting:
             raise DaemonUnavailable("the daemon has too much to do", hint="try again in a moment")
         if not call.who.may(operation.needs):
+            await asyncio.to_thread(self._record, operation, request, call, None, ErrorCode.ACCESS_DENIED.value)
             by_permission = call.who.permissions is not None  # a user: what roles allow is theirs to say
             has = "has not" if by_permission else f"has {call.who.role}"
             needs = f"the permission {operation.needs}" if by_permission else f"the role {operation.role}"

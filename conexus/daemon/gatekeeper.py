@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from conexus.daemon.keys import hash_secret, looks_like_key
-from conexus.edition import Authenticator
+from conexus.edition import AuditSink, Authenticator
 from conexus.errors import RateLimited, Unauthenticated
 from conexus.ports import KeyStore
-from conexus.types import LOCAL_USER, Principal, Role
+from conexus.types import LOCAL_USER, AuditEvent, Principal, Role
 
 _SCHEME = "bearer "
 _MAX_CREDENTIAL_CHARS = 10_000
@@ -30,9 +30,11 @@ class Gatekeeper:
         token: The daemon's own, a file of the user's holds it.
         keys: Where API keys are.
         others: Knows further credentials.
+        audit: Is told of wrong credentials, as long as those of an address are few.
     """
 
-    def __init__(self, token: str, keys: KeyStore, others: Authenticator) -> None:
+    def __init__(self, token: str, keys: KeyStore, others: Authenticator, audit: AuditSink) -> None:
+        self._audit = audit
         self._token = token.encode()
         self._keys = keys
         self._others = others
@@ -56,9 +58,13 @@ class Gatekeeper:
         try:
             found = self._known(metadata)
             return found if found.local else replace(found, address=address, client=client)
-        except Unauthenticated:
+        except Unauthenticated as error:
             # Only who fails is slowed down: on one machine, all callers have the same address.
             self._require_few_failures(address)
+            if self._audit.is_on:
+                nobody = Principal("", address=address, client=client)
+                event = AuditEvent(nobody, "authenticate", time.time(), client, outcome=error.code.value)
+                self._audit.record(event)
             raise
 
     def local(self, metadata: Mapping[str, str]) -> Principal | None:

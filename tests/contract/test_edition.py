@@ -26,6 +26,7 @@ from conexus.types import (
     LOCAL_USER,
     AccessQuestion,
     ApiKey,
+    AuditEvent,
     ChangeEvent,
     CustomRole,
     DirectoryChange,
@@ -63,7 +64,7 @@ USES: dict[str, Callable[[Edition], object]] = {
         and refused(lambda: e.authenticator.owner(KEY), Unauthenticated)
     ),
     "access": lambda e: e.access.narrow(LOCAL_USER, SearchFilter()),
-    "audit": lambda e: e.audit.record(LOCAL_USER, "search", {}),
+    "audit": lambda e: e.audit.record(AuditEvent(LOCAL_USER, "search", 0.0)),
     "cache": lambda e: (e.cache.put("a", b"b"), e.cache.get("a")),
     "events": lambda e: (
         e.events.publish(ChangeEvent("a", 0.0, "b", "c")),

@@ -10,7 +10,7 @@ from licences import Clock, add_repositories, licence, surroundings
 from conexus.config import Config
 from conexus.edition import ENTRY_POINT_GROUP, Directory, PolicyStore, community, load_edition
 from conexus.errors import AccessDenied, ConfigError, EditionError, Unauthenticated
-from conexus.types import LOCAL_USER, PolicyVersion, Principal, RepoId, Role, SearchFilter
+from conexus.types import LOCAL_USER, AuditEvent, PolicyVersion, Principal, RepoId, Role, SearchFilter
 from conexus_ee.access import GroupPolicy
 from conexus_ee.edition import granted_repositories
 from conexus_ee.policies import Policies
@@ -61,7 +61,7 @@ def test_the_community_limits_by_role_and_pattern() -> None:
     where = SearchFilter(repos=frozenset({FLASK}))
     reader = Principal("reader", repos=("github.com/pallets/*",))
     writer = Principal("writer", role=Role.WRITER, repos=("github.com/pallets/f*",))
-    community().audit.record(reader, "search", {})
+    community().audit.record(AuditEvent(reader, "search", 0.0))
     assert access.narrow(reader, where) == where
     assert access.may_read(reader, FLASK)
     assert not access.may_read(reader, RepoId("github.com/other/flask"))

@@ -44,6 +44,7 @@ from conexus.daemon.jobs import JobRunner
 from conexus.daemon.metrics import Metrics
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.wire import MESSAGES, message_of
+from conexus.edition import NoAudit
 from conexus.errors import ConexusError, ConfigError, DaemonUnavailable, ErrorCode, error_of
 from conexus.types import LOCAL_USER, Checkout, IndexJob, NewKey, WatchMode, WatchState
 from conexus.v1 import (
@@ -202,10 +203,10 @@ async def serving(folder: Path, *, jobs: int = 0, **daemon: Any) -> AsyncIterato
             )
         )
         limits = Limits(options.threads, options.max_waiting, options.requests_per_s, options.timeout_s, 600.0)
-        dispatcher = Dispatcher(limits, metrics, lambda *_: contextlib.nullcontext())
+        dispatcher = Dispatcher(limits, metrics, lambda *_: contextlib.nullcontext(), NoAudit())
         stack.callback(dispatcher.close)
         doors = Doors.of(options.host, "", ORIGIN, options.max_request_kb * 1024)
-        gatekeeper = Gatekeeper(TOKEN, registry, app.service.edition.authenticator)
+        gatekeeper = Gatekeeper(TOKEN, registry, app.service.edition.authenticator, NoAudit())
         api = Api(handlers, dispatcher, gatekeeper, broker, metrics, doors)
         server = GrpcServer(api, options)
         port = await server.start()

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: LicenseRef-Conexus-Commercial
+"""The file of an audit log: records that can be added and never changed unnoticed.
+
+A record has two parts. ``public`` says when, what and with which outcome; ``private`` who and in which words. The leaf
+of the tree is the hash of the public part, which holds a salted hash of the private one and the leaf before it. So the
+private part can be erased, and a whole record be reduced to its leaf, and what is left can be checked as before.
+
+Everybody who writes takes SQLite's lock, so that a daemon and a terminal may write to one log; those that wait
+together are written together, with one wait for the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, field
+from hashlib import sha256
+from typing import Any
+
+from conexus.errors import DaemonUnavailable, InvalidRequest, NotFound, StoreDamaged, StoreError
+from conexus.types import AuditHead, AuditHold
+from conexus.values import dataclass
+from conexus_ee.merkle import Frontier, leaf_hash
+from conexus_ee.signing import Signer
+
+Json = Mapping[str, object]
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (
+    one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL,
+    last BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, public TEXT, private TEXT, salt BLOB
+) STRICT;
+CREATE TABLE IF NOT EXISTS heads (
+    size INTEGER PRIMARY KEY, at REAL NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS holds (name TEXT PRIMARY KEY, hold TEXT NOT NULL) STRICT;
+PRAGMA user_version = 1;
+"""
+_VERSION = 1
+_BUSY_MS = 5_000
+_HEAD_EVERY_S = 60.0  # heads in between are replaced by the next
+_HINT = "free some space or make the folder writable; nothing is answered without a record"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as the file has it."""
+
+    seq: int
+    leaf: bytes
+    public: str | None
+    private: str | None
+    salt: bytes | None
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A record that is to be written, and what became of it."""
+
+    public: dict[str, object]
+    private: Json
+    done: bool = False
+    error: Exception | None = None
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+
+
+class AuditStore:
+    """One audit log. Threads may share it.
+
+    Args:
+        path: Its file, in a folder that is there; ``:memory:`` for none.
+        signer: Signs heads.
+
+    Raises:
+        DaemonUnavailable: It cannot be opened.
+        StoreDamaged: The file is none, or one of a later version.
+    """
+
+    def __init__(self, path: str, signer: Signer) -> None:
+        self._signer = signer
+        self._gate = threading.Lock()
+        self._pending: list[_Waiting] = []
+        self._writing = threading.Lock()
+        try:
+            if path != ":memory:":
+                with contextlib.suppress(FileExistsError):
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+            self._db = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+            self._prepare()
+        except (sqlite3.OperationalError, OSError) as exc:
+            raise DaemonUnavailable(f"the audit log {path} cannot be opened: {exc}", hint=_HINT) from exc
+        except sqlite3.DatabaseError as exc:
+            raise StoreDamaged(f"{path} is no audit log: {exc}", hint="keep it for whoever looks into it") from exc
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise StoreDamaged("a later version of Conexus wrote the audit log", hint="use that version")
+        if version == _VERSION:
+            self._db.execute("PRAGMA synchronous = FULL")
+            return
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+        row = (1, secrets.token_hex(8), 0, b"", b"")
+        self._db.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?)", row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ------------------------------------------------------------------------ writing
+
+    def add(self, public: Json, private: Json) -> None:
+        """Write one record; durable when it returns.
+
+        Raises:
+            DaemonUnavailable: It cannot be written.
+        """
+        waiting = _Waiting(dict(public), private)
+        with self._gate:
+            self._pending.append(waiting)
+        with self._writing:
+            if not waiting.done:  # else whoever was before us took it along
+                with self._gate:
+                    batch, self._pending = self._pending, []
+                self._write(batch)
+        if waiting.error is not None:
+            raise DaemonUnavailable(f"the audit log cannot be written: {waiting.error}", hint=_HINT) from waiting.error
+
+    def _write(self, batch: Sequence[_Waiting]) -> None:
+        error: Exception | None = None
+        try:
+            with self._transaction():
+                self._append(batch)
+        except (sqlite3.Error, OSError, ValueError, UnicodeError) as exc:
+            error = exc
+        for one in batch:
+            one.done, one.error = True, error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _append(self, batch: Sequence[_Waiting]) -> None:
+        name, size, frontier, last = self._db.execute("SELECT name, size, frontier, last FROM log").fetchone()
+        tree, rows = Frontier.of(size, frontier), []
+        for one in batch:
+            private = canonical(one.private)
+            linked = {**one.public, "seq": tree.size + 1, "previous": last.hex(), "private": sealed(one.salt, private)}
+            public = canonical(linked)
+            last = leaf_hash(public.encode())
+            tree.add(last)
+            rows.append((tree.size, last, public, private, one.salt))
+        self._db.executemany("INSERT INTO records (seq, leaf, public, private, salt) VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.execute("UPDATE log SET size = ?, frontier = ?, last = ?", (tree.size, bytes(tree), last))
+        self._sign(name, tree)
+
+    def _sign(self, name: str, tree: Frontier) -> None:
+        kept = self._db.execute("SELECT size, at FROM heads ORDER BY size DESC LIMIT 2").fetchall()
+        now = time.time()
+        if len(kept) > 1 and 0 <= kept[0][1] - kept[1][1] < _HEAD_EVERY_S:
+            self._db.execute("DELETE FROM heads WHERE size = ?", (kept[0][0],))
+        head = AuditHead(name, tree.size, now, tree.root().hex(), "")
+        signature = self._signer.sign(head_bytes(head))
+        self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?)", (tree.size, now, tree.root(), signature))
+
+    def reduce(self, seqs: Sequence[int], *, whole: bool) -> None:
+        """Take the private part out of records, or all but the leaf; overwritten in the file.
+
+        Raises:
+            DaemonUnavailable: It cannot be written.
+        """
+        columns = "public = NULL, private = NULL, salt = NULL" if whole else "private = NULL, salt = NULL"
+        try:
+            with self._writing:
+                self._db.execute("PRAGMA secure_delete = ON")
+                with self._transaction():
+                    self._db.executemany(f"UPDATE records SET {columns} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 -- from above
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of SQLite has the old pages
+        except sqlite3.Error as exc:
+            raise DaemonUnavailable(f"the audit log cannot be written: {exc}", hint=_HINT) from exc
+
+    # ------------------------------------------------------------------------ reading
+
+    def records(self, *, newest_first: bool = False) -> Iterator[Stored]:
+        """Yield all records; those that are added meanwhile may be left out."""
+        order = "DESC" if newest_first else "ASC"
+        compare, edge = ("<", 1 << 62) if newest_first else (">", 0)
+        while True:
+            rows = self._rows(
+                f"SELECT seq, leaf, public, private, salt FROM records WHERE seq {compare} ? ORDER BY seq {order} "  # noqa: S608 -- from above
+                "LIMIT 1000",
+                (edge,),
+            )
+            yield from (Stored(*row) for row in rows)
+            if not rows:
+                return
+            edge = rows[-1][0]
+
+    def heads(self) -> list[AuditHead]:
+        """Return the signed heads, oldest first."""
+        rows = self._rows("SELECT size, at, root, signature FROM heads ORDER BY size")
+        return [AuditHead(self.name(), size, at, root.hex(), signature.hex()) for size, at, root, signature in rows]
+
+    def name(self) -> str:
+        """Return the name that the log gave itself."""
+        return str(self._rows("SELECT name FROM log")[0][0])
+
+    def size(self) -> int:
+        """Return how many records were ever written, as the log itself says."""
+        return int(self._rows("SELECT size FROM log")[0][0])
+
+    def frontier(self) -> bytes:
+        """Return the tree as the log goes on with it."""
+        return bytes(self._rows("SELECT frontier FROM log")[0][0])
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._writing:
+                return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as exc:
+            raise StoreError(f"the audit log cannot be read: {exc}") from exc
+
+    # ------------------------------------------------------------------------ holds
+
+    def holds(self) -> list[AuditHold]:
+        """Return the holds, by name."""
+        return [AuditHold(**json.loads(row[0])) for row in self._rows("SELECT hold FROM holds ORDER BY name")]
+
+    def put_hold(self, hold: AuditHold) -> None:
+        """Keep a hold.
+
+        Raises:
+            InvalidRequest: There is one of that name.
+        """
+        with self._writing:
+            try:
+                self._db.execute("INSERT INTO holds VALUES (?, ?)", (hold.name, json.dumps(asdict(hold))))
+            except sqlite3.IntegrityError as exc:
+                raise InvalidRequest(f"there is a hold {hold.name!r} already", hint="conexus audit hold list") from exc
+            except sqlite3.Error as exc:
+                raise DaemonUnavailable(f"the audit log cannot be written: {exc}", hint=_HINT) from exc
+
+    def drop_hold(self, name: str) -> None:
+        """Forget a hold.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        with self._writing:
+            if not self._db.execute("DELETE FROM holds WHERE name = ?", (name,)).rowcount:
+                raise NotFound(f"there is no hold {name[:100]!r}", hint="conexus audit hold list")
+
+
+def canonical(value: Json) -> str:
+    """Return JSON that is the same for the same values."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sealed(salt: bytes, private: str) -> str:
+    """Return what a public part says of the private one: without the salt nobody can guess it."""
+    return sha256(salt + private.encode()).hexdigest()
+
+
+def head_bytes(head: AuditHead) -> bytes:
+    """Return what is signed of a head."""
+    return f"conexus-audit-head/1\n{head.log}\n{head.size}\n{head.at!r}\n{head.root}\n".encode()
+
+
+__all__ = ["AuditStore", "Stored", "canonical", "head_bytes", "sealed"]
