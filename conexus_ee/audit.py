@@ -192,7 +192,6 @@ class AuditLog:
     def search(self, query: AuditQuery, limit: int, who: Principal) -> list[AuditRecord]:
         """Return the newest records that fit, newest first."""
         store = self._readable()
-        self._told(who, "audit.search", _asked(query))
         fits = _matcher(query)
         found: list[AuditRecord] = []
         for stored in store.records(newest_first=True):
@@ -203,6 +202,7 @@ class AuditLog:
                     break
             if query.since is not None and stored.public is not None and record.at < query.since - _DAY_S:
                 break  # clocks are set, but not by a day
+        self._told(who, "audit.search", _asked(query))
         return found
 
     def export(self, query: AuditQuery, who: Principal) -> Iterator[AuditRecord]:

@@ -323,9 +323,7 @@ def _entry(edition: Edition, user: str) -> object:
         return None
 
 
-def _query(
-    user: str, action: str, repo: str, text: str, since: str, until: str, *, denied: bool
-) -> AuditQuery:
+def _query(user: str, action: str, repo: str, text: str, since: str, until: str, *, denied: bool) -> AuditQuery:
     return AuditQuery(user, action, repo, text, _time(since), _time(until), denied)
 
 
