@@ -95,7 +95,9 @@ class _Check:
         if furthest > self._seq:
             self._find(self._seq + 1, furthest, "these records are missing at the end")
         elif self._is_sound and (size != self._seq or self._store.frontier() != bytes(self._tree)):
-            self._find(min(first, self._seq), max(self._seq, size), "the log goes on from another state than its records")
+            self._find(
+                min(first, self._seq), max(self._seq, size), "the log goes on from another state than its records"
+            )
         elif self._is_sound and self._sound_until < self._seq:
             self._find(first, self._seq, "no signed head covers these records")
 

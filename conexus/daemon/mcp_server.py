@@ -129,6 +129,8 @@ class McpApp:
                 self._api.metrics.refused("credentials")
                 await send_failure(send, error)
                 return
+        elif not state["who"].local:  # REST found out who it is, and takes it for a call of its own
+            state["who"] = replace(state["who"], client=Surface.MCP.value)
         scope["user"] = _bound(state["who"])
         if scope["method"] == "GET":
             await self._stream(scope, receive, send)

@@ -557,6 +557,7 @@ def test_without_a_licence_nothing_is_recorded_and_the_rest_can_be_read(tmp_path
     entitlements.is_paid = False
     assert not log.is_on
     log.record(use(1))
+    assert [one.action for one in log.search(AuditQuery(), 5, ADMIN)] == ["search"]
     assert [one.action for one in log.search(AuditQuery(), 5, ADMIN)] == ["audit.search", "search"]
     assert log.verify(ADMIN).findings == ()
 

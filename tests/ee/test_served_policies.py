@@ -175,8 +175,10 @@ def asked_by_rest(client: httpx.Client, operation: str, request: dict[str, Any])
     method, path = BY_NAME[operation].http
     body = dict(request)
     for name in list(body):
-        if f"{{{name}}}" in path:
-            path = path.replace(f"{{{name}}}", str(body.pop(name)))
+        for place in (f"{{{name}}}", f"{{{name}:path}}"):
+            if place in path:
+                path = path.replace(place, str(body.pop(name)))
+    assert "{" not in path
     if method in {"GET", "DELETE"}:
         return client.request(method, path, params=body)
     return client.request(method, path, json=body)
@@ -433,3 +435,21 @@ def test_what_is_taken_away_is_gone_under_load(world: World) -> None:
 def test_a_thousand_revocations_under_load(world: World) -> None:
     """The long form of the test above, with 50 clients."""
     assert revoke_under_load(world, revocations=1000, clients=50) > 1000
+
+
+def test_an_agent_is_told_from_its_user(world: World) -> None:
+    """What rules say of agents holds for MCP, and for nothing else that comes with the same key."""
+    world.put(base=RULES["base"], agents="forbid(principal, action, resource is File) when { context.agent };")
+
+    async def ask() -> str:
+        headers = {"authorization": f"Bearer {world.keys['bob']}"}
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=60) as http,
+            Client(streamable_http_client(f"{world.served.url}/mcp", http_client=cast("Any", http))) as session,
+        ):
+            return str(await session.call_tool("search_code", {"query": "pay", "repository": REPO}))
+
+    assert "src/pay.py" not in asyncio.run(ask())
+    assert "src/pay.py" in found_by(world.keys["bob"], world.served)
+    world.put(**RULES)
+    assert "src/pay.py" in asyncio.run(ask())
