@@ -47,7 +47,7 @@ _RESULT = _ROOT / "benchmarks" / "results" / "access.md"
 _POLICIES, _GROUPS, _USERS = 1000, 100, 200
 _ROUNDS = 6
 _ONLY_GROUP = 3  # of who may see little
-_QUESTIONS = (
+QUESTIONS = (
     "parse a header of a mail message", "open a file", "where are sockets closed", "json encoder",
     "read lines of a file",
     "copy a tree of folders", "thread pool executor", "decode percent escapes", "compile a regular expression",
@@ -86,25 +86,19 @@ def main() -> None:
 
 def _measured(scratch: Path, source: Path, most_bytes: int, opening: Sequence[str]) -> str:
     root = scratch / "tree"
-    _fill(root, source, most_bytes)
-    licence = scratch / "licence.jwt"
-    issue = ["issue", "--test", "--customer", "Bench", "--tier", "enterprise", "--repos", "9", "--days", "9"]
-    subprocess.run([sys.executable, "-m", "conexus_ee.licensing", *issue, "--out", licence], check=True)
-    config = Config(
-        store=StoreOptions(path=str(scratch / "data")), license=LicenseOptions(file=str(licence), mode="test")
-    )
-    service = bootstrap.build(config, keep_open=True).service
+    fill(root, source, most_bytes)
+    service = bootstrap.build(licensed(scratch), keep_open=True).service
     try:
         report = service.index(find_checkout(root), LOCAL_USER)
         _people(service)
         folders = sorted({file.parent.relative_to(root).as_posix() for file in root.rglob("*.py")} - {"."})
-        put_s = _seconds(lambda: service.edition.policies.put(_policies(folders), LOCAL_USER))
+        put_s = seconds(lambda: service.edition.policies.put(_policies(folders), LOCAL_USER))
         callers = [
             Caller("the user of the machine: rules are not asked", LOCAL_USER),
             Caller("who may see most", Principal("user:user0", user="user0")),
             Caller("who may see little", Principal("user:user1", user="user1")),
         ]
-        first = {caller: _seconds(lambda who=caller.who: service.status(who)) for caller in callers[1:]}
+        first = {caller: seconds(lambda who=caller.who: service.status(who)) for caller in callers[1:]}
         seen = {caller: service.status(caller.who)[0].files for caller in callers}
         times = _times(service, callers)
     finally:
@@ -139,7 +133,17 @@ def _measured(scratch: Path, source: Path, most_bytes: int, opening: Sequence[st
     return "\n".join(lines)
 
 
-def _fill(root: Path, source: Path, most_bytes: int) -> None:
+def licensed(scratch: Path) -> Config:
+    """Return settings with a data folder and a test licence of the tier enterprise."""
+    licence = scratch / "licence.jwt"
+    issue = ["issue", "--test", "--customer", "Bench", "--tier", "enterprise", "--repos", "9", "--days", "9"]
+    subprocess.run([sys.executable, "-m", "conexus_ee.licensing", *issue, "--out", licence], check=True)
+    return Config(
+        store=StoreOptions(path=str(scratch / "data")), license=LicenseOptions(file=str(licence), mode="test")
+    )
+
+
+def fill(root: Path, source: Path, most_bytes: int) -> None:
     total = 0
     for file in sorted(source.rglob("*.py")):
         size = file.stat().st_size
@@ -181,7 +185,7 @@ def _times(service: LocalService, callers: Sequence[Caller]) -> dict[object, lis
     """Milliseconds of each search, by the clock and of the processor; callers take turns."""
     times: dict[object, list[float]] = {}
     for turn in range(_ROUNDS + 1):
-        for question in _QUESTIONS:
+        for question in QUESTIONS:
             for caller in callers:
                 begun, worked = time.perf_counter(), time.process_time()
                 service.search(SearchRequest(question, 10), caller.who)
@@ -192,7 +196,7 @@ def _times(service: LocalService, callers: Sequence[Caller]) -> dict[object, lis
     return times
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
