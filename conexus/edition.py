@@ -27,6 +27,7 @@ from conexus.types import (
     AuditHold,
     AuditQuery,
     AuditRecord,
+    AuditReport,
     AuditVerdict,
     CaseResult,
     ChangeEvent,
@@ -220,6 +221,17 @@ class AuditDesk(Protocol):
 
         Raises:
             SourceError: The second place cannot be read.
+        """
+        ...
+
+    def report(self, since: float, until: float, minutes: float, who: Principal) -> AuditReport:
+        """Sum up the use of a span of time.
+
+        Args:
+            since: Seconds since the epoch.
+            until: The same.
+            minutes: What an answered question is taken to save.
+            who: Who asks.
         """
         ...
 
@@ -556,6 +568,10 @@ class NoAuditDesk:
         raise self._refusal()
 
     def verify(self, who: Principal, checkpoints: Path | None = None) -> AuditVerdict:
+        """Refuse."""
+        raise self._refusal()
+
+    def report(self, since: float, until: float, minutes: float, who: Principal) -> AuditReport:
         """Refuse."""
         raise self._refusal()
 

@@ -1265,6 +1265,46 @@ class AuditVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class DayCount:
+    """Uses of one day, or a forecast of them."""
+
+    day: str
+    """As ``2026-01-31``, in local time."""
+    uses: float
+    low: float = 0.0
+    """Of a forecast: 95 % of days are between this and ``high``."""
+    high: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit log says of a span of time. Lists are cut to twenty, most first."""
+
+    since: float
+    until: float
+    uses: int
+    """Questions and reads, answered or not."""
+    users: tuple[tuple[str, int], ...]
+    actions: tuple[tuple[str, int], ...]
+    repositories: tuple[tuple[str, int], ...]
+    unused: tuple[str, ...]
+    """Indexed repositories of which nothing was shown."""
+    areas: tuple[tuple[str, int], ...]
+    """Folders of which most answers showed something, as ``repository:folder``."""
+    empty_questions: tuple[tuple[str, int], ...]
+    denied: tuple[tuple[str, int], ...]
+    """Callers who were refused something."""
+    days: tuple[DayCount, ...]
+    more_each_week: float | None
+    """How many uses a day more there are each week; ``None`` with less than seven days."""
+    forecast: tuple[DayCount, ...]
+    answered: int
+    """Questions that were shown something."""
+    minutes_saved: float
+    """By the assumption of whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditHold:
     """Keeps records from being deleted or erased until it is released."""
 

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from conexus.types import (
     AuditHold,
     AuditQuery,
     AuditRecord,
+    AuditReport,
     AuditVerdict,
     Feature,
     Principal,
@@ -89,7 +90,7 @@ class AuditLog:
         entitlements: Says whether there is an audit log. Once the licence is over nothing is recorded any more; what
             was recorded can still be read and checked.
         policies: Says which access policies are in force.
-        now: Seconds since the epoch.
+        repositories: Ids of all repositories that are indexed.
     """
 
     def __init__(
@@ -98,13 +99,13 @@ class AuditLog:
         options: AuditOptions,
         entitlements: Entitlements,
         policies: PolicyStore,
-        now: Callable[[], float] = time.time,
+        repositories: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._folder = folder
         self._options = options
         self._entitlements = entitlements
         self._policies = policies
-        self._now = now
+        self._repositories = repositories
         self._mutex = threading.Lock()
         self._opened: tuple[AuditStore, Signer] | None = None
         self._checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every_s)
@@ -163,7 +164,7 @@ class AuditLog:
     def _told(self, who: Principal, action: str, asked: object = "", more: Mapping[str, object] | None = None) -> None:
         """Record that the log itself was read or changed, also where the licence is over."""
         told = json.dumps(asked, ensure_ascii=False, default=str) if asked else ""
-        self._write(AuditEvent(who, action, self._now(), asked=told), more or {})
+        self._write(AuditEvent(who, action, time.time(), asked=told), more or {})
 
     def _open(self) -> tuple[AuditStore, Signer]:
         with self._mutex:
@@ -219,6 +220,19 @@ class AuditLog:
         second = Checkpoints(str(checkpoints)) if checkpoints is not None else self._checkpoints
         return check(store, self._open()[1].public, second.read())
 
+    def report(self, since: float, until: float, minutes: float, who: Principal) -> AuditReport:
+        """Sum up the use of a span of time."""
+        if not self._entitlements.has(Feature.ADVANCED_ANALYTICS):
+            raise not_available(self._entitlements, Feature.ADVANCED_ANALYTICS)
+        from conexus_ee.analytics import report  # noqa: PLC0415 -- brings numpy
+
+        store = self._readable()
+        query = AuditQuery(since=since, until=until)
+        self._told(who, "audit.report", _asked(query))
+        fits = _matcher(query)
+        records = (record for stored in store.records() if fits(record := record_of(stored)))
+        return report(records, self._repositories(), since, until, minutes)
+
     def head(self) -> AuditHead | None:
         """Return the newest signed head; nothing where nothing is recorded yet."""
         return next(iter(self._readable().heads()[-1:]), None)
@@ -235,7 +249,7 @@ class AuditLog:
         store = self._readable()
         if not self._options.keep_days:
             return 0
-        before = self._now() - self._options.keep_days * _DAY_S
+        before = time.time() - self._options.keep_days * _DAY_S
         held = _holding(store.holds())
         seqs = []
         for stored in store.records():
@@ -270,7 +284,7 @@ class AuditLog:
         if not _NAME.fullmatch(hold.name):
             raise InvalidRequest(f"{hold.name[:_MAX_NAME]!r} cannot be a name", hint="use letters, digits, . _ and -")
         store = self._readable()
-        made = replace(hold, created_at=self._now(), by=who.subject)
+        made = replace(hold, created_at=time.time(), by=who.subject)
         self._told(who, "audit.hold", {"name": made.name, "user": made.user, "reason": made.reason})
         store.put_hold(made)
 

@@ -90,7 +90,9 @@ def _enterprise(
     from conexus_ee.policies import LicensedPolicies, Policies  # noqa: PLC0415
 
     audit_table = context.config.edition.get("audit", {})
-    audit = AuditLog(context.data_dir, audit_options(audit_table), entitlements, context.policies)
+    audit = AuditLog(
+        context.data_dir, audit_options(audit_table), entitlements, context.policies, context.directory.repositories
+    )
     policies = Policies(context.policies, context.directory)
     policy = GroupPolicy(grants, context.directory, policies)
     return Edition(

@@ -187,8 +187,8 @@ def _copy_rows(catalog: sqlite3.Connection, index: int, copy: int, stride: int, 
 
 _ROWS = (
     "INSERT INTO files SELECT id + :offset, index_id, CAST(:prefix || path AS BLOB), size, mtime_ns, ctime_ns, inode, "
-    "hash, checked_ns, skipped, rules, detail, language, encoding, mode, tags, redactions, chunks, uses FROM files "
-    "WHERE index_id = :index AND id < :stride",
+    "hash, checked_ns, skipped, rules, detail, language, encoding, mode, tags, redactions, chunks, uses, salted "
+    "FROM files WHERE index_id = :index AND id < :stride",
     "INSERT INTO chunks SELECT file + :offset, ordinal, copied_id(id), start_byte, end_byte, start_line, end_line, "
     "kind, symbol, signature, checksum_of(copied_id(id)) FROM chunks WHERE file < :stride",
     "INSERT INTO texts SELECT key + (:offset << 20), text, crc FROM texts WHERE key < :stride << 20",

@@ -74,7 +74,7 @@ def _places(value: object, repo: str) -> Iterator[tuple[str, str]]:
         for one in value:
             yield from _places(one, repo)
     elif isinstance(value, schema.Message):
-        facts = dict(value)
+        facts = {name: one for name, one in value}  # noqa: C416 -- dict() takes a field called keys for its method
         if "content" in facts and "description" in facts:  # an item for Continue
             yield "", str(facts["description"])
         repo = str(facts.get("repository") or repo)

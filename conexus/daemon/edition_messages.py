@@ -12,6 +12,8 @@ from conexus.plans import UPGRADE_URL, plan_facts, required_plan
 from conexus.types import (
     AccessExplanation,
     AccessPolicyText,
+    AuditRecord,
+    AuditVerdict,
     CaseResult,
     ChangeEvent,
     DirectoryState,
@@ -169,3 +171,23 @@ def explanation(found: AccessExplanation) -> schema.ExplainAccessResponse:
         address=messages.text(found.address),
         client=messages.text(found.client),
     )
+
+
+def audit_record(found: AuditRecord) -> schema.AuditRecord:
+    """Return a record of the audit log."""
+    values = dataclasses.asdict(found)
+    texts = {name: messages.text(value) for name, value in values.items() if isinstance(value, str)}
+    return schema.AuditRecord.model_validate(
+        {
+            **{name: value for name, value in values.items() if name != "repos"},
+            **texts,
+            "repositories": [messages.text(repo) for repo in found.repos],
+            "shown": [messages.text(place) for place in found.shown],
+        }
+    )
+
+
+def audit_verdict(found: AuditVerdict) -> schema.AuditVerdict:
+    """Return what a check of the audit log found."""
+    values = {**dataclasses.asdict(found), "findings": [dataclasses.asdict(one) for one in found.findings]}
+    return schema.AuditVerdict.model_validate({**values, "sound": not found.findings})

@@ -31,6 +31,7 @@ from conexus.types import (
     ROLE_PERMISSIONS,
     AccessQuestion,
     ApiKey,
+    AuditQuery,
     Checkout,
     ContextRequest,
     ContextResponse,
@@ -738,6 +739,22 @@ class Handlers:
             request.client,
         )
         return edition_messages.explanation(desk.explain(question))
+
+    # --------------------------------------------------------------------------- the audit log
+
+    def audit(self, request: schema.AuditRequest, call: Call) -> schema.AuditResponse:
+        """List records of the audit log, newest first."""
+        _require_everything(call.who)
+        query = AuditQuery(
+            request.user, request.action, request.repository, request.text, request.since, request.until, request.denied
+        )
+        found = self._parts.edition.audit_desk.search(query, request.limit, call.who)
+        return schema.AuditResponse(records=[edition_messages.audit_record(one) for one in found])
+
+    def verify_audit(self, request: schema.VerifyAuditRequest, call: Call) -> schema.AuditVerdict:
+        """Check the audit log."""
+        _require_everything(call.who)
+        return edition_messages.audit_verdict(self._parts.edition.audit_desk.verify(call.who))
 
     # --------------------------------------------------------------------------- names and notes
 

@@ -475,6 +475,28 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
         )
     ),
+    Operation(
+        "audit",
+        _S.AuditRequest,
+        _S.AuditResponse,
+        _A,
+        ("GET", "/v1/audit"),
+        ("AuditService", "SearchAudit"),
+        "List the newest records of the audit log that fit",
+        permission=_P.LOG,
+        quick=False,
+    ),
+    Operation(
+        "verify_audit",
+        _S.VerifyAuditRequest,
+        _S.AuditVerdict,
+        _A,
+        ("POST", "/v1/audit/verify"),
+        ("AuditService", "VerifyAudit"),
+        "Check that no record of the audit log was changed",
+        permission=_P.LOG,
+        quick=False,
+    ),
 )
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -1235,3 +1235,101 @@ class ExplainAccessResponse(Message):
     weekday: int
     address: str = ""
     client: str = ""
+
+
+# ------------------------------------------------------------------------------ the audit log
+
+
+class AuditRequest(Message):
+    """Which records are wanted. What is not set does not matter."""
+
+    user: Annotated[str, StringConstraints(max_length=200)] = ""
+    """A user, or the subject of a caller that is none."""
+    action: Annotated[str, StringConstraints(max_length=100)] = ""
+    """As ``search`` or ``put_policies``."""
+    repository: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Its id."""
+    text: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Part of what was asked or shown."""
+    since: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    """Seconds since the epoch."""
+    until: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    denied: bool = False
+    """Only what was not allowed."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Most records."""
+
+
+class AuditRecord(Message):
+    """One line of the log. What was erased or is too old is empty."""
+
+    seq: int
+    """From 1, without gaps."""
+    at: float
+    """Seconds since the epoch."""
+    action: str
+    outcome: str
+    """``ok``, or the code of the error."""
+    allowed: bool
+    """False where it was refused for want of a right, or for wrong credentials."""
+    surface: str
+    """``rest``, ``grpc``, ``mcp`` or ``cli``; empty for a command without a daemon."""
+    results: int
+    """How much the answer showed, also beyond ``shown``."""
+    policy: int
+    """Version of the access policies in force; 0 for none."""
+    repositories: list[str] = []
+    """Their ids."""
+    shown: list[str] = []
+    """As ``repository:path:first-last``."""
+    subject: str = ""
+    user: str = ""
+    key: str = ""
+    """Id of the API key."""
+    address: str = ""
+    client: str = ""
+    """``mcp`` for an agent."""
+    request: str = ""
+    """Id of the request."""
+    text: str = ""
+    """The question: as it was, ``hmac:`` and a keyed hash, or empty, by the settings."""
+    asked: str = ""
+    """The other arguments, as JSON."""
+    state: str = "whole"
+    """``whole``, ``erased`` (without who and what was asked) or ``expired`` (the hash alone)."""
+
+
+class AuditResponse(Message):
+    """Records, newest first."""
+
+    records: list[AuditRecord]
+
+
+class VerifyAuditRequest(Message):
+    """A check of the whole log, with the heads of the second place that the settings name."""
+
+
+class AuditFinding(Message):
+    """Something in the log that was not written so."""
+
+    seq: int
+    """The record, or the first of several that it can be."""
+    last: int
+    what: str
+
+
+class AuditVerdict(Message):
+    """What a check found."""
+
+    sound: bool
+    """Whether nothing was found."""
+    records: int
+    root: str
+    """Hash of the tree over all records (RFC 6962), in hex."""
+    heads: int
+    """Signed heads of the log that were checked."""
+    checkpoints: int
+    """Heads of the second place that were checked."""
+    erased: int
+    expired: int
+    findings: list[AuditFinding] = []

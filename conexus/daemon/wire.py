@@ -22,6 +22,7 @@ from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
 from conexus.v1 import (
     admin_pb2,
+    audit_pb2,
     common_pb2,
     daemon_pb2,
     directory_pb2,
@@ -33,7 +34,17 @@ from conexus.v1 import (
 from conexus.values import dataclass
 
 _M = TypeVar("_M", bound=schema.Message)
-_FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2, policies_pb2)
+_FILES = (
+    common_pb2,
+    search_pb2,
+    repositories_pb2,
+    index_pb2,
+    daemon_pb2,
+    admin_pb2,
+    directory_pb2,
+    policies_pb2,
+    audit_pb2,
+)
 
 MESSAGES: Mapping[str, type[Message]] = {
     name: getattr(file, name) for file in _FILES for name in file.DESCRIPTOR.message_types_by_name

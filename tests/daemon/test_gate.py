@@ -55,7 +55,8 @@ OPERATIONS = {
             "search batch_search context similar symbols related file map graph repositories repository rename remove "
             "why verify jobs job cancel status reload stop create_key keys revoke_key log stats add_webhook webhooks "
             "remove_webhook roll_back collect features directory put_user put_group put_team put_project put_role "
-            "remove_entry changes policies put_policies policy_history test_policies explain_access"
+            "remove_entry changes policies put_policies policy_history test_policies explain_access "
+            "audit verify_audit"
         ).split(),
         READS,
     ),
@@ -82,8 +83,8 @@ COMMANDS = {
     **dict.fromkeys("index search context extract similar symbols map graph".split(), MAKES),
     **dict.fromkeys(
         (
-            "repos status why jobs gc eval model doctor verify config log stats keys admin policy features license "
-            "webhooks serve daemon mcp install"
+            "repos status why jobs gc eval model doctor verify config log stats keys admin policy audit features "
+            "license webhooks serve daemon mcp install"
         ).split(),
         READS,
     ),

@@ -44,7 +44,7 @@ def since(world: World, seq: int) -> list[dict[str, Any]]:
     """The records after one, read from the file."""
     with sqlite3.connect(database(world)) as db:
         rows = db.execute("SELECT public, private FROM records WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
-    return [{**json.loads(private), **json.loads(public)} for public, private in rows]
+    return [{**json.loads(private or "{}"), **json.loads(public)} for public, private in rows]
 
 
 def test_every_operation_of_rest_is_on_record(world: World) -> None:
@@ -284,6 +284,13 @@ def test_the_log_is_read_and_kept_in_the_terminal(  # noqa: PLR0915 -- one story
     assert (held.code, "hold" in held.err) == (2, True)
     program.ok("audit", "hold", "release", "case")
     time.sleep(1.5)  # the query log is written once a second
+    told = program.ok("audit", "report", "--minutes", "5", "--html", tmp_path / "use.html").out
+    assert "if an answered question saves 5 minutes" in told
+    assert "joe" in told
+    page = (tmp_path / "use.html").read_text()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert program.ok("audit", "report", "--json").json["minutes_saved"] == 0
     person = program.ok("audit", "person", "joe").json
     assert question in json.dumps(person["audit"])
     assert question in json.dumps(person["queries"])
@@ -301,3 +308,31 @@ def test_the_log_is_read_and_kept_in_the_terminal(  # noqa: PLR0915 -- one story
     assert json.loads(program.ok("audit", "head").out)["size"] == newest(world)
     actions = {one["action"] for one in program.ok("audit", "search", "-n", "40", "--json").json["records"]}
     assert {"audit.search", "audit.export", "audit.hold", "audit.release", "audit.erase", "audit.verify"} <= actions
+
+
+def test_the_log_is_read_over_rest_and_grpc(world: World) -> None:
+    """By who has all permissions, and by nobody else; reading is on record."""
+    with world.client("ann") as ann:
+        ann.post("/v1/search", json={"query": "a question to be looked for"}).raise_for_status()
+        assert ann.get("/v1/audit").status_code == 403
+        assert ann.post("/v1/audit/verify", json={}).status_code == 403
+    with world.client() as admin:
+        asked = {"user": "ann", "text": "to be LOOKED for", "limit": 5, "since": time.time() - 60}
+        [record] = admin.get("/v1/audit", params=asked).json()["records"]
+        assert (record["action"], record["user"], record["repositories"]) == ("search", "ann", [REPO])
+        assert record["shown"]
+        assert [
+            one["action"] for one in admin.get("/v1/audit", params={"denied": True, "limit": 2}).json()["records"]
+        ] == [
+            "verify_audit",
+            "audit",
+        ]
+        verdict = admin.post("/v1/audit/verify", json={}).json()
+        assert (verdict["sound"], verdict["findings"], len(verdict["root"])) == (True, [], 64)
+        assert verdict["records"] <= newest(world)
+        credentials = (("authorization", f"Bearer {world.served.token}"),)
+    with grpc.insecure_channel(world.served.grpc) as channel:
+        model = BY_NAME["audit"].request.model_validate({"action": "search", "limit": 1})
+        told = _called(channel, "/conexus.v1.AuditService/SearchAudit", model, "AuditResponse", credentials)
+    assert "a question to be looked for" in told
+    assert {"audit", "audit.search", "verify_audit", "audit.verify"} <= {one["action"] for one in since(world, 0)}

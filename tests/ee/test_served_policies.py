@@ -165,6 +165,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "policy_history": {},
     "test_policies": {},
     "explain_access": {**NAMED, "user": "ann", "path": LOCKED},
+    "audit": {"text": LOCKED},
+    "verify_audit": {},
 }
 """A request of each operation, as somebody would make it who looks for what they may not see."""
 ASKED_OF_HIDDEN = ("similar", "related", "file", "why")

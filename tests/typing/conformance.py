@@ -20,6 +20,7 @@ from conexus.adapters.worker_pool import WorkerPool
 from conexus.edition import (
     AccessPolicy,
     Analytics,
+    AuditDesk,
     AuditSink,
     Authenticator,
     Cache,
@@ -34,6 +35,7 @@ from conexus.edition import (
     Licences,
     NoAnalytics,
     NoAudit,
+    NoAuditDesk,
     NoCache,
     NoCrossGraph,
     NoDirectory,
@@ -55,6 +57,7 @@ from conexus.ports import (
     WebhookStore,
 )
 from conexus_ee.access import GroupPolicy, KeyOwners
+from conexus_ee.audit import AuditLog
 from conexus_ee.cache import MemoryCache
 from conexus_ee.directory import LicensedDirectory
 from conexus_ee.edition import PACKAGE
@@ -118,9 +121,14 @@ def authenticators(a: NoSingleSignOn, b: KeyOwners) -> list[Authenticator]:
     return [a, b]
 
 
-def audits(a: NoAudit) -> list[AuditSink]:
-    """The community audit is an AuditSink."""
-    return [a]
+def audits(a: NoAudit, b: AuditLog) -> list[AuditSink]:
+    """Both editions' audit logs are an AuditSink."""
+    return [a, b]
+
+
+def audit_desks(a: NoAuditDesk, b: AuditLog) -> list[AuditDesk]:
+    """Both editions' desks are an AuditDesk."""
+    return [a, b]
 
 
 def entitlements(a: CommunityEntitlements, b: LicensedEntitlements) -> list[Entitlements]:

@@ -723,6 +723,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the newest records of the audit log that fit */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check that no record of the audit log was changed */
+        post: operations["verify_audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -829,6 +863,172 @@ export interface components {
              * @description In Cedar.
              */
             text: string;
+        };
+        /**
+         * AuditFinding
+         * @description Something in the log that was not written so.
+         */
+        AuditFinding: {
+            /**
+             * Seq
+             * @description The record, or the first of several that it can be.
+             */
+            seq: number;
+            /** Last */
+            last: number;
+            /** What */
+            what: string;
+        };
+        /**
+         * AuditRecord
+         * @description One line of the log. What was erased or is too old is empty.
+         */
+        AuditRecord: {
+            /**
+             * Seq
+             * @description From 1, without gaps.
+             */
+            seq: number;
+            /**
+             * At
+             * @description Seconds since the epoch.
+             */
+            at: number;
+            /** Action */
+            action: string;
+            /**
+             * Outcome
+             * @description ``ok``, or the code of the error.
+             */
+            outcome: string;
+            /**
+             * Allowed
+             * @description False where it was refused for want of a right, or for wrong credentials.
+             */
+            allowed: boolean;
+            /**
+             * Surface
+             * @description ``rest``, ``grpc``, ``mcp`` or ``cli``; empty for a command without a daemon.
+             */
+            surface: string;
+            /**
+             * Results
+             * @description How much the answer showed, also beyond ``shown``.
+             */
+            results: number;
+            /**
+             * Policy
+             * @description Version of the access policies in force; 0 for none.
+             */
+            policy: number;
+            /**
+             * Repositories
+             * @description Their ids.
+             * @default []
+             */
+            repositories: string[];
+            /**
+             * Shown
+             * @description As ``repository:path:first-last``.
+             * @default []
+             */
+            shown: string[];
+            /**
+             * Subject
+             * @default
+             */
+            subject: string;
+            /**
+             * User
+             * @default
+             */
+            user: string;
+            /**
+             * Key
+             * @description Id of the API key.
+             * @default
+             */
+            key: string;
+            /**
+             * Address
+             * @default
+             */
+            address: string;
+            /**
+             * Client
+             * @description ``mcp`` for an agent.
+             * @default
+             */
+            client: string;
+            /**
+             * Request
+             * @description Id of the request.
+             * @default
+             */
+            request: string;
+            /**
+             * Text
+             * @description The question: as it was, ``hmac:`` and a keyed hash, or empty, by the settings.
+             * @default
+             */
+            text: string;
+            /**
+             * Asked
+             * @description The other arguments, as JSON.
+             * @default
+             */
+            asked: string;
+            /**
+             * State
+             * @description ``whole``, ``erased`` (without who and what was asked) or ``expired`` (the hash alone).
+             * @default whole
+             */
+            state: string;
+        };
+        /**
+         * AuditResponse
+         * @description Records, newest first.
+         */
+        AuditResponse: {
+            /** Records */
+            records: components["schemas"]["AuditRecord"][];
+        };
+        /**
+         * AuditVerdict
+         * @description What a check found.
+         */
+        AuditVerdict: {
+            /**
+             * Sound
+             * @description Whether nothing was found.
+             */
+            sound: boolean;
+            /** Records */
+            records: number;
+            /**
+             * Root
+             * @description Hash of the tree over all records (RFC 6962), in hex.
+             */
+            root: string;
+            /**
+             * Heads
+             * @description Signed heads of the log that were checked.
+             */
+            heads: number;
+            /**
+             * Checkpoints
+             * @description Heads of the second place that were checked.
+             */
+            checkpoints: number;
+            /** Erased */
+            erased: number;
+            /** Expired */
+            expired: number;
+            /**
+             * Findings
+             * @default []
+             */
+            findings: components["schemas"]["AuditFinding"][];
         };
         /**
          * BatchSearchItem
@@ -4758,6 +4958,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExplainAccessResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description A user, or the subject of a caller that is none. */
+                user?: string;
+                /** @description As ``search`` or ``put_policies``. */
+                action?: string;
+                /** @description Its id. */
+                repository?: string;
+                /** @description Part of what was asked or shown. */
+                text?: string;
+                /** @description Seconds since the epoch. */
+                since?: number | null;
+                until?: number | null;
+                /** @description Only what was not allowed. */
+                denied?: boolean;
+                /** @description Most records. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    verify_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerdict"];
                 };
             };
             /** @description An error */

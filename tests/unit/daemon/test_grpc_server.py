@@ -49,6 +49,7 @@ from conexus.errors import ConexusError, ConfigError, DaemonUnavailable, ErrorCo
 from conexus.types import LOCAL_USER, Checkout, IndexJob, NewKey, WatchMode, WatchState
 from conexus.v1 import (
     admin_pb2,
+    audit_pb2,
     common_pb2,
     daemon_pb2_grpc,
     directory_pb2,
@@ -302,11 +303,13 @@ REQUESTS: dict[str, Asked] = {
     "policy_history": lambda _: policies_pb2.PolicyHistoryRequest(),
     "test_policies": lambda _: policies_pb2.TestPoliciesRequest(),
     "explain_access": lambda _: policies_pb2.ExplainAccessRequest(user="ann", repository="bank", path="a.py"),
+    "audit": lambda _: audit_pb2.AuditRequest(),
+    "verify_audit": lambda _: audit_pb2.VerifyAuditRequest(),
 }
 """A request for each operation, in an order in which they can be made."""
 OF_ENTERPRISE = {name for name in REQUESTS if name.startswith("put_")} | {
     *("directory", "remove_entry", "changes"),
-    *("policies", "policy_history", "test_policies", "explain_access"),
+    *("policies", "policy_history", "test_policies", "explain_access", "audit", "verify_audit"),
 }
 """What the community edition refuses; ``tests/ee`` has them answered."""
 

@@ -22,6 +22,7 @@ from conexus.errors import InvalidRequest
 from conexus.types import ROLE_PERMISSIONS, Role
 from conexus.v1 import (
     admin_pb2,
+    audit_pb2,
     common_pb2,
     daemon_pb2,
     directory_pb2,
@@ -31,7 +32,17 @@ from conexus.v1 import (
     search_pb2,
 )
 
-FILES = (common_pb2, search_pb2, repositories_pb2, index_pb2, daemon_pb2, admin_pb2, directory_pb2, policies_pb2)
+FILES = (
+    common_pb2,
+    search_pb2,
+    repositories_pb2,
+    index_pb2,
+    daemon_pb2,
+    admin_pb2,
+    directory_pb2,
+    policies_pb2,
+    audit_pb2,
+)
 OF_THE_WIRE = {"StringList", "SymbolKindList", "SearchStreamItem"}
 """What only protobuf needs: lists that may be left out, and the item of a stream."""
 STREAMS = {
