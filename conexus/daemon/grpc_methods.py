@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import unquote
 
 import grpc
 
@@ -305,8 +306,11 @@ def _all(context: Context, name: str) -> list[str]:
 
 
 def _address(peer: str) -> str:
-    """Return the address of a caller without its port: of ``ipv4:127.0.0.1:5000`` the middle."""
-    return peer.rpartition(":")[0] or peer
+    """Return the address of a caller, without kind and port: the middle of ``ipv4:127.0.0.1:5000``."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return ""  # it is on this machine
+    return rest.rpartition(":")[0].strip("[]").partition("%")[0]
 
 
 def _packed(failure: schema.Failure) -> bytes:

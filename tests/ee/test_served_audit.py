@@ -86,6 +86,7 @@ def test_every_operation_of_grpc_is_on_record(world: World) -> None:
             _called(channel, f"/conexus.v1.{service}/{method}", model, operation.response.__name__, credentials)
             [record] = [one for one in since(world, before) if one["user"] == "ann"]
             assert (record["action"], record["surface"], record["client"]) == (name, "grpc", "grpc")
+            assert record["address"] == "127.0.0.1"
 
 
 def test_what_was_shown_is_on_record(world: World) -> None:

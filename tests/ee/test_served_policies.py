@@ -455,3 +455,17 @@ def test_an_agent_is_told_from_its_user(world: World) -> None:
     assert "src/pay.py" in found_by(world.keys["bob"], world.served)
     world.put(**RULES)
     assert "src/pay.py" in asyncio.run(ask())
+
+
+def test_grpc_is_no_stranger(world: World) -> None:
+    """Rules that ask for an address hold for gRPC as for REST."""
+    near = "permit(principal, action, resource) when { context.address.isLoopback() };"
+    far = 'permit(principal, action, resource) when { context.address.isInRange(ip("10.0.0.0/8")) };'
+    credentials = (("authorization", f"Bearer {world.keys['bob']}"),)
+    model = BY_NAME["search"].request.model_validate({"query": "pay"})
+    with grpc.insecure_channel(world.served.grpc) as channel:
+        for rule, sees in ((near, True), (far, False)):
+            world.put(only=rule).raise_for_status()
+            told = _called(channel, "/conexus.v1.SearchService/Search", model, "SearchResponse", credentials)
+            assert ("src/pay.py" in told) == sees, told
+            assert ("src/pay.py" in found_by(world.keys["bob"], world.served)) == sees

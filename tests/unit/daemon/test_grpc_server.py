@@ -36,7 +36,7 @@ from conexus.daemon.call import Call
 from conexus.daemon.dispatch import Dispatcher, Limits
 from conexus.daemon.events import Broker
 from conexus.daemon.gatekeeper import Gatekeeper
-from conexus.daemon.grpc_methods import ERROR_KEY, _packed
+from conexus.daemon.grpc_methods import ERROR_KEY, _address, _packed
 from conexus.daemon.grpc_server import GrpcServer
 from conexus.daemon.guard import Doors
 from conexus.daemon.handlers import Controls, Facts, Handlers, Parts
@@ -908,3 +908,18 @@ def test_no_message_breaks_the_daemon(open_server: Callable[[str, bytes], Status
     method = data.draw(st.sampled_from(sorted({*UNARY, *STREAMED})))
     model = data.draw(values_of({**UNARY, **STREAMED}[method]))
     assert open_server(method, message_of(model).SerializeToString()) not in OURS
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:127.0.0.1:5000", "127.0.0.1"),
+        ("ipv6:%5B::1%5D:5000", "::1"),
+        ("ipv6:[fe80::1%25eth0]:5000", "fe80::1"),
+        ("ipv6:[2001:db8::7]:1", "2001:db8::7"),
+        ("unix:/run/conexus.sock", ""),
+    ],
+)
+def test_the_address_of_a_caller_is_one(peer: str, address: str) -> None:
+    """Without kind and port, as access policies and the audit log take it."""
+    assert _address(peer) == address
