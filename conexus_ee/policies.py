@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Final
 
 from conexus.edition import (
@@ -301,6 +302,7 @@ class LicensedPolicies:
         Raises:
             NotFound: There is no such user, or the file is not indexed.
         """
+        _require_address(question.address)
         state = self._directory.state()
         if question.user not in state.users:
             raise NotFound(f"there is no user {question.user!r}", hint="see `conexus admin users list`")
@@ -398,6 +400,14 @@ def _seen(
         return {file.path for file in files}
     allowed = rules.allowed(*asked, set(files.values()))
     return {file.path for file, its in files.items() if its in allowed}
+
+
+def _require_address(text: str) -> None:
+    try:
+        if text:
+            ip_address(text)
+    except ValueError as exc:
+        raise InvalidRequest(f"{text[:100]!r} is no address", hint="as 10.0.0.7 or 2001:db8::7") from exc
 
 
 def _around(hour: int | None, weekday: int | None, address: str, client: str) -> Circumstances:

@@ -207,7 +207,7 @@ def test(
         conexus policy test
         conexus policy test policies.json
     """
-    asked = None if file is None else from_json(PolicySet, _text_of(file))
+    asked = None if file is None else _set_in(file)
     with data_folder.open_edition(settings()) as edition:
         results = edition.policies.test(asked)
     if as_json:
@@ -318,6 +318,7 @@ def rollback(
 @app.command("templates", cls=CommandWithExamples)
 def templates(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="One of them.")] = "",
+    as_json: Json = False,
 ) -> None:
     """List policies to start from, or print one.
 
@@ -325,23 +326,28 @@ def templates(
         conexus policy templates
         conexus policy templates contractor > contractor.cedar
     """
-    if name:
+    if name and not as_json:
         console.out(_template(name).rstrip())
         return
     with data_folder.open_edition(settings()) as edition:
         found = edition.policies.templates()
+    if as_json:
+        chosen = {name: _template(name)} if name else dict(found)
+        console.out(json.dumps({"schema": "conexus.policy-templates/1", "templates": chosen}, indent=2))
+        return
     _print(("NAME", "WHAT"), [(one, text.splitlines()[0].removeprefix("// ")) for one, text in found.items()])
 
 
 @app.command("schema", cls=CommandWithExamples)
-def schema() -> None:
+def schema(as_json: Json = False) -> None:
     """Print what rules can speak of, as Cedar's schema.
 
     Examples:
         conexus policy schema
     """
     with data_folder.open_edition(settings()) as edition:
-        console.out(edition.policies.schema().strip())
+        found = edition.policies.schema().strip()
+    console.out(json.dumps({"schema": "conexus.policy-schema/1", "cedar": found}, indent=2) if as_json else found)
 
 
 # ------------------------------------------------------------------------------ parts
@@ -437,6 +443,17 @@ def _print(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         return
     for line in table([heading, *rows]):
         console.out(line)
+
+
+def _set_in(file: Path) -> PolicySet:
+    text = _text_of(file)
+    try:
+        return from_json(PolicySet, text)
+    except StoreDamaged as error:
+        raise SourceError(
+            f"{file} is no set of policies: {error.message.partition(': ')[2] or error.message}",
+            hint="`conexus policy export` writes one",
+        ) from error
 
 
 def _text_of(file: Path) -> str:
