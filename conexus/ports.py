@@ -387,6 +387,10 @@ class Catalog(Protocol):
         """Note that a run ended, and whether the index holds all of the tree."""
         ...
 
+    def settle_branch(self, view: int) -> None:
+        """Note that no text of a view is of another branch any more: a run has looked at all files."""
+        ...
+
     def note_plan(self, index: IndexId, seen: int, pending: int) -> None:
         """Note how many files a tree has, and how many of them a run is about to read."""
         ...

@@ -600,6 +600,8 @@ class IndexedView:
     """Commit that was checked out, or that the ref named, when it was indexed."""
     branch: str = ""
     """What was checked out, or the ref; empty for a detached head."""
+    former: tuple[str, ...] = ()
+    """Other branches that some of the text may be of still: no run has looked at all files since the switch."""
     trimmed: bool = False
     """Whether :attr:`live` is the part of a generation that a caller may see, and not all of it."""
 

@@ -98,7 +98,7 @@ class Policies:
         number, rules, problem = self.rules()
         if rules is None:
             return Undecided(number) if problem else None
-        return FileClasses(rules, Tree(view.repo, view.branch), self)
+        return FileClasses(rules, Tree(view.repo, view.branch), self, view.former)
 
     def may(self, who: Principal, action: str, repo: RepoId) -> bool:
         """Whether a caller may do something with a repository as a whole, as far as policies go."""
@@ -139,11 +139,13 @@ class FileClasses:
     rules: Rules
     tree: Tree
     policies: Policies
+    former: tuple[str, ...] = ()
+    """Other branches that a file's text may be of: what rules keep shut there is shut."""
 
     @property
     def key(self) -> str:
         """Another one for other rules and each tree."""
-        return f"{self.rules.digest} {self.tree.repo} {self.tree.branch}"
+        return "\n".join([f"{self.rules.digest} {self.tree.repo} {self.tree.branch}", *self.former])
 
     @property
     def source(self) -> object:
@@ -161,7 +163,11 @@ class FileClasses:
 
     def allowed(self, who: Principal, action: AccessAction, classes: Collection[str]) -> Collection[str]:
         """Return the classes of which a caller may see the files."""
-        return self.rules.allowed(self.policies.asker(who), action.value, circumstances(who), self.tree, classes)
+        asker, around = self.policies.asker(who), circumstances(who)
+        found: Collection[str] = classes
+        for tree in (self.tree, *(Tree(self.tree.repo, branch) for branch in self.former)):
+            found = self.rules.allowed(asker, action.value, around, tree, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,8 +194,8 @@ class SqliteCatalog:
             if changes == self.changes:  # else a thread of this process knows better
                 self._scopes, self._parts = scopes, parts  # another process may have changed them
         found = []
-        for view, repo, name, root, pinned, ref, head, branch in self._rows(
-            "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head, v.branch FROM views v "
+        for view, repo, name, root, pinned, ref, head, branch, former in self._rows(
+            "SELECT v.id, r.repo, r.name, v.root, v.pinned, v.ref, v.head, v.branch, v.former FROM views v "
             "JOIN repositories r ON r.id = v.repository"
         ):
             mine = infos.get(_int(view), {})
@@ -211,6 +211,7 @@ class SqliteCatalog:
                     ref=str(ref),
                     head=str(head) if head else None,
                     branch=str(branch or ref or "").removeprefix("refs/heads/"),
+                    former=tuple(dict.fromkeys(str(former).split("\n")[1:])),
                 )
             )
         return sorted(found, key=lambda view: (view.name, view.root))
@@ -229,7 +230,8 @@ class SqliteCatalog:
                 ).fetchone()
             db.execute(
                 "INSERT INTO views (repository, root, head, branch, ref) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (root) DO UPDATE SET repository = excluded.repository, head = excluded.head, "
+                "ON CONFLICT (root) DO UPDATE SET repository = excluded.repository, head = excluded.head, former = "
+                "CASE WHEN branch IS excluded.branch THEN former ELSE former || char(10) || coalesce(branch, '') END, "
                 "branch = excluded.branch, ref = excluded.ref",
                 (row[0], root, checkout.head, checkout.branch, checkout.ref),
             )
@@ -306,6 +308,11 @@ class SqliteCatalog:
                     f"UPDATE indexes SET finished = ?, pending = 0, seen = {_SEEN} WHERE id = ?",  # noqa: S608 -- a constant
                     (time.time(), index),
                 )
+
+    def settle_branch(self, view: int) -> None:
+        """Note that no text of a view is of another branch any more: a run has looked at all files."""
+        with self._transaction() as db:
+            db.execute("UPDATE views SET former = '' WHERE id = ?", (view,))
 
     def note_plan(self, index: IndexId, seen: int, pending: int) -> None:
         """Note how many files a tree has, and how many of them a run is about to read."""

@@ -216,6 +216,7 @@ class Indexer:
         if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
             tree.close()
             self._catalog.finish_index(live.id, complete=True)
+            self._settle(view, behind)
             run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "")
             return self._report(run, view)  # without opening the vectors
         with closing(tree), closing(self._resources.pools(tree)) as pool:
@@ -246,9 +247,16 @@ class Indexer:
             if plan.to_read:
                 self._index(run, tree, pool, writer, shard)
             self._finish(run, writer, shard)
+            if not run.cancelled:
+                self._settle(view, behind)
             return self._report(run, view, writer)
         finally:
             shard.close()
+
+    def _settle(self, view: IndexedView, behind: _Behind) -> None:
+        """Note that all text is of the branch that is checked out, where a run looked at all files."""
+        if view.former and behind.is_whole:
+            self._catalog.settle_branch(view.id)
 
     def _part_from_others(self, checkout: Checkout) -> None:
         """Drop what a tree shares with a repository that it is of no more: its remote changed."""

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import InvalidRequest
-from conexus.types import AccessPolicyText, FileId, FileLabel, ListedFile, PolicySet, RepoId
+from conexus.types import AccessAction, AccessPolicyText, FileId, FileLabel, ListedFile, PolicySet, Principal, RepoId
 from conexus_ee.cedar import FILE_ACTIONS, Asker, Circumstances, FileFacts, Rules, Tree, compiled, fits
 from conexus_ee.owners import owners_of
+from conexus_ee.policies import FileClasses
 
 USERS, GROUPS, TEAMS = ("ann", "bob", 'o"dd'), ("web", "core", "guests"), ("night", "day")
 PATHS = (
@@ -448,3 +449,35 @@ def test_classes_are_few() -> None:
 def replace_path(number: int) -> ListedFile:
     """A file among many."""
     return FILES[0]._replace(id=FileId(number), path=f"src/{'secrets/' if number % 7 == 0 else ''}f{number}.py")
+
+
+def test_between_two_branches_both_have_to_allow() -> None:
+    """While text may be of either of two branches, what the rules of one keep shut is shut."""
+    rules = _compiled(
+        'permit(principal, action, resource is File) when { ["main", "topic"].contains(resource.branch) };'
+    )
+    assert rules is not None
+
+    class Askers:
+        def asker(self, who: Principal) -> Asker:
+            return Asker("User", who.user)
+
+    askers: Any = Askers()
+    files = [ListedFile(FileId(1), "src/a.py", "python")]
+    for branch, former, sees in (
+        ("main", (), True),
+        ("main", ("topic",), True),
+        ("main", ("secret",), False),
+        ("secret", ("main",), False),
+        ("main", ("topic", "secret"), False),
+    ):
+        classes = FileClasses(rules, Tree(RepoId("example.org/a/b"), branch), askers, former)
+        of_file = classes.classify(files, "")
+        found = classes.allowed(Principal("user:ann", user="ann"), AccessAction.SEARCH, set(of_file))
+        assert bool(found) == sees, (branch, former)
+    keys = {FileClasses(rules, Tree(RepoId("x/y"), "main"), askers, former).key for former in ((), ("a",), ("a", "b"))}
+    assert len(keys) == 3
+
+
+def _compiled(text: str) -> Rules | None:
+    return compiled(PolicySet((AccessPolicyText("one", text),)))

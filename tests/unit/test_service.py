@@ -810,6 +810,25 @@ def test_a_run_that_is_short_of_memory_does_less_at_once(bench: Bench, stops: bo
 # ------------------------------------------------------------------ the cache of vectors
 
 
+def test_a_branch_counts_until_all_text_is_of_another(bench: Bench) -> None:
+    """After a switch the branch before is remembered until a run has looked at all files, whatever comes between."""
+    service = bench.app()
+    on_main = replace(bench.checkout(), branch="main")
+    on_topic = replace(on_main, branch="topic")
+    service.index(on_main, USER)
+    bench.write({"bank/accounts.py": "def other():\n    return 1\n", "bank/new.py": "def new():\n    return 2\n"})
+    assert service.index(on_topic, USER, is_cancelled=lambda: True).cancelled
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ("main",))
+    service.index(on_topic, USER, changed={"bank/new.py"})
+    assert view_of(service).former == ("main",)
+    service.index(replace(on_main, branch=""), USER, changed=set())
+    assert view_of(service).former == ("main", "topic")
+    service.index(on_topic, USER)
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ())
+    service.index(on_main, USER)  # nothing is to be read
+    assert view_of(service).former == ()
+
+
 def test_a_slow_model_embeds_a_text_once(bench: Bench) -> None:
     """Texts that were embedded before come from the cache: after a removal, in a clone, on a branch that is back."""
     model = WordModel()
