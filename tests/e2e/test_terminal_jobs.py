@@ -17,6 +17,12 @@ _PATIENCE_S = 60.0
 
 
 @pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """A program whose daemon listens where there is room."""
+    return Program(tmp_path, settings={"CONEXUS_DAEMON_PORT": "0", "CONEXUS_DAEMON_GRPC_PORT": "0"})
+
+
+@pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A tree that takes some seconds to index."""
     root = tmp_path / "large"
@@ -49,9 +55,8 @@ def jobs(program: Program, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_run_is_followed_and_cancelled(tmp_path: Path, large: Path) -> None:
+def test_a_run_is_followed_and_cancelled(program: Program, large: Path) -> None:
     """What it has done is kept, and the next run goes on from there and is a job too."""
-    program = Program(tmp_path)
     with indexing(program, large) as (process, job):
         assert (job["origin"], job["state"], job["root"]) == ("terminal", "running", str(large))
         assert 0 < job["progress"]["files_done"] <= 2_500
@@ -70,9 +75,8 @@ def test_a_run_is_followed_and_cancelled(tmp_path: Path, large: Path) -> None:
     assert "done" in followed.out
 
 
-def test_a_killed_run_is_not_called_running(tmp_path: Path, large: Path) -> None:
+def test_a_killed_run_is_not_called_running(program: Program, large: Path) -> None:
     """It says what happened, and the daemon goes on with it."""
-    program = Program(tmp_path)
     with indexing(program, large) as (process, job):
         process.kill()
         process.wait()
@@ -93,9 +97,8 @@ def test_a_killed_run_is_not_called_running(tmp_path: Path, large: Path) -> None
         program.run("daemon", "stop")
 
 
-def test_a_run_goes_on_beside_a_daemon_that_starts(tmp_path: Path, large: Path) -> None:
+def test_a_run_goes_on_beside_a_daemon_that_starts(program: Program, large: Path) -> None:
     """The daemon neither takes it for one of its own nor calls it failed; it can cancel it."""
-    program = Program(tmp_path)
     with indexing(program, large) as (process, job):
         program.ok("daemon", "start")
         try:
