@@ -188,6 +188,14 @@ class AuditSink(Protocol):
         """Whether events are kept at this moment; else nobody need make them."""
         ...
 
+    def require(self) -> None:
+        """Return if an event could be stored now: asked before something is changed.
+
+        Raises:
+            DaemonUnavailable: It could not; nothing is to be changed.
+        """
+        ...
+
     def record(self, event: AuditEvent) -> None:
         """Store one event before the answer leaves.
 
@@ -247,8 +255,8 @@ class AuditDesk(Protocol):
         """Delete what the settings say is too old and no hold keeps; its hashes stay. Returns how many records."""
         ...
 
-    def erase(self, user: str, who: Principal) -> int:
-        """Delete who asked and what, from all records of a user that no hold keeps. Returns how many.
+    def erase(self, user: str, who: Principal) -> tuple[int, int]:
+        """Delete who asked and what from the records of a user that no hold keeps; return how many, and how many stay.
 
         Raises:
             NotFound: There is no record of that user.
@@ -542,6 +550,9 @@ class NoAudit:
         """False."""
         return False
 
+    def require(self) -> None:
+        """Return: nothing has to be on record."""
+
     def record(self, event: AuditEvent) -> None:
         """Drop the event."""
 
@@ -587,7 +598,7 @@ class NoAuditDesk:
         """Refuse."""
         raise self._refusal()
 
-    def erase(self, user: str, who: Principal) -> int:
+    def erase(self, user: str, who: Principal) -> tuple[int, int]:
         """Refuse."""
         raise self._refusal()
 

@@ -199,6 +199,7 @@ class LocalService:
             AccessDenied: The caller may not write to the repository.
         """
         self.edition.access.require_write(who, checkout.repo)
+        self.edition.audit.require()
         self.places.require(checkout.repo, checkout.root)  # before a lock is waited for; what counts comes later
         is_new = not any(view.root == checkout.root for view in self.catalog.views())
         if not self.keep_open:
@@ -214,18 +215,27 @@ class LocalService:
             self._note_use({checkout.repo})
         if report.chunks_written > report.chunks_total * _LARGE_SHARE:
             self._release_idle(checkout.repo)  # after many changes the vectors are opened in another form
-        self._record(who, "index", repos=(checkout.repo,))
+        self._record(who, "index", repos=(checkout.repo,), outcome="cancelled" if report.cancelled else "ok")
         if is_new:
             self._publish(who, "repository.added", checkout.repo)
         return report
 
     def _record(
-        self, who: Principal, action: str, text: str = "", *, repos: tuple[str, ...] = (), shown: tuple[str, ...] = ()
+        self,
+        who: Principal,
+        action: str,
+        text: str = "",
+        *,
+        repos: tuple[str, ...] = (),
+        shown: tuple[str, ...] = (),
+        outcome: str = "ok",
     ) -> None:
         """Have a use on record before its answer leaves. In a daemon each request is recorded where it comes in."""
         if not repos:
             repos = tuple(dict.fromkeys(one.partition(":")[0] for one in shown))
-        event = AuditEvent(who, action, time.time(), text=text, repos=repos, shown=shown, results=len(shown))
+        event = AuditEvent(
+            who, action, time.time(), outcome=outcome, text=text, repos=repos, shown=shown, results=len(shown)
+        )
         self.edition.audit.record(event)
 
     def _publish(self, who: Principal, change: str, repo: RepoId, detail: str = "") -> None:
@@ -684,6 +694,7 @@ class LocalService:
     def remove(self, view: IndexedView, who: Principal) -> None:
         """Delete the index of a working tree; the tree itself is not touched."""
         self.edition.access.require_write(who, view.repo, Permission.REMOVE)
+        self.edition.audit.require()
         self._release_idle(view.repo)
         with self._holding(view, "removing") as held, self._writing(held, view.root):
             now = self._now(view)

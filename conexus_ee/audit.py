@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from conexus.edition import Entitlements, PolicyStore, not_available
-from conexus.errors import ConfigError, InvalidRequest, NotFound
+from conexus.errors import ConfigError, DaemonUnavailable, InvalidRequest, NotFound, SourceError
 from conexus.types import (
     AuditEvent,
+    AuditFinding,
     AuditHead,
     AuditHold,
     AuditQuery,
@@ -34,6 +35,8 @@ from conexus_ee.signing import Signer
 LOG_FILE: Final = "audit.sqlite"
 KEY_FILE: Final = "audit.key"
 _DENIED: Final = frozenset({"access_denied", "unauthenticated"})
+_KEPT: Final = frozenset({"audit.erase", "audit.expire"})
+_MOST_DAYS: Final = 36_500
 _MAX_SHOWN: Final = 1_000
 _MAX_ASKED: Final = 4_000
 _MAX_NAME: Final = 100
@@ -71,10 +74,10 @@ def audit_options(table: object) -> AuditOptions:
     options = AuditOptions(**given)
     if given.get("text", "keep") not in _RULES:
         raise ConfigError(f"edition.audit.text must be one of {', '.join(_RULES)}, not {given['text']!r}")
-    if type(given.get("keep_days", 0)) is not int or options.keep_days < 0:
+    if type(given.get("keep_days", 0)) is not int or not 0 <= options.keep_days <= _MOST_DAYS:
         raise ConfigError("edition.audit.keep_days must be a number of days, 0 for ever")
     place = given.get("checkpoints", "")
-    if not isinstance(place, str) or (place and not Path(place).expanduser().is_absolute()):
+    if not isinstance(place, str) or "\0" in place or (place and not place.startswith(("/", "~/"))):
         raise ConfigError("edition.audit.checkpoints must be the absolute path of a file")
     if type(given.get("checkpoint_every_s", 0)) not in {int, float} or not 0 <= options.checkpoint_every_s <= _DAY_S:
         raise ConfigError("edition.audit.checkpoint_every_s must be a number of seconds, a day at most")
@@ -126,6 +129,15 @@ class AuditLog:
         if self.is_on:
             self._write(event, {})
 
+    def require(self) -> None:
+        """Return if an event could be stored now: before something is changed that has to be on record.
+
+        Raises:
+            DaemonUnavailable: It could not.
+        """
+        if self.is_on:
+            self._open()[0].require()
+
     def _write(self, event: AuditEvent, more: Mapping[str, object]) -> None:
         store, signer = self._open()
         who = event.who
@@ -169,13 +181,30 @@ class AuditLog:
     def _open(self) -> tuple[AuditStore, Signer]:
         with self._mutex:
             if self._opened is None:
-                if self._folder is None:
-                    signer = Signer.passing()
-                    self._opened = AuditStore(":memory:", signer), signer
-                else:
-                    signer = Signer.at(self._folder / KEY_FILE)
-                    self._opened = AuditStore(str(self._folder / LOG_FILE), signer), signer
+                self._opened = self._begun(self._folder)
             return self._opened
+
+    @staticmethod
+    def _begun(folder: Path | None) -> tuple[AuditStore, Signer]:
+        """Open the log and its key, or make both: one without the other is not gone on with."""
+        if folder is None:
+            store, signer = AuditStore(":memory:"), Signer.passing()
+        else:
+            log, key = folder / LOG_FILE, folder / KEY_FILE
+            if key.exists() and not (log.exists() and log.stat().st_size):
+                raise DaemonUnavailable(
+                    f"the audit log {log} is gone, and its key is there",
+                    hint="put it back; to begin a new log, move the key away as well",
+                )
+            store = AuditStore(str(log))
+            if store.is_begun() and not key.exists():
+                raise DaemonUnavailable(
+                    f"the key of the audit log is gone: {key}",
+                    hint="put it back; to begin a new log, move the old one away",
+                )
+            signer = Signer.at(key)
+        store.sign_with(signer)
+        return store, signer
 
     def _readable(self) -> AuditStore:
         """Return the log, for whoever wants to read or change it.
@@ -216,9 +245,21 @@ class AuditLog:
     def verify(self, who: Principal, checkpoints: Path | None = None) -> AuditVerdict:
         """Check every record, the chain, the tree, the signed heads and the heads of a second place."""
         store = self._readable()
-        self._told(who, "audit.verify")
         second = Checkpoints(str(checkpoints)) if checkpoints is not None else self._checkpoints
-        return check(store, self._open()[1].public, second.read())
+        heads, problems = [], []
+        try:
+            heads = second.read()
+        except SourceError as error:
+            if checkpoints is not None:
+                raise
+            problems.append(error.message)
+        verdict = check(store, self._open()[1].public, heads)
+        try:  # afterwards, since what is written is signed
+            self._told(who, "audit.verify")
+        except DaemonUnavailable as error:
+            problems.append(f"this check could not be recorded: {error.message}")
+        found = tuple(AuditFinding(1, max(1, verdict.records), problem) for problem in problems)
+        return replace(verdict, findings=(*verdict.findings, *found))
 
     def report(self, since: float, until: float, minutes: float, who: Principal) -> AuditReport:
         """Sum up the use of a span of time."""
@@ -254,6 +295,8 @@ class AuditLog:
         seqs = []
         for stored in store.records():
             record = record_of(stored)
+            if record.action in _KEPT:
+                continue  # they say which records are not whole
             if stored.public is not None and record.at < before and not held(record):
                 seqs.append(stored.seq)
         if seqs:
@@ -261,8 +304,10 @@ class AuditLog:
             store.reduce(seqs, whole=True)
         return len(seqs)
 
-    def erase(self, user: str, who: Principal) -> int:
-        """Take who asked and what out of all records of a user that no hold keeps. Returns how many."""
+    def erase(self, user: str, who: Principal) -> tuple[int, int]:
+        """Take who asked and what out of a user's records; return how many, and how many a hold keeps."""
+        if not user.strip():
+            raise InvalidRequest("name a user")
         store = self._readable()
         held = _holding(store.holds())
         theirs = [one for one in store.records() if one.private is not None and _is_of(record_of(one), user)]
@@ -273,7 +318,7 @@ class AuditLog:
             raise InvalidRequest("a hold keeps every record of them", hint="conexus audit hold list")
         self._told(who, "audit.erase", more={"touched": ranges(seqs)})
         store.reduce(seqs, whole=False)
-        return len(seqs)
+        return len(seqs), len(theirs) - len(seqs)
 
     def holds(self) -> list[AuditHold]:
         """Return the holds."""
@@ -283,7 +328,11 @@ class AuditLog:
         """Add a hold."""
         if not _NAME.fullmatch(hold.name):
             raise InvalidRequest(f"{hold.name[:_MAX_NAME]!r} cannot be a name", hint="use letters, digits, . _ and -")
+        if hold.since is not None and hold.until is not None and hold.since >= hold.until:
+            raise InvalidRequest("the hold ends before it begins")
         store = self._readable()
+        if hold.name in {one.name for one in store.holds()}:
+            raise InvalidRequest(f"there is a hold {hold.name!r} already", hint="conexus audit hold list")
         made = replace(hold, created_at=time.time(), by=who.subject)
         self._told(who, "audit.hold", {"name": made.name, "user": made.user, "reason": made.reason})
         store.put_hold(made)
@@ -333,11 +382,16 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return _printable(value) if isinstance(value, str) else ""
+
+
+def _printable(text: str) -> str:
+    """Return text that is UTF-8: bytes of a terminal that were none are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return tuple(_printable(one) for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 def _number(value: object) -> float:

@@ -105,6 +105,9 @@ class _Check:
         self._findings.append(AuditFinding(first, last, what))
 
     def _record(self, stored: Stored) -> None:
+        if stored.seq < 1:
+            self._find(stored.seq, stored.seq, "it was put in before the first record")
+            return
         if stored.seq != self._seq + 1:
             self._find(self._seq + 1, stored.seq - 1, "these records are missing")
             self._is_sound = False  # the tree of what is left is another one
@@ -123,6 +126,8 @@ class _Check:
             self._find(stored.seq, stored.seq, "it was changed")
             return
         facts = _facts(public)
+        if facts.get("broken"):
+            self._find(1, stored.seq - 1, "when the next record came, the log was not as its newest head said")
         if facts.get("seq") != stored.seq:
             self._find(stored.seq, stored.seq, "it was written under another number")
         elif facts.get("previous") != self._last.hex():

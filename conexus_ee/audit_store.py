@@ -21,13 +21,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from conexus.errors import DaemonUnavailable, InvalidRequest, NotFound, StoreDamaged, StoreError
 from conexus.types import AuditHead, AuditHold
 from conexus.values import dataclass
 from conexus_ee.merkle import Frontier, leaf_hash
-from conexus_ee.signing import Signer
+from conexus_ee.signing import Signer, is_signed
 
 Json = Mapping[str, object]
 _SCHEMA = """
@@ -77,24 +78,30 @@ class AuditStore:
 
     Args:
         path: Its file, in a folder that is there; ``:memory:`` for none.
-        signer: Signs heads.
 
     Raises:
         DaemonUnavailable: It cannot be opened.
         StoreDamaged: The file is none, or one of a later version.
     """
 
-    def __init__(self, path: str, signer: Signer) -> None:
-        self._signer = signer
+    def __init__(self, path: str) -> None:
+        self._signer: Signer | None = None
+        self._signed: tuple[int, bytes] | None = None
+        self._path = path
         self._gate = threading.Lock()
         self._pending: list[_Waiting] = []
         self._writing = threading.Lock()
         try:
             if path != ":memory:":
+                if Path(path).is_symlink():
+                    raise StoreDamaged(f"{path} is a link", hint="move the log itself there")
                 with contextlib.suppress(FileExistsError):
                     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+                Path(path).chmod(0o600)
             self._db = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+            self._db.text_factory = lambda data: data.decode("utf-8", "replace")
             self._prepare()
+            self._inode = None if path == ":memory:" else Path(path).stat().st_ino
         except (sqlite3.OperationalError, OSError) as exc:
             raise DaemonUnavailable(f"the audit log {path} cannot be opened: {exc}", hint=_HINT) from exc
         except sqlite3.DatabaseError as exc:
@@ -112,6 +119,14 @@ class AuditStore:
         self._db.executescript(_SCHEMA)
         row = (1, secrets.token_hex(8), 0, b"", b"")
         self._db.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?)", row)
+
+    def sign_with(self, signer: Signer) -> None:
+        """Say who signs heads, before anything is written."""
+        self._signer = signer
+
+    def is_begun(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self._rows("SELECT 1 FROM records LIMIT 1") or self._rows("SELECT 1 FROM heads LIMIT 1"))
 
     def close(self) -> None:
         """Close the file."""
@@ -136,9 +151,29 @@ class AuditStore:
         if waiting.error is not None:
             raise DaemonUnavailable(f"the audit log cannot be written: {waiting.error}", hint=_HINT) from waiting.error
 
+    def require(self) -> None:
+        """Return if a record could be written now.
+
+        Raises:
+            DaemonUnavailable: It could not.
+        """
+        try:
+            with self._writing:
+                self._require_there()
+                with self._transaction():
+                    self._db.execute("UPDATE log SET name = name")
+        except (sqlite3.Error, OSError, ValueError) as exc:
+            raise DaemonUnavailable(f"the audit log cannot be written: {exc}", hint=_HINT) from exc
+
+    def _require_there(self) -> None:
+        """Return if the file that is open is the one that lies in its place."""
+        if self._inode is not None and Path(self._path).stat().st_ino != self._inode:
+            raise ValueError("another file is in its place")
+
     def _write(self, batch: Sequence[_Waiting]) -> None:
         error: Exception | None = None
         try:
+            self._require_there()
             with self._transaction():
                 self._append(batch)
         except (sqlite3.Error, OSError, ValueError, UnicodeError) as exc:
@@ -158,20 +193,48 @@ class AuditStore:
             raise
 
     def _append(self, batch: Sequence[_Waiting]) -> None:
-        name, size, frontier, last = self._db.execute("SELECT name, size, frontier, last FROM log").fetchone()
-        tree, rows = Frontier.of(size, frontier), []
+        state = self._db.execute("SELECT name, size, frontier, last FROM log").fetchone()
+        if state is None:
+            raise ValueError("its state is gone")
+        name, size, frontier, last = state
+        tree = Frontier.of(size, frontier)
+        rows: list[tuple[object, ...]] = []
+        broken = {} if self._is_as_signed(name, tree) else {"broken": True}
         for one in batch:
             private = canonical(one.private)
-            linked = {**one.public, "seq": tree.size + 1, "previous": last.hex(), "private": sealed(one.salt, private)}
+            linked = {
+                **one.public,
+                **(broken if not rows else {}),
+                "seq": tree.size + 1,
+                "previous": last.hex(),
+                "private": sealed(one.salt, private),
+            }
             public = canonical(linked)
             last = leaf_hash(public.encode())
             tree.add(last)
             rows.append((tree.size, last, public, private, one.salt))
         self._db.executemany("INSERT INTO records (seq, leaf, public, private, salt) VALUES (?, ?, ?, ?, ?)", rows)
+        if self._db.execute("SELECT leaf FROM records WHERE seq = ?", (tree.size,)).fetchone() != (last,):
+            raise ValueError("records do not stay in it")
         self._db.execute("UPDATE log SET size = ?, frontier = ?, last = ?", (tree.size, bytes(tree), last))
         self._sign(name, tree)
 
+    def _is_as_signed(self, name: str, tree: Frontier) -> bool:
+        """Whether the log is as its newest head says: else it is said in the next record, for ever."""
+        rows = self._db.execute("SELECT size, at, root, signature FROM heads ORDER BY size DESC LIMIT 1").fetchall()
+        if not rows:
+            return tree.size == 0
+        size, at, root, signature = rows[0]
+        if (size, root) != (tree.size, tree.root()):
+            return False
+        if self._signed == (size, signature):
+            return True  # by this process
+        head = AuditHead(name, size, at, root.hex(), "")
+        return self._signer is not None and is_signed(self._signer.public, signature.hex(), head_bytes(head))
+
     def _sign(self, name: str, tree: Frontier) -> None:
+        if self._signer is None:
+            raise ValueError("there is nobody to sign it")
         kept = self._db.execute("SELECT size, at FROM heads ORDER BY size DESC LIMIT 2").fetchall()
         now = time.time()
         if len(kept) > 1 and 0 <= kept[0][1] - kept[1][1] < _HEAD_EVERY_S:
@@ -179,6 +242,7 @@ class AuditStore:
         head = AuditHead(name, tree.size, now, tree.root().hex(), "")
         signature = self._signer.sign(head_bytes(head))
         self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?)", (tree.size, now, tree.root(), signature))
+        self._signed = tree.size, signature
 
     def reduce(self, seqs: Sequence[int], *, whole: bool) -> None:
         """Take the private part out of records, or all but the leaf; overwritten in the file.
@@ -201,7 +265,7 @@ class AuditStore:
     def records(self, *, newest_first: bool = False) -> Iterator[Stored]:
         """Yield all records; those that are added meanwhile may be left out."""
         order = "DESC" if newest_first else "ASC"
-        compare, edge = ("<", 1 << 62) if newest_first else (">", 0)
+        compare, edge = ("<", 1 << 62) if newest_first else (">", -(1 << 62))
         while True:
             rows = self._rows(
                 f"SELECT seq, leaf, public, private, salt FROM records WHERE seq {compare} ? ORDER BY seq {order} "  # noqa: S608 -- from above
@@ -220,15 +284,19 @@ class AuditStore:
 
     def name(self) -> str:
         """Return the name that the log gave itself."""
-        return str(self._rows("SELECT name FROM log")[0][0])
+        return str(self._state("name", ""))
 
     def size(self) -> int:
         """Return how many records were ever written, as the log itself says."""
-        return int(self._rows("SELECT size FROM log")[0][0])
+        return int(self._state("size", 0))
 
     def frontier(self) -> bytes:
         """Return the tree as the log goes on with it."""
-        return bytes(self._rows("SELECT frontier FROM log")[0][0])
+        return bytes(self._state("frontier", b""))
+
+    def _state(self, column: str, otherwise: Any) -> Any:  # noqa: ANN401 -- by column
+        rows = self._rows(f"SELECT {column} FROM log")  # noqa: S608 -- names from above
+        return rows[0][0] if rows else otherwise
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:

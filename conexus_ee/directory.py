@@ -65,6 +65,7 @@ class LicensedDirectory:
             InvalidRequest: It names what is not there, or cannot be called so.
             FeatureNotAvailable: The licence is over, or does not include the directory.
         """
+        self._audit.require()
         may_give = self._entitlements.has(Feature.DIRECTORY)
 
         def edit(state: DirectoryState) -> DirectoryChange:
@@ -93,6 +94,7 @@ class LicensedDirectory:
                 events=(event,),
             )
 
+        self._audit.require()
         event = self._event(f"{kind}.removed", name, who, None)
         self._directory.change(edit)
         self._audit.record(audit_event(event, who))

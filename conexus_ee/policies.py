@@ -289,6 +289,7 @@ class LicensedPolicies:
         version = PolicyVersion(present.number + 1, self._now(), who.subject, note, policies)
         differences = tuple(self._differences(rules)) if dry_run else ()
         if not dry_run:
+            self._audit.require()
             if not self._store.add(version):
                 raise _changed_meanwhile(self._store.current().number)
             detail = f"version {version.number}{': ' if note else ''}{note}"

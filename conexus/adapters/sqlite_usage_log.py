@@ -218,7 +218,10 @@ class SqliteUsageLog:
         """Delete all entries of callers; returns how many."""
         marks = ", ".join("?" * len(subjects))
         with self._connection.transaction() as db:
-            return db.execute(f"DELETE FROM requests WHERE subject IN ({marks})", tuple(subjects)).rowcount  # noqa: S608 -- as above
+            db.execute("PRAGMA secure_delete = ON")
+            count = db.execute(f"DELETE FROM requests WHERE subject IN ({marks})", tuple(subjects)).rowcount  # noqa: S608 -- as above
+        self._connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of SQLite has the old pages
+        return count
 
     def close(self) -> None:
         """Release the log. Idempotent."""

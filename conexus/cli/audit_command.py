@@ -222,7 +222,7 @@ def expire() -> None:
 def person(
     user: Annotated[str, typer.Argument(metavar="USER", help="A user of the directory, or the subject of a caller.")],
 ) -> None:
-    """Print all that is kept of a user, as JSON: directory entry, keys, audit log and query log.
+    """Print what is kept of a user, as JSON: directory entry, keys, what they did in the audit log and the query log.
 
     Examples:
         conexus audit person ada > ada.json
@@ -267,13 +267,17 @@ def erase(
             raise ConfigError("erasing must be confirmed", hint="add --yes to erase unasked")
         typer.confirm(f"Erase {console.one_line(user)} from the logs for ever?", abort=True, err=True)
     with _desk() as desk:
-        count = desk.erase(user, LOCAL_USER)
-        held = sum(1 for _ in desk.export(AuditQuery(user=user), LOCAL_USER))
+        count, held = desk.erase(user, LOCAL_USER)
+    if held:
+        console.out(
+            f"erased {console.count(count, 'record')} of the audit log; a hold keeps {console.count(held, 'record')} "
+            "and the query log"
+        )
+        return
     with closing(data_folder.usage_log(settings())) as log:
         asked = log.forget_subject([user, f"user:{user}"])
     console.out(
         f"erased {console.count(count, 'record')} of the audit log and {console.count(asked, 'line')} of the query log"
-        + (f"; {console.count(held, 'record')} kept by a hold" if held else "")
     )
 
 
@@ -443,7 +447,11 @@ def _verdict(verdict: AuditVerdict) -> Iterable[str]:
 def _new_file(path: Path) -> Iterator[IO[str]]:
     try:
         with path.open("x", encoding="utf-8", newline="") as stream:
-            yield stream
+            try:
+                yield stream
+            except BaseException:
+                path.unlink(missing_ok=True)  # half of it would be taken for all
+                raise
     except FileExistsError as exc:
         raise SourceError(f"{path} is there already", hint="name a new file") from exc
     except OSError as exc:

@@ -44,7 +44,7 @@ def write_csv(records: Iterable[AuditRecord], stream: IO[str]) -> int:
 
 def _cell(value: object) -> str:
     text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
 def write_ocsf(records: Iterable[AuditRecord], stream: IO[str]) -> int:

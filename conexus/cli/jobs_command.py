@@ -103,7 +103,7 @@ def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
     if as_json:
         console.out(json.dumps({"schema": "conexus.job/1", **job_json(found)}, indent=2))
     else:
-        console.out(f"{console.one_line(found.name)}: {found.state.value}, {_told(found)}")
+        console.out(", ".join(filter(None, (f"{console.one_line(found.name)}: {found.state.value}", _told(found)))))
 
 
 def job_json(job: IndexJob) -> dict[str, object]:
@@ -129,7 +129,7 @@ def _told(job: IndexJob) -> str:
         changed = f"{console.count(report.files_indexed, 'file')} read, {report.files_deleted:,} dropped"
         why = "the tree changed: " if job.origin is JobOrigin.WATCH else ""
         return f"{why}{changed} in {console.duration(report.elapsed_ms / 1000)}{again}"
-    return ("waits for the daemon" if job.state is JobState.QUEUED else "") + again
+    return ("waits" if job.state is JobState.QUEUED else "") + again
 
 
 def _daemon() -> DaemonClient | None:

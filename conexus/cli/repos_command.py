@@ -83,8 +83,8 @@ def show(
 def remove(
     name: Annotated[str, typer.Argument(help="Name, id or folder of the repository.")],
     ref: Annotated[
-        str, typer.Option("--ref", metavar="REF", help="Only the index of this branch, tag or commit.")
-    ] = "",
+        str | None, typer.Option("--ref", metavar="REF", help="Only the index of this branch, tag or commit.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a repository's index, with those of all its clones. Its files are not touched.
@@ -99,7 +99,7 @@ def remove(
     """
     with open_session() as session:
         views = named(session.service, name)
-        if ref:
+        if ref is not None:
             views = _of_ref(views, ref)
         if not yes:
             _confirm(views)
@@ -114,6 +114,8 @@ def _of_ref(views: list[IndexedView], ref: str) -> list[IndexedView]:
     Raises:
         RepositoryNotIndexed: There is none.
     """
+    if not ref:
+        raise ConfigError("the ref is empty", hint="leave --ref out to remove all of the repository's indexes")
     refs = {view.root: _ref(view.ref) for view in views if view.ref}
     found = [view for view in views if ref in {view.ref, refs.get(view.root)}]
     found = found or [view for view in views if view.ref.startswith(f"commits/{ref}")]

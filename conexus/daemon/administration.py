@@ -60,6 +60,7 @@ class KeyDesk:
                 details={"field": "repositories"},
             )
         self._require_features(asked)
+        self._edition.audit.require()
         secret = new_secret()
         key = ApiKey(
             id=new_id(),
@@ -133,6 +134,7 @@ class KeyDesk:
         Raises:
             NotFound: There is no such key.
         """
+        self._edition.audit.require()
         found = self._store.revoke_key(key, time.time())
         self._tell("key.revoked", found, who)
         return found

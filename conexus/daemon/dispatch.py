@@ -30,7 +30,7 @@ from conexus.errors import (
     ErrorCode,
     RateLimited,
 )
-from conexus.types import Principal
+from conexus.types import Permission, Principal
 from conexus.values import dataclass
 
 _log = logging.getLogger("conexus.daemon.requests")
@@ -119,6 +119,8 @@ class Dispatcher:
         def work() -> _T:
             try:
                 call.check()  # the caller may have gone while the request waited
+                if operation.needs is not Permission.READ:
+                    self._audit.require()  # else it would be done, and not on record
                 with self._trace(operation.name, call.request_id):
                     answer = handler(request, call)
             except ConexusError as error:

@@ -14,19 +14,22 @@ import pytest
 from program import CONEXUS, ERROR, INTERRUPTED, NOTHING, Program
 
 _PATIENCE_S = 60.0
+FILES = 5_000
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     """A program whose daemon listens where there is room."""
-    return Program(tmp_path, settings={"CONEXUS_DAEMON_PORT": "0", "CONEXUS_DAEMON_GRPC_PORT": "0"})
+    return Program(
+        tmp_path, settings={"CONEXUS_DAEMON_PORT": "0", "CONEXUS_DAEMON_GRPC_PORT": "0", "CONEXUS_INDEX_WORKERS": "1"}
+    )
 
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A tree that takes some seconds to index."""
     root = tmp_path / "large"
-    for number in range(2_500):
+    for number in range(FILES):
         path = root / f"pkg{number % 50}" / f"part_{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"def step_{number}_{n}(value):\n    return value * {n}\n\n\n" for n in range(12)))
@@ -59,16 +62,16 @@ def test_a_run_is_followed_and_cancelled(program: Program, large: Path) -> None:
     """What it has done is kept, and the next run goes on from there and is a job too."""
     with indexing(program, large) as (process, job):
         assert (job["origin"], job["state"], job["root"]) == ("terminal", "running", str(large))
-        assert 0 < job["progress"]["files_done"] <= 2_500
+        assert 0 < job["progress"]["files_done"] <= FILES
         assert program.ok("jobs", "cancel", job["id"], "--json").json["state"] == "cancelled"
         out, err = process.communicate(timeout=_PATIENCE_S)
         assert process.returncode == INTERRUPTED, (out, err)
         assert b"stopped" in out
     (kept,) = jobs(program)
     assert kept["state"] == "cancelled"
-    assert kept["report"]["files_indexed"] < 2_500
+    assert kept["report"]["files_indexed"] < FILES
     program.ok("index", large)
-    assert jobs(program)[0]["report"]["files_indexed"] == 2_500 - kept["report"]["files_indexed"]
+    assert jobs(program)[0]["report"]["files_indexed"] == FILES - kept["report"]["files_indexed"]
     program.ok("index", large)
     assert len(jobs(program)) == 2, "a run that did nothing is none"
     followed = program.ok("jobs", "follow", jobs(program)[0]["id"])
@@ -92,7 +95,7 @@ def test_a_killed_run_is_not_called_running(program: Program, large: Path) -> No
             assert time.monotonic() < until
             time.sleep(0.1)
         assert {one["id"]: one["state"] for one in jobs(program)}[job["id"]] == "done"
-        assert program.ok("search", "step_2499_3", large, "--json").paths()[0].endswith("part_2499.py")
+        assert program.ok("search", "step_4999_3", large, "--json").paths()[0].endswith("part_4999.py")
     finally:
         program.run("daemon", "stop")
 

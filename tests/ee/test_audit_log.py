@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
@@ -20,6 +21,7 @@ import pymerkle
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from conexus.cli.audit_formats import WRITERS
 from conexus.errors import ConfigError, DaemonUnavailable, InvalidRequest, NotFound, SourceError
 from conexus.types import AuditEvent, AuditHold, AuditQuery, AuditVerdict, Feature, PolicyVersion, Principal
 from conexus_ee.audit import AuditLog, AuditOptions, audit_options, ranges
@@ -162,7 +164,7 @@ def test_a_person_is_erased_for_good(tmp_path: Path) -> None:
     log.hold(AuditHold("case", "court", 0.0, "", "bob"), ADMIN)
     with pytest.raises(InvalidRequest, match="hold"):
         log.erase("bob", ADMIN)
-    assert log.erase("ada", ADMIN) == 11
+    assert log.erase("ada", ADMIN) == (11, 0)
     left = everything(tmp_path)
     assert not any(text in left for text in (QUESTION.encode(), b"user:ada", b"10.0.0.7", b"ada@x"))
     assert left.count(b"a question of bob") >= 10
@@ -171,7 +173,7 @@ def test_a_person_is_erased_for_good(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         log.erase("ada", ADMIN)
     log.release("case", ADMIN)
-    assert log.erase("bob", ADMIN) == 10
+    assert log.erase("bob", ADMIN) == (10, 0)
     with pytest.raises(NotFound):
         log.release("case", ADMIN)
 
@@ -436,7 +438,8 @@ def checked(folder: Path) -> AuditVerdict:
     from conexus_ee.checkpoints import Checkpoints  # noqa: PLC0415 -- as above
 
     signer = Signer.at(folder / "audit.key")
-    store = AuditStore(str(folder / "audit.sqlite"), signer)
+    store = AuditStore(str(folder / "audit.sqlite"))
+    store.sign_with(signer)
     try:
         return check(store, signer.public, Checkpoints(str(folder / "second.jsonl")).read())
     finally:
@@ -472,6 +475,109 @@ def test_what_was_not_tampered_with_is_not_found(sound: Path, tmp_path: Path) ->
         log.verify(ADMIN, tmp_path / "bad")
 
 
+@pytest.mark.parametrize("way", ["edit_with_hash", "rewrite", "cut", "forge", "unsign", "go_back"])
+def test_what_goes_on_after_tampering_does_not_hide_it(sound: Path, tmp_path: Path, way: str) -> None:
+    """A head that is signed later, over what was forged, makes nothing good: without heads elsewhere too."""
+    folder = tmp_path / "copy"
+    shutil.copytree(sound, folder)
+    (folder / "second.jsonl").unlink()
+    tampered = Tampered(folder / "audit.sqlite", random.Random(5))  # noqa: S311 -- no secret
+    getattr(tampered, way)()
+    if way != "cut":
+        tampered.db.execute("DELETE FROM heads")
+    tampered.db.close()
+    log = make_log(folder)
+    try:
+        for number in range(3):
+            log.record(use(number))
+    except DaemonUnavailable:
+        assert way == "go_back", "its next record would come twice"
+    assert log.verify(ADMIN).findings
+
+
+def test_a_damaged_log_is_still_looked_at(sound: Path, tmp_path: Path) -> None:
+    """Rows before the first, bytes that are no text, a state that is gone, a log that cannot be written."""
+    for number, (sql, what) in enumerate(
+        [
+            ("INSERT INTO records VALUES (-5, x'00', '{}', '{}', x'00')", "put in"),
+            ("UPDATE records SET public = CAST(x'ff7b' AS TEXT) WHERE seq = 7", "changed"),
+            ("DELETE FROM log", "another"),
+            ("CREATE TRIGGER t BEFORE INSERT ON records BEGIN SELECT raise(ignore); END", "could not be recorded"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        shutil.copytree(sound, folder)
+        with sqlite3.connect(folder / "audit.sqlite") as db:
+            db.execute(sql)
+        db.close()
+        log = make_log(folder)
+        assert any(what in one.what for one in log.verify(ADMIN).findings), sql
+        if "TRIGGER" in sql:
+            with pytest.raises(DaemonUnavailable, match="do not stay"):
+                log.record(use(1))
+
+
+def test_a_log_that_is_taken_away_is_missed(tmp_path: Path) -> None:
+    """Under a process that has it open, and by the next one; the key as well."""
+    log = make_log(tmp_path)
+    log.record(use(0))
+    for path in tmp_path.glob("audit.sqlite*"):
+        path.rename(tmp_path / f"away-{path.name}")
+    with pytest.raises(DaemonUnavailable, match="cannot be written"):
+        log.record(use(1))
+    with pytest.raises(DaemonUnavailable, match="is gone, and its key is there"):
+        make_log(tmp_path).record(use(1))
+    for path in tmp_path.glob("away-*"):
+        path.rename(tmp_path / path.name.removeprefix("away-"))
+    log.record(use(1))
+    (tmp_path / "audit.key").rename(tmp_path / "key")
+    with pytest.raises(DaemonUnavailable, match="the key of the audit log is gone"):
+        make_log(tmp_path).record(use(1))
+    (tmp_path / "key").rename(tmp_path / "audit.key")
+    (tmp_path / "audit.sqlite").chmod(0o644)
+    make_log(tmp_path).record(use(2))
+    assert (tmp_path / "audit.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_years_of_expiry_raise_no_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says that records were deleted is not deleted itself."""
+    log = make_log(tmp_path, keep_days=1)
+    start = time.time()
+    for day in range(6):
+        now = start + day * 86_400
+        monkeypatch.setattr("conexus_ee.audit.time.time", lambda at=now: at)
+        log.record(use(day, at=now))
+        log.expire(ADMIN)
+    verdict = log.verify(ADMIN)
+    assert verdict.findings == ()
+    assert verdict.expired >= 4
+
+
+def test_text_that_is_no_utf8_can_be_exported(tmp_path: Path) -> None:
+    """As a terminal hands it on; what was no text is written out."""
+    log = make_log(tmp_path)
+    log.record(use(1, text="bad \udcff\udcfe bytes"))
+    [record] = log.export(AuditQuery(user="ada"), ADMIN)
+    assert record.text == "bad \\udcff\\udcfe bytes"
+    for write in WRITERS.values():
+        write([record], io.StringIO())
+    assert log.verify(ADMIN).findings == ()
+
+
+def test_nobody_is_no_user(tmp_path: Path) -> None:
+    """An empty name erases nothing, and a hold that ends before it begins holds nothing."""
+    log = make_log(tmp_path)
+    log.record(use(1, ADMIN))
+    with pytest.raises(InvalidRequest):
+        log.erase("", ADMIN)
+    with pytest.raises(InvalidRequest):
+        log.hold(AuditHold("x", "", 0.0, "", "", 5.0, 5.0), ADMIN)
+    log.hold(AuditHold("x", "", 0.0, ""), ADMIN)
+    with pytest.raises(InvalidRequest, match="already"):
+        log.hold(AuditHold("x", "", 0.0, ""), ADMIN)
+    assert [one.action for one in log.export(AuditQuery(action="audit.hold"), ADMIN)] == ["audit.hold"]
+
+
 # ------------------------------------------------------------------------------ durability
 
 
@@ -496,7 +602,7 @@ def test_many_write_at_once(tmp_path: Path) -> None:
         thread.join()
     assert [other.wait(60) for other in others] == [0, 0]
     verdict = log.verify(ADMIN)
-    assert (verdict.findings, verdict.records) == ((), 1 + 80 + 200 + 1)
+    assert (verdict.findings, verdict.records) == ((), 1 + 80 + 200)
 
 
 def test_what_was_said_to_be_written_survives_a_kill(tmp_path: Path) -> None:
@@ -551,7 +657,7 @@ def test_nothing_is_said_where_nothing_can_be_written(tmp_path: Path) -> None:
         log.record(use(3))
     other.execute("ROLLBACK")
     verdict = log.verify(ADMIN)
-    assert (verdict.findings, verdict.records) == ((), 1 + written + 1 + 1)
+    assert (verdict.findings, verdict.records) == ((), 1 + written + 1)
 
 
 def test_a_log_or_key_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -560,6 +666,7 @@ def test_a_log_or_key_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no audit log"):
         make_log(tmp_path).record(use(0))
     (tmp_path / "audit.sqlite").unlink()
+    make_log(tmp_path).record(use(0))
     key = tmp_path / "audit.key"
     key.chmod(0o644)
     with pytest.raises(DaemonUnavailable, match="others can read"):
@@ -582,6 +689,7 @@ def test_a_second_place_that_is_away_stops_nobody(tmp_path: Path) -> None:
     log.record(use(0))
     second.parent.mkdir()
     log.record(use(1))
+    assert log.verify(ADMIN).checkpoints == 1
     assert log.verify(ADMIN).checkpoints == 2
     assert is_signed(log._open()[1].public, "00", b"x") is False
 
