@@ -96,6 +96,7 @@ class CodeReader:
         for view, index in views:
             named = self._code.definitions(index.id, [key], limit + 1)
             outlines = self._code.outlines(list({file for file, _ in named}))
+            named = [place for place in named if place[0] in outlines]  # others were read anew meanwhile
             for file, symbol in named:
                 order = (not _belongs(symbol, parts[:-1]), symbol.name != last)
                 definitions.append((order, _definition(view, outlines[file], symbol)))
@@ -120,7 +121,9 @@ class CodeReader:
         outlines, defined = self._code.outlines(files), self._code.defined_in(files, _ALL)
         uses = []
         for file, line in found:
-            around = _innermost(defined[file], line)
+            if file not in outlines:
+                continue  # it was read anew meanwhile
+            around = _innermost(defined.get(file, ()), line)
             what = (around.qualified_name, around.name_line) if around is not None else ("", 0)
             uses.append(Use(view.repo, str(view.root), outlines[file].path, line, *what))
         return uses
@@ -134,7 +137,8 @@ class CodeReader:
             for other, used in self._used_in(index, file, symbol.span.start_line, symbol.span.end_line):
                 found.setdefault((other, used.span.start_byte), used)
         outlines = self._code.outlines(list({file for file, _ in found}))
-        return [_definition(view, outlines[file], symbol) for (file, _), symbol in found.items()]
+        there = [(file, symbol) for (file, _), symbol in found.items() if file in outlines]
+        return [_definition(view, outlines[file], symbol) for file, symbol in there]
 
     def related(self, view: IndexedView, index: IndexInfo, path: str, limit: int) -> tuple[RelatedFile, ...]:
         """Return the files that use what a file defines or define what it uses, the most tied first.
@@ -151,7 +155,8 @@ class CodeReader:
             other: _DEFINED_WEIGHT * len(defines.get(other, ())) + len(uses.get(other, ())) for other in uses | defines
         }
         outlines = self._code.outlines(list(scores))
-        best = sorted(scores, key=lambda other: (-scores[other], outlines[other].path))[:limit]
+        there = [other for other in scores if other in outlines]  # others were read anew meanwhile
+        best = sorted(there, key=lambda other: (-scores[other], outlines[other].path))[:limit]
         return tuple(
             RelatedFile(
                 view.repo,
@@ -251,6 +256,7 @@ class CodeReader:
         return [
             f"{outlines[other].path}:{symbol.name_line} {symbol.signature or symbol.qualified_name}"
             for other, symbol in outside
+            if other in outlines
         ]
 
     def _used_in(self, index: IndexInfo, file: FileId, first: int, last: int) -> list[tuple[FileId, Symbol]]:
@@ -277,7 +283,7 @@ class CodeReader:
             return []
         places = [place for place in self._code.uses(index.id, [name], _SHOWN_USES + 1) if place[0] != file.id]
         outlines = self._code.outlines(list({other for other, _ in places}))
-        return [f"used at {outlines[other].path}:{line}" for other, line in places[:_SHOWN_USES]]
+        return [f"used at {outlines[other].path}:{line}" for other, line in places[:_SHOWN_USES] if other in outlines]
 
     def users(self, index: IndexInfo, chunk: Chunk, *, tests: bool) -> list[tuple[ChunkId, int]]:
         """Return chunks that use what a chunk defines, with the line: tests where these are asked for, else others."""
