@@ -1059,3 +1059,26 @@ def test_closing_twice(bench: Bench) -> None:
     service.close()
     service.close()
     assert first(bench.app(), "open_account").chunk.path == "bank/accounts.py"
+
+
+def test_a_file_that_is_read_anew_meanwhile_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at the catalog a file may get another number."""
+    bench.write(
+        {"bank/branch.py": "from bank.accounts import open_account\n\n\ndef branch():\n    return open_account(1)\n"}
+    )
+    service = bench.app()
+    service.index(bench.checkout(), USER)
+    found = service.symbols("open_account", SearchFilter(), 10, USER, uses=True, callees=True)
+    assert [one.path for one in found.definitions] == ["bank/accounts.py"]
+    code: Any = service.reader._code
+    kind, outlines = type(code), type(code).outlines
+    monkeypatch.setattr(
+        kind,
+        "outlines",
+        lambda self, files: {k: v for k, v in outlines(self, files).items() if v.path != "bank/accounts.py"},
+    )
+    gone = service.symbols("open_account", SearchFilter(), 10, USER, uses=True, callees=True)
+    assert gone.definitions == ()
+    assert "bank/accounts.py" not in {one.path for one in gone.uses}
+    root = str(bench.root)
+    assert all(one.path != "bank/accounts.py" for one in service.related(root, "bank/branch.py", 10, USER))
