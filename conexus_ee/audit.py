@@ -164,9 +164,8 @@ class AuditLog:
             "asked": event.asked[:_MAX_ASKED],
         }
         store.add(public, private)
-        if self._checkpoints.is_due():
-            heads = store.heads()
-            self._checkpoints.add(heads[-1])
+        if self._checkpoints.is_due() and (head := store.newest_head()) is not None:
+            self._checkpoints.add(head)
 
     def _ruled(self, text: str, signer: Signer) -> str:
         if not text or self._options.text == "omit":
@@ -276,7 +275,7 @@ class AuditLog:
 
     def head(self) -> AuditHead | None:
         """Return the newest signed head; nothing where nothing is recorded yet."""
-        return next(iter(self._readable().heads()[-1:]), None)
+        return self._readable().newest_head()
 
     def public_key(self) -> str:
         """Return the key that heads are signed with, in PEM."""

@@ -279,8 +279,16 @@ class AuditStore:
 
     def heads(self) -> list[AuditHead]:
         """Return the signed heads, oldest first."""
-        rows = self._rows("SELECT size, at, root, signature FROM heads ORDER BY size")
-        return [AuditHead(self.name(), size, at, root.hex(), signature.hex()) for size, at, root, signature in rows]
+        return self._heads("ORDER BY size")
+
+    def newest_head(self) -> AuditHead | None:
+        """Return the newest signed head; nothing where nothing is recorded yet."""
+        return next(iter(self._heads("ORDER BY size DESC LIMIT 1")), None)
+
+    def _heads(self, which: str) -> list[AuditHead]:
+        name = self.name()
+        rows = self._rows(f"SELECT size, at, root, signature FROM heads {which}")  # noqa: S608 -- from above
+        return [AuditHead(name, size, at, root.hex(), signature.hex()) for size, at, root, signature in rows]
 
     def name(self) -> str:
         """Return the name that the log gave itself."""

@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
-    load_pem_public_key,
 )
 
-from conexus.errors import DaemonUnavailable, SourceError
+from conexus.errors import DaemonUnavailable
 
 _MAX_BYTES = 10_000
 _OTHERS = 0o077
@@ -106,19 +105,4 @@ def is_signed(public: Ed25519PublicKey, signature: str, data: bytes) -> bool:
     return True
 
 
-def public_key(data: bytes) -> Ed25519PublicKey:
-    """Read a public key in PEM.
-
-    Raises:
-        SourceError: It is none.
-    """
-    try:
-        found = load_pem_public_key(data)
-    except ValueError as exc:
-        raise SourceError("that is no public key of an audit log") from exc
-    if not isinstance(found, Ed25519PublicKey):
-        raise SourceError("that is no public key of an audit log")
-    return found
-
-
-__all__ = ["Signer", "is_signed", "public_key"]
+__all__ = ["Signer", "is_signed"]

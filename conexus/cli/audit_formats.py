@@ -23,9 +23,13 @@ _CHANGING = ("rename", "roll_back", "reload", "stop", "change:")
 
 def write_jsonl(records: Iterable[AuditRecord], stream: IO[str]) -> int:
     """Write a JSON object a line; returns how many."""
+    return _write_lines(map(dataclasses.asdict, records), stream)
+
+
+def _write_lines(objects: Iterable[Mapping[str, object]], stream: IO[str]) -> int:
     count = 0
-    for record in records:
-        stream.write(json.dumps(dataclasses.asdict(record), ensure_ascii=False) + "\n")
+    for one in objects:
+        stream.write(json.dumps(one, ensure_ascii=False) + "\n")
         count += 1
     return count
 
@@ -49,11 +53,7 @@ def _cell(value: object) -> str:
 
 def write_ocsf(records: Iterable[AuditRecord], stream: IO[str]) -> int:
     """Write an event of the Open Cybersecurity Schema Framework a line: API activity. Returns how many."""
-    count = 0
-    for record in records:
-        stream.write(json.dumps(ocsf(record), ensure_ascii=False) + "\n")
-        count += 1
-    return count
+    return _write_lines(map(ocsf, records), stream)
 
 
 def ocsf(record: AuditRecord) -> dict[str, object]:

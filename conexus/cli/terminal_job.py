@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ from dataclasses import replace
 from conexus import data_folder
 from conexus.adapters.sqlite_registry import SqliteRegistry
 from conexus.cli.session import USER, Session
-from conexus.daemon.jobs import failed_job
+from conexus.daemon.jobs import failed_job, new_job
 from conexus.errors import ConexusError, StoreError
 from conexus.types import Checkout, IndexJob, IndexProgress, IndexReport, JobOrigin, JobState
 
@@ -28,22 +27,16 @@ class TerminalJob:
     """
 
     def __init__(self, session: Session, checkout: Checkout) -> None:
-        now = time.time()
         self._session = session
         self._closing = ExitStack()
         self._registry: SqliteRegistry | None = None
         self._saved_at = time.monotonic()
-        self._job = IndexJob(
-            id=f"{time.time_ns():x}-{secrets.token_hex(4)}",
-            root=str(checkout.root),
-            repo=checkout.repo,
-            name=checkout.name,
+        made = new_job(checkout, USER.subject, JobOrigin.TERMINAL)
+        self._job = replace(
+            made,
             state=JobState.RUNNING,
-            subject=USER.subject,
-            created_at=now,
             model=session.model,
-            started_at=now,
-            origin=JobOrigin.TERMINAL,
+            started_at=made.created_at,
             attempts=1,
             pid=os.getpid(),
         )

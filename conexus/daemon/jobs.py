@@ -153,7 +153,7 @@ class JobRunner:
         with self._mutex:
             if len(self._live) >= _MAX_JOBS:
                 raise DaemonUnavailable("too many index jobs wait", hint="try again when some are done")
-        job = replace(_new_job(checkout, who.subject, JobOrigin.ASKED), model=model, name=name or checkout.name)
+        job = replace(new_job(checkout, who.subject, JobOrigin.ASKED), model=model, name=name or checkout.name)
         self._queue(job, _Task(checkout))
         return job
 
@@ -177,7 +177,7 @@ class JobRunner:
                 return
             if checkout.root in self._behind:
                 changed = None
-        self._queue(_new_job(checkout, LOCAL_USER.subject, JobOrigin.WATCH), _Task(checkout, changed, follow_up=True))
+        self._queue(new_job(checkout, LOCAL_USER.subject, JobOrigin.WATCH), _Task(checkout, changed, follow_up=True))
 
     def _queue(self, job: IndexJob, task: _Task) -> None:
         with self._mutex:
@@ -365,7 +365,8 @@ def _joined(one: Paths, other: Paths) -> Paths:
     return one | other
 
 
-def _new_job(checkout: Checkout, subject: str, origin: JobOrigin) -> IndexJob:
+def new_job(checkout: Checkout, subject: str, origin: JobOrigin) -> IndexJob:
+    """Return a job that waits."""
     return IndexJob(
         id=f"{time.time_ns():x}-{secrets.token_hex(4)}",
         root=str(checkout.root),
