@@ -26,6 +26,7 @@ import { Session } from "./session";
 import { SECTION, setting } from "./settings";
 import { install } from "./setup";
 import { showMenu, StatusItem } from "./status_item";
+import { Walkthrough } from "./walkthrough";
 
 const MOST_QUERY_CHARS = 2000;
 const SETTINGS_OF_LINK = ["path", "dataFolder", "daemon.url", "daemon.autoStart"];
@@ -46,6 +47,7 @@ interface Parts {
   contexts: Contexts;
   lenses: CallersLenses;
   ai: AiAccess;
+  walkthrough: Walkthrough;
 }
 
 /** Called by the editor when it has started. */
@@ -58,6 +60,7 @@ export function activate(context: vscode.ExtensionContext): void {
     parts.opener,
     parts.view,
     parts.ai,
+    parts.walkthrough,
     new StatusItem(session),
     vscode.window.registerWebviewViewProvider(VIEW, parts.view),
     vscode.window.createTreeView("conexus.repositories", { treeDataProvider: new RepositoriesView(session) }),
@@ -95,6 +98,7 @@ function assembled(context: vscode.ExtensionContext): Parts {
     contexts,
     lenses: new CallersLenses(session),
     ai: new AiAccess({ session, searching, contexts, programs }, version),
+    walkthrough: new Walkthrough(context.extension, session),
   };
 }
 
@@ -174,7 +178,7 @@ function indexCommands({ session, indexing, view }: Parts): [string, Act][] {
   ];
 }
 
-function daemonCommands({ context, session, programs, log }: Parts): [string, Act][] {
+function daemonCommands({ context, session, programs, log, walkthrough }: Parts): [string, Act][] {
   return [
     ["showMenu", () => showMenu(session)],
     ["startDaemon", () => session.start()],
@@ -192,7 +196,7 @@ function daemonCommands({ context, session, programs, log }: Parts): [string, Ac
     ["showOutput", () => log.show()],
     ["reportProblem", () => reportProblem(context, session, programs, log)],
     ["openSettings", () => vscode.commands.executeCommand("workbench.action.openSettings", `@ext:${context.extension.id}`)],
-    ["openWalkthrough", () => vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`, false)],
+    ["openWalkthrough", () => walkthrough.open()],
   ];
 }
 
@@ -210,13 +214,13 @@ function registered(name: string, act: Act, notices: Notices): vscode.Disposable
   });
 }
 
-function events({ context, session, view, historyView, lenses, ai, indexing, programs }: Parts): vscode.Disposable[] {
+function events({ context, session, view, historyView, lenses, ai, indexing, programs, walkthrough }: Parts): vscode.Disposable[] {
   let isOpened = false;
   return [
     session.onDidChange((known) => {
       const isIndexed = session.coverage().trees.length > 0;
       void vscode.commands.executeCommand("setContext", "conexus.state", known.link);
-      void vscode.commands.executeCommand("setContext", "conexus.workspaceIndexed", isIndexed);
+      walkthrough.tell();
       if (known.link === "ready" && !isOpened) {
         isOpened = true;
         if (!isIndexed && vscode.workspace.isTrusted && setting("index.onOpen") && session.folders.length > 0) {

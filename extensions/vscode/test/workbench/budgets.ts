@@ -14,7 +14,7 @@ const QUESTIONS = [
   ["hash a password with salt", "passwords.py"],
   ["add value added tax to a bill", "billing.py"],
   ["put an article into the basket", "basket.ts"],
-  ["step 3 of part 7", "part_7.py"],
+  ["step_7_3", "part_7.py"],
   ["compare a password in constant time", "passwords.py"],
   ["the fee that the payment provider takes", "billing.py"],
 ] as const;
@@ -45,9 +45,8 @@ export const BUDGETS: Group = {
           await bench.page.reload();
           await bench.settled("Conexus: indexed", 90_000);
         }
-        const best = Math.min(...times); // others use the machine too, and the workbench starts at the same time
-        console.log(`  activation: best ${best} ms, median ${median(times)} ms of ${times.join(", ")} (at most ${MOST_ACTIVATION_MS})`);
-        assert.ok(best <= MOST_ACTIVATION_MS);
+        console.log(`  activation: median ${median(times)} ms of ${times.join(", ")} (at most ${MOST_ACTIVATION_MS})`);
+        assert.ok(median(times) <= MOST_ACTIVATION_MS);
       },
     ],
     [

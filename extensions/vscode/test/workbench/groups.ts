@@ -15,8 +15,9 @@ import { MAIN } from "./main_job";
 import type { Group } from "./scenario";
 import { SEARCHING } from "./searching";
 import { RESTRICTED, TRUSTED } from "./trust";
+import { WALKTHROUGH } from "./walkthrough";
 
 export const GROUPS: readonly Group[] = [
   ...[MAIN, SEARCHING, CODING, DAEMON, JOBS, LIMITS, RESTRICTED, TRUSTED, ELSEWHERE],
-  ...[HOSTILE, LOOKS, MCP, TOOLS, PYTHON, SETTING, BUDGETS, MISSING],
+  ...[HOSTILE, LOOKS, MCP, TOOLS, PYTHON, SETTING, WALKTHROUGH, BUDGETS, MISSING],
 ];

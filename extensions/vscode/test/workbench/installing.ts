@@ -33,6 +33,7 @@ export const MISSING: Group = {
     [
       "the command installs it, and the extension finds it and goes on",
       async ({ bench, machine }) => {
+        await bench.until(async () => (await bench.clipboard()) !== "", "the command is copied");
         const command = await bench.clipboard();
         assert.ok(command.startsWith(`${process.env.PYTHON} -m venv `), command);
         execFileSync("/bin/sh", ["-c", command], { env: { ...process.env, HOME: machine.root }, stdio: "pipe" });

@@ -28,8 +28,10 @@ export const JOBS: Group = {
         await picture("indexing");
         await bench.press(toast, "Cancel");
         await toast.waitFor({ state: "detached" });
-        const { jobs } = JSON.parse(machine.ok("jobs", "list", "--json")) as { jobs: { state: string }[] };
-        assert.deepEqual(jobs.map((one) => one.state), ["cancelled"]);
+        const states = (): string[] =>
+          (JSON.parse(machine.ok("jobs", "list", "--json")) as { jobs: { state: string }[] }).jobs.map((one) => one.state);
+        await bench.until(() => !states().includes("running"), "the job ends");
+        assert.deepEqual(states(), ["cancelled"]);
       },
     ],
     [

@@ -179,6 +179,12 @@ export class Workbench {
     await this.page.goto(this.url);
     await this.page.locator(".monaco-workbench .part.statusbar").waitFor({ timeout: START_MS });
     await this.status().waitFor({ timeout: START_MS });
+    // On a loaded machine the editor now and then reads a workspace file before it can, and takes it for empty.
+    for (let tries = 0; tries < 3 && (await this.page.getByText("You have not yet added a folder to the workspace").isVisible()); tries++) {
+      await this.page.reload();
+      await this.status().waitFor({ timeout: START_MS });
+      await this.page.waitForTimeout(1_000);
+    }
   }
 
   /** Runs the tests of the payload within the extension host; returns its exit code and what it printed. */
@@ -355,6 +361,17 @@ export class Workbench {
 
   clipboard(): Promise<string> {
     return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  /** Asks again and again until something holds. */
+  async until(holds: () => Promise<boolean> | boolean, what: string, timeout = 10_000): Promise<void> {
+    const end = Date.now() + timeout;
+    while (!(await holds())) {
+      if (Date.now() > end) {
+        throw new Error(`not within ${timeout} ms: ${what}`);
+      }
+      await this.page.waitForTimeout(200);
+    }
   }
 }
 
