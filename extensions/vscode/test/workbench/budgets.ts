@@ -38,8 +38,16 @@ export const BUDGETS: Group = {
         const times: number[] = [];
         for (let run = 0; run < 5; run++) {
           await bench.run("Developer: Show Running Extensions");
-          const row = bench.page.locator(".runtime-extensions-editor .monaco-list-row", { hasText: "Conexus" });
-          await row.first().waitFor();
+          const list = bench.page.locator(".runtime-extensions-editor .monaco-list").first();
+          const row = list.locator(".monaco-list-row", { hasText: "Conexus" });
+          await list.hover();
+          await bench.until(
+            async () => {
+              await bench.page.mouse.wheel(0, 200); // the slowest come first, and only rows in sight are in the page
+              return row.first().isVisible();
+            },
+            "Conexus is in the list",
+          );
           const text = await row.first().innerText();
           times.push(Number(/Activation: (\d+)ms/.exec(text)?.[1] ?? Number.NaN));
           await bench.page.reload();

@@ -109,7 +109,7 @@ export class Workbench {
     const kind = options.open.endsWith(".code-workspace") ? "workspace" : "folder";
     const url = `http://127.0.0.1:${port}/?${kind}=${encodeURIComponent(options.open)}${payload}`;
     const made = new Workbench(page, context, url, port, data, browser, server);
-    made.listen(options);
+    made.listen();
     if (options.payload) {
       await made.listenToHost();
     }
@@ -117,18 +117,19 @@ export class Workbench {
     return made;
   }
 
-  private listen(options: Options): void {
+  private listen(): void {
     const keep = (text: Buffer): void => {
       this.log += text.toString();
     };
     this.server.stdout?.on("data", keep);
     this.server.stderr?.on("data", keep);
     this.context.on("request", (request) => {
-      const { protocol, hostname } = new URL(request.url());
+      const { protocol, hostname, pathname } = new URL(request.url());
       // Parts of webviews have such names; the page's own service worker answers them.
-      // Of an extension under development the editor itself asks its gallery.
-      const isEditors = options.payload !== undefined && hostname === "open-vsx.org";
-      const isOwn = hostname === "127.0.0.1" || hostname.endsWith(".vscode-resource.vscode-cdn.net") || isEditors;
+      const isWebview = hostname.endsWith(".vscode-resource.vscode-cdn.net");
+      // The editor asks its own gallery of extensions; newer ones do so at every start.
+      const isEditors = hostname === "open-vsx.org" && pathname.startsWith("/vscode/gallery/");
+      const isOwn = hostname === "127.0.0.1" || isWebview || isEditors;
       if (/^(?:https?|wss?):$/.test(protocol) && !isOwn) {
         this.outside.push(request.url());
       }
