@@ -18,7 +18,7 @@ from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.ignore_rules import UserGit
 from conexus.adapters.kept_pools import PoolKeeper
-from conexus.adapters.memory_use import available_bytes, own_private_bytes
+from conexus.adapters.memory_use import available_bytes, give_back_memory, own_private_bytes
 from conexus.adapters.model_files import is_static_model
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
@@ -146,7 +146,10 @@ def build(
         trees=lambda checkout: tree(checkout, settings(checkout).index),
         indexers=indexer,
         engine=SearchEngine(
-            catalog, embedder_of, DiskFreshness(tree_of_view), heads=ChunkHeads(catalog, keep=keep_open)
+            catalog,
+            embedder_of,
+            DiskFreshness(tree_of_view),
+            heads=ChunkHeads(catalog, keep=keep_open, after_reading=give_back_memory),
         ),
         reader=CodeReader(catalog, SqliteCodebase(catalog.rows, catalog.scope)),
         edition=edition,

@@ -231,11 +231,11 @@ class _Daemon:
         from starlette.routing import Route  # noqa: PLC0415 -- only here
 
         from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
-        from conexus.daemon.mcp_server import McpApp  # noqa: PLC0415 -- only here
+        from conexus.daemon.mcp_door import McpDoor  # noqa: PLC0415 -- only here
         from conexus.daemon.rest import extra_routes, guarded, rest_app  # noqa: PLC0415 -- only here
 
         rest = rest_app(api)
-        mcp = McpApp(api)
+        mcp = McpDoor(api)
         rest.router.routes.extend(extra_routes(api))
         rest.router.routes.append(Route("/mcp", mcp, include_in_schema=False))  # a mount asks for a slash at the end
         app = guarded(rest, api)

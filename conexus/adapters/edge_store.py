@@ -13,7 +13,6 @@ One shard an index, in ``<folder>/<index id>/``. Three choices need their reason
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import json
@@ -30,6 +29,7 @@ from typing import IO, Final, cast
 import numpy as np
 import qdrant_edge as engine
 
+from conexus.adapters.memory_use import give_back_memory
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.points import KEY, NOTHING, listed
@@ -395,7 +395,7 @@ class EdgeVectorShard:
             if shard.optimize():
                 shard.flush()
                 _sync_folders(self._path)
-                _give_back_memory()
+                give_back_memory()
 
     def is_wasteful(self) -> bool:
         """Whether there are some thousands of deleted points, and as many of them as of others or three times as many.
@@ -456,6 +456,7 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
                 dim,
                 engine.Distance.Dot,
                 datatype=engine.VectorStorageDatatype.Float16,
+                memory=engine.Memory.Cold,  # few are read: those that are compared again
                 quantization_config=engine.ScalarQuantizationConfig(
                     engine.ScalarType.Int8, quantile=_QUANTILE, memory=engine.Memory.Cached
                 ),
@@ -478,13 +479,6 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
 
 def _of_files(files: Iterable[int]) -> engine.Filter:
     return engine.Filter(must=[engine.FieldCondition("f", match=engine.MatchAny(sorted(files)))])
-
-
-def _give_back_memory() -> None:
-    """Have the C library return what it keeps of the memory that packing took: two thirds of the process's."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):  # of GNU's library alone
-        library.malloc_trim(0)
 
 
 def _engine_point(point: VectorPoint, dense: list[float]) -> engine.Point:

@@ -137,7 +137,7 @@ class SqliteConnection:
         except IndexError:
             reader = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             reader.execute("PRAGMA query_only = ON")
-            reader.execute("PRAGMA cache_size = -8000")
+            reader.execute("PRAGMA cache_size = -4000")
         try:
             yield reader
         except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import takewhile
 
 import numpy as np
@@ -43,11 +44,15 @@ class ChunkHeads:
         catalog: Where the chunks are.
         keep: Whether to read the heads of an index into memory, in a thread of its own, once it is asked. Until they
             are there they come from the catalog.
+        after_reading: Called when an index was read into memory, which takes more of it for a moment.
     """
 
-    def __init__(self, catalog: Catalog, *, keep: bool = False) -> None:
+    def __init__(
+        self, catalog: Catalog, *, keep: bool = False, after_reading: Callable[[], None] = lambda: None
+    ) -> None:
         self._catalog = catalog
         self._keep = keep
+        self._after_reading = after_reading
         self._kept: dict[IndexId, _Kept] = {}
         self._parts: OrderedDict[IndexId, tuple[ChunkColumns, _Kept]] = OrderedDict()
         """Of parts of an index that were asked last: columns made of those of the whole."""
@@ -152,6 +157,7 @@ class ChunkHeads:
         except ConexusError:
             pass  # it was removed or is damaged, which a search that reads it tells
         finally:
+            self._after_reading()
             del self._readers[index]
 
 
