@@ -49,6 +49,7 @@ from conexus.types import (
     Principal,
     RepoId,
     SearchFilter,
+    Simulation,
     UsageEntry,
 )
 from conexus.values import dataclass
@@ -119,6 +120,18 @@ class Authenticator(Protocol):
 
         Raises:
             Unauthenticated: There is no such user, or they may do nothing any more.
+        """
+        ...
+
+    def vouched(self, who: Principal, metadata: Mapping[str, str]) -> Principal:
+        """Return a caller with what a signed token among the headers says of them; as they are where there is none.
+
+        Args:
+            who: The caller, by other credentials.
+            metadata: As above.
+
+        Raises:
+            Unauthenticated: The token is not valid, or is of somebody else.
         """
         ...
 
@@ -384,7 +397,13 @@ class PolicyDesk(Protocol):
         ...
 
     def put(
-        self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None, dry_run: bool = False
+        self,
+        policies: PolicySet,
+        who: Principal,
+        note: str = "",
+        *,
+        expected: int | None = None,
+        simulation: Simulation | None = None,
     ) -> PolicyReport:
         """Put policies in force, if their own tests pass; or say what that would change.
 
@@ -393,7 +412,7 @@ class PolicyDesk(Protocol):
             who: Who does it.
             note: Why, for the history.
             expected: The number of the version that they replace; whatever it is where ``None``.
-            dry_run: Whether nothing is to be changed.
+            simulation: For whose requests the difference is wanted; nothing is changed then.
 
         Raises:
             InvalidRequest: A policy makes no sense, a test fails, or the version in force is another one.
@@ -500,6 +519,10 @@ class NoSingleSignOn:
             f"the API key belongs to the user {key.user}, and this edition has no users",
             hint="install the licence again, or make a key that is nobody's: conexus keys create",
         )
+
+    def vouched(self, who: Principal, metadata: Mapping[str, str]) -> Principal:
+        """Return the caller as they are: no token is looked at, and no rule asks for one."""
+        return who
 
 
 class RoleAccess:
@@ -725,7 +748,13 @@ class NoPolicies:
         return [self.current()]
 
     def put(
-        self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None, dry_run: bool = False
+        self,
+        policies: PolicySet,
+        who: Principal,
+        note: str = "",
+        *,
+        expected: int | None = None,
+        simulation: Simulation | None = None,
     ) -> PolicyReport:
         """Refuse."""
         return PolicyReport(self.current())

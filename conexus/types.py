@@ -1136,6 +1136,28 @@ ROLE_PERMISSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What a signed token says of a caller, and of the device that they use. What was not said is ``None``."""
+
+    mfa: bool | None = None
+    """Whether they signed in with more than one factor."""
+    managed: bool | None = None
+    """Whether the device is looked after by their organisation, as those below."""
+    compliant: bool | None = None
+    encrypted: bool | None = None
+    platform: str = ""
+    """As ``linux``."""
+
+    def told(self) -> tuple[str, ...]:
+        """Return what was said, as ``mfa=true`` and ``device.platform=linux``."""
+        found = [f"mfa={str(self.mfa).lower()}"] if self.mfa is not None else []
+        for name in ("managed", "compliant", "encrypted"):
+            value = getattr(self, name)
+            found += [] if value is None else [f"device.{name}={str(value).lower()}"]
+        return (*found, *((f"device.platform={self.platform}",) if self.platform else ()))
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking. What is not said is not allowed."""
 
@@ -1160,6 +1182,10 @@ class Principal:
     """Where the request comes from; empty where that is this process."""
     client: str = ""
     """What the request came by: ``rest``, ``grpc`` or ``mcp``; empty in this process."""
+    claims: Claims = Claims()
+    """What a signed token says of them, until the time below."""
+    claims_until: float = 0.0
+    """Seconds since the epoch; of no meaning where no token was shown."""
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller has a permission at all, be it for few repositories."""
@@ -1220,6 +1246,8 @@ class AuditRecord:
     text: str = ""
     """As the rule has it: the question, ``hmac:`` and a keyed hash of it, or nothing."""
     asked: str = ""
+    claims: tuple[str, ...] = ()
+    """What a signed token said of the caller, as ``mfa=true``."""
     state: str = "whole"
     """``whole``, ``erased`` (without who and what was asked) or ``expired`` (the hash alone)."""
 
@@ -1384,6 +1412,7 @@ class PolicyCase:
     """From 1, Monday, to 7."""
     address: str = ""
     client: str = ""
+    claims: Claims = Claims()
 
 
 @dataclass(frozen=True, slots=True)
@@ -1447,6 +1476,29 @@ class PolicyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What rules are told of a request, beside who makes it. What is not given is as it is now and here."""
+
+    hour: int | None = None
+    """From 0 to 23."""
+    weekday: int | None = None
+    """From 1, Monday, to 7."""
+    address: str = ""
+    client: str = ""
+    """``rest``, ``grpc`` or ``mcp``, an agent."""
+    claims: Claims = Claims()
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Of whose requests, made how, the difference is wanted that other policies would make."""
+
+    around: RequestFacts = RequestFacts()
+    keys: tuple[str, ...] = ()
+    """Names of API keys that are nobody's, beside all users."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccessQuestion:
     """May a user do something with a file?"""
 
@@ -1457,10 +1509,7 @@ class AccessQuestion:
     action: AccessAction = AccessAction.READ
     root: str = ""
     """The working tree that is meant; any of the repository where empty."""
-    hour: int | None = None
-    weekday: int | None = None
-    address: str = ""
-    client: str = ""
+    around: RequestFacts = RequestFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -1486,6 +1535,7 @@ class AccessExplanation:
     weekday: int = 0
     address: str = ""
     client: str = ""
+    claims: Claims = Claims()
 
 
 LOCAL_USER = Principal("local", role=Role.ADMIN, local=True)

@@ -162,6 +162,7 @@ class AuditLog:
             "request": event.request,
             "text": self._ruled(event.text, signer),
             "asked": event.asked[:_MAX_ASKED],
+            **({"claims": list(told)} if (told := who.claims.told()) else {}),
         }
         store.add(public, private)
         if self._checkpoints.is_due() and (head := store.newest_head()) is not None:
@@ -368,6 +369,7 @@ def record_of(stored: Stored) -> AuditRecord:
         request=_text(private.get("request")),
         text=_text(private.get("text")),
         asked=_text(private.get("asked")),
+        claims=_texts(private.get("claims")),
         state=state,
     )
 

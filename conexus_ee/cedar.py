@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from conexus.errors import EditionError, InvalidRequest
-from conexus.types import AccessPolicyText, FileLabel, ListedFile, PolicySet, RepoId
+from conexus.types import AccessPolicyText, Claims, FileLabel, ListedFile, PolicySet, RepoId
 from conexus.values import dataclass
 from conexus_ee.owners import is_readable, owners_of
 
@@ -30,14 +30,16 @@ entity Repository { id: String, host: String, owner: String, name: String };
 entity File in [Repository] {
     repository: String, path: String, language: String, branch: String, labels: Set<String>, owners: Set<String>
 };
+type Device = { managed?: Bool, compliant?: Bool, encrypted?: Bool, platform?: String };
 type Request = {
-    hour: Long, weekday: Long, address: ipaddr, client: String, agent: Bool
+    hour: Long, weekday: Long, address: ipaddr, client: String, agent: Bool, mfa?: Bool, device?: Device
 };
 action search, read, context, graph appliesTo { principal: [User, Client], resource: [File], context: Request };
 action index, administer appliesTo { principal: [User, Client], resource: [Repository], context: Request };
 """
 """What rules may speak of. ``hour`` is from 0 to 23 and ``weekday`` from 1, Monday, to 7, both where the daemon runs;
-``client`` is ``rest``, ``grpc`` or ``mcp``, and ``agent`` is true for the last: an AI agent acts for the principal."""
+``client`` is ``rest``, ``grpc`` or ``mcp``, and ``agent`` is true for the last: an AI agent acts for the principal.
+``mfa`` and ``device`` are what a signed token says; without one they are not there."""
 
 FILE_ACTIONS: Final = frozenset({"search", "read", "context", "graph"})
 _UNDECIDED: Final = "undecided"
@@ -45,6 +47,8 @@ _MAX_DECISIONS: Final = 200_000
 _MAX_ANSWERS: Final = 2_000
 _MAX_TEXT: Final = 1_000_000
 _OF_FILE: Final = frozenset({"language", "labels", "owners"})
+_OF_REQUEST: Final = frozenset({"hour", "weekday", "address", "client", "agent", "mfa", "device"})
+_OF_DEVICE: Final = ("managed", "compliant", "encrypted", "platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,34 @@ class Circumstances:
     weekday: int
     address: str
     client: str
+    claims: Claims = Claims()
+
+    @property
+    def agent(self) -> bool:
+        """Whether an AI agent acts for who asks."""
+        return self.client == "mcp"
+
+    @property
+    def mfa(self) -> bool | None:
+        """Whether they signed in with more than one factor, where that is known."""
+        return self.claims.mfa
+
+    @property
+    def device(self) -> tuple[tuple[str, bool | str], ...]:
+        """What is known of their device."""
+        found = ((name, getattr(self.claims, name)) for name in _OF_DEVICE)
+        return tuple((name, value) for name, value in found if value not in (None, ""))
 
     def record(self) -> dict[str, object]:
         """Return it as Cedar takes it."""
         return {
+            **({} if self.mfa is None else {"mfa": self.mfa}),
+            **({"device": dict(self.device)} if self.device else {}),
             "hour": self.hour,
             "weekday": self.weekday,
             "address": {"__extn": {"fn": "ip", "arg": self.address or "127.0.0.1"}},
             "client": self.client or "local",
-            "agent": self.client == "mcp",
+            "agent": self.agent,
         }
 
 
@@ -179,7 +202,7 @@ class Rules:
         self, who: Asker, action: str, around: Circumstances, tree: Tree, classes: Collection[str]
     ) -> Collection[str]:
         """Return the classes of which somebody may do something with the files."""
-        asked = tuple(getattr(around, "client" if name == "agent" else name) for name in sorted(self.about_requests))
+        asked = tuple(getattr(around, name) for name in sorted(self.about_requests))
         key = (who, action, asked, tree)
         of_all = (*key, classes) if isinstance(classes, frozenset) else None  # whose hash is kept
         if of_all is not None and (before := self._allowed.get(of_all)) is not None:
@@ -416,7 +439,7 @@ class _Mentions:
         if isinstance(node, list):
             for one in node:
                 self.read(one)
-        elif isinstance(node, dict) and not self._about_path(node):
+        elif isinstance(node, dict) and not self._about_path(node) and not self._asks_whether(node):
             self._read_parts(node)
 
     def _read_parts(self, node: dict[str, Any]) -> None:
@@ -446,6 +469,26 @@ class _Mentions:
             for name, value in node.items():
                 if name not in {"annotations", "effect"}:
                     self.read(value)
+
+    def _asks_whether(self, node: dict[str, Any]) -> bool:
+        """Whether an expression asks if context has something; it is noted then.
+
+        Cedar takes a name that is in no schema for one that is never there, so that a rule with a slip of the pen
+        would never hold.
+        """
+        if set(node) != {"has"}:
+            return False
+        left, asked = node["has"].get("left"), str(node["has"].get("attr"))
+        if left == {"Var": "context"}:
+            known, of, name = _OF_REQUEST, asked, asked
+        elif (of_context := _attribute_of(left, "context")) is not None:
+            known, of, name = frozenset(_OF_DEVICE), of_context, f"{of_context}.{asked}"
+        else:
+            return False
+        if asked not in known:
+            raise InvalidRequest(f"the policy {self.name} asks for context.{name}, which is never there")
+        self.about_requests.add(of)
+        return True
 
     def _about_path(self, node: dict[str, Any]) -> bool:
         """Whether an expression compares a path with something that is known; it is noted then."""

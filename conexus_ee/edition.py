@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conexus_ee.entitlements import LicensedEntitlements
     from conexus_ee.licences import LicenceDesk
 
-_KNOWN = frozenset({"grants", "audit"})
+_KNOWN = frozenset({"grants", "audit", "claims"})
 _REPOSITORY = re.compile(r"[^\s*?\[\]/]+(?:/[^\s*?\[\]/]+)+")  # a repository id has two parts or more and is no glob
 
 
@@ -84,6 +84,7 @@ def _enterprise(
     from conexus_ee.access import GroupPolicy, KeyOwners  # noqa: PLC0415 -- most have no licence
     from conexus_ee.audit import AuditLog, audit_options  # noqa: PLC0415
     from conexus_ee.cache import MemoryCache  # noqa: PLC0415
+    from conexus_ee.claims import signed_claims  # noqa: PLC0415
     from conexus_ee.directory import LicensedDirectory  # noqa: PLC0415
     from conexus_ee.events import StoredEvents  # noqa: PLC0415
     from conexus_ee.extras import access_command, access_tool, license_route  # noqa: PLC0415
@@ -98,7 +99,7 @@ def _enterprise(
     return Edition(
         name=Plan.ENTERPRISE.value,
         entitlements=entitlements,
-        authenticator=KeyOwners(policy),
+        authenticator=KeyOwners(policy, signed_claims(context.config.edition.get("claims"), context.now)),
         access=policy,
         audit=audit,
         cache=MemoryCache(),
@@ -127,7 +128,7 @@ def granted_repositories(table: Mapping[str, object]) -> dict[str, frozenset[Rep
     if unknown:
         raise ConfigError(
             f"unknown setting {', '.join(f'edition.{name}' for name in unknown)}",
-            hint="known are edition.grants and edition.audit",
+            hint="known are edition.grants, edition.audit and edition.claims",
         )
     return _grants(table.get("grants", {}))
 

@@ -28,6 +28,7 @@ from conexus.types import (
     AccessQuestion,
     CaseResult,
     ChangeEvent,
+    Claims,
     Feature,
     FileId,
     IndexedTree,
@@ -40,6 +41,8 @@ from conexus.types import (
     PolicyVersion,
     Principal,
     RepoId,
+    RequestFacts,
+    Simulation,
 )
 from conexus.values import dataclass
 from conexus_ee.cedar import SCHEMA, Asker, Circumstances, Decision, FileFacts, Rules, Tree, compiled
@@ -113,8 +116,7 @@ class Policies:
             return Asker("Client", who.subject.removeprefix(_CLIENT_PREFIX))
         if not who.user:
             return Asker("User", who.subject, who.groups)
-        user = self.user(who.user)
-        return user if who.groups <= user.groups else replace(user, groups=user.groups | who.groups)
+        return self.user(who.user)
 
     def user(self, name: str) -> Asker:
         """Return a user of the directory as rules see them."""
@@ -129,7 +131,8 @@ def _named(subjects: Iterable[str], kind: str) -> frozenset[str]:
 def circumstances(who: Principal) -> Circumstances:
     """Return what rules are told of a request that is made now."""
     now = time.localtime()
-    return Circumstances(now.tm_hour, now.tm_wday + 1, who.address, who.client)
+    claims = who.claims if time.time() < who.claims_until else Claims()
+    return Circumstances(now.tm_hour, now.tm_wday + 1, who.address, who.client, claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,13 @@ class LicensedPolicies:
         return self._store.newest(limit)
 
     def put(
-        self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None, dry_run: bool = False
+        self,
+        policies: PolicySet,
+        who: Principal,
+        note: str = "",
+        *,
+        expected: int | None = None,
+        simulation: Simulation | None = None,
     ) -> PolicyReport:
         """Put policies in force, if their own tests pass; or say what that would change.
 
@@ -278,17 +287,19 @@ class LicensedPolicies:
             raise not_available(self._entitlements, Feature.CONTEXT_BASED_ACCESS)
         if expected is not None and expected != present.number:
             raise _changed_meanwhile(present.number)
+        if simulation is not None:
+            _require_sound(simulation.around)
         rules = _checked(policies)
         results = tuple(_results(rules, policies))
         failed = [one for one in results if not one.passed]
-        if failed and not dry_run:
+        if failed and simulation is None:
             raise InvalidRequest(
                 f"the test {failed[0].case.name} fails: {_verdict(failed[0])}" + _and_others(len(failed)),
                 hint="nothing was changed; --dry-run shows all of them",
             )
         version = PolicyVersion(present.number + 1, self._now(), who.subject, note, policies)
-        differences = tuple(self._differences(rules)) if dry_run else ()
-        if not dry_run:
+        differences = () if simulation is None else tuple(self._differences(rules, simulation))
+        if simulation is None:
             self._audit.require()
             if not self._store.add(version):
                 raise _changed_meanwhile(self._store.current().number)
@@ -296,7 +307,7 @@ class LicensedPolicies:
             event = ChangeEvent("policies.put", version.at, who.subject, "policies", detail)
             self._directory.add_event(event)
             self._audit.record(audit_event(event, who))
-        return PolicyReport(version, results, differences, applied=not dry_run)
+        return PolicyReport(version, results, differences, applied=simulation is None)
 
     def test(self, policies: PolicySet | None = None) -> list[CaseResult]:
         """Run the tests of policies; of those in force where ``None``."""
@@ -309,7 +320,7 @@ class LicensedPolicies:
         Raises:
             NotFound: There is no such user, or the file is not indexed.
         """
-        _require_address(question.address)
+        _require_sound(question.around)
         state = self._directory.state()
         if question.user not in state.users:
             raise NotFound(f"there is no user {question.user!r}", hint="see `conexus admin users list`")
@@ -317,7 +328,7 @@ class LicensedPolicies:
         granted = Permission.READ in permissions_on(state, question.user, tree.repo)
         number, rules, problem = self._policies.rules()
         asker = self._policies.user(question.user)
-        around = _around(question.hour, question.weekday, question.address, question.client)
+        around = _around(question.around)
         if rules is None:
             decision = Decision(not problem, (), (problem,) if problem else ())
             facts = FileFacts(file.path, file.language)
@@ -343,6 +354,7 @@ class LicensedPolicies:
             weekday=around.weekday,
             address=around.address,
             client=around.client,
+            claims=around.claims,
         )
 
     def _file(self, question: AccessQuestion) -> tuple[IndexedTree, ListedFile]:
@@ -368,11 +380,11 @@ class LicensedPolicies:
                 return self._indexed.text(tree.root, path) or None
         return ""
 
-    def _differences(self, rules: Rules | None) -> Iterable[AccessDifference]:
-        """What other rules would give users and take from them, at this time, from this machine, by REST."""
+    def _differences(self, rules: Rules | None, simulation: Simulation) -> Iterable[AccessDifference]:
+        """What other rules would give users and keys and take from them; by REST from this machine if not said."""
         _, before, _ = self._policies.rules()
-        state = self._directory.state()
-        around = _around(None, None, "127.0.0.1", "rest")
+        given = simulation.around
+        around = _around(replace(given, address=given.address or "127.0.0.1", client=given.client or "rest"))
         for indexed in self._indexed.trees():
             files, owners = self._indexed.files(indexed.root), self._owners(indexed)
             tree = Tree(indexed.repo, indexed.branch)
@@ -380,10 +392,7 @@ class LicensedPolicies:
                 None if one is None else dict(zip(files, one.classify(tree.repo, files, owners), strict=True))
                 for one in (before, rules)
             ]
-            for user in sorted(state.users):
-                if Permission.READ not in permissions_on(state, user, indexed.repo):
-                    continue
-                asker = self._policies.user(user)
+            for user, asker in self._readers(indexed.repo, simulation.keys):
                 for action in AccessAction:
                     seen = [
                         _seen(one, files if side is None else side, (asker, action, around, tree))
@@ -397,6 +406,15 @@ class LicensedPolicies:
                         ]
                         yield AccessDifference(user, indexed.repo, action, len(gained), len(lost), tuple(examples))
 
+    def _readers(self, repo: RepoId, keys: Sequence[str]) -> Iterable[tuple[str, Asker]]:
+        """Users who may read a repository, and keys: which of them may, only who has their secrets knows."""
+        state = self._directory.state()
+        for user in sorted(state.users):
+            if Permission.READ in permissions_on(state, user, repo):
+                yield user, self._policies.user(user)
+        for key in keys:
+            yield f"{_CLIENT_PREFIX}{key}", Asker("Client", key)
+
 
 def _seen(
     rules: Rules | None,
@@ -409,19 +427,27 @@ def _seen(
     return {file.path for file, its in files.items() if its in allowed}
 
 
-def _require_address(text: str) -> None:
+def _require_sound(around: RequestFacts) -> None:
+    """Return if a request could be so.
+
+    Raises:
+        InvalidRequest: It could not.
+    """
+    text = around.address
     try:
         if text:
             ip_address(text)
     except ValueError as exc:
         raise InvalidRequest(f"{text[:100]!r} is no address", hint="as 10.0.0.7 or 2001:db8::7") from exc
+    if around.client not in {"", "rest", "grpc", "mcp"}:
+        raise InvalidRequest(f"requests do not come by {around.client[:100]!r}", hint="by rest, grpc or mcp")
 
 
-def _around(hour: int | None, weekday: int | None, address: str, client: str) -> Circumstances:
+def _around(given: RequestFacts) -> Circumstances:
     now = time.localtime()
-    return Circumstances(
-        now.tm_hour if hour is None else hour, now.tm_wday + 1 if weekday is None else weekday, address, client
-    )
+    hour = now.tm_hour if given.hour is None else given.hour
+    weekday = now.tm_wday + 1 if given.weekday is None else given.weekday
+    return Circumstances(hour, weekday, given.address, given.client, given.claims)
 
 
 def _checked(policies: PolicySet) -> Rules | None:
@@ -457,7 +483,7 @@ def _decided(rules: Rules, case: PolicyCase) -> Decision:
     repo = RepoId(case.repository)
     file = ListedFile(FileId(0), case.path, case.language)
     [facts] = rules.facts_of(repo, [file], "")
-    around = Circumstances(case.hour, case.weekday, case.address, case.client)
+    around = Circumstances(case.hour, case.weekday, case.address, case.client, case.claims)
     owned = replace(facts, owners=tuple(sorted(case.owners)))
     return rules.decide(asker, case.action, around, Tree(repo, case.branch), [owned])[0]
 

@@ -37,6 +37,11 @@ forbid(principal, action, resource is File)
 when { resource.labels.contains("confidential") }
 unless { principal in Group::"core" };
 """,
+    "confidential-with-mfa": """// What is labelled confidential takes a second factor and a managed device.
+forbid(principal, action, resource is File)
+when { resource.labels.contains("confidential") }
+unless { context has mfa && context.mfa && context has device.managed && context.device.managed };
+""",
 }
 
 __all__ = ["TEMPLATES"]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, NewType, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from conexus.errors import StoreDamaged
@@ -27,8 +28,9 @@ def to_json(value: DataclassInstance) -> str:
 def from_json(kind: type[_T], text: str) -> _T:
     """Return the dataclass that :func:`to_json` wrote.
 
-    Fields of texts, numbers, truth values, enumerations, tuples of one kind, pairs, and dataclasses of those. One that
-    has a default may be missing, and one that is not known is left out: another version wrote the text.
+    Fields of texts, numbers, truth values, enumerations, tuples of one kind, pairs, dataclasses of those, and any of
+    these or nothing. One that has a default may be missing, and one that is not known is left out: another version
+    wrote the text.
 
     Raises:
         StoreDamaged: It is not JSON, or something of it is of another type than the field.
@@ -65,6 +67,9 @@ def _shape(kind: Callable[..., object]) -> tuple[dict[str, Any], frozenset[str]]
 def _value(hint: Any, value: object, name: str) -> object:  # noqa: ANN401 -- an annotation can be anything
     while isinstance(hint, NewType):
         hint = hint.__supertype__
+    if get_origin(hint) is UnionType:
+        hint = next(one for one in get_args(hint) if one is not NoneType)
+        return None if value is None else _value(hint, value, name)
     if get_origin(hint) is tuple:
         return _tuple(get_args(hint), value, name)
     if is_dataclass(hint):

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -26,15 +27,21 @@ from conexus.types import (
     AccessPolicyText,
     AccessQuestion,
     CaseResult,
+    Claims,
     FileLabel,
     PolicyReport,
     PolicySet,
     PolicyVersion,
     RepoId,
+    RequestFacts,
+    Simulation,
 )
 
 EXIT_FAILED = 1
 _MAX_BYTES = 2_000_000
+_AGENT = "mcp"
+_TRUTH = {"": True, "yes": True, "true": True, "no": False, "false": False}
+_DEVICE_HINT = "managed, compliant or encrypted, with =no where it is not, or platform=NAME"
 
 app = typer.Typer(help="Say who may see which files, by rules in Cedar (enterprise).", no_args_is_help=True)
 
@@ -42,6 +49,23 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[str, typer.Option("--note", "-m", metavar="TEXT", help="Why, for the history.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change for whom, and change nothing.")]
+HourOption = Annotated[int | None, typer.Option("--hour", min=0, max=23, help="Of the request; now without.")]
+WeekdayOption = Annotated[
+    int | None, typer.Option("--weekday", min=1, max=7, help="Of the request, 1 is Monday; now without.")
+]
+AtOption = Annotated[
+    str, typer.Option("--at", metavar="TIME", help="Hour and weekday at once, as 22:00 or 2026-01-31T22:00.")
+]
+AddressOption = Annotated[str, typer.Option("--address", metavar="IP", help="Where the request comes from.")]
+ClientOption = Annotated[str, typer.Option("--client", help="What it comes by: rest, grpc or mcp.")]
+AgentOption = Annotated[bool, typer.Option("--as-agent", help="An AI agent asks for the user: as --client mcp.")]
+MfaOption = Annotated[
+    bool | None, typer.Option("--mfa/--no-mfa", help="Whether a token says that there was a second factor.")
+]
+DeviceOption = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="WHAT", help="And of the device, as managed, compliant=no, platform=ios."),
+]
 Rules = Annotated[Path, typer.Argument(metavar="FILE", help="Rules in Cedar; - for the standard input.")]
 
 
@@ -113,10 +137,9 @@ def add(
     text = _template(template) if file is None else _text_of(file)
 
     def change(found: PolicySet) -> PolicySet:
-        others = [one for one in found.policies if one.name != name]
-        return dataclasses.replace(found, policies=(*others, AccessPolicyText(name, text)))
+        return dataclasses.replace(found, policies=(*_others(found, name), AccessPolicyText(name, text)))
 
-    _change(change, note or f"policy {name}", dry_run=dry_run, as_json=as_json)
+    _change(change, note or f"policy {name}", Simulation() if dry_run else None, as_json=as_json)
 
 
 @app.command("remove", cls=CommandWithExamples)
@@ -128,12 +151,12 @@ def remove(name: Name, note: Note = "", dry_run: DryRun = False, as_json: Json =
     """
 
     def change(found: PolicySet) -> PolicySet:
-        others = tuple(one for one in found.policies if one.name != name)
+        others = _others(found, name)
         if len(others) == len(found.policies):
             raise NotFound(f"there is no policy {name!r}", hint="see `conexus policy list`")
         return dataclasses.replace(found, policies=others)
 
-    _change(change, note or f"policy {name} removed", dry_run=dry_run, as_json=as_json)
+    _change(change, note or f"policy {name} removed", Simulation() if dry_run else None, as_json=as_json)
 
 
 @app.command("label", cls=CommandWithExamples)
@@ -161,7 +184,7 @@ def label(
             raise NotFound(f"there is no label {name!r}", hint="see `conexus policy list`")
         return dataclasses.replace(found, labels=(*others, *made))
 
-    _change(change, note or f"label {name}", dry_run=dry_run, as_json=as_json)
+    _change(change, note or f"label {name}", Simulation() if dry_run else None, as_json=as_json)
 
 
 @app.command("apply", cls=CommandWithExamples)
@@ -181,7 +204,7 @@ def apply(
         wanted = from_json(PolicySet, text)
     except StoreDamaged as error:
         raise SourceError(f"{file} is no set of policies: {error.message}") from error
-    _change(lambda _: wanted, note or "all of them", dry_run=dry_run, as_json=as_json)
+    _change(lambda _: wanted, note or "all of them", Simulation() if dry_run else None, as_json=as_json)
 
 
 @app.command("export", cls=CommandWithExamples)
@@ -222,14 +245,37 @@ def test(
 def simulate(
     file: Rules,
     name: Annotated[str, typer.Option("--name", help="The policy that it would be; the file's name without.")] = "",
+    agent: AgentOption = False,
+    client: ClientOption = "",
+    address: AddressOption = "",
+    at: AtOption = "",
+    hour: HourOption = None,
+    weekday: WeekdayOption = None,
+    mfa: MfaOption = None,
+    device: DeviceOption = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", metavar="NAME", help="An API key that is nobody's, beside all users.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a policy would change for whom, and change nothing.
 
+    Without further options for requests over REST, from this machine, as of now.
+
     Examples:
         conexus policy simulate secrets.cedar
+        conexus policy simulate secrets.cedar --as-agent --at 22:00 --address 203.0.113.7
+        conexus policy simulate secrets.cedar --mfa --device managed --key ci
     """
-    add(name or file.stem, file, "", dry_run=True, as_json=as_json)
+    around = _around(at, hour, weekday, address, client, agent=agent, claims=_claims(mfa, device))
+    text = _text_of(file)
+    made = AccessPolicyText(name or file.stem, text)
+    _change(
+        lambda found: dataclasses.replace(found, policies=(*_others(found, made.name), made)),
+        "",
+        Simulation(around, tuple(key or ())),
+        as_json=as_json,
+    )
 
 
 @app.command("explain", cls=CommandWithExamples)
@@ -238,20 +284,25 @@ def explain(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A file on disk; with --repo, a path in it.")],
     repo: Annotated[str, typer.Option("--repo", metavar="ID", help="As github.com/acme/web.")] = "",
     action: Annotated[AccessAction, typer.Option("--action", help="What they want to do.")] = AccessAction.READ,
-    hour: Annotated[int | None, typer.Option("--hour", min=0, max=23, help="Now without.")] = None,
-    weekday: Annotated[int | None, typer.Option("--weekday", min=1, max=7, help="1 is Monday; now without.")] = None,
-    address: Annotated[str, typer.Option("--address", metavar="IP", help="Where the request comes from.")] = "",
-    client: Annotated[str, typer.Option("--client", help="rest, grpc or mcp.")] = "",
+    agent: AgentOption = False,
+    client: ClientOption = "",
+    address: AddressOption = "",
+    at: AtOption = "",
+    hour: HourOption = None,
+    weekday: WeekdayOption = None,
+    mfa: MfaOption = None,
+    device: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Say whether a user may see a file: which rules decide, and what they were told. Ends with 1 where they may not.
 
     Examples:
         conexus policy explain ann src/secrets/key.py
-        conexus policy explain ann src/a.py --repo github.com/acme/web --client mcp --hour 22
+        conexus policy explain ann src/a.py --repo github.com/acme/web --as-agent --at 22:00 --mfa
     """
     where = path if repo else str(Path(path).absolute())
-    question = AccessQuestion(user, where, RepoId(repo), action, "", hour, weekday, address, client)
+    around = _around(at, hour, weekday, address, client, agent=agent, claims=_claims(mfa, device))
+    question = AccessQuestion(user, where, RepoId(repo), action, "", around)
     with data_folder.open_edition(settings()) as edition:
         found = edition.policies.explain(question)
     if as_json:
@@ -272,6 +323,7 @@ def explain(
                 "request",
                 f"by {found.client or 'none'}, hour {found.hour}, day {found.weekday}, {found.address or 'local'}",
             ),
+            ("claims", ", ".join(found.claims.told()) or "-"),
             ("version", str(found.version)),
         ]
         for line in table([(f"  {what}", one_line(value)) for what, value in rows]):
@@ -312,7 +364,7 @@ def rollback(
         conexus policy rollback 3 --dry-run
     """
     earlier = _current(number).policies
-    _change(lambda _: earlier, note or f"back to version {number}", dry_run=dry_run, as_json=as_json)
+    _change(lambda _: earlier, note or f"back to version {number}", Simulation() if dry_run else None, as_json=as_json)
 
 
 @app.command("templates", cls=CommandWithExamples)
@@ -353,6 +405,48 @@ def schema(as_json: Json = False) -> None:
 # ------------------------------------------------------------------------------ parts
 
 
+def _others(found: PolicySet, name: str) -> tuple[AccessPolicyText, ...]:
+    return tuple(one for one in found.policies if one.name != name)
+
+
+def _around(
+    at: str, hour: int | None, weekday: int | None, address: str, client: str, *, agent: bool, claims: Claims
+) -> RequestFacts:
+    if agent and client not in {"", _AGENT}:
+        raise InvalidRequest(f"agents do not come by {client}", hint="leave --client out")
+    if at:
+        if hour is not None or weekday is not None:
+            raise InvalidRequest("--at says both the hour and the weekday", hint="leave --hour and --weekday out")
+        hour, weekday = _hour_and_weekday(at)
+    return RequestFacts(hour, weekday, address, _AGENT if agent else client, claims)
+
+
+def _hour_and_weekday(at: str) -> tuple[int, int | None]:
+    """Return the hour and, where a day is named, the weekday, both by the clock of this machine."""
+    try:
+        if "-" not in at:
+            return time.fromisoformat(at).hour, None
+        moment = datetime.fromisoformat(at)
+        moment = moment.astimezone() if moment.tzinfo is not None else moment
+    except (ValueError, OverflowError) as exc:
+        raise InvalidRequest(f"{at!r} is no time", hint="as 22:00 or 2026-01-31T22:00") from exc
+    return moment.hour, moment.isoweekday()
+
+
+def _claims(mfa: bool | None, device: Sequence[str] | None) -> Claims:
+    found: dict[str, bool | str] = {}
+    for one in device or ():
+        name, _, value = one.partition("=")
+        if name in {"managed", "compliant", "encrypted"} and value in _TRUTH:
+            found[name] = _TRUTH[value]
+        elif name == "platform" and value:
+            found[name] = value
+        else:
+            raise InvalidRequest(f"{one!r} says nothing of a device", hint=_DEVICE_HINT)
+    made: Callable[..., Claims] = Claims
+    return made(mfa, **found)
+
+
 def _template(name: str) -> str:
     with data_folder.open_edition(settings()) as edition:
         found = edition.policies.templates()
@@ -366,11 +460,13 @@ def _current(number: int | None = None) -> PolicyVersion:
         return edition.policies.current() if number is None else edition.policies.version(number)
 
 
-def _change(change: Callable[[PolicySet], PolicySet], note: str, *, dry_run: bool, as_json: bool) -> None:
+def _change(
+    change: Callable[[PolicySet], PolicySet], note: str, simulation: Simulation | None, *, as_json: bool
+) -> None:
     with data_folder.open_edition(settings()) as edition:
         present = edition.policies.current()
         report = edition.policies.put(
-            change(present.policies), LOCAL_USER, note, expected=present.number, dry_run=dry_run
+            change(present.policies), LOCAL_USER, note, expected=present.number, simulation=simulation
         )
     if as_json:
         found = dataclasses.asdict(report)

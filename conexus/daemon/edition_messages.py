@@ -16,6 +16,7 @@ from conexus.types import (
     AuditVerdict,
     CaseResult,
     ChangeEvent,
+    Claims,
     DirectoryState,
     Feature,
     FileLabel,
@@ -24,6 +25,8 @@ from conexus.types import (
     PolicyReport,
     PolicySet,
     PolicyVersion,
+    RequestFacts,
+    Simulation,
 )
 
 
@@ -104,8 +107,21 @@ def policy_set(asked: schema.PolicySet) -> PolicySet:
     )
 
 
+def claims(asked: schema.Claims | None) -> Claims:
+    """Return claims as the core has them."""
+    return Claims() if asked is None else Claims(**asked.model_dump())
+
+
+def simulation(asked: schema.RequestFacts | None) -> Simulation:
+    """Return for which requests a difference is wanted."""
+    given = schema.RequestFacts() if asked is None else asked
+    around = RequestFacts(given.hour, given.weekday, given.address, given.client, claims(given.claims))
+    return Simulation(around, tuple(given.keys))
+
+
 def _case(asked: schema.PolicyCase) -> PolicyCase:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.model_dump().items()}
+    values["claims"] = claims(asked.claims)
     made: Any = PolicyCase
     found: PolicyCase = made(**values)
     return found
@@ -170,6 +186,7 @@ def explanation(found: AccessExplanation) -> schema.ExplainAccessResponse:
         weekday=found.weekday,
         address=messages.text(found.address),
         client=messages.text(found.client),
+        claims=None if found.claims == Claims() else schema.Claims.model_validate(dataclasses.asdict(found.claims)),
     )
 
 
@@ -182,6 +199,7 @@ def audit_record(found: AuditRecord) -> schema.AuditRecord:
             **{name: value for name, value in values.items() if name != "repos"},
             **texts,
             "repositories": [messages.text(repo) for repo in found.repos],
+            "claims": [messages.text(one) for one in found.claims],
             "shown": [messages.text(place) for place in found.shown],
         }
     )

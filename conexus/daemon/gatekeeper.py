@@ -6,14 +6,14 @@ from __future__ import annotations
 import hmac
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from conexus.daemon.keys import hash_secret, looks_like_key
 from conexus.edition import AuditSink, Authenticator
 from conexus.errors import RateLimited, Unauthenticated
 from conexus.ports import KeyStore
-from conexus.types import LOCAL_USER, AuditEvent, Principal, Role
+from conexus.types import LOCAL_USER, AuditEvent, Claims, Principal, Role
 
 _SCHEME = "bearer "
 _MAX_CREDENTIAL_CHARS = 10_000
@@ -21,6 +21,20 @@ _NOTED_EVERY_S = 30.0
 _FAILURES = 20  # of one address in the time below; a person who mistypes is far from it
 _FAILURES_S = 10.0
 _MAX_ADDRESSES = 10_000
+
+
+def metadata_of(headers: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
+    """Return the headers of a request, names in lower case.
+
+    One that comes more than once is joined (RFC 9110): so it cannot be that one of two is looked at here, and the
+    other by what stands before the daemon.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = (one.decode("latin-1") if isinstance(one, bytes) else one for one in (name, value))
+        key = key.lower()
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 class Gatekeeper:
@@ -55,15 +69,18 @@ class Gatekeeper:
             Unauthenticated: There are no credentials, or they are not valid (any more).
             RateLimited: Too many wrong ones came from this address.
         """
+        found = Principal("")
         try:
             found = self._known(metadata)
-            return found if found.local else replace(found, address=address, client=client)
+            if found.local:
+                return found
+            return replace(self._others.vouched(found, metadata), address=address, client=client)
         except Unauthenticated as error:
             # Only who fails is slowed down: on one machine, all callers have the same address.
             self._require_few_failures(address)
             if self._audit.is_on:
-                nobody = Principal("", address=address, client=client)
-                event = AuditEvent(nobody, "authenticate", time.time(), client, outcome=error.code.value)
+                who = replace(found, address=address, client=client)
+                event = AuditEvent(who, "authenticate", time.time(), client, outcome=error.code.value)
                 self._audit.record(event)
             raise
 
@@ -117,6 +134,8 @@ class Gatekeeper:
             self._others.owner(key)  # who may have been locked out
         if who.key and (key is None or not key.is_valid(now)):
             raise Unauthenticated("the API key is not valid any more", hint="make another: conexus keys create")
+        if who.claims != Claims() and now >= who.claims_until:
+            raise Unauthenticated("the token with claims is over", hint="have a new one made")
 
     def _note(self, key: str, now: float) -> None:
         with self._mutex:

@@ -26,6 +26,7 @@ from conexus.daemon import schema
 from conexus.daemon.api import Api
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.failures import GRPC_STATUS, failure_of, internal
+from conexus.daemon.gatekeeper import metadata_of
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.wire import MESSAGES, message_of, read
 from conexus.errors import ConexusError, DaemonUnavailable
@@ -293,12 +294,8 @@ def _path(service: str, method: str) -> str:
 
 
 def _texts(metadata: Iterable[tuple[str, str | bytes]]) -> Mapping[str, str]:
-    """Return the metadata that is text. Of a name that comes twice the first counts."""
-    found: dict[str, str] = {}
-    for name, value in metadata:
-        if isinstance(value, str):
-            found.setdefault(name, value)
-    return found
+    """Return the metadata that is text."""
+    return metadata_of((name, value) for name, value in metadata if isinstance(value, str))
 
 
 def _all(context: Context, name: str) -> list[str]:

@@ -52,6 +52,7 @@ from conexus.types import (
     Principal,
     Project,
     RepoId,
+    RequestFacts,
     SearchFilter,
     SearchRequest,
     Team,
@@ -701,12 +702,14 @@ class Handlers:
     def put_policies(self, request: schema.PutPoliciesRequest, call: Call) -> schema.PolicyReport:
         """Put policies in force, or say what that would change."""
         _require_everything(call.who)
+        if request.simulated is not None and not request.dry_run:
+            raise InvalidRequest("requests are simulated in a dry run alone", details={"field": "simulated"})
         found = self._parts.edition.policies.put(
             edition_messages.policy_set(request.policies),
             call.who,
             request.note,
             expected=request.expected,
-            dry_run=request.dry_run,
+            simulation=edition_messages.simulation(request.simulated) if request.dry_run else None,
         )
         return edition_messages.policy_report(found)
 
@@ -733,10 +736,13 @@ class Handlers:
             view.repo,
             request.action,
             str(view.root),
-            request.hour,
-            request.weekday,
-            request.address,
-            request.client,
+            RequestFacts(
+                request.hour,
+                request.weekday,
+                request.address,
+                request.client,
+                edition_messages.claims(request.claims),
+            ),
         )
         return edition_messages.explanation(desk.explain(question))
 

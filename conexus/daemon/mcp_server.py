@@ -36,6 +36,7 @@ from conexus.daemon import mcp_tools as tools
 from conexus.daemon.api import Api
 from conexus.daemon.call import Surface
 from conexus.daemon.failures import failure_of, internal
+from conexus.daemon.gatekeeper import metadata_of
 from conexus.daemon.guard import send_failure
 from conexus.daemon.mcp_answers import Answer, Answers
 from conexus.daemon.mcp_pages import notes_within, shortened
@@ -138,7 +139,7 @@ class McpApp:
             await self._sessions.handle_request(scope, receive, send)
 
     async def _admitted(self, scope: Scope) -> Principal:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = metadata_of(scope["headers"])
         address = scope["client"][0] if scope.get("client") else ""
         known = self._api.gatekeeper.local(headers)
         if known is not None:

@@ -27,6 +27,7 @@ from conexus.daemon.api import Api
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.continue_provider import ContinueItem, ContinueQuestion, items_for
 from conexus.daemon.failures import HTTP_STATUS, failure_of, internal
+from conexus.daemon.gatekeeper import metadata_of
 from conexus.daemon.guard import Guard, send_failure
 from conexus.daemon.metrics import CONTENT_TYPE
 from conexus.daemon.openapi_page import page_of
@@ -102,7 +103,7 @@ class _Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            headers = metadata_of(scope["headers"])
             address = scope["client"][0] if scope.get("client") else ""
             gatekeeper = self._api.gatekeeper
             try:

@@ -1075,6 +1075,33 @@ class FileLabel(Message):
     """Patterns of repository ids; all where there is none."""
 
 
+class Claims(Message):
+    """What a signed token says of a caller and of the device that they use. What was not said is not set."""
+
+    mfa: bool | None = None
+    """Whether they signed in with more than one factor."""
+    managed: bool | None = None
+    """Of the device, as those below."""
+    compliant: bool | None = None
+    encrypted: bool | None = None
+    platform: ShortText = ""
+    """As ``linux``."""
+
+
+class RequestFacts(Message):
+    """What rules are told of a request, beside who makes it. What is not set is as it is now and here."""
+
+    hour: Hour | None = None
+    weekday: Weekday | None = None
+    """From 1, Monday, to 7."""
+    address: ShortText = ""
+    client: ShortText = ""
+    """``rest``, ``grpc``, or ``mcp``: an agent."""
+    claims: Claims | None = None
+    keys: Words = []
+    """Names of API keys that are nobody's, to be looked at beside all users."""
+
+
 class PolicyCase(Message):
     """A test of policies: what the rules have to say to a question."""
 
@@ -1099,6 +1126,7 @@ class PolicyCase(Message):
     """That of the machine itself where it is empty."""
     client: ShortText = ""
     """``rest``, ``grpc`` or ``mcp``."""
+    claims: Claims | None = None
 
 
 class PolicySet(Message):
@@ -1137,6 +1165,8 @@ class PutPoliciesRequest(Message):
     """The number of the version that they replace; whatever it is where it is not given."""
     dry_run: bool = False
     """Whether nothing is to be changed."""
+    simulated: RequestFacts | None = None
+    """Of a dry run: the requests for which the difference is wanted."""
 
 
 class CaseResult(Message):
@@ -1211,6 +1241,7 @@ class ExplainAccessRequest(Message):
     """From 1, Monday, to 7; the present one where it is not given."""
     address: ShortText = ""
     client: ShortText = ""
+    claims: Claims | None = None
 
 
 class ExplainAccessResponse(Message):
@@ -1235,6 +1266,8 @@ class ExplainAccessResponse(Message):
     weekday: int
     address: str = ""
     client: str = ""
+    claims: Claims | None = None
+    """Those that rules were told of."""
 
 
 # ------------------------------------------------------------------------------ the audit log
@@ -1297,6 +1330,8 @@ class AuditRecord(Message):
     """The other arguments, as JSON."""
     state: str = "whole"
     """``whole``, ``erased`` (without who and what was asked) or ``expired`` (the hash alone)."""
+    claims: list[str] = []
+    """What a signed token said of the caller, as ``mfa=true``."""
 
 
 class AuditResponse(Message):

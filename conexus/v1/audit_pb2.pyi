@@ -105,6 +105,7 @@ class AuditRecord(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """From 1, without gaps."""
     at: _builtins.float
@@ -143,6 +144,10 @@ class AuditRecord(_message.Message):
     def shown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """As `repository:path:first-last`."""
 
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a signed token said of the caller, as `mfa=true`."""
+
     def __init__(
         self,
         *,
@@ -165,10 +170,11 @@ class AuditRecord(_message.Message):
         text: _builtins.str = ...,
         asked: _builtins.str = ...,
         state: _builtins.str | None = ...,
+        claims: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "action", b"action", "address", b"address", "allowed", b"allowed", "asked", b"asked", "at", b"at", "client", b"client", "key", b"key", "outcome", b"outcome", "policy", b"policy", "repositories", b"repositories", "request", b"request", "results", b"results", "seq", b"seq", "shown", b"shown", "state", b"state", "subject", b"subject", "surface", b"surface", "text", b"text", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "action", b"action", "address", b"address", "allowed", b"allowed", "asked", b"asked", "at", b"at", "claims", b"claims", "client", b"client", "key", b"key", "outcome", b"outcome", "policy", b"policy", "repositories", b"repositories", "request", b"request", "results", b"results", "seq", b"seq", "shown", b"shown", "state", b"state", "subject", b"subject", "surface", b"surface", "text", b"text", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__state: _TypeAlias = _typing.Literal["state"]  # noqa: Y015
     _WhichOneofArgType__state: _TypeAlias = _typing.Literal["_state", b"_state"]  # noqa: Y015

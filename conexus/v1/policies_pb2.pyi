@@ -103,6 +103,106 @@ class FileLabel(_message.Message):
 Global___FileLabel: _TypeAlias = FileLabel  # noqa: Y015
 
 @_typing.final
+class Claims(_message.Message):
+    """What a signed token says of a caller and of the device that they use. What was not said is not set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MFA_FIELD_NUMBER: _builtins.int
+    MANAGED_FIELD_NUMBER: _builtins.int
+    COMPLIANT_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    mfa: _builtins.bool
+    """Whether they signed in with more than one factor."""
+    managed: _builtins.bool
+    """Of the device, as those below."""
+    compliant: _builtins.bool
+    encrypted: _builtins.bool
+    platform: _builtins.str
+    """As `linux`."""
+    def __init__(
+        self,
+        *,
+        mfa: _builtins.bool | None = ...,
+        managed: _builtins.bool | None = ...,
+        compliant: _builtins.bool | None = ...,
+        encrypted: _builtins.bool | None = ...,
+        platform: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_compliant", b"_compliant", "_encrypted", b"_encrypted", "_managed", b"_managed", "_mfa", b"_mfa", "compliant", b"compliant", "encrypted", b"encrypted", "managed", b"managed", "mfa", b"mfa"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_compliant", b"_compliant", "_encrypted", b"_encrypted", "_managed", b"_managed", "_mfa", b"_mfa", "compliant", b"compliant", "encrypted", b"encrypted", "managed", b"managed", "mfa", b"mfa", "platform", b"platform"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__compliant: _TypeAlias = _typing.Literal["compliant"]  # noqa: Y015
+    _WhichOneofArgType__compliant: _TypeAlias = _typing.Literal["_compliant", b"_compliant"]  # noqa: Y015
+    _WhichOneofReturnType__encrypted: _TypeAlias = _typing.Literal["encrypted"]  # noqa: Y015
+    _WhichOneofArgType__encrypted: _TypeAlias = _typing.Literal["_encrypted", b"_encrypted"]  # noqa: Y015
+    _WhichOneofReturnType__managed: _TypeAlias = _typing.Literal["managed"]  # noqa: Y015
+    _WhichOneofArgType__managed: _TypeAlias = _typing.Literal["_managed", b"_managed"]  # noqa: Y015
+    _WhichOneofReturnType__mfa: _TypeAlias = _typing.Literal["mfa"]  # noqa: Y015
+    _WhichOneofArgType__mfa: _TypeAlias = _typing.Literal["_mfa", b"_mfa"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compliant) -> _WhichOneofReturnType__compliant | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__encrypted) -> _WhichOneofReturnType__encrypted | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__managed) -> _WhichOneofReturnType__managed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mfa) -> _WhichOneofReturnType__mfa | None: ...
+
+Global___Claims: _TypeAlias = Claims  # noqa: Y015
+
+@_typing.final
+class RequestFacts(_message.Message):
+    """What rules are told of a request, beside who makes it. What is not set is as it is now and here."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOUR_FIELD_NUMBER: _builtins.int
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    hour: _builtins.int
+    weekday: _builtins.int
+    """1, Monday, to 7."""
+    address: _builtins.str
+    client: _builtins.str
+    """`rest`, `grpc`, or `mcp`: an agent."""
+    @_builtins.property
+    def claims(self) -> Global___Claims: ...
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of API keys that are nobody's, to be looked at beside all users."""
+
+    def __init__(
+        self,
+        *,
+        hour: _builtins.int | None = ...,
+        weekday: _builtins.int | None = ...,
+        address: _builtins.str = ...,
+        client: _builtins.str = ...,
+        claims: Global___Claims | None = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "claims", b"claims", "hour", b"hour", "weekday", b"weekday"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "address", b"address", "claims", b"claims", "client", b"client", "hour", b"hour", "keys", b"keys", "weekday", b"weekday"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hour: _TypeAlias = _typing.Literal["hour"]  # noqa: Y015
+    _WhichOneofArgType__hour: _TypeAlias = _typing.Literal["_hour", b"_hour"]  # noqa: Y015
+    _WhichOneofReturnType__weekday: _TypeAlias = _typing.Literal["weekday"]  # noqa: Y015
+    _WhichOneofArgType__weekday: _TypeAlias = _typing.Literal["_weekday", b"_weekday"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hour) -> _WhichOneofReturnType__hour | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weekday) -> _WhichOneofReturnType__weekday | None: ...
+
+Global___RequestFacts: _TypeAlias = RequestFacts  # noqa: Y015
+
+@_typing.final
 class PolicyCase(_message.Message):
     """A test of policies: what the rules have to say to a question."""
 
@@ -123,6 +223,7 @@ class PolicyCase(_message.Message):
     WEEKDAY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     path: _builtins.str
     repository: _builtins.str
@@ -150,6 +251,8 @@ class PolicyCase(_message.Message):
     def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """As in CODEOWNERS."""
 
+    @_builtins.property
+    def claims(self) -> Global___Claims: ...
     def __init__(
         self,
         *,
@@ -168,10 +271,11 @@ class PolicyCase(_message.Message):
         weekday: _builtins.int | None = ...,
         address: _builtins.str = ...,
         client: _builtins.str = ...,
+        claims: Global___Claims | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "hour", b"hour", "weekday", b"weekday"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "claims", b"claims", "hour", b"hour", "weekday", b"weekday"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "action", b"action", "address", b"address", "allowed", b"allowed", "branch", b"branch", "client", b"client", "groups", b"groups", "hour", b"hour", "language", b"language", "name", b"name", "owners", b"owners", "path", b"path", "repository", b"repository", "teams", b"teams", "user", b"user", "weekday", b"weekday"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "action", b"action", "address", b"address", "allowed", b"allowed", "branch", b"branch", "claims", b"claims", "client", b"client", "groups", b"groups", "hour", b"hour", "language", b"language", "name", b"name", "owners", b"owners", "path", b"path", "repository", b"repository", "teams", b"teams", "user", b"user", "weekday", b"weekday"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hour: _TypeAlias = _typing.Literal["hour"]  # noqa: Y015
     _WhichOneofArgType__hour: _TypeAlias = _typing.Literal["_hour", b"_hour"]  # noqa: Y015
@@ -283,6 +387,7 @@ class PutPoliciesRequest(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     EXPECTED_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    SIMULATED_FIELD_NUMBER: _builtins.int
     note: _builtins.str
     """Why, for the history."""
     expected: _builtins.int
@@ -291,6 +396,10 @@ class PutPoliciesRequest(_message.Message):
     """Whether nothing is to be changed."""
     @_builtins.property
     def policies(self) -> Global___PolicySet: ...
+    @_builtins.property
+    def simulated(self) -> Global___RequestFacts:
+        """Of a dry run: the requests for which the difference is wanted."""
+
     def __init__(
         self,
         *,
@@ -298,10 +407,11 @@ class PutPoliciesRequest(_message.Message):
         note: _builtins.str = ...,
         expected: _builtins.int | None = ...,
         dry_run: _builtins.bool = ...,
+        simulated: Global___RequestFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "expected", b"expected", "policies", b"policies"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "expected", b"expected", "policies", b"policies", "simulated", b"simulated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "dry_run", b"dry_run", "expected", b"expected", "note", b"note", "policies", b"policies"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "dry_run", b"dry_run", "expected", b"expected", "note", b"note", "policies", b"policies", "simulated", b"simulated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected: _TypeAlias = _typing.Literal["expected"]  # noqa: Y015
     _WhichOneofArgType__expected: _TypeAlias = _typing.Literal["_expected", b"_expected"]  # noqa: Y015
@@ -524,6 +634,7 @@ class ExplainAccessRequest(_message.Message):
     WEEKDAY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     repository: _builtins.str
     """A short name or an id."""
@@ -536,6 +647,8 @@ class ExplainAccessRequest(_message.Message):
     """1, Monday, to 7; the present one where it is not set."""
     address: _builtins.str
     client: _builtins.str
+    @_builtins.property
+    def claims(self) -> Global___Claims: ...
     def __init__(
         self,
         *,
@@ -547,10 +660,11 @@ class ExplainAccessRequest(_message.Message):
         weekday: _builtins.int | None = ...,
         address: _builtins.str = ...,
         client: _builtins.str = ...,
+        claims: Global___Claims | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "hour", b"hour", "weekday", b"weekday"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "claims", b"claims", "hour", b"hour", "weekday", b"weekday"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "action", b"action", "address", b"address", "client", b"client", "hour", b"hour", "path", b"path", "repository", b"repository", "user", b"user", "weekday", b"weekday"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hour", b"_hour", "_weekday", b"_weekday", "action", b"action", "address", b"address", "claims", b"claims", "client", b"client", "hour", b"hour", "path", b"path", "repository", b"repository", "user", b"user", "weekday", b"weekday"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hour: _TypeAlias = _typing.Literal["hour"]  # noqa: Y015
     _WhichOneofArgType__hour: _TypeAlias = _typing.Literal["_hour", b"_hour"]  # noqa: Y015
@@ -584,6 +698,7 @@ class ExplainAccessResponse(_message.Message):
     WEEKDAY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
     granted: _builtins.bool
     """Whether the directory lets the user read the repository at all."""
@@ -611,6 +726,10 @@ class ExplainAccessResponse(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def claims(self) -> Global___Claims:
+        """Those that rules were told of."""
+
     def __init__(
         self,
         *,
@@ -629,10 +748,11 @@ class ExplainAccessResponse(_message.Message):
         weekday: _builtins.int = ...,
         address: _builtins.str = ...,
         client: _builtins.str = ...,
+        claims: Global___Claims | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "allowed", b"allowed", "branch", b"branch", "client", b"client", "errors", b"errors", "granted", b"granted", "groups", b"groups", "hour", b"hour", "labels", b"labels", "language", b"language", "owners", b"owners", "reasons", b"reasons", "teams", b"teams", "version", b"version", "weekday", b"weekday"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "allowed", b"allowed", "branch", b"branch", "claims", b"claims", "client", b"client", "errors", b"errors", "granted", b"granted", "groups", b"groups", "hour", b"hour", "labels", b"labels", "language", b"language", "owners", b"owners", "reasons", b"reasons", "teams", b"teams", "version", b"version", "weekday", b"weekday"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -64,6 +64,7 @@ USES: dict[str, Callable[[Edition], object]] = {
     "authenticator": lambda e: (
         refused(lambda: e.authenticator.authenticate({}), Unauthenticated)
         and refused(lambda: e.authenticator.owner(KEY), Unauthenticated)
+        and e.authenticator.vouched(LOCAL_USER, {"x-conexus-claims": "a.b.c"}) == LOCAL_USER
     ),
     "access": lambda e: e.access.narrow(LOCAL_USER, SearchFilter()),
     "audit": lambda e: e.audit.record(AuditEvent(LOCAL_USER, "search", 0.0)),

@@ -15,7 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conexus.errors import InvalidRequest
-from conexus.types import AccessAction, AccessPolicyText, FileId, FileLabel, ListedFile, PolicySet, Principal, RepoId
+from conexus.types import (
+    AccessAction,
+    AccessPolicyText,
+    Claims,
+    FileId,
+    FileLabel,
+    ListedFile,
+    PolicySet,
+    Principal,
+    RepoId,
+)
 from conexus_ee.cedar import FILE_ACTIONS, Asker, Circumstances, FileFacts, Rules, Tree, compiled, fits
 from conexus_ee.owners import owners_of
 from conexus_ee.policies import FileClasses
@@ -115,6 +125,17 @@ _clauses = st.one_of(
         lambda x: Clause(f"context.client == {quoted(x)}", lambda q: q.around.client == x)
     ),
     st.just(Clause("context.agent", lambda q: q.around.client == "mcp")),
+    st.just(Clause("context has mfa && context.mfa", lambda q: q.around.claims.mfa is True)),
+    st.just(Clause("context has mfa", lambda q: q.around.claims.mfa is not None)),
+    st.sampled_from(["managed", "compliant", "encrypted"]).map(
+        lambda x: Clause(f"context has device.{x} && context.device.{x}", lambda q: getattr(q.around.claims, x) is True)
+    ),
+    st.just(
+        Clause(
+            'context has device.platform && context.device.platform == "ios"',
+            lambda q: q.around.claims.platform == "ios",
+        )
+    ),
     st.sampled_from(GROUPS).map(lambda x: Clause(f"principal in Group::{quoted(x)}", lambda q: x in q.who.groups)),
 )
 
@@ -193,6 +214,7 @@ _circumstances = st.builds(
     st.integers(1, 7),
     st.sampled_from(["10.1.2.3", "127.0.0.1", "::1", "192.168.0.1"]),
     st.sampled_from(["rest", "grpc", "mcp"]),
+    st.builds(Claims, *[st.sampled_from([None, True, False])] * 4, st.sampled_from(["", "ios", "linux"])),
 )
 
 
@@ -335,6 +357,15 @@ BROKEN = {
     "a detour by a record": (EVERYTHING[:-1] + ' when { {a: resource}.a.labels.contains("x") };', "as a whole"),
     "a detour by a set": (EVERYTHING[:-1] + " when { [resource].contains(resource) };", "as a whole"),
     "a file as a whole": (EVERYTHING[:-1] + " when { resource == resource };", "as a whole"),
+    "claims that may not be there": (EVERYTHING[:-1] + " when { context.mfa };", "optional attribute `mfa`"),
+    "a device that may not be there": (
+        EVERYTHING[:-1] + " when { context has device && context.device.managed };", "optional attribute",
+    ),
+    "a slip of the pen": (EVERYTHING[:-1] + " unless { context has mfaa && context.mfaa };", "context.mfaa, which"),
+    "a slip in a part": (
+        EVERYTHING[:-1] + " unless { context has device.managd && context.device.managd };", "context.device.managd",
+    ),
+    "a detour to claims": (EVERYTHING[:-1] + " when { {a: context}.a has mfa };", "context as a whole"),
     "an asterisk in a path": (EVERYTHING[:-1] + ' when { resource.path == "a*b" };', "asterisk"),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -86,9 +87,17 @@ def found_by(key: str, served: Served) -> set[str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A daemon with users, groups and rules."""
-    folder = tmp_path_factory.mktemp("policies")
+    with world_in(tmp_path_factory.mktemp("policies")) as found:
+        yield found
+
+
+@contextmanager
+def world_in(folder: Path, settings: str = "") -> Iterator[World]:
+    """A daemon with users, groups and rules, and further settings, in TOML."""
     program = Program(folder)
+    (folder / "settings.toml").write_text(settings)
     program.settings |= {
+        "CONEXUS_CONFIG": str(folder / "settings.toml"),
         "CONEXUS_LICENSE_MODE": "test",
         "CONEXUS_LICENSE_KEY": licence(max_repos=50),
         "CONEXUS_DAEMON_REQUESTS_PER_S": "10000",
@@ -625,3 +634,46 @@ def test_grpc_is_no_stranger(world: World) -> None:
             told = _called(channel, "/conexus.v1.SearchService/Search", model, "SearchResponse", credentials)
             assert ("src/pay.py" in told) == sees, told
             assert ("src/pay.py" in found_by(world.keys["bob"], world.served)) == sees
+
+
+def test_simulation_of_agents_keys_addresses_and_hours(world: World, tmp_path: Path) -> None:
+    """In the terminal, over REST and over gRPC: each shows what a rule says of such requests, and nothing else does."""
+    rules = {
+        "agents": ("context.agent", ["--as-agent"], {"client": "mcp"}),
+        "clients": ('context.client == "grpc"', ["--client", "grpc"], {"client": "grpc"}),
+        "addresses": (
+            'context.address.isInRange(ip("203.0.113.0/24"))', ["--address", "203.0.113.7"], {"address": "203.0.113.7"},
+        ),
+        "hours": ("context.hour == 3 && context.weekday == 7", ["--at", "2026-02-01T03:30"], {"hour": 3, "weekday": 7}),
+    }  # fmt: skip
+    program = world.served.program
+    usual = ["--at", "2026-02-02T12:00"]
+    credentials = (("authorization", f"Bearer {world.served.token}"),)
+    for name, (condition, options, simulated) in rules.items():
+        text = f'forbid(principal, action, resource is File) when {{ {condition} && resource.path like "src/l*" }};'
+        file = tmp_path / f"{name}.cedar"
+        file.write_text(text)
+        shown = program.ok("policy", "simulate", file, *options, *(() if name == "hours" else usual)).out
+        assert "-src/ledger.py" in shown, name
+        assert "no user" in program.ok("policy", "simulate", file, *usual).out, name
+        policies = [{"name": one, "text": its} for one, its in {**RULES, name: text}.items()]
+        asked = {"policies": {"policies": policies, "labels": LABELS}, "dry_run": True}
+        with world.client() as admin, grpc.insecure_channel(world.served.grpc) as channel:
+            for facts, is_lost in ((simulated, True), ({"hour": 12, "weekday": 1}, False)):
+                request = {**asked, "simulated": facts}
+                report = admin.put("/v1/policies", json=request).json()
+                assert bool(report["differences"]) is is_lost, (name, report)
+                model = BY_NAME["put_policies"].request.model_validate(request)
+                told = _called(channel, "/conexus.v1.PolicyService/PutPolicies", model, "PolicyReport", credentials)
+                assert ("src/ledger.py" in told) is is_lost
+            wrong = {**asked, "dry_run": False, "simulated": simulated}
+            assert admin.put("/v1/policies", json=wrong).json()["details"] == {"field": "simulated"}
+    file.write_text('forbid(principal == Client::"ci", action, resource is File);')
+    assert "key:ci" in program.ok("policy", "simulate", file, "--key", "ci").out
+    assert "no user" in program.ok("policy", "simulate", file, "--key", "other").out
+    for options in (["--as-agent", "--client", "rest"], ["--at", "25:00"], ["--at", "3:00", "--hour", "3"],
+                    ["--client", "fax"], ["--address", "here"], ["--at", "tomorrow"]):  # fmt: skip
+        assert program.run("policy", "simulate", file, *options).code == 2, options
+    assert world.paths == {"src/pay.py", "src/ledger.py", "tests/test_pay.py"}
+    open_at_night = program.run("policy", "explain", "ann", LOCKED, "--repo", REPO, "--as-agent", "--at", "22:00")
+    assert "by mcp, hour 22" in open_at_night.out

@@ -984,6 +984,12 @@ export interface components {
              * @default whole
              */
             state: string;
+            /**
+             * Claims
+             * @description What a signed token said of the caller, as ``mfa=true``.
+             * @default []
+             */
+            claims: string[];
         };
         /**
          * AuditResponse
@@ -1100,6 +1106,32 @@ export interface components {
         ChangesResponse: {
             /** Changes */
             changes: components["schemas"]["Change"][];
+        };
+        /**
+         * Claims
+         * @description What a signed token says of a caller and of the device that they use. What was not said is not set.
+         */
+        Claims: {
+            /**
+             * Mfa
+             * @description Whether they signed in with more than one factor.
+             */
+            mfa?: boolean | null;
+            /**
+             * Managed
+             * @description Of the device, as those below.
+             */
+            managed?: boolean | null;
+            /** Compliant */
+            compliant?: boolean | null;
+            /** Encrypted */
+            encrypted?: boolean | null;
+            /**
+             * Platform
+             * @description As ``linux``.
+             * @default
+             */
+            platform?: string;
         };
         /**
          * ContextBlock
@@ -1492,6 +1524,7 @@ export interface components {
              * @default
              */
             client?: string;
+            claims?: components["schemas"]["Claims"] | null;
         };
         /**
          * ExplainAccessResponse
@@ -1566,6 +1599,8 @@ export interface components {
              * @default
              */
             client: string;
+            /** @description Those that rules were told of. */
+            claims: components["schemas"]["Claims"] | null;
         };
         /**
          * Factor
@@ -2376,6 +2411,7 @@ export interface components {
              * @default
              */
             client?: string;
+            claims?: components["schemas"]["Claims"] | null;
         };
         /**
          * PolicyHistoryResponse
@@ -2538,6 +2574,8 @@ export interface components {
              * @default false
              */
             dry_run?: boolean;
+            /** @description Of a dry run: the requests for which the difference is wanted. */
+            simulated?: components["schemas"]["RequestFacts"] | null;
         };
         /**
          * RelatedFile
@@ -2780,6 +2818,37 @@ export interface components {
         RepositoryRequest: {
             /** Repository */
             repository: string;
+        };
+        /**
+         * RequestFacts
+         * @description What rules are told of a request, beside who makes it. What is not set is as it is now and here.
+         */
+        RequestFacts: {
+            /** Hour */
+            hour?: number | null;
+            /**
+             * Weekday
+             * @description From 1, Monday, to 7.
+             */
+            weekday?: number | null;
+            /**
+             * Address
+             * @default
+             */
+            address?: string;
+            /**
+             * Client
+             * @description ``rest``, ``grpc``, or ``mcp``: an agent.
+             * @default
+             */
+            client?: string;
+            claims?: components["schemas"]["Claims"] | null;
+            /**
+             * Keys
+             * @description Names of API keys that are nobody's, to be looked at beside all users.
+             * @default []
+             */
+            keys?: string[];
         };
         /**
          * Result
