@@ -175,6 +175,8 @@ class AuditLog:
 
     def _told(self, who: Principal, action: str, asked: object = "", more: Mapping[str, object] | None = None) -> None:
         """Record that the log itself was read or changed, also where the licence is over."""
+        if isinstance(asked, dict) and "text" in asked:  # what the log is searched for may be a question
+            asked = {**asked, "text": self._ruled(str(asked["text"]), self._open()[1])}
         told = json.dumps(asked, ensure_ascii=False, default=str) if asked else ""
         self._write(AuditEvent(who, action, time.time(), asked=told), more or {})
 

@@ -101,6 +101,7 @@ def export(
     since: SinceOption = "",
     until: UntilOption = "",
     denied: DeniedOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Say as JSON how many were written; takes a file.")] = False,
 ) -> None:
     """Write records, oldest first: JSON Lines, CSV, or events of OCSF (API activity, class 6003) one a line.
 
@@ -108,6 +109,8 @@ def export(
         conexus audit export january.jsonl --since 2026-01-01 --until 2026-02-01
         conexus audit export -f ocsf | siem-forwarder
     """
+    if as_json and file is None:
+        raise InvalidRequest("--json takes a file to write to", hint="records themselves are JSON by -f jsonl")
     query = _query(user, action, repo, text, since, until, denied=denied)
     with _desk() as desk:
         records = desk.export(query, LOCAL_USER)
@@ -116,6 +119,9 @@ def export(
             return
         with _new_file(file) as stream:
             count = WRITERS[form.value](records, stream)
+    if as_json:
+        _print_json("export", {"file": str(file), "format": form.value, "records": count})
+        return
     console.out(f"wrote {console.count(count, 'record')} to {console.one_line(str(file))}")
 
 
@@ -188,6 +194,7 @@ def head(
     key: Annotated[
         bool, typer.Option("--key", help="Print the key that heads are signed with, in place of it.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the newest signed head, to be kept elsewhere, or the public key that it is signed with.
 
@@ -197,16 +204,23 @@ def head(
     """
     with _desk() as desk:
         if key:
-            console.out(desk.public_key().rstrip())
+            pem = desk.public_key()
+            if as_json:
+                _print_json("key", {"public_key": pem})
+            else:
+                console.out(pem.rstrip())
             return
         found = desk.head()
     if found is None:
         raise NotFound("nothing is recorded yet")
+    if as_json:
+        _print_json("head", dataclasses.asdict(found))
+        return
     console.out(json.dumps(dataclasses.asdict(found), sort_keys=True))
 
 
 @app.command("expire", cls=CommandWithExamples)
-def expire() -> None:
+def expire(as_json: Json = False) -> None:
     """Delete records that are older than edition.audit.keep_days; the daemon does so by itself once a day.
 
     Their hashes stay, so that the rest can be checked as before. What a hold keeps is not deleted.
@@ -215,7 +229,11 @@ def expire() -> None:
         conexus audit expire
     """
     with _desk() as desk:
-        console.out(f"deleted {console.count(desk.expire(LOCAL_USER), 'record')}")
+        count = desk.expire(LOCAL_USER)
+    if as_json:
+        _print_json("expired", {"deleted": count})
+        return
+    console.out(f"deleted {console.count(count, 'record')}")
 
 
 @app.command("person", cls=CommandWithExamples)
@@ -253,6 +271,7 @@ def person(
 def erase(
     user: Annotated[str, typer.Argument(metavar="USER", help="As for `conexus audit person`.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take a user out of the audit log and the query log: who it was and what was asked. It cannot be undone.
 
@@ -268,14 +287,19 @@ def erase(
         typer.confirm(f"Erase {console.one_line(user)} from the logs for ever?", abort=True, err=True)
     with _desk() as desk:
         count, held = desk.erase(user, LOCAL_USER)
+    asked = 0
+    if not held:
+        with closing(data_folder.usage_log(settings())) as log:
+            asked = log.forget_subject([user, f"user:{user}"])
+    if as_json:
+        _print_json("erased", {"user": user, "records": count, "held": held, "queries": asked})
+        return
     if held:
         console.out(
             f"erased {console.count(count, 'record')} of the audit log; a hold keeps {console.count(held, 'record')} "
             "and the query log"
         )
         return
-    with closing(data_folder.usage_log(settings())) as log:
-        asked = log.forget_subject([user, f"user:{user}"])
     console.out(
         f"erased {console.count(count, 'record')} of the audit log and {console.count(asked, 'line')} of the query log"
     )
@@ -288,6 +312,7 @@ def add_hold(
     user: UserOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
+    as_json: Json = False,
 ) -> None:
     """Keep records: all, or those of a user or of a span of time.
 
@@ -297,6 +322,10 @@ def add_hold(
     hold = AuditHold(name, reason, 0.0, "", user, _time(since), _time(until))
     with _desk() as desk:
         desk.hold(hold, LOCAL_USER)
+        made = next((one for one in desk.holds() if one.name == name), hold)
+    if as_json:
+        _print_json("hold", dataclasses.asdict(made))
+        return
     console.out(f"the hold {name} is in force")
 
 
@@ -330,7 +359,7 @@ def list_holds(as_json: Json = False) -> None:
 
 
 @hold_app.command("release", cls=CommandWithExamples)
-def release(name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]) -> None:
+def release(name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")], as_json: Json = False) -> None:
     """End a hold.
 
     Examples:
@@ -338,10 +367,17 @@ def release(name: Annotated[str, typer.Argument(metavar="NAME", help="Its name."
     """
     with _desk() as desk:
         desk.release(name, LOCAL_USER)
+    if as_json:
+        _print_json("released", {"name": name})
+        return
     console.out(f"the hold {name} is released")
 
 
 # ------------------------------------------------------------------------------ helpers
+
+
+def _print_json(what: str, found: dict[str, object]) -> None:
+    console.out(json.dumps({"schema": f"conexus.audit-{what}/1", **found}, indent=2))
 
 
 @contextmanager

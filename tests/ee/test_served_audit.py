@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import resource
 import sqlite3
 import threading
@@ -337,3 +338,36 @@ def test_the_log_is_read_over_rest_and_grpc(world: World) -> None:
         told = _called(channel, "/conexus.v1.AuditService/SearchAudit", model, "AuditResponse", credentials)
     assert "a question to be looked for" in told
     assert {"audit", "audit.search", "verify_audit", "audit.verify"} <= {one["action"] for one in since(world, 0)}
+
+
+def test_every_command_of_the_log_speaks_json(world: World, tmp_path: Path) -> None:
+    """With a schema that says what it is; ``person`` prints JSON in any case."""
+    program = world.served.program
+    with world.client() as admin:
+        admin.put("/v1/directory/users/zoe", json={}).raise_for_status()
+    written = tmp_path / "records.jsonl"
+    commands: dict[tuple[str, ...], dict[str, object]] = {
+        ("search", "-n", "1"): {"schema": "conexus.audit/1"},
+        ("export", str(written)): {"schema": "conexus.audit-export/1", "file": str(written), "format": "jsonl"},
+        ("verify",): {"schema": "conexus.audit-verdict/1", "sound": True},
+        ("report",): {"schema": "conexus.audit-report/1"},
+        ("head",): {"schema": "conexus.audit-head/1"},
+        ("head", "--key"): {"schema": "conexus.audit-key/1"},
+        ("expire",): {"schema": "conexus.audit-expired/1", "deleted": 0},
+        ("hold", "add", "zoe-1", "--user", "zoe", "-m", "why"): {
+            "schema": "conexus.audit-hold/1", "name": "zoe-1", "user": "zoe", "reason": "why", "by": "local",
+        },
+        ("hold", "list"): {"schema": "conexus.audit-holds/1"},
+        ("hold", "release", "zoe-1"): {"schema": "conexus.audit-released/1", "name": "zoe-1"},
+        ("erase", "zoe", "--yes"): {"schema": "conexus.audit-erased/1", "user": "zoe", "held": 0, "queries": 0},
+    }  # fmt: skip
+    for command, expected in commands.items():
+        told = program.ok("audit", *command, "--json").json
+        assert {name: told[name] for name in expected} == expected, (command, told)
+    assert told["records"] >= 1
+    assert program.ok("audit", "person", "ann").json["schema"] == "conexus.person/1"
+    assert len(written.read_text().splitlines()) > 1
+    assert program.run("audit", "export", "--json").code == 2
+    listed = program.ok("audit", "--help").out + program.ok("audit", "hold", "--help").out
+    names = {command[1] if command[0] == "hold" else command[0] for command in commands} | {"person", "hold"}
+    assert set(re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)) == names
