@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conexus.edition import Entitlements, PolicyStore, not_available
-from conexus.errors import ConfigError, DaemonUnavailable, InvalidRequest, NotFound, SourceError
+from conexus.errors import ConfigError, DaemonUnavailable, InvalidRequest, NotFound, SourceError, StoreDamaged
 from conexus.types import (
     AuditEvent,
     AuditFinding,
@@ -27,15 +27,15 @@ from conexus.types import (
     Principal,
 )
 from conexus.values import dataclass
-from conexus_ee.audit_check import check
-from conexus_ee.audit_store import AuditStore, Stored
+from conexus_ee.audit_check import HOLD, RELEASE, check, recorded_holds
+from conexus_ee.audit_store import AuditStore, HoldRow, Stored
 from conexus_ee.checkpoints import Checkpoints
 from conexus_ee.signing import Signer
 
 LOG_FILE: Final = "audit.sqlite"
 KEY_FILE: Final = "audit.key"
 _DENIED: Final = frozenset({"access_denied", "unauthenticated"})
-_KEPT: Final = frozenset({"audit.erase", "audit.expire"})
+_KEPT: Final = frozenset({"audit.erase", "audit.expire", HOLD, RELEASE})
 _MOST_DAYS: Final = 36_500
 _MAX_SHOWN: Final = 1_000
 _MAX_ASKED: Final = 4_000
@@ -139,9 +139,14 @@ class AuditLog:
             self._open()[0].require()
 
     def _write(self, event: AuditEvent, more: Mapping[str, object]) -> None:
-        store, signer = self._open()
-        who = event.who
-        public = {
+        store = self._open()[0]
+        store.add(*self._parts(event, more))
+        self._written(store)
+
+    def _parts(self, event: AuditEvent, more: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+        """Return what everybody may know of an event, and what can be erased."""
+        who, signer = event.who, self._open()[1]
+        public: dict[str, object] = {
             "at": round(event.at, 6),
             "action": event.action,
             "outcome": event.outcome,
@@ -154,7 +159,7 @@ class AuditLog:
             "shown": list(event.shown[:_MAX_SHOWN]),
             **more,
         }
-        private = {
+        private: dict[str, object] = {
             "subject": who.subject,
             "user": who.user,
             "key": who.key,
@@ -164,7 +169,9 @@ class AuditLog:
             "asked": event.asked[:_MAX_ASKED],
             **({"claims": list(told)} if (told := who.claims.told()) else {}),
         }
-        store.add(public, private)
+        return public, private
+
+    def _written(self, store: AuditStore) -> None:
         if self._checkpoints.is_due() and (head := store.newest_head()) is not None:
             self._checkpoints.add(head)
 
@@ -293,12 +300,12 @@ class AuditLog:
         if not self._options.keep_days:
             return 0
         before = time.time() - self._options.keep_days * _DAY_S
-        held = _holding(store.holds())
+        held = self._held(store)
         seqs = []
         for stored in store.records():
             record = record_of(stored)
             if record.action in _KEPT:
-                continue  # they say which records are not whole
+                continue  # they say which records are not whole, and which are held
             if stored.public is not None and record.at < before and not held(record):
                 seqs.append(stored.seq)
         if seqs:
@@ -311,7 +318,7 @@ class AuditLog:
         if not user.strip():
             raise InvalidRequest("name a user")
         store = self._readable()
-        held = _holding(store.holds())
+        held = self._held(store)
         theirs = [one for one in store.records() if one.private is not None and _is_of(record_of(one), user)]
         if not theirs:
             raise NotFound(f"there is no record of {user[:_MAX_NAME]!r}", hint="conexus audit search --user NAME")
@@ -324,7 +331,10 @@ class AuditLog:
 
     def holds(self) -> list[AuditHold]:
         """Return the holds."""
-        return self._readable().holds()
+        rows = self._readable().hold_rows()
+        if broken := [row.name for row in rows if row.hold is None]:
+            raise StoreDamaged(f"the hold {broken[0][:_MAX_NAME]!r} cannot be read", hint="conexus audit verify")
+        return [row.hold for row in rows if row.hold is not None]
 
     def hold(self, hold: AuditHold, who: Principal) -> None:
         """Add a hold."""
@@ -333,19 +343,39 @@ class AuditLog:
         if hold.since is not None and hold.until is not None and hold.since >= hold.until:
             raise InvalidRequest("the hold ends before it begins")
         store = self._readable()
-        if hold.name in {one.name for one in store.holds()}:
-            raise InvalidRequest(f"there is a hold {hold.name!r} already", hint="conexus audit hold list")
-        made = replace(hold, created_at=time.time(), by=who.subject)
-        self._told(who, "audit.hold", {"name": made.name, "user": made.user, "reason": made.reason})
-        store.put_hold(made)
+        row = HoldRow.of(replace(hold, created_at=time.time(), by=who.subject))
+        asked = json.dumps({"name": hold.name, "user": hold.user, "reason": hold.reason}, ensure_ascii=False)
+        event = AuditEvent(who, HOLD, time.time(), asked=asked)
+        store.add_hold(*self._parts(event, {"hold": row.id, "seal": row.seal}), row)
+        self._written(store)
 
     def release(self, name: str, who: Principal) -> None:
-        """End a hold."""
+        """End a hold; also one of which only the record is left, by its name or its id."""
         store = self._readable()
-        if name not in {hold.name for hold in store.holds()}:
+        there = [row.id for row in store.hold_rows() if row.name == name]
+        recorded = {known.seq: of for of, known in recorded_holds(store).by_id.items()}
+        asked = (record_of(one) for one in store.records() if one.seq in recorded)
+        named = [recorded[one.seq] for one in asked if name in {recorded[one.seq], _object(one.asked).get("name")}]
+        if not there and not named:
             raise NotFound(f"there is no hold {name[:_MAX_NAME]!r}", hint="conexus audit hold list")
-        self._told(who, "audit.release", {"name": name})
-        store.drop_hold(name)
+        event = AuditEvent(who, RELEASE, time.time(), asked=json.dumps({"name": name}, ensure_ascii=False))
+        released = sorted({one for one in (*there, *named) if one})
+        store.drop_hold(*self._parts(event, {"released": released}), name)
+        self._written(store)
+
+    def _held(self, store: AuditStore) -> Callable[[AuditRecord], bool]:
+        """Return what says whether a hold keeps a record.
+
+        Raises:
+            StoreDamaged: The holds are not those that are on record: then nothing goes.
+        """
+        rows = store.hold_rows()
+        if problems := recorded_holds(store).problems(rows):
+            raise StoreDamaged(
+                f"nothing can be deleted: {problems[0][2]}",
+                hint="conexus audit verify; what is on record wrongly is ended by conexus audit hold release",
+            )
+        return _holding([row.hold for row in rows if row.hold is not None])
 
 
 def record_of(stored: Stored) -> AuditRecord:

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from conexus.types import AuditFinding, AuditHead, AuditVerdict
-from conexus_ee.audit_store import AuditStore, Stored, head_bytes, sealed
+from conexus.values import dataclass
+from conexus_ee.audit_store import AuditStore, HoldRow, Stored, head_bytes, sealed
 from conexus_ee.merkle import Frontier, leaf_hash
 from conexus_ee.signing import is_signed
 
+HOLD, RELEASE = "audit.hold", "audit.release"
+"""Actions of the records of holds."""
 _MAX_FINDINGS = 100
+_MAX_NAME = 100
 
 
 def check(store: AuditStore, public: Ed25519PublicKey, checkpoints: Sequence[AuditHead]) -> AuditVerdict:
@@ -27,10 +31,63 @@ def check(store: AuditStore, public: Ed25519PublicKey, checkpoints: Sequence[Aud
     return _Check(store, public, checkpoints).run()
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedHold:
+    """What a record says of a hold that was made."""
+
+    seq: int
+    seal: str
+
+
+class RecordedHolds:
+    """The holds that records say are in force: those that were made and not released."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, RecordedHold] = {}
+
+    def note(self, seq: int, facts: Mapping[str, Any]) -> None:
+        """Take in the public part of a record."""
+        if facts.get("action") == HOLD and isinstance(of := facts.get("hold"), str):
+            self.by_id[of] = RecordedHold(seq, str(facts.get("seal")))
+        elif facts.get("action") == RELEASE:
+            for of in _list(facts.get("released")):
+                self.by_id.pop(str(of), None)
+
+    def problems(self, rows: Sequence[HoldRow]) -> list[tuple[str, int, str]]:
+        """Return what is wrong with the holds of the file: of which one, at which record, and what; 0 for none."""
+        found: list[tuple[str, int, str]] = []
+        left = dict(self.by_id)
+        for row in rows:
+            known = left.pop(row.id, None)
+            if known is None:
+                found.append((row.name, 0, f"the hold {row.name[:_MAX_NAME]!r} is there, and no record of it"))
+            elif row.hold is None or row.hold.name != row.name or row.seal != known.seal:
+                found.append((row.name, known.seq, f"the hold {row.name[:_MAX_NAME]!r} was changed"))
+        found += [
+            (of, known.seq, f"the hold {of[:_MAX_NAME]} is gone, and nobody is on record for its release")
+            for of, known in left.items()
+        ]
+        return found
+
+
+def recorded_holds(store: AuditStore) -> RecordedHolds:
+    """Return the holds that the records of a log say are in force."""
+    found = RecordedHolds()
+    for stored in store.records():
+        public = stored.public
+        if public is None or not any(f'"action":"{one}"' in public for one in (HOLD, RELEASE)):
+            continue
+        if leaf_hash(public.encode("utf-8", "surrogatepass")) == stored.leaf:
+            found.note(stored.seq, _facts(public))
+    return found
+
+
 class _Check:
     def __init__(self, store: AuditStore, public: Ed25519PublicKey, checkpoints: Sequence[AuditHead]) -> None:
         self._store = store
         self._public = public
+        self._rows = store.hold_rows()  # before the records: what is made meanwhile has one, and is not among these
+        self._recorded = RecordedHolds()
         self._heads = store.heads()
         self._checkpoints = list(checkpoints)
         self._findings: list[AuditFinding] = []
@@ -53,6 +110,7 @@ class _Check:
         for action, what in (("audit.erase", "erased"), ("audit.expire", "deleted")):
             for seq in _outside(self._reduced[action], self._told[action]):
                 self._find(seq, seq, f"it was {what}, and nobody is on record for that")
+        self._holds()
         findings = sorted(self._findings, key=lambda one: (one.seq, one.last))[:_MAX_FINDINGS]
         return AuditVerdict(
             records=self._seq,
@@ -63,6 +121,13 @@ class _Check:
             expired=len(self._reduced["audit.expire"]),
             findings=tuple(findings),
         )
+
+    def _holds(self) -> None:
+        """Compare the holds with their records: what is wrong before and after the records were read is."""
+        before, after = (self._recorded.problems(rows) for rows in (self._rows, self._store.hold_rows()))
+        for of, seq, what in after:
+            if any(of == other for other, _, _ in before):
+                self._find(max(1, seq), max(1, seq), what)
 
     def _signed_heads(self, size: int) -> dict[int, list[AuditHead]]:
         """Return the heads that the log's key signed, by how many records they cover."""
@@ -136,8 +201,13 @@ class _Check:
             self._reduced["audit.erase"].append(stored.seq)
         elif sealed(stored.salt, stored.private) != facts.get("private"):
             self._find(stored.seq, stored.seq, "who it was, or what was asked, was changed")
+        self._recorded.note(stored.seq, facts)
         if facts.get("action") in self._told:
             self._told[facts["action"]] += _spans(str(facts.get("touched", "")))
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _facts(public: str) -> dict[str, Any]:
@@ -174,4 +244,4 @@ def _outside(seqs: Iterable[int], spans: list[tuple[int, int]]) -> list[int]:
     return found
 
 
-__all__ = ["check"]
+__all__ = ["HOLD", "RELEASE", "RecordedHolds", "check", "recorded_holds"]

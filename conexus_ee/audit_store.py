@@ -18,13 +18,13 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from conexus.errors import DaemonUnavailable, InvalidRequest, NotFound, StoreDamaged, StoreError
+from conexus.errors import DaemonUnavailable, InvalidRequest, StoreDamaged, StoreError
 from conexus.types import AuditHead, AuditHold
 from conexus.values import dataclass
 from conexus_ee.merkle import Frontier, leaf_hash
@@ -60,6 +60,49 @@ class Stored:
     public: str | None
     private: str | None
     salt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A hold as the file has it. The record of it has the id and a salted hash."""
+
+    name: str
+    id: str = ""
+    salt: str = ""
+    hold: AuditHold | None = None
+    """``None`` where it cannot be read."""
+
+    @classmethod
+    def of(cls, hold: AuditHold) -> HoldRow:
+        """Return a new one."""
+        return cls(hold.name, secrets.token_hex(8), secrets.token_hex(16), hold)
+
+    @classmethod
+    def read(cls, name: str, text: str) -> HoldRow:
+        """Return what a row says, whatever that is."""
+        try:
+            found = json.loads(text)
+            hold = AuditHold(**found["hold"])
+            texts = (hold.name, hold.reason, hold.by, hold.user, found["id"], found["salt"])
+            times = (hold.created_at, *(one for one in (hold.since, hold.until) if one is not None))
+            if not all(type(one) is str for one in texts) or not all(type(one) in {int, float} for one in times):
+                return cls(name)
+            return cls(name, found["id"], found["salt"], hold)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return cls(name)
+
+    @property
+    def text(self) -> str:
+        """What the file keeps."""
+        return json.dumps({"id": self.id, "salt": self.salt, "hold": self._facts()})
+
+    @property
+    def seal(self) -> str:
+        """What the record has: without the salt nobody can guess who is meant."""
+        return sealed(self.salt.encode(), canonical(self._facts()))
+
+    def _facts(self) -> dict[str, object]:
+        return {} if self.hold is None else asdict(self.hold)
 
 
 @dataclass(eq=False)
@@ -150,6 +193,39 @@ class AuditStore:
                 self._write(batch)
         if waiting.error is not None:
             raise DaemonUnavailable(f"the audit log cannot be written: {waiting.error}", hint=_HINT) from waiting.error
+
+    def add_hold(self, public: Json, private: Json, row: HoldRow) -> None:
+        """Write a record and the hold that it is of: both or neither.
+
+        Raises:
+            InvalidRequest: There is one of that name.
+            DaemonUnavailable: It cannot be written.
+        """
+
+        def change() -> None:
+            if self._db.execute("SELECT 1 FROM holds WHERE name = ?", (row.name,)).fetchone():
+                raise InvalidRequest(f"there is a hold {row.name!r} already", hint="conexus audit hold list")
+            self._db.execute("INSERT INTO holds VALUES (?, ?)", (row.name, row.text))
+
+        self._add_with(public, private, change)
+
+    def drop_hold(self, public: Json, private: Json, name: str) -> None:
+        """Write a record and forget the hold of a name, if there is one: both or neither.
+
+        Raises:
+            DaemonUnavailable: It cannot be written.
+        """
+        self._add_with(public, private, lambda: self._db.execute("DELETE FROM holds WHERE name = ?", (name,)))
+
+    def _add_with(self, public: Json, private: Json, change: Callable[[], object]) -> None:
+        try:
+            with self._writing:
+                self._require_there()
+                with self._transaction():
+                    self._append([_Waiting(dict(public), private)])
+                    change()
+        except (sqlite3.Error, OSError, ValueError, UnicodeError) as exc:
+            raise DaemonUnavailable(f"the audit log cannot be written: {exc}", hint=_HINT) from exc
 
     def require(self) -> None:
         """Return if a record could be written now.
@@ -315,33 +391,9 @@ class AuditStore:
 
     # ------------------------------------------------------------------------ holds
 
-    def holds(self) -> list[AuditHold]:
-        """Return the holds, by name."""
-        return [AuditHold(**json.loads(row[0])) for row in self._rows("SELECT hold FROM holds ORDER BY name")]
-
-    def put_hold(self, hold: AuditHold) -> None:
-        """Keep a hold.
-
-        Raises:
-            InvalidRequest: There is one of that name.
-        """
-        with self._writing:
-            try:
-                self._db.execute("INSERT INTO holds VALUES (?, ?)", (hold.name, json.dumps(asdict(hold))))
-            except sqlite3.IntegrityError as exc:
-                raise InvalidRequest(f"there is a hold {hold.name!r} already", hint="conexus audit hold list") from exc
-            except sqlite3.Error as exc:
-                raise DaemonUnavailable(f"the audit log cannot be written: {exc}", hint=_HINT) from exc
-
-    def drop_hold(self, name: str) -> None:
-        """Forget a hold.
-
-        Raises:
-            NotFound: There is none of that name.
-        """
-        with self._writing:
-            if not self._db.execute("DELETE FROM holds WHERE name = ?", (name,)).rowcount:
-                raise NotFound(f"there is no hold {name[:100]!r}", hint="conexus audit hold list")
+    def hold_rows(self) -> list[HoldRow]:
+        """Return the holds, by name, also where they are not what was written."""
+        return [HoldRow.read(str(name), str(text)) for name, text in self._rows("SELECT * FROM holds ORDER BY name")]
 
 
 def canonical(value: Json) -> str:
@@ -359,4 +411,4 @@ def head_bytes(head: AuditHead) -> bytes:
     return f"conexus-audit-head/1\n{head.log}\n{head.size}\n{head.at!r}\n{head.root}\n".encode()
 
 
-__all__ = ["AuditStore", "Stored", "canonical", "head_bytes", "sealed"]
+__all__ = ["AuditStore", "HoldRow", "Stored", "canonical", "head_bytes", "sealed"]
