@@ -41,6 +41,7 @@ from conexus.types import (
     LicenceFacts,
     Limits,
     ListedFile,
+    OwnersFile,
     Permission,
     Plan,
     PolicyReport,
@@ -154,13 +155,12 @@ class AccessClasses(Protocol):
         """Whether the class of a file depends on who owns it."""
         ...
 
-    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: OwnersFile) -> Sequence[str]:
         """Return the class of each file.
 
         Args:
             files: The files.
-            owners: The text of the repository's CODEOWNERS; empty where it has none or :attr:`by_owner` is false,
-                and ``None`` where there is one that cannot be read.
+            owners: The repository's CODEOWNERS; none where :attr:`by_owner` is false.
         """
         ...
 

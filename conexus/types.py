@@ -623,6 +623,15 @@ class ListedFile(NamedTuple):
     language: str
 
 
+class OwnersFile(NamedTuple):
+    """A repository's list of owners, CODEOWNERS."""
+
+    path: str = ""
+    """Where it is in the tree; empty where there is none."""
+    text: str | None = ""
+    """``None`` where it cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class RepositoryUse:
     """A repository, and when it was last of use."""

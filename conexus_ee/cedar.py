@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from conexus.errors import EditionError, InvalidRequest
-from conexus.types import AccessPolicyText, Claims, FileLabel, ListedFile, PolicySet, RepoId
+from conexus.types import AccessPolicyText, Claims, FileLabel, ListedFile, OwnersFile, PolicySet, RepoId
 from conexus.values import dataclass
 from conexus_ee.owners import is_readable, owners_of
 
@@ -161,7 +161,7 @@ class Rules:
         """Whether a rule speaks of owners."""
         return "owners" in self.about_files
 
-    def facts_of(self, repo: RepoId, files: Sequence[ListedFile], owners: str) -> list[FileFacts]:
+    def facts_of(self, repo: RepoId, files: Sequence[ListedFile], owners: OwnersFile) -> list[FileFacts]:
         """Return what rules are told of files, as far as they ask."""
         labels = [label for label in self.labels if any(fnmatchcase(repo, one) for one in label.repositories)]
         owned = owners_of(owners, [file.path for file in files]) if self.by_owner else {}
@@ -177,12 +177,12 @@ class Rules:
             for file in files
         ]
 
-    def classify(self, repo: RepoId, files: Sequence[ListedFile], owners: str | None) -> list[str]:
+    def classify(self, repo: RepoId, files: Sequence[ListedFile], owners: OwnersFile) -> list[str]:
         """Return the class of each file: two of the same one differ in nothing that a rule could ask for.
 
         Where it depends on owners and it cannot be told who they are, it is one of which nothing is allowed.
         """
-        if owners is None or (self.by_owner and not is_readable(owners)):
+        if owners.text is None or (self.by_owner and not is_readable(owners)):
             return [_UNDECIDED] * len(files)
         source = (repo, hash(owners))
         known = [self._classes.get((*source, file.path, file.language)) for file in files]

@@ -34,6 +34,7 @@ from conexus.types import (
     IndexedTree,
     IndexedView,
     ListedFile,
+    OwnersFile,
     Permission,
     PolicyCase,
     PolicyReport,
@@ -160,7 +161,7 @@ class FileClasses:
         """Whether a rule speaks of owners."""
         return self.rules.by_owner
 
-    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: OwnersFile) -> Sequence[str]:
         """Return the class of each file."""
         return self.rules.classify(self.tree.repo, files, owners)
 
@@ -194,7 +195,7 @@ class Undecided:
         """False."""
         return False
 
-    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: OwnersFile) -> Sequence[str]:
         """Return one class for all."""
         return ["undecided"] * len(files)
 
@@ -334,9 +335,9 @@ class LicensedPolicies:
             facts = FileFacts(file.path, file.language)
         else:
             owners = self._owners(tree)
-            [facts] = rules.facts_of(tree.repo, [file], owners or "")
+            [facts] = rules.facts_of(tree.repo, [file], owners)
             decision = rules.decide(asker, question.action, around, Tree(tree.repo, tree.branch), [facts])[0]
-            if rules.by_owner and (owners is None or not is_readable(owners)):
+            if rules.by_owner and not is_readable(owners):
                 decision = Decision(allowed=False, errors=("CODEOWNERS is there and cannot be read",))
         return AccessExplanation(
             allowed=granted and decision.allowed and bool(subjects_of(state, question.user)),
@@ -373,12 +374,12 @@ class LicensedPolicies:
             raise NotFound(f"{question.repository or path} is not indexed", hint="see `conexus repos list`")
         raise NotFound(f"{path} is not in the index of {trees[0].repo}", hint="`conexus why FILE` says why")
 
-    def _owners(self, tree: IndexedTree) -> str | None:
+    def _owners(self, tree: IndexedTree) -> OwnersFile:
         paths = {file.path for file in self._indexed.files(tree.root)}
         for path in OWNERS_FILES:
             if path in paths:  # the first that is there counts; without a text it was left out
-                return self._indexed.text(tree.root, path) or None
-        return ""
+                return OwnersFile(path, self._indexed.text(tree.root, path) or None)
+        return OwnersFile()
 
     def _differences(self, rules: Rules | None, simulation: Simulation) -> Iterable[AccessDifference]:
         """What other rules would give users and keys and take from them; by REST from this machine if not said."""
@@ -482,7 +483,7 @@ def _decided(rules: Rules, case: PolicyCase) -> Decision:
     asker = Asker("User", name, frozenset(case.groups), frozenset(case.teams))
     repo = RepoId(case.repository)
     file = ListedFile(FileId(0), case.path, case.language)
-    [facts] = rules.facts_of(repo, [file], "")
+    [facts] = rules.facts_of(repo, [file], OwnersFile())
     around = Circumstances(case.hour, case.weekday, case.address, case.client, case.claims)
     owned = replace(facts, owners=tuple(sorted(case.owners)))
     return rules.decide(asker, case.action, around, Tree(repo, case.branch), [owned])[0]

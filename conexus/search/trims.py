@@ -17,7 +17,7 @@ from typing import Final
 
 from conexus.edition import OWNERS_FILES, AccessClasses
 from conexus.ports import Catalog
-from conexus.types import AccessAction, FileId, IndexedView, IndexId, IndexInfo, ListedFile, Principal
+from conexus.types import AccessAction, FileId, IndexedView, IndexId, IndexInfo, ListedFile, OwnersFile, Principal
 from conexus.values import dataclass
 
 _MAX_PARTS: Final = 200
@@ -33,7 +33,7 @@ class _Sorted:
     """Of the generation, when its files were last looked at."""
     source: object = None
     """What knows the classes."""
-    owners: str | None = ""
+    owners: OwnersFile = OwnersFile()
     files: dict[FileId, ListedFile] = field(default_factory=dict)
     class_of: dict[FileId, str] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
@@ -126,7 +126,7 @@ class Trims:
             self._sorted.popitem(last=False)
         if not state or state != found.state or found.source is not classes.source:
             files = {file.id: file for file in self._catalog.listed(live.id)}
-            owners = self._owners(view, list(files.values())) if classes.by_owner else ""
+            owners = self._owners(view, list(files.values())) if classes.by_owner else OwnersFile()
             known = found.class_of if owners == found.owners and found.source is classes.source else {}
             new = [file for number, file in files.items() if number not in known]
             class_of = {number: its for number, its in known.items() if number in files}
@@ -170,13 +170,13 @@ class Trims:
         counted = self._catalog.file_uses(kept.part.id)
         return {found.files[file].path: count for file, count in counted.items() if file in found.files}
 
-    def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> str | None:
-        """Return the text of the list of owners, nothing where it is there and the index has no text of it."""
+    def _owners(self, view: IndexedView, files: Sequence[ListedFile]) -> OwnersFile:
+        """Return the list of owners, without a text where it is there and the index has none of it."""
         paths = {file.path for file in files}
         for path in OWNERS_FILES:
             if path in paths or self._is_there(view, path):
-                return self._text_of(view, path) or None
-        return ""
+                return OwnersFile(path, self._text_of(view, path) or None)
+        return OwnersFile()
 
     def _forget_some(self) -> None:
         """Drop what has not been asked for long, and what an earlier process left."""

@@ -22,12 +22,12 @@ from conexus.types import (
     FileId,
     FileLabel,
     ListedFile,
+    OwnersFile,
     PolicySet,
     Principal,
     RepoId,
 )
 from conexus_ee.cedar import FILE_ACTIONS, Asker, Circumstances, FileFacts, Rules, Tree, compiled, fits
-from conexus_ee.owners import owners_of
 from conexus_ee.policies import FileClasses
 
 USERS, GROUPS, TEAMS = ("ann", "bob", 'o"dd'), ("web", "core", "guests"), ("night", "day")
@@ -41,7 +41,8 @@ LABELS = (
     FileLabel("generated", ("*.go",)),
     FileLabel("elsewhere", ("*",), ("gitlab.com/*",)),
 )
-OWNERS = "* @acme/all\nsrc/ @ann @acme/web\nsrc/secrets/ @acme/core\n*.md docs@example.org\nvault/\n"
+OWNERS_TEXT = "* @acme/all\nsrc/ @ann @acme/web\nsrc/secrets/ @acme/core\n*.md docs@example.org\nvault/\n"
+OWNERS = OwnersFile("CODEOWNERS", OWNERS_TEXT)
 REPO, OTHER = RepoId("github.com/acme/web"), RepoId("github.com/acme/core")
 
 
@@ -443,29 +444,18 @@ def test_ten_thousand_odd_requests() -> None:
     assert asked >= 10_000
 
 
-# ------------------------------------------------------------------------------ owners
+# ------------------------------------------------------------------------------ owners and branches
 
 
-def test_the_last_pattern_that_fits_says_who_owns() -> None:
-    """As code hosts read it; a pattern without owners takes them away; blanks may be escaped; comments say nothing."""
-    text = OWNERS + "# comment\n/docs/*.md @top # why\nmy\\ dir/ @sec\n"
-    owned = owners_of(text, ["docs/a.md", "docs/deep/a.md", "vault/.env", "a.py", "my dir/plan.py"])
-    assert owned == {
-        "docs/a.md": {"@top"},
-        "docs/deep/a.md": {"docs@example.org"},
-        "vault/.env": frozenset(),
-        "a.py": {"@acme/all"},
-        "my dir/plan.py": {"@sec"},
-    }
-
-
-@pytest.mark.parametrize("owners", [None, "/vault/ @sec\n[All]\n* @all\n", "!docs/ @a\n", "^[x] @y\n"])
-def test_owners_that_cannot_be_told_let_nobody_in(owners: str | None) -> None:
+@pytest.mark.parametrize(
+    "owners", [OwnersFile("CODEOWNERS", None), OwnersFile("CODEOWNERS", "!docs/ @a\n"), OwnersFile("x", "^[x @y\n")]
+)
+def test_owners_that_cannot_be_told_let_nobody_in(owners: OwnersFile) -> None:
     """Where a rule speaks of owners; to others it is all the same."""
     rules = rules_of(EVERYTHING, 'forbid(principal, action, resource is File) when { resource.owners.contains("@x") };')
     classes = rules.classify(REPO, FILES, owners)
     assert set(rules.allowed(ANN, "read", NOON, HERE, set(classes))) == set()
-    if owners is not None:
+    if owners.text is not None:
         other = rules_of(EVERYTHING)
         assert set(other.allowed(ANN, "read", NOON, HERE, set(other.classify(REPO, FILES, owners)))) != set()
 
@@ -474,7 +464,7 @@ def test_classes_are_few() -> None:
     """Rules that speak of two patterns make no more than four classes of any number of files."""
     rules = rules_of(EVERYTHING, 'forbid(principal, action, resource is File) when { resource.path like "*secrets*" };')
     many = [replace_path(n) for n in range(2000)]
-    assert len(set(rules.classify(REPO, many, ""))) == 2
+    assert len(set(rules.classify(REPO, many, OwnersFile()))) == 2
 
 
 def replace_path(number: int) -> ListedFile:
@@ -503,7 +493,7 @@ def test_between_two_branches_both_have_to_allow() -> None:
         ("main", ("topic", "secret"), False),
     ):
         classes = FileClasses(rules, Tree(RepoId("example.org/a/b"), branch), askers, former)
-        of_file = classes.classify(files, "")
+        of_file = classes.classify(files, OwnersFile())
         found = classes.allowed(Principal("user:ann", user="ann"), AccessAction.SEARCH, set(of_file))
         assert bool(found) == sees, (branch, former)
     keys = {FileClasses(rules, Tree(RepoId("x/y"), "main"), askers, former).key for former in ((), ("a",), ("a", "b"))}

@@ -25,6 +25,7 @@ from conexus.types import (
     GraphRequest,
     IndexedView,
     ListedFile,
+    OwnersFile,
     Place,
     Principal,
     SearchFilter,
@@ -68,13 +69,13 @@ class Rules:
         """Itself."""
         return self
 
-    def classify(self, files: Sequence[ListedFile], owners: str | None) -> Sequence[str]:
+    def classify(self, files: Sequence[ListedFile], owners: OwnersFile) -> Sequence[str]:
         """Two classes: what ann may see, and the rest."""
         self.classified += [file.path for file in files]
-        if self.needs_owners and owners is None:
+        if self.needs_owners and owners.text is None:
             return ["undecided"] * len(files)
         if self.by_owner:
-            return ["open" if f"{file.path} @ann" in (owners or "") else "closed" for file in files]
+            return ["open" if f"{file.path} @ann" in (owners.text or "") else "closed" for file in files]
         return ["open" if self.is_visible(file.path) else "closed" for file in files]
 
     def allowed(self, who: Principal, action: AccessAction, classes: Collection[str]) -> Collection[str]:
