@@ -73,6 +73,14 @@ class SourceTree(Protocol):
         """The tree and the repository it belongs to."""
         ...
 
+    def checkout_now(self) -> Checkout:
+        """Return the same with the head and the branch as they are now.
+
+        Waits, within limits, for a switch that is under way: until its end files are of one branch, and the tree says
+        that it is of the other.
+        """
+        ...
+
     def scan(self) -> Iterator[FileStat | SkippedFile]:
         """Yield every file that the rules let in, and what they leave out, in path order.
 

@@ -285,7 +285,12 @@ CREATE TABLE policy_versions (
 # Branches that text of a view may be of still, each with a line feed before it; none once a run has looked at all.
 _FORMER = "ALTER TABLE views ADD COLUMN former TEXT NOT NULL DEFAULT '';"
 
+# Branches that text of a generation that was replaced may be of, in the same form.
+_OF_RETIRED = "ALTER TABLE indexes ADD COLUMN branches TEXT NOT NULL DEFAULT '';"
+
 CATALOG = Schema(
-    "catalog", "run `conexus verify --repair`", (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER)
+    "catalog",
+    "run `conexus verify --repair`",
+    (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER, _OF_RETIRED),
 )
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

@@ -12,12 +12,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from conexus.adapters.git_attributes import ATTRIBUTES, NO_MARKS, LinguistMarks
-from conexus.adapters.git_metadata import is_nested_checkout
+from conexus.adapters.git_metadata import head_now, is_nested_checkout
 from conexus.adapters.ignore_rules import GIT_RULES, OWN_RULES, Judgement, UserGit
 from conexus.adapters.regular_files import read_inside, stat_inside
 from conexus.adapters.tree_rules import Folder, Skip, TreeRules
@@ -76,6 +77,11 @@ class FilesystemTree:
     def checkout(self) -> Checkout:
         """The tree and the repository it belongs to."""
         return self._checkout
+
+    def checkout_now(self) -> Checkout:
+        """Return the tree with its head and branch as they are now, once no switch is under way any more."""
+        head, branch, is_git = head_now(Path(self._root))
+        return replace(self._checkout, head=head, branch=branch) if is_git else self._checkout
 
     @property
     def files_root(self) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ _POINTER_BYTES = 8192  # HEAD, commondir, a loose ref
 _PACKED_REFS_BYTES = 1 << 26
 _MAX_REF_HOPS = 5  # git's own limit on symbolic refs
 _MAX_ID_CHARS = 400
+_MAX_SWITCH_S = 30.0  # a larger switch is noticed when it is over
+_LOOK_EVERY_S = 0.02
+_AFTER_LOCK_S = 0.05
 _PATH_HASH_CHARS = 6
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF = re.compile(r"refs/(?!.*(?:\.\.|//|/\.))[^\x00-\x20\x7f~^:?*\[\\]+")
@@ -230,6 +234,32 @@ def _head(folders: GitFolders) -> tuple[str | None, str | None]:
         return None, None
     branch = ref.removeprefix(_BRANCH)
     return resolve_ref(ref, folders.common), branch
+
+
+def head_now(root: Path) -> tuple[str | None, str | None, bool]:
+    """Return commit and branch of a working tree as they are now, and whether git knows it.
+
+    Git changes files first, under a lock, and says last what is checked out. So this waits as long as there is a lock,
+    and a moment longer; not for one that is so old that whoever made it is gone, nor for ever.
+    """
+    folders = git_folders(root)
+    if folders is None:
+        return None, None, False
+    until = time.monotonic() + _MAX_SWITCH_S
+    was_locked = False
+    while time.monotonic() < until and _is_young(folders.private / "index.lock"):
+        was_locked = True
+        time.sleep(_LOOK_EVERY_S)
+    if was_locked:
+        time.sleep(_AFTER_LOCK_S)
+    return *_head(folders), True
+
+
+def _is_young(lock: Path) -> bool:
+    try:
+        return abs(time.time() - lock.lstat().st_mtime) < _MAX_SWITCH_S
+    except OSError:
+        return False
 
 
 def repository_of(common: Path) -> tuple[RepoId, str]:

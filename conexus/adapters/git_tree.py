@@ -78,6 +78,10 @@ class RefTree:
         """The ref and the repository it belongs to."""
         return self._checkout
 
+    def checkout_now(self) -> Checkout:
+        """Return the same: what is read is the commit that was found at first."""
+        return self._checkout
+
     @property
     def files_root(self) -> Path:
         """The folder that parsing processes read from."""

@@ -79,6 +79,11 @@ _T = TypeVar("_T")
 _BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
 _SIZES = ("page_count", "freelist_count", "page_size")
+_RETIRING = (
+    "live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? ELSE retired END, branches = CASE "
+    "WHEN live THEN (SELECT former || char(10) || coalesce(branch, '') FROM views WHERE views.id = view) ELSE branches END"
+)
+"""One generation becomes live, and the one that was is kept, with the branches that its text may be of."""
 _SEEN = (
     "CASE WHEN pool IS NULL THEN (SELECT count(*) FROM files WHERE index_id = indexes.id) "
     "ELSE (SELECT count(*) FROM members WHERE index_id = indexes.id) END"
@@ -328,8 +333,7 @@ class SqliteCatalog:
                 (index, index),
             ).fetchall()
             db.execute(
-                "UPDATE indexes SET live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? "
-                "ELSE retired END WHERE view = (SELECT view FROM indexes WHERE id = ?)",
+                f"UPDATE indexes SET {_RETIRING} WHERE view = (SELECT view FROM indexes WHERE id = ?)",  # noqa: S608 -- a constant
                 (index, index, time.time(), index),
             )
         return [_index_info(row) for kept, *row in others if not kept]
@@ -344,12 +348,12 @@ class SqliteCatalog:
             if found is None:
                 return False
             db.execute(
-                "UPDATE indexes SET live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? "
-                "ELSE retired END WHERE view = ?",
+                f"UPDATE indexes SET {_RETIRING} WHERE view = ?",  # noqa: S608 -- a constant
                 (found[0], found[0], time.time(), view),
             )
             db.execute(
-                "UPDATE views SET pinned = (SELECT fingerprint FROM indexes WHERE id = ?) WHERE id = ?",
+                "UPDATE views SET pinned = (SELECT fingerprint FROM indexes WHERE id = ?1), "
+                "former = former || (SELECT branches FROM indexes WHERE id = ?1) WHERE id = ?2",
                 (found[0], view),
             )
         return True

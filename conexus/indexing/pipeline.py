@@ -88,6 +88,23 @@ class _Behind:
 
 
 @dataclass(slots=True)
+class _Branches:
+    """Notices that another branch is checked out in the midst of a run."""
+
+    catalog: Catalog
+    tree: SourceTree
+    branch: str | None
+    were_switched: bool = False
+
+    def note(self) -> None:
+        """Note in the catalog what is checked out now: from then on files may be of it as well as of the one before."""
+        now = self.tree.checkout_now()
+        if now.branch != self.branch:
+            self.catalog.ensure_view(now)
+            self.branch, self.were_switched = now.branch, True
+
+
+@dataclass(slots=True)
 class _Run:
     """The state of one run."""
 
@@ -96,6 +113,7 @@ class _Run:
     skipped: list[SkippedFile]
     caller: _Caller
     rebuilt: str
+    branches: _Branches
     files_done: int = 0
     bytes_done: int = 0
     indexed: int = 0
@@ -206,9 +224,11 @@ class Indexer:
         started = time.monotonic()
         listener(IndexProgress(IndexStage.SCAN, 0, 0, 0, 0, 0, 0, 0.0))
         require_space(self._store, self._store_options.min_free_mb)
-        self._part_from_others(tree.checkout)
-        is_new = not any(known.repo == tree.checkout.repo for known in self._catalog.views())
-        view = self._catalog.ensure_view(tree.checkout, self._places.admit)
+        checkout = tree.checkout_now()  # the run may have waited
+        self._part_from_others(checkout)
+        is_new = not any(known.repo == checkout.repo for known in self._catalog.views())
+        view = self._catalog.ensure_view(checkout, self._places.admit)
+        branches = _Branches(self._catalog, tree, checkout.branch)
         if view.pinned:
             self._catalog.unpin(view.id)
         live = self._sound(view)
@@ -216,17 +236,24 @@ class Indexer:
         if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
             tree.close()
             self._catalog.finish_index(live.id, complete=True)
-            self._settle(view, behind)
-            run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "")
+            self._settle(view, behind, branches)
+            run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "", branches)
             return self._report(run, view)  # without opening the vectors
         with closing(tree), closing(self._resources.pools(tree)) as pool:
             if self._pool_for(view, view.repo) is None if behind is None else behind.plan.to_read:
                 pool.start()  # it takes as long to start as all that goes before the first file
-            report = self._run(view, tree, pool, _Caller(listener, is_cancelled, started), behind)
+            caller = _Caller(listener, is_cancelled, started)
+            report = self._run(view, tree, pool, caller, behind, branches)
         return replace(report, notice=self._places.notice()) if is_new else report
 
     def _run(
-        self, view: IndexedView, tree: SourceTree, pool: ParsePool, caller: _Caller, behind: _Behind | None
+        self,
+        view: IndexedView,
+        tree: SourceTree,
+        pool: ParsePool,
+        caller: _Caller,
+        behind: _Behind | None,
+        branches: _Branches,
     ) -> IndexReport:
         index, shard, rebuilt = self._generation(view, tree)
         try:
@@ -235,27 +262,29 @@ class Indexer:
             plan = behind.plan
             writer = IndexWriter(index, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if index.pool is not None and (there := self._elsewhere(index.pool, tree, plan.to_read)):
+                branches.note()
                 writer.adopt(there)
                 behind = self._compared(behind, index, tree)
                 plan = behind.plan
                 writer = IndexWriter(index, self._catalog, shard, self._embedder, behind.known, self._options.rules)
             if behind.is_whole:
                 self._catalog.note_plan(index.id, plan.unchanged + len(plan.to_read), len(plan.to_read))
-            run = _Run(index, plan, behind.skipped, caller, rebuilt)
+            run = _Run(index, plan, behind.skipped, caller, rebuilt, branches)
             if plan.to_delete:
                 writer.delete([record.id for record in plan.to_delete])
             if plan.to_read:
                 self._index(run, tree, pool, writer, shard)
             self._finish(run, writer, shard)
             if not run.cancelled:
-                self._settle(view, behind)
+                self._settle(view, behind, branches)
             return self._report(run, view, writer)
         finally:
             shard.close()
 
-    def _settle(self, view: IndexedView, behind: _Behind) -> None:
-        """Note that all text is of the branch that is checked out, where a run looked at all files."""
-        if view.former and behind.is_whole:
+    def _settle(self, view: IndexedView, behind: _Behind, branches: _Branches) -> None:
+        """Note that all text is of the branch that is checked out, where a run looked at all files meanwhile."""
+        branches.note()
+        if view.former and behind.is_whole and not branches.were_switched:
             self._catalog.settle_branch(view.id)
 
     def _part_from_others(self, checkout: Checkout) -> None:
@@ -423,7 +452,7 @@ class Indexer:
             run.cancelled = run.caller.is_cancelled()
             is_short = memory.must_save(pool.memory_bytes)
             if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled or is_short:
-                self._write(writer, batch, tree)
+                self._write(run, writer, batch, tree)
                 self._pack(run, shard, chunks, at_once=is_short)
                 batch, chunks, since = [], 0, time.monotonic()
             if is_short:
@@ -431,14 +460,15 @@ class Indexer:
                 most = max(_LEAST_BATCH_CHUNKS, most // 2)
             if run.cancelled:
                 return
-        self._write(writer, batch, tree)
+        self._write(run, writer, batch, tree)
 
-    def _write(self, writer: IndexWriter, batch: Sequence[FileResult], tree: SourceTree) -> None:
+    def _write(self, run: _Run, writer: IndexWriter, batch: Sequence[FileResult], tree: SourceTree) -> None:
         if not batch:
             return
         if any(result.outcome is ReadOutcome.GONE for result in batch):
             next(iter(tree.scan()), None)  # raises where not some files are gone, but all of the tree
         require_space(self._store, self._store_options.min_free_mb)
+        run.branches.note()  # before anybody can see what was read
         writer.write(batch, tree)
 
     def _pack(self, run: _Run, shard: VectorShard, written: int, *, at_once: bool) -> None:

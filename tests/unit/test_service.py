@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, suppress
@@ -827,6 +830,107 @@ def test_a_branch_counts_until_all_text_is_of_another(bench: Bench) -> None:
     assert (view_of(service).branch, view_of(service).former) == ("topic", ())
     service.index(on_main, USER)  # nothing is to be read
     assert view_of(service).former == ()
+
+
+def git(root: Path, *arguments: str) -> None:
+    """Run git, without anybody's settings."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(root.parent), "GIT_CONFIG_NOSYSTEM": "1"}
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=root, env=environ, check=True, capture_output=True)
+
+
+def two_branches(bench: Bench, count: int = 60) -> None:
+    """Make a repository whose branches differ in every file; main is checked out."""
+    git(bench.root, "init", "-q", "-b", "main")
+    for branch in ("main", "topic"):
+        if branch == "topic":
+            git(bench.root, "checkout", "-q", "-b", "topic")
+        bench.write({f"src/f{n:03}.py": f"{functions(f'{branch}_{n}', 12)}\n# {branch}\n" for n in range(count)})
+        git(bench.root, "add", "-A")
+        git(bench.root, "commit", "-q", "-m", branch)
+    git(bench.root, "checkout", "-q", "main")
+
+
+def test_a_switch_in_the_midst_of_a_run(bench: Bench) -> None:
+    """What is read after it counts for both branches before anybody sees it, until a later run has looked at all."""
+    two_branches(bench)
+    service = bench.app()
+    seen: list[tuple[str, ...]] = []
+
+    def switch(progress: IndexProgress) -> None:
+        if progress.files_done == 1 and not seen:
+            git(bench.root, "checkout", "-q", "topic")
+            seen.append(view_of(service).former)
+
+    service.index(bench.checkout(), USER, switch)
+    assert seen == [()]
+    of_topic = [hit for hit in search(service, "step of topic").hits if "of_topic" in hit.chunk.text]
+    assert of_topic, "nothing was read after the switch"
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ("main",))
+    service.index(bench.checkout(), USER, changed={"src/f000.py"})
+    assert view_of(service).former == ("main",)
+    service.index(bench.checkout(), USER)
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ())
+    assert not [hit for hit in search(service, "step of main").hits if "of_main" in hit.chunk.text]
+
+
+def test_going_back_brings_the_branches_of_then_back(bench: Bench) -> None:
+    """The index before may have been made when another branch was checked out."""
+    two_branches(bench, 3)
+    bench.app(max_chunk_chars=400).index(bench.checkout(), USER)
+    git(bench.root, "checkout", "-q", "topic")
+    service = bench.app()
+    service.index(bench.checkout(), USER)
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ())
+    service.roll_back(view_of(service), USER)
+    assert any("of_main" in hit.chunk.text for hit in search(service, "step of main").hits)
+    assert (view_of(service).branch, set(view_of(service).former)) == ("topic", {"main", "topic"})
+    service.index(bench.checkout(), USER)
+    assert view_of(service).former == ()
+
+
+def test_a_run_that_waited_is_of_the_branch_that_is_there(bench: Bench) -> None:
+    """Whoever asked for it saw another one."""
+    two_branches(bench, 3)
+    service = bench.app()
+    asked = bench.checkout()
+    git(bench.root, "checkout", "-q", "topic")
+    service.index(asked, USER)
+    assert (view_of(service).branch, view_of(service).former) == ("topic", ())
+
+
+def test_a_switch_that_is_under_way_is_waited_for(bench: Bench) -> None:
+    """Git changes files under its lock and says at the end which branch they are of."""
+    two_branches(bench, 6)
+    service = bench.app()
+    service.index(bench.checkout(), USER)
+    lock, texts = bench.root / ".git" / "index.lock", {}
+    for path in (bench.root / "src").iterdir():
+        texts[path] = path.read_text().replace("main", "topic")
+    looked_at: list[bool] = []
+
+    def finish() -> None:
+        time.sleep(0.6)
+        looked_at.append("of_topic" in str([hit.chunk.text for hit in search(service, "step of topic").hits]))
+        lock.unlink()
+        time.sleep(0.02)
+        (bench.root / ".git" / "HEAD").write_text("ref: refs/heads/topic\n")
+
+    lock.touch()
+    for path, text in texts.items():
+        path.write_text(text)
+    thread = threading.Thread(target=finish)
+    thread.start()
+    service.index(bench.checkout(), USER)
+    thread.join()
+    assert looked_at == [False]
+    assert view_of(service).branch == "topic"
+    os.utime(lock.parent / "HEAD")
+    lock.touch()
+    os.utime(lock, (1, 1))  # of a git that was killed long ago
+    begun = time.monotonic()
+    service.index(bench.checkout(), USER)
+    assert time.monotonic() - begun < 10
 
 
 def test_a_slow_model_embeds_a_text_once(bench: Bench) -> None:
