@@ -80,8 +80,9 @@ _BUSY_S = BUSY_S
 _DEFINING_FILES = 2  # a name that more files define says little of any of them
 _SIZES = ("page_count", "freelist_count", "page_size")
 _RETIRING = (
-    "live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? ELSE retired END, branches = CASE "
-    "WHEN live THEN (SELECT former || char(10) || coalesce(branch, '') FROM views WHERE views.id = view) ELSE branches END"
+    "live = (id = ?), retired = CASE WHEN id = ? THEN NULL WHEN live THEN ? ELSE retired END, "
+    "branches = CASE WHEN live THEN (SELECT former || char(10) || coalesce(branch, '') FROM views "
+    "WHERE views.id = view) ELSE branches END"
 )
 """One generation becomes live, and the one that was is kept, with the branches that its text may be of."""
 _SEEN = (
