@@ -25,9 +25,9 @@ OVERSHOOT = 1.15  # between two looks
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not say what processes hold")
 
 
-def large_tree(tree: Path) -> int:
-    """Some 35 MB of functions that all differ; returns the number of files."""
-    for number in range(900):
+def large_tree(tree: Path, files: int = 900) -> int:
+    """Some 35 MB of functions that all differ, or more; returns the number of files."""
+    for number in range(files):
         parts = [
             f"def step_{number}_{part}(value_{part}, rest):\n"
             f'    """Take the part {part * number} of what {number} brings."""\n'
@@ -36,7 +36,7 @@ def large_tree(tree: Path) -> int:
             for part in range(160)
         ]
         write(tree, {f"pkg{number % 20}/module_{number}.py": "".join(parts)})
-    return 900
+    return files
 
 
 def children(pid: int) -> list[int]:
@@ -113,7 +113,7 @@ def test_a_control_group_is_kept_within(program: Program, tree: Path) -> None:
 @pytest.mark.slow
 def test_a_run_that_cannot_do_with_it_stops_and_goes_on_with_more(program: Program, tree: Path) -> None:
     """With an error that names the setting; what was done is not done again."""
-    files = large_tree(tree)
+    files = large_tree(tree, 3600)
     stopped = program.run("index", tree, "--json", env={"CONEXUS_INDEX_MEMORY_MB": "100"})
     assert stopped.code == 2
     assert "memory_full" in stopped.err
