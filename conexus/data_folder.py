@@ -139,6 +139,11 @@ def private_data_dir(config: Config) -> Path:
     return data_dir
 
 
+def kept_in(config: Config) -> Path | None:
+    """Return the data folder, which need not exist; ``None`` where nothing is kept."""
+    return None if config.store.path == MEMORY else config_files.data_dir(config)
+
+
 def _database(config: Config, name: str) -> str:
     """Return the path of a database in the data folder, which is made if it is not there."""
     if config.store.path == MEMORY:

@@ -15,6 +15,7 @@ from conexus.context_service import Check, ProgressListener, check_name
 from conexus.edition import Edition
 from conexus.errors import (
     AccessDenied,
+    ConexusError,
     InvalidRequest,
     NotFound,
     RepositoryNotIndexed,
@@ -198,6 +199,18 @@ class LocalService:
             DiskFull: There is too little space; what was done is kept.
             AccessDenied: The caller may not write to the repository.
         """
+        with self._attempt(who, "index", repos=(checkout.repo,)):
+            return self._index(checkout, who, listener, is_cancelled, model, changed)
+
+    def _index(
+        self,
+        checkout: Checkout,
+        who: Principal,
+        listener: ProgressListener,
+        is_cancelled: Callable[[], bool],
+        model: str,
+        changed: Collection[str] | None,
+    ) -> IndexReport:
         self.edition.access.require_write(who, checkout.repo)
         self.edition.audit.require()
         self.places.require(checkout.repo, checkout.root)  # before a lock is waited for; what counts comes later
@@ -237,6 +250,15 @@ class LocalService:
             who, action, time.time(), outcome=outcome, text=text, repos=repos, shown=shown, results=len(shown)
         )
         self.edition.audit.record(event)
+
+    @contextmanager
+    def _attempt(self, who: Principal, action: str, text: str = "", repos: tuple[str, ...] = ()) -> Iterator[None]:
+        """Have on record what ends with an error; what is answered or done :meth:`_record` is told of."""
+        try:
+            yield
+        except ConexusError as error:
+            self._record(who, action, text, repos=repos, outcome=error.code.value)
+            raise
 
     def _publish(self, who: Principal, change: str, repo: RepoId, detail: str = "") -> None:
         self.edition.events.publish(ChangeEvent(change, time.time(), who.subject, repo, detail))
@@ -316,7 +338,8 @@ class LocalService:
             StoreDamaged: An index cannot be read.
             StoreBusy: Another process works on the index; where several are searched, it is left out with a notice.
         """
-        response = self._search(request, _Caller(who, AccessAction.SEARCH), check)
+        with self._attempt(who, "search", request.text):
+            response = self._search(request, _Caller(who, AccessAction.SEARCH), check)
         self._record(who, "search", request.text, shown=_shown(response.hits))
         return response
 
@@ -332,19 +355,20 @@ class LocalService:
             RepositoryNotIndexed: The place's tree is not indexed, or none of what the request is limited to is.
             NotFound: The index has nothing at the place.
         """
-        caller = _Caller(who, AccessAction.SEARCH)
-        view, index = self._readable(place.root, caller)
-        ids = self.reader.chunks_at(index, place.path, place.line)
-        origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
-        if origin is None:
-            raise NotFound(
-                f"the index of {view.name} has nothing at {place.path}:{place.line}",
-                hint="`conexus why FILE` says whether a file is indexed",
+        with self._attempt(who, "similar", f"{place.path}:{place.line}"):
+            caller = _Caller(who, AccessAction.SEARCH)
+            view, index = self._readable(place.root, caller)
+            ids = self.reader.chunks_at(index, place.path, place.line)
+            origin = self.catalog.chunks_by_id(index.id, ids).get(ids[0]) if ids else None
+            if origin is None:
+                raise NotFound(
+                    f"the index of {view.name} has nothing at {place.path}:{place.line}",
+                    hint="`conexus why FILE` says whether a file is indexed",
+                )
+            response = self._searched(
+                request, caller, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
             )
-        response = self._searched(
-            request, caller, lambda narrowed, views: self.engine.similar(origin, narrowed, views, check)
-        )
-        self._note_use({hit.chunk.repo for hit in response.hits})
+            self._note_use({hit.chunk.repo for hit in response.hits})
         self._record(who, "similar", f"{place.path}:{place.line}", shown=_shown(response.hits))
         return response
 
@@ -355,16 +379,17 @@ class LocalService:
             RepositoryNotIndexed: As :meth:`search`.
             QueryError: As :meth:`search`.
         """
-        caller = _Caller(who, AccessAction.CONTEXT)
-        found = self._search(request.search, caller, check)
-        check()
-        considered, order = self._with_users(found.hits, request.search, caller)
-        positions = order if request.only is None else request.only
-        chosen = [position for position in positions if position < len(considered)]
-        hits = [considered[position] for position in chosen]
-        around = self._surroundings(hits[:_EXPLAINED], request.search.text, caller, check)
-        packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
-        left_out = tuple(chosen[position] for position in packed.left_out)
+        with self._attempt(who, "context", request.search.text):
+            caller = _Caller(who, AccessAction.CONTEXT)
+            found = self._search(request.search, caller, check)
+            check()
+            considered, order = self._with_users(found.hits, request.search, caller)
+            positions = order if request.only is None else request.only
+            chosen = [position for position in positions if position < len(considered)]
+            hits = [considered[position] for position in chosen]
+            around = self._surroundings(hits[:_EXPLAINED], request.search.text, caller, check)
+            packed = pack(hits, request.max_tokens, request.max_bytes, around, request.style)
+            left_out = tuple(chosen[position] for position in packed.left_out)
         self._record(who, "context", request.search.text, shown=_shown(hits))
         return ContextResponse(
             packed.text, packed.blocks, packed.tokens, left_out, found.complete, found.notices, found.snapshots
@@ -599,14 +624,15 @@ class LocalService:
             RepositoryNotIndexed: None of what the filter names is indexed.
             InvalidRequest: The name holds no letter or digit.
         """
-        narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
-        caller = _Caller(who, AccessAction.GRAPH)
-        views = [(view, view.live) for view in self._views_for(narrowed, caller) if view.live is not None]
-        answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
-        answer = self._checked(answer, caller)
-        self._note_use({one.repo for one in answer.definitions})
-        shown = [f"{one.repo}:{one.path}" for one in (*answer.definitions, *answer.callees)]
-        shown += [f"{one.repo}:{one.path}" for one in answer.uses]
+        with self._attempt(who, "symbols", name):
+            narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
+            caller = _Caller(who, AccessAction.GRAPH)
+            views = [(view, view.live) for view in self._views_for(narrowed, caller) if view.live is not None]
+            answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
+            answer = self._checked(answer, caller)
+            self._note_use({one.repo for one in answer.definitions})
+            shown = [f"{one.repo}:{one.path}" for one in (*answer.definitions, *answer.callees)]
+            shown += [f"{one.repo}:{one.path}" for one in answer.uses]
         self._record(who, "symbols", name, shown=tuple(dict.fromkeys(shown)))
         return replace(answer, snapshots=self._snapshots(views))
 
@@ -631,13 +657,14 @@ class LocalService:
             RepositoryNotIndexed: The tree is not indexed.
             NotFound: The file is not in the index.
         """
-        caller = _Caller(who, AccessAction.GRAPH)
-        found = self.reader.related(*self._readable(root, caller), path, limit)
-        seen = self._may_see(caller, [(root, path), *((root, one.path) for one in found)])
-        if (root, path) not in seen:
-            raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
-        related = tuple(one for one in found if (root, one.path) in seen)
-        repo = self._readable(root, caller)[0].repo
+        with self._attempt(who, "related", path):
+            caller = _Caller(who, AccessAction.GRAPH)
+            found = self.reader.related(*self._readable(root, caller), path, limit)
+            seen = self._may_see(caller, [(root, path), *((root, one.path) for one in found)])
+            if (root, path) not in seen:
+                raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
+            related = tuple(one for one in found if (root, one.path) in seen)
+            repo = self._readable(root, caller)[0].repo
         self._record(who, "related", path, repos=(repo,), shown=tuple(f"{repo}:{one.path}" for one in related))
         return related
 
@@ -649,10 +676,11 @@ class LocalService:
             NotFound: The file is not in the index.
             InvalidRequest: There are no such lines.
         """
-        caller = _Caller(who, AccessAction.READ)
-        text = self.reader.text(*self._readable(root, caller), path, lines)
-        if not self._may_see(caller, [(root, path)]):
-            raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
+        with self._attempt(who, "read", path):
+            caller = _Caller(who, AccessAction.READ)
+            text = self.reader.text(*self._readable(root, caller), path, lines)
+            if not self._may_see(caller, [(root, path)]):
+                raise NotFound(f"{path} is not in the index", hint="`conexus why FILE` says why")
         self._record(who, "read", repos=(text.repo,), shown=(f"{text.repo}:{path}",))
         return text
 
@@ -662,7 +690,8 @@ class LocalService:
         Raises:
             RepositoryNotIndexed: The tree is not indexed.
         """
-        found = self.reader.map(*self._readable(root, _Caller(who, AccessAction.GRAPH)), limit)
+        with self._attempt(who, "map"):
+            found = self.reader.map(*self._readable(root, _Caller(who, AccessAction.GRAPH)), limit)
         self._record(who, "map", repos=(found.repo,))
         return found
 
@@ -674,9 +703,10 @@ class LocalService:
             NotFound: The index has no file below the folder that was asked for.
             FeatureNotAvailable: All repositories are asked for, and the edition cannot tie them.
         """
-        if request.root == ALL_REPOSITORIES:
-            return self.edition.graph.across(self._views(_Caller(who, AccessAction.GRAPH)), request)
-        found = self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
+        with self._attempt(who, "graph"):
+            if request.root == ALL_REPOSITORIES:
+                return self.edition.graph.across(self._views(_Caller(who, AccessAction.GRAPH)), request)
+            found = self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
         self._record(who, "graph", repos=(found.repo,))
         return found
 
@@ -693,15 +723,16 @@ class LocalService:
 
     def remove(self, view: IndexedView, who: Principal) -> None:
         """Delete the index of a working tree; the tree itself is not touched."""
-        self.edition.access.require_write(who, view.repo, Permission.REMOVE)
-        self.edition.audit.require()
-        self._release_idle(view.repo)
-        with self._holding(view, "removing") as held, self._writing(held, view.root):
-            now = self._now(view)
-            for info in (now.live, now.building, now.previous) if now else ():
-                if info is not None:
-                    release(self.catalog, self.store, info)
-            self.catalog.remove_view(view.id)
+        with self._attempt(who, "remove", repos=(view.repo,)):
+            self.edition.access.require_write(who, view.repo, Permission.REMOVE)
+            self.edition.audit.require()
+            self._release_idle(view.repo)
+            with self._holding(view, "removing") as held, self._writing(held, view.root):
+                now = self._now(view)
+                for info in (now.live, now.building, now.previous) if now else ():
+                    if info is not None:
+                        release(self.catalog, self.store, info)
+                self.catalog.remove_view(view.id)
         self._record(who, "remove", repos=(view.repo,))
         self._publish(who, "repository.removed", view.repo, view.name)
 
@@ -790,13 +821,14 @@ class LocalService:
         Raises:
             NotFound: No generation before is kept.
         """
-        self.edition.access.require_write(who, view.repo)
-        with self._holding(view, "going back") as held, self._writing(held, view.root):
-            if not self.catalog.roll_back(view.id):
-                raise NotFound(
-                    f"no earlier index of {view.name} is kept",
-                    hint="one is kept for a week after a change of the model or of the format",
-                )
+        with self._attempt(who, "roll_back", repos=(view.repo,)):
+            self.edition.access.require_write(who, view.repo)
+            with self._holding(view, "going back") as held, self._writing(held, view.root):
+                if not self.catalog.roll_back(view.id):
+                    raise NotFound(
+                        f"no earlier index of {view.name} is kept",
+                        hint="one is kept for a week after a change of the model or of the format",
+                    )
         self._record(who, "roll_back", repos=(view.repo,))
 
     def collect(self, who: Principal, *, dry_run: bool = False, everything: bool = False) -> Collected:

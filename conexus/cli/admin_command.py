@@ -14,8 +14,10 @@ from conexus import data_folder
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_desk, settings, table
+from conexus.cli.records import on_record
 from conexus.errors import InvalidRequest, NotFound
 from conexus.types import (
+    KIND_OF_ENTRY,
     LOCAL_USER,
     ROLE_PERMISSIONS,
     CustomRole,
@@ -288,7 +290,7 @@ def changes(
     Examples:
         conexus admin changes -n 20
     """
-    with data_folder.open_edition(settings()) as edition:
+    with on_record("changes"), data_folder.open_edition(settings()) as edition:
         found = edition.events.newest(limit)
     rows = [
         (local_time(one.at, seconds=True), *map(console.one_line, (one.actor, one.type, one.target, one.detail)))
@@ -301,18 +303,19 @@ def changes(
 
 
 def _state() -> DirectoryState:
-    with data_folder.open_edition(settings()) as edition:
+    with on_record("directory"), data_folder.open_edition(settings()) as edition:
         return edition.directory.state()
 
 
 def _put(entry: DirectoryEntry) -> None:
-    with data_folder.open_edition(settings()) as edition:
+    operation = f"put_{KIND_OF_ENTRY[type(entry)]}"
+    with on_record(operation, {"name": entry.name}), data_folder.open_edition(settings()) as edition:
         edition.directory.put(entry, LOCAL_USER)
     console.out(f"set {console.one_line(entry.name)}")
 
 
 def _remove(kind: DirectoryKind, name: str) -> None:
-    with open_desk() as desk:
+    with on_record("remove_entry", {"kind": kind.value, "name": name}), open_desk() as desk:
         desk.remove_entry(kind, name)
     console.out(f"removed {console.one_line(name)}")
 

@@ -16,6 +16,7 @@ from conexus import bootstrap
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.progress import cancel_on_interrupt
+from conexus.cli.records import on_record
 from conexus.cli.session import Session, checkout_at, given_path, keep_model, view_for
 from conexus.config import Config
 from conexus.errors import ConfigError, EmbeddingError, SourceError
@@ -103,7 +104,10 @@ def evaluate(
             sets, notices = question_sets(checkout, chosen, config, (questions, seed), control)
             if checkout.root != path.expanduser().resolve():
                 notices.insert(0, f"the whole repository {checkout.root} was measured")
-            done = [trials.run(one, configs, weightings=weightings, xdg=user_xdg(), control=control) for one in sets]
+            with on_record("eval", {"path": str(checkout.root)}):
+                done = [
+                    trials.run(one, configs, weightings=weightings, xdg=user_xdg(), control=control) for one in sets
+                ]
         finally:
             display.close()
     done = [trial for trial in done if trial.runs[0].scores]

@@ -99,7 +99,9 @@ def index(
             session.say_who_works()
         root = indexed_root(session, checkout)
         if dry_run:
-            _show_estimate(session.service.estimate(root, session.model), as_json=as_json, verbose=verbose)
+            estimate = session.service.estimate(root, session.model)
+            session.note("estimate", (root.repo,))
+            _show_estimate(estimate, as_json=as_json, verbose=verbose)
             return
         with cancel_on_interrupt() as asked:
             report = run_index(session, root, asked, quiet=quiet or as_json)

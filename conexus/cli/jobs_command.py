@@ -16,6 +16,7 @@ from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_registry, settings, table
 from conexus.cli.progress import ProgressDisplay, progress_line
+from conexus.cli.records import on_record
 from conexus.daemon.client import DaemonClient
 from conexus.daemon.jobs import as_it_is
 from conexus.errors import DaemonUnavailable, NotFound, error_of
@@ -205,7 +206,7 @@ def _settled(client: DaemonClient, job: str) -> IndexJob:
 
 def _cancelled_at_rest(text: str) -> IndexJob:
     """Cancel a job that an ended daemon left, so that the next one does not go on with it."""
-    with open_registry() as registry:
+    with on_record("cancel", {"id": text}), open_registry() as registry:
         job = registry.job(_only(text, [job.id for job in registry.jobs(_MAX_JOBS)]))
         if job is None:
             raise NotFound(f"there is no job {text!r}", hint="see `conexus jobs list`")

@@ -13,6 +13,7 @@ import typer
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_desk, open_registry, table
+from conexus.cli.records import on_record
 from conexus.errors import EditionError
 from conexus.types import ApiKey, NewKey, Role
 
@@ -53,7 +54,8 @@ def create(
 
     expires_at = parse_expiry(expires, time.time())
     asked = NewKey(name, role, tuple(repos) if repos else None, expires_at, user, rate)
-    with open_desk() as desk:
+    told = {"name": name, "role": role.value, "repositories": repos, "user": user}
+    with on_record("create_key", told), open_desk() as desk:
         key, secret = desk.create(asked)
     console.out(secret)
     console.err(f"made the API key {key.id} ({console.one_line(key.name)}): {described(key)}")
@@ -68,7 +70,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
         conexus keys list
         conexus keys list --json
     """
-    with open_registry() as registry:
+    with on_record("keys"), open_registry() as registry:
         keys = registry.keys()
     refused = _refusals(keys)
     now = time.time()
@@ -105,7 +107,7 @@ def revoke(
     Examples:
         conexus keys revoke 3f9c2a51d07b
     """
-    with open_desk() as desk:
+    with on_record("revoke_key", {"id": key}), open_desk() as desk:
         found = desk.revoke(key)
     console.out(f"revoked the API key {console.one_line(found.id)} ({console.one_line(found.name)})")
 

@@ -16,6 +16,7 @@ from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import settings
+from conexus.cli.records import on_record_if_it_can
 from conexus.daemon import discovery
 from conexus.errors import EditionError, SourceError
 from conexus.types import LicenceFacts, LicenceState
@@ -71,6 +72,8 @@ def install(file: File, as_json: Json = False) -> None:
     token = _token(file)
     with data_folder.open_licences(settings()) as licences:
         found = licences.install(token)
+    with on_record_if_it_can("install_licence", {"id": found.id}):
+        pass
     _show(found, as_json=as_json)
     _say_what_counts()
     _say_restart()
@@ -85,7 +88,7 @@ def remove() -> None:
     Examples:
         conexus license remove
     """
-    with data_folder.open_licences(settings()) as licences:
+    with on_record_if_it_can("remove_licence"), data_folder.open_licences(settings()) as licences:
         path = licences.remove()
     if not path:
         console.out("no licence was installed here")

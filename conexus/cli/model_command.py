@@ -21,6 +21,7 @@ from conexus.cli.index_command import prepared, run_index
 from conexus.cli.ledgers import table
 from conexus.cli.model_info import ModelInfo, describe, folder_of
 from conexus.cli.progress import cancel_on_interrupt
+from conexus.cli.records import on_record
 from conexus.cli.session import USER, checkout_at, given_path, open_session
 from conexus.errors import Cancelled, ConfigError, EmbeddingError
 from conexus.ports import Embedder
@@ -118,7 +119,8 @@ def use(
         return
     environ = config_files.current_environ()
     path = config_files.user_config_path(environ)
-    config_files.set_value(path, SETTING, chosen)
+    with on_record("set_setting", {"setting": SETTING, "value": chosen}):
+        config_files.set_value(path, SETTING, chosen)
     loaded = config_files.load(environ, None, {})
     rebuilt = [status for status in _indexed() if status.model != embedder.name]
     notices = _notices(loaded, chosen)

@@ -19,6 +19,7 @@ from conexus.adapters.regular_files import read_regular
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, settings, table
+from conexus.cli.records import on_record
 from conexus.errors import InvalidRequest, NotFound, SourceError, StoreDamaged
 from conexus.search.neutral import one_line
 from conexus.types import (
@@ -231,7 +232,7 @@ def test(
         conexus policy test policies.json
     """
     asked = None if file is None else _set_in(file)
-    with data_folder.open_edition(settings()) as edition:
+    with on_record("test_policies"), data_folder.open_edition(settings()) as edition:
         results = edition.policies.test(asked)
     if as_json:
         console.out(json.dumps({"schema": "conexus.policy-tests/1", "results": _results(results)}, indent=2))
@@ -303,7 +304,8 @@ def explain(
     where = path if repo else str(Path(path).absolute())
     around = _around(at, hour, weekday, address, client, agent=agent, claims=_claims(mfa, device))
     question = AccessQuestion(user, where, RepoId(repo), action, "", around)
-    with data_folder.open_edition(settings()) as edition:
+    told = {"user": user, "repository": repo, "path": path, "action": action.value}
+    with on_record("explain_access", told), data_folder.open_edition(settings()) as edition:
         found = edition.policies.explain(question)
     if as_json:
         console.out(json.dumps({"schema": "conexus.access/1", **dataclasses.asdict(found)}, indent=2))
@@ -341,7 +343,7 @@ def history(
     Examples:
         conexus policy history
     """
-    with data_folder.open_edition(settings()) as edition:
+    with on_record("policy_history"), data_folder.open_edition(settings()) as edition:
         found = edition.policies.history(limit)
     if as_json:
         versions = [dataclasses.asdict(one) for one in found]
@@ -456,14 +458,15 @@ def _template(name: str) -> str:
 
 
 def _current(number: int | None = None) -> PolicyVersion:
-    with data_folder.open_edition(settings()) as edition:
+    with on_record("policies", {"number": number}), data_folder.open_edition(settings()) as edition:
         return edition.policies.current() if number is None else edition.policies.version(number)
 
 
 def _change(
     change: Callable[[PolicySet], PolicySet], note: str, simulation: Simulation | None, *, as_json: bool
 ) -> None:
-    with data_folder.open_edition(settings()) as edition:
+    told = {"note": note, "dry_run": simulation is not None}
+    with on_record("put_policies", told), data_folder.open_edition(settings()) as edition:
         present = edition.policies.current()
         report = edition.policies.put(
             change(present.policies), LOCAL_USER, note, expected=present.number, simulation=simulation

@@ -32,6 +32,7 @@ def list_repos(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
     """
     with open_session() as session:
         found = session.service.status(USER)
+        session.note("repositories", (status.repo for status in found))
     if as_json:
         console.out(
             json.dumps({"schema": "conexus.repos/1", "repositories": [status_json(s) for s in found]}, indent=2)
@@ -69,6 +70,7 @@ def show(
         roots = {str(view.root) for view in named(session.service, name)}
         found = [status for status in session.service.status(USER) if status.root in roots]
         behind = [_behind(session, status) for status in found]
+        session.note("repository", (status.repo for status in found))
     if as_json:
         shown = [{**status_json(one), "files_behind": files} for one, files in zip(found, behind, strict=True)]
         console.out(json.dumps({"schema": "conexus.repos/1", "repositories": shown}, indent=2))

@@ -213,7 +213,11 @@ def logs(
         conexus daemon logs
         conexus daemon logs -f
     """
+    from conexus.cli.records import on_record  # noqa: PLC0415 -- not for the daemon
+
     path = _data_dir() / discovery.LOG
+    with on_record("daemon_log"):
+        pass  # who asked what is in it
     if not path.exists():
         raise DaemonUnavailable("there is no log yet", hint="start a daemon: conexus daemon start")
     with path.open(encoding="utf-8", errors="replace") as stream:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +22,17 @@ from conexus.config import Config
 from conexus.context_service import ContextService
 from conexus.daemon import discovery
 from conexus.daemon.discovery import Address, is_same_version
+from conexus.edition import AuditSink, NoAudit
 from conexus.errors import ConexusError, DaemonUnavailable, RepositoryNotIndexed, SourceError, StoreBusy
 from conexus.ports import TreeWatcher
-from conexus.types import LOCAL_USER, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
+from conexus.types import LOCAL_USER, AuditEvent, Checkout, IndexedView, SearchRequest, SearchResponse, UsageEntry
 from conexus.values import dataclass
 
 if TYPE_CHECKING:
     from conexus.daemon.client import DaemonClient
 
 USER = LOCAL_USER
+NO_AUDIT = NoAudit()
 T = TypeVar("T")
 _PAUSES_S = (0.05, 0.3, 1.0)
 
@@ -48,6 +50,8 @@ class Session(AbstractContextManager["Session"]):
     """The daemon that does the work, where one does."""
     watched: Callable[[Checkout], TreeWatcher] | None = None
     """Gives what notices changes of a working tree; nothing where a daemon does."""
+    audit: AuditSink = NO_AUDIT
+    """Where what is listed goes on record; nowhere where a daemon does so."""
     edition: str = ""
     """Name of the edition, where no daemon does the work; see :meth:`edition_name`."""
 
@@ -60,6 +64,15 @@ class Session(AbstractContextManager["Session"]):
         if self.watched is None:
             raise StoreBusy("the daemon follows the tree already")
         return self.watched(checkout)
+
+    def note(self, action: str, repos: Iterable[str] = (), asked: str = "") -> None:
+        """Have on record what a command lists, before it is shown: what is searched or changed the service records.
+
+        Raises:
+            DaemonUnavailable: It cannot be recorded.
+        """
+        if self.audit.is_on:
+            self.audit.record(AuditEvent(USER, action, time.time(), asked=asked, repos=tuple(dict.fromkeys(repos))))
 
     def edition_name(self) -> str:
         """Return the name of the edition that does the work, which says so where its licence is one for tests."""
@@ -193,7 +206,9 @@ def _without_daemon(loaded: config_files.Loaded, model: str) -> Session:
     edition = app.service.edition
     for notice in edition.entitlements.notices():
         console.err(f"licence: {notice}")
-    return Session(loaded, app.service, app.data_dir, model, watched=app.watcher, edition=edition.label)
+    return Session(
+        loaded, app.service, app.data_dir, model, watched=app.watcher, audit=edition.audit, edition=edition.label
+    )
 
 
 def keep_model(session: Session, view: IndexedView | None) -> Session:

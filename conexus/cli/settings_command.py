@@ -13,6 +13,7 @@ from conexus.adapters import config_files
 from conexus.adapters.git_metadata import find_checkout
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
+from conexus.cli.records import on_record
 
 app = typer.Typer(help="Show and change settings.", no_args_is_help=True)
 
@@ -65,5 +66,6 @@ def set_setting(
         conexus config set search.limit 20
     """
     target = config_files.user_config_path(config_files.current_environ())
-    config_files.set_value(target, key, value)
+    with on_record("set_setting", {"setting": key, "value": config_files.shown_value(key, value)}):
+        config_files.set_value(target, key, value)
     console.out(f"{key} = {config_files.shown_value(key, value)}  ({console.one_line(str(target))})")

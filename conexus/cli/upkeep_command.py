@@ -43,6 +43,7 @@ def status(
             _not_indexed(checkout.root, as_json=as_json)
             return
         estimate = session.service.estimate(checkout_at(view.root, force=True))
+        session.note("repository", (found.repo,))
         edition = session.edition_name()
     behind = estimate.files_to_read + estimate.files_to_delete
     if as_json:
@@ -94,6 +95,7 @@ def why(
         verdict = session.service.explain(root, path, USER)
         is_read = session.service.has_read(root, path, USER)
         view = view_for(session.service, root)
+        session.note("why", (root.repo,), json.dumps({"path": path}))
     exists = os.path.lexists(resolved)
     if as_json:
         state = {"exists": exists, "indexed": verdict.included and is_read}
@@ -207,6 +209,7 @@ def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
         with open_session() as session:
             views = [view for name in repos for view in named(session.service, name)] if repos else None
             report = session.service.verify(USER, repair=repair, views=views)
+            session.note("verify", (view.repo for view in views or ()), json.dumps({"repair": repair}))
     except StoreDamaged as error:
         report = VerifyReport(0, 0, 0, (VerifyFinding(RepoId(""), "", error.message),))
     if repair and any(not finding.repo for finding in report.findings):

@@ -14,6 +14,7 @@ import typer
 
 from conexus.cli import console
 from conexus.cli.ledgers import local_time, open_usage_log, table
+from conexus.cli.records import on_record
 from conexus.types import UsageEntry, UsageStats
 
 _MAX_ENTRIES = 10_000
@@ -36,7 +37,7 @@ def show_log(
         conexus log
         conexus log --empty -n 50
     """
-    with open_usage_log(time.time()) as log:
+    with on_record("log", {"limit": limit, "empty": empty}), open_usage_log(time.time()) as log:
         entries = log.entries(limit, only_empty=empty)
     if as_json:
         rows = [dataclasses.asdict(entry) for entry in entries]
@@ -76,7 +77,7 @@ def show_stats(
 
     now = time.time()
     start = start_of(since, now)
-    with open_usage_log(now) as log:
+    with on_record("stats", {"since": since}), open_usage_log(now) as log:
         stats = log.stats(start, _TOP)
     if as_json:
         console.out(json.dumps({"schema": "conexus.stats/1", **stats_json(stats)}, indent=2))

@@ -12,6 +12,7 @@ import typer
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.ledgers import local_time, open_registry, settings, table
+from conexus.cli.records import on_record
 from conexus.errors import NotFound
 
 app = typer.Typer(help="Addresses that the daemon tells of finished and failed index jobs.", no_args_is_help=True)
@@ -47,7 +48,7 @@ def add(
             check_secret(key)
 
     secret = _secret_from_stdin() if secret_stdin else ""
-    with open_registry() as registry:
+    with on_record("add_webhook", {"url": url}), open_registry() as registry:
         hook = WebhookDesk(registry, check).add(url, secret)
     console.out(f"added the webhook {hook.id} to {console.one_line(url)}" + (", signed" if secret else ", not signed"))
     console.err(f"try it with: conexus webhooks test {hook.id}")
@@ -67,7 +68,7 @@ def list_webhooks(as_json: Annotated[bool, typer.Option("--json", help="Print JS
     Examples:
         conexus webhooks list
     """
-    with open_registry() as registry:
+    with on_record("webhooks"), open_registry() as registry:
         hooks = registry.webhooks()
     if as_json:
         rows = [
@@ -94,7 +95,7 @@ def remove(hook: Annotated[str, typer.Argument(metavar="ID", help="Id, as `conex
     Examples:
         conexus webhooks remove 3f9c2a51d07b
     """
-    with open_registry() as registry:
+    with on_record("remove_webhook", {"id": hook}), open_registry() as registry:
         registry.remove_webhook(hook)
     console.out(f"removed the webhook {console.one_line(hook)}")
 
@@ -108,7 +109,7 @@ def test(hook: Annotated[str, typer.Argument(metavar="ID", help="Id, as `conexus
     """
     from conexus.adapters.webhook_sender import SenderOptions, WebhookSender  # noqa: PLC0415 -- not for the usual command
 
-    with open_registry() as registry:
+    with on_record("test_webhook", {"id": hook}), open_registry() as registry:
         found = next((one for one in registry.webhooks() if one.id == hook), None)
     if found is None:
         raise NotFound(f"there is no webhook {hook!r}", hint="see `conexus webhooks list`")
