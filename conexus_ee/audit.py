@@ -27,7 +27,7 @@ from conexus.types import (
     Principal,
 )
 from conexus.values import dataclass
-from conexus_ee.audit_check import HOLD, RELEASE, check, recorded_holds
+from conexus_ee.audit_check import HOLD, RELEASE, check, is_as_written, recorded_holds
 from conexus_ee.audit_store import AuditStore, HoldRow, Stored
 from conexus_ee.checkpoints import Checkpoints
 from conexus_ee.signing import Signer
@@ -303,7 +303,7 @@ class AuditLog:
         held = self._held(store)
         seqs = []
         for stored in store.records():
-            record = record_of(stored)
+            record = _sound(stored)
             if record.action in _KEPT:
                 continue  # they say which records are not whole, and which are held
             if stored.public is not None and record.at < before and not held(record):
@@ -319,7 +319,7 @@ class AuditLog:
             raise InvalidRequest("name a user")
         store = self._readable()
         held = self._held(store)
-        theirs = [one for one in store.records() if one.private is not None and _is_of(record_of(one), user)]
+        theirs = [one for one in store.records() if one.private is not None and _is_of(_sound(one), user)]
         if not theirs:
             raise NotFound(f"there is no record of {user[:_MAX_NAME]!r}", hint="conexus audit search --user NAME")
         seqs = [one.seq for one in theirs if not held(record_of(one))]
@@ -404,6 +404,21 @@ def record_of(stored: Stored) -> AuditRecord:
         claims=_texts(private.get("claims")),
         state=state,
     )
+
+
+def _sound(stored: Stored) -> AuditRecord:
+    """Return a record that something may be taken out of.
+
+    Raises:
+        StoreDamaged: It is not as it was written. Taking out what shows that would make it good, and who changes who it
+            was would have it deleted in spite of a hold.
+    """
+    if not is_as_written(stored):
+        raise StoreDamaged(
+            f"nothing can be deleted: record {stored.seq} of the audit log is not as it was written",
+            hint="conexus audit verify",
+        )
+    return record_of(stored)
 
 
 def _object(text: str | None) -> dict[str, Any]:

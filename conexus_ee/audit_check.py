@@ -82,6 +82,17 @@ def recorded_holds(store: AuditStore) -> RecordedHolds:
     return found
 
 
+def is_as_written(stored: Stored) -> bool:
+    """Whether what is left of a record is what was written, as far as the record itself can tell."""
+    if stored.public is None:
+        return stored.private is None
+    if leaf_hash(stored.public.encode("utf-8", "surrogatepass")) != stored.leaf:
+        return False
+    if stored.private is None or stored.salt is None:
+        return True
+    return sealed(stored.salt, stored.private) == _facts(stored.public).get("private")
+
+
 class _Check:
     def __init__(self, store: AuditStore, public: Ed25519PublicKey, checkpoints: Sequence[AuditHead]) -> None:
         self._store = store
@@ -244,4 +255,4 @@ def _outside(seqs: Iterable[int], spans: list[tuple[int, int]]) -> list[int]:
     return found
 
 
-__all__ = ["HOLD", "RELEASE", "RecordedHolds", "check", "recorded_holds"]
+__all__ = ["HOLD", "RELEASE", "RecordedHolds", "check", "is_as_written", "recorded_holds"]

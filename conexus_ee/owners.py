@@ -16,9 +16,11 @@ from typing import Final
 from conexus.types import OwnersFile
 from conexus.values import dataclass
 
-_BLANK: Final = re.compile(r"(?<!\\)\s+")
-_HEADING: Final = re.compile(r"\^?\[\s*(?P<name>[^\[\]\s][^\[\]]*)\](?:\[\d{1,4}\])?(?P<owners>\s.*)?", re.DOTALL)
-_OWNER: Final = re.compile(r"@{1,2}[^\s@]+|[^\s@]+@[^\s@]+")
+_BLANKS: Final = " \t\r\f\v"
+"""As code hosts have them. Others, and other ends of lines, would let a line hide in a comment."""
+_BLANK: Final = re.compile(r"(?<!\\)\s+", re.ASCII)
+_HEADING: Final = re.compile(r"\^?\[\s*(?P<name>[^\[\]\s][^\[\]]*)\](?:\[\d{1,4}\])?(?P<owners>\s.*)?", re.ASCII)
+_OWNER: Final = re.compile(r"@{1,2}[^\s@]+|[^\s@]+@[^\s@]+", re.ASCII)
 _GITLAB_FOLDER: Final = ".gitlab/"
 _GLOBSTAR: Final = "**"
 _MAX_PATTERN: Final = 4_096
@@ -91,7 +93,7 @@ def _sections(file: OwnersFile) -> tuple[_Section, ...]:
     """
     if file.text is None:
         raise Unreadable("it has no text")
-    lines = [stripped for line in file.text.splitlines() if (stripped := line.strip()) and stripped[0] != "#"]
+    lines = [found for line in file.text.split("\n") if (found := line.strip(_BLANKS)) and found[0] != "#"]
     if file.path.startswith(_GITLAB_FOLDER) or any(_HEADING.fullmatch(line) for line in lines):
         return _of_gitlab(lines)
     return (tuple(_of_github(lines)),)
@@ -120,7 +122,7 @@ def _of_gitlab(lines: Sequence[str]) -> tuple[_Section, ...]:
     for line in lines:
         heading = _HEADING.fullmatch(line)
         if heading is not None:
-            section = found.setdefault(heading["name"].strip().casefold(), [])
+            section = found.setdefault(heading["name"].strip(_BLANKS).lower(), [])
             by_default = _named(heading["owners"] or "")
             continue
         if line.startswith(("[", "^")):  # a heading that is none: whose lines follow cannot be told
@@ -135,7 +137,7 @@ def _of_gitlab(lines: Sequence[str]) -> tuple[_Section, ...]:
 
 
 def _named(text: str) -> frozenset[str]:
-    return frozenset(word for word in text.split() if _OWNER.fullmatch(word))
+    return frozenset(word for word in _BLANK.split(text) if _OWNER.fullmatch(word))
 
 
 # ------------------------------------------------------------------------------ patterns

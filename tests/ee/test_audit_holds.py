@@ -170,6 +170,29 @@ def test_holds_are_not_deleted_with_what_is_too_old(tmp_path: Path, monkeypatch:
     assert log.holds() == []
 
 
+@pytest.mark.parametrize(
+    ("column", "old", "new"),
+    [("private", "ada", "eve"), ("public", '"at":', '"at":1,"was":'), ("private", "{", '{"user":"eve",')],
+)
+def test_a_held_record_cannot_be_made_one_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, old: str, new: str
+) -> None:
+    """Who changes whose it is, or when it was, does not have it deleted by the next expiry, and so made good."""
+    log = make_log(tmp_path, keep_days=1)
+    for number in range(6):
+        log.record(use(number))
+    log.hold(AuditHold("of-all", "", 0.0, "", "ada"), ADMIN)
+    with sqlite3.connect(tmp_path / "audit.sqlite") as db:
+        db.execute(f"UPDATE records SET {column} = replace({column}, ?, ?) WHERE seq < 6", (old, new))  # noqa: S608 -- from above
+        assert db.execute("SELECT count(*) FROM records WHERE instr(private || public, ?)", (new,)).fetchone()[0]
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 30 * 86_400)
+    for attempt in (lambda: log.expire(ADMIN), lambda: log.erase("eve", ADMIN), lambda: log.erase("bob", ADMIN)):
+        with pytest.raises(ConexusError):
+            attempt()
+    assert log.verify(ADMIN).findings
+    assert {one.state for one in log.search(AuditQuery(), 100, ADMIN)} == {"whole"}
+
+
 def test_what_is_wrong_can_be_put_right(sound: Path, tmp_path: Path) -> None:
     """A hold that is gone, changed or forged is ended by its name, on record; then all is as recorded."""
     for number, (way, names) in enumerate(

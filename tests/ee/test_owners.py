@@ -276,6 +276,18 @@ def test_no_file_takes_long_to_read(text: str) -> None:
     assert time.perf_counter() - begun < 5.0
 
 
+@pytest.mark.parametrize(
+    "end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r", "\u00a0", "\u3000", "\ufeff"]
+)
+def test_no_line_hides_in_a_comment(end: str) -> None:
+    """Only a line feed ends a line, and only blanks of ASCII are blanks: as code hosts read it, which show the file."""
+    for place in ("CODEOWNERS", ".gitlab/CODEOWNERS"):
+        text = f"* @all\n# looks like a comment{end}* @eve\n"
+        assert owners_of(OwnersFile(place, text), ["a"]) == {"a": {"@all"}}
+    hidden = f"* @all\nsrc/{end}docs/ @docs\n"
+    assert of_gitlab(hidden, "docs/a", "src/a")["docs/a"] == {"@all"}
+
+
 @given(st.text(max_size=60), st.sampled_from(["CODEOWNERS", ".gitlab/CODEOWNERS"]), st.text(min_size=1, max_size=20))
 @settings(max_examples=1500, deadline=None)
 def test_any_text_is_read_or_not(text: str, place: str, path: str) -> None:
