@@ -396,26 +396,29 @@ class PolicyDesk(Protocol):
         """Return the newest versions, newest first."""
         ...
 
-    def put(
-        self,
-        policies: PolicySet,
-        who: Principal,
-        note: str = "",
-        *,
-        expected: int | None = None,
-        simulation: Simulation | None = None,
-    ) -> PolicyReport:
-        """Put policies in force, if their own tests pass; or say what that would change.
+    def put(self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None) -> PolicyReport:
+        """Put policies in force, if their own tests pass.
 
         Args:
             policies: All of them.
             who: Who does it.
             note: Why, for the history.
             expected: The number of the version that they replace; whatever it is where ``None``.
-            simulation: For whose requests the difference is wanted; nothing is changed then.
 
         Raises:
             InvalidRequest: A policy makes no sense, a test fails, or the version in force is another one.
+        """
+        ...
+
+    def simulate(self, policies: PolicySet, simulation: Simulation) -> PolicyReport:
+        """Say what policies would change, and change nothing; their tests need not pass.
+
+        Args:
+            policies: All of them.
+            simulation: For whose requests.
+
+        Raises:
+            InvalidRequest: A policy or a request makes no sense.
         """
         ...
 
@@ -747,15 +750,11 @@ class NoPolicies:
         """Refuse."""
         return [self.current()]
 
-    def put(
-        self,
-        policies: PolicySet,
-        who: Principal,
-        note: str = "",
-        *,
-        expected: int | None = None,
-        simulation: Simulation | None = None,
-    ) -> PolicyReport:
+    def put(self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None) -> PolicyReport:
+        """Refuse."""
+        return PolicyReport(self.current())
+
+    def simulate(self, policies: PolicySet, simulation: Simulation) -> PolicyReport:
         """Refuse."""
         return PolicyReport(self.current())
 

@@ -268,47 +268,51 @@ class LicensedPolicies:
         """Return the newest versions, newest first."""
         return self._store.newest(limit)
 
-    def put(
-        self,
-        policies: PolicySet,
-        who: Principal,
-        note: str = "",
-        *,
-        expected: int | None = None,
-        simulation: Simulation | None = None,
-    ) -> PolicyReport:
-        """Put policies in force, if their own tests pass; or say what that would change.
+    def put(self, policies: PolicySet, who: Principal, note: str = "", *, expected: int | None = None) -> PolicyReport:
+        """Put policies in force, if their own tests pass.
 
         Raises:
             InvalidRequest: A policy makes no sense, a test fails, or the version in force is another one.
             FeatureNotAvailable: The licence is over, or does not include policies.
         """
-        present = self._store.current()
-        if not self._entitlements.has(Feature.CONTEXT_BASED_ACCESS):
-            raise not_available(self._entitlements, Feature.CONTEXT_BASED_ACCESS)
+        present = self._present()
         if expected is not None and expected != present.number:
             raise _changed_meanwhile(present.number)
-        if simulation is not None:
-            _require_sound(simulation.around)
-        rules = _checked(policies)
-        results = tuple(_results(rules, policies))
+        results = tuple(_results(_checked(policies), policies))
         failed = [one for one in results if not one.passed]
-        if failed and simulation is None:
+        if failed:
             raise InvalidRequest(
                 f"the test {failed[0].case.name} fails: {_verdict(failed[0])}" + _and_others(len(failed)),
                 hint="nothing was changed; --dry-run shows all of them",
             )
         version = PolicyVersion(present.number + 1, self._now(), who.subject, note, policies)
-        differences = () if simulation is None else tuple(self._differences(rules, simulation))
-        if simulation is None:
-            self._audit.require()
-            if not self._store.add(version):
-                raise _changed_meanwhile(self._store.current().number)
-            detail = f"version {version.number}{': ' if note else ''}{note}"
-            event = ChangeEvent("policies.put", version.at, who.subject, "policies", detail)
-            self._directory.add_event(event)
-            self._audit.record(audit_event(event, who))
-        return PolicyReport(version, results, differences, applied=simulation is None)
+        self._audit.require()
+        if not self._store.add(version):
+            raise _changed_meanwhile(self._store.current().number)
+        detail = f"version {version.number}{': ' if note else ''}{note}"
+        event = ChangeEvent("policies.put", version.at, who.subject, "policies", detail)
+        self._directory.add_event(event)
+        self._audit.record(audit_event(event, who))
+        return PolicyReport(version, results)
+
+    def simulate(self, policies: PolicySet, simulation: Simulation) -> PolicyReport:
+        """Say what policies would change, and change nothing; their tests need not pass.
+
+        Raises:
+            InvalidRequest: A policy or a request makes no sense.
+            FeatureNotAvailable: As above.
+        """
+        present = self._present()
+        _require_sound(simulation.around)
+        rules = _checked(policies)
+        version = PolicyVersion(present.number + 1, self._now(), policies=policies)
+        differences = tuple(self._differences(rules, simulation))
+        return PolicyReport(version, tuple(_results(rules, policies)), differences, applied=False)
+
+    def _present(self) -> PolicyVersion:
+        if not self._entitlements.has(Feature.CONTEXT_BASED_ACCESS):
+            raise not_available(self._entitlements, Feature.CONTEXT_BASED_ACCESS)
+        return self._store.current()
 
     def test(self, policies: PolicySet | None = None) -> list[CaseResult]:
         """Run the tests of policies; of those in force where ``None``."""

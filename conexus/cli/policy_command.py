@@ -468,9 +468,11 @@ def _change(
     told = {"note": note, "dry_run": simulation is not None}
     with on_record("put_policies", told), data_folder.open_edition(settings()) as edition:
         present = edition.policies.current()
-        report = edition.policies.put(
-            change(present.policies), LOCAL_USER, note, expected=present.number, simulation=simulation
-        )
+        wanted = change(present.policies)
+        if simulation is not None:
+            report = edition.policies.simulate(wanted, simulation)
+        else:
+            report = edition.policies.put(wanted, LOCAL_USER, note, expected=present.number)
     if as_json:
         found = dataclasses.asdict(report)
         found["results"] = _results(report.results)

@@ -704,13 +704,11 @@ class Handlers:
         _require_everything(call.who)
         if request.simulated is not None and not request.dry_run:
             raise InvalidRequest("requests are simulated in a dry run alone", details={"field": "simulated"})
-        found = self._parts.edition.policies.put(
-            edition_messages.policy_set(request.policies),
-            call.who,
-            request.note,
-            expected=request.expected,
-            simulation=edition_messages.simulation(request.simulated) if request.dry_run else None,
-        )
+        desk, policies = self._parts.edition.policies, edition_messages.policy_set(request.policies)
+        if request.dry_run:
+            found = desk.simulate(policies, edition_messages.simulation(request.simulated))
+        else:
+            found = desk.put(policies, call.who, request.note, expected=request.expected)
         return edition_messages.policy_report(found)
 
     def policy_history(self, request: schema.PolicyHistoryRequest, call: Call) -> schema.PolicyHistoryResponse:
