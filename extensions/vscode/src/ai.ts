@@ -47,6 +47,16 @@ export class AiAccess implements vscode.Disposable {
         }
       }),
     );
+    // The program is found, or is another one, when a daemon comes: after an install, or a change of settings.
+    let link = parts.session.known.link;
+    this.#subscriptions.push(
+      parts.session.onDidChange((known) => {
+        if (known.link !== link && (known.link === "ready" || known.link === "missing")) {
+          this.#servers.fire();
+        }
+        link = known.link;
+      }),
+    );
     this.refresh();
   }
 

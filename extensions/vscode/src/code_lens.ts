@@ -10,7 +10,6 @@ import { setting } from "./settings";
 import type { Use } from "./wire";
 
 const MOST_USES = 200;
-const MOST_LENSES = 200;
 const COUNTED = new Set([vscode.SymbolKind.Function, vscode.SymbolKind.Method, vscode.SymbolKind.Class, vscode.SymbolKind.Interface, vscode.SymbolKind.Constructor]);
 
 /** A lens whose number is asked for when it is seen. */
@@ -48,16 +47,16 @@ export class CallersLenses implements vscode.CodeLensProvider {
   }
 
   async provideCodeLenses(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<CallersLens[]> {
-    const found = treeOf(document.uri.fsPath, this.#session.known.repositories);
+    const found = treeOf(this.#session.real(document.uri.fsPath), this.#session.known.repositories);
     if (!setting("codeLens.enabled") || !found || this.#session.known.link !== "ready") {
       return [];
     }
     const named = (await ofEditor(document.uri)) ?? ofText(document);
-    return token.isCancellationRequested ? [] : named.slice(0, MOST_LENSES);
+    return token.isCancellationRequested ? [] : named; // each is asked about when it is seen
   }
 
   async resolveCodeLens(lens: CallersLens): Promise<CallersLens> {
-    const found = treeOf(lens.uri.fsPath, this.#session.known.repositories);
+    const found = treeOf(this.#session.real(lens.uri.fsPath), this.#session.known.repositories);
     const filter = { roots: found ? [found.tree.root] : null, tests: true, ref: "" };
     const body = { name: lens.symbol, uses: true, limit: MOST_USES, filter };
     try {

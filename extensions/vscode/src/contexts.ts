@@ -4,12 +4,12 @@
 import type { ContextResponse } from "@conexus/client";
 import * as vscode from "vscode";
 
+import type { Filters } from "./messages";
 import type { Searching } from "./searching";
 import type { Session } from "./session";
 import { setting } from "./settings";
 
 const SAID_MS = 6_000;
-const LEAST_TOKENS = 200;
 
 /** Packs context. */
 export class Contexts {
@@ -22,26 +22,28 @@ export class Contexts {
   }
 
   /** Returns the code for a question, within a budget of tokens. */
-  async pack(query: string, maxTokens?: number): Promise<ContextResponse> {
-    const filter = await this.#searching.filter();
+  async pack(query: string, maxTokens?: number, filters?: Filters): Promise<ContextResponse> {
+    const filter = await this.#searching.filter(filters);
     const body = {
       query,
       filter,
-      max_tokens: maxTokens ?? Math.max(LEAST_TOKENS, setting("context.maxTokens")),
+      max_tokens: maxTokens ?? setting("context.maxTokens"),
       format: setting("context.format"),
     };
     return this.#session.ask("context", (client) => client.context(body));
   }
 
-  /** Copies the code for a question. */
-  async copy(given: unknown): Promise<void> {
-    const packed = await this.#packed(given);
+  /** Copies the code for a question, under the filters with which it was asked. */
+  async copy(given: unknown, filters?: Filters): Promise<void> {
+    const packed = await this.#packed(given, filters);
     if (packed) {
       await vscode.env.clipboard.writeText(packed.text);
-      vscode.window.setStatusBarMessage(
-        vscode.l10n.t("Copied: {0} pieces of code, {1} tokens", packed.blocks.length, packed.tokens),
-        SAID_MS,
-      );
+      const pieces = packed.blocks.length;
+      const text =
+        pieces === 1
+          ? vscode.l10n.t("Copied: 1 piece of code, {0} tokens", packed.tokens)
+          : vscode.l10n.t("Copied: {0} pieces of code, {1} tokens", pieces, packed.tokens);
+      vscode.window.setStatusBarMessage(text, SAID_MS);
     }
   }
 
@@ -58,13 +60,13 @@ export class Contexts {
     }
   }
 
-  async #packed(given: unknown): Promise<ContextResponse | null> {
+  async #packed(given: unknown, filters?: Filters): Promise<ContextResponse | null> {
     const query = typeof given === "string" && given.trim() !== "" ? given : await askedFor();
     if (!query) {
       return null;
     }
     const title = vscode.l10n.t("Conexus: packing context");
-    const packed = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => this.pack(query));
+    const packed = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => this.pack(query, undefined, filters));
     if (packed.blocks.length === 0) {
       void vscode.window.showInformationMessage(vscode.l10n.t("Nothing was found that answers the question."));
       return null;

@@ -5,7 +5,7 @@ import { ConexusError } from "@conexus/client";
 import * as vscode from "vscode";
 
 import { type Refusal, safeUrl } from "./limits";
-import { chooseRepository, removeRepository } from "./repositories_view";
+import { removeRepository } from "./repositories_view";
 import type { Session } from "./session";
 import { inLabel, inNotification } from "./text";
 
@@ -66,8 +66,5 @@ async function explainRefusal(session: Session, refusal: Refusal): Promise<void>
 }
 
 async function free(session: Session): Promise<void> {
-  const chosen = await chooseRepository(session, vscode.l10n.t("Which repository is no longer needed?"), undefined);
-  if (chosen) {
-    await removeRepository(session, chosen);
-  }
+  await removeRepository(session, vscode.l10n.t("Which repository is no longer needed?"), undefined);
 }

@@ -21,11 +21,13 @@ import { quickSearch } from "./quick_search";
 import { reportProblem } from "./reports";
 import { chooseRepository, removeRepository, RepositoriesView } from "./repositories_view";
 import { SearchView, VIEW } from "./search_view";
-import { NothingIndexed, Searching } from "./searching";
+import { BeingIndexed, NothingIndexed, Searching } from "./searching";
 import { Session } from "./session";
-import { SECTION, setting } from "./settings";
+import { placeOf, SECTION, setting, useRules } from "./settings";
 import { install } from "./setup";
 import { showMenu, StatusItem } from "./status_item";
+import { inLabel } from "./text";
+import { manageTrust } from "./trust";
 import { Walkthrough } from "./walkthrough";
 
 const MOST_QUERY_CHARS = 2000;
@@ -73,15 +75,20 @@ export function activate(context: vscode.ExtensionContext): void {
 }
 
 function assembled(context: vscode.ExtensionContext): Parts {
+  useRules(context.extension);
   const log = new Log();
   const notices = new Notices(log);
   const programs = new Programs(context, log);
   const session = new Session(context.secrets, programs, log);
   const searching = new Searching(session);
   const opener = new Opener(session);
-  const history = new History(context.workspaceState, () => setting("search.historySize"));
-  const view = new SearchView({ extensionUri: context.extensionUri, session, searching, opener, history, notices });
+  const history: History = new History(context.workspaceState, () => setting("search.historySize"), () => {
+    historyView.refresh();
+    view.refresh();
+  });
+  const historyView = new HistoryView(history);
   const contexts = new Contexts(session, searching);
+  const view = new SearchView({ extensionUri: context.extensionUri, session, searching, opener, history, notices, contexts });
   const { version } = context.extension.packageJSON as { version: string };
   return {
     context,
@@ -92,7 +99,7 @@ function assembled(context: vscode.ExtensionContext): Parts {
     searching,
     opener,
     history,
-    historyView: new HistoryView(history),
+    historyView,
     view,
     indexing: new Indexing(session, notices),
     contexts,
@@ -109,7 +116,7 @@ function commands(parts: Parts): [string, Act][] {
 }
 
 function searchCommands(parts: Parts): [string, Act][] {
-  const { view, history, historyView, contexts, session, searching, opener, notices } = parts;
+  const { view, history, contexts, session, searching, opener, notices } = parts;
   return [
     ["quickSearch", () => quickSearch(parts)],
     ["focusSearch", () => view.focus()],
@@ -121,41 +128,19 @@ function searchCommands(parts: Parts): [string, Act][] {
     ["previousResult", () => view.step(-1)],
     ["clearResults", () => view.clear()],
     ["searchHistory", (query) => searchAgain(parts, query)],
-    [
-      "clearHistory",
-      async () => {
-        await history.clear();
-        historyView.refresh();
-      },
-    ],
+    ["clearHistory", () => history.clear()],
     ["showCallers", (name) => view.ask(`callers of ${String(name)}`)],
-    ["toggleCodeLens", () => vscode.workspace.getConfiguration(SECTION).update("codeLens.enabled", !setting("codeLens.enabled"), true)],
+    ["toggleCodeLens", () => vscode.workspace.getConfiguration(SECTION).update("codeLens.enabled", !setting("codeLens.enabled"), placeOf("codeLens.enabled"))],
   ];
 }
 
 function indexCommands({ session, indexing, view }: Parts): [string, Act][] {
   return [
     ["indexWorkspace", () => indexing.workspace()],
-    ["cancelIndexing", () => indexing.cancel(session.known.jobs.values())],
+    ["cancelIndexing", (given) => indexing.cancelAsked(given)],
     ["refresh", () => session.refresh()],
-    [
-      "reindexRepository",
-      async (given) => {
-        const one = await chooseRepository(session, vscode.l10n.t("Which repository is indexed again?"), given);
-        if (one) {
-          await indexing.index(one.root && !one.ref ? { path: one.root } : { repository: one.repository, ref: one.ref }, one.name);
-        }
-      },
-    ],
-    [
-      "removeRepository",
-      async (given) => {
-        const one = await chooseRepository(session, vscode.l10n.t("Which repository is removed?"), given);
-        if (one) {
-          await removeRepository(session, one);
-        }
-      },
-    ],
+    ["reindexRepository", (given) => indexing.again(given)],
+    ["removeRepository", (given) => removeRepository(session, vscode.l10n.t("Which repository is removed?"), given)],
     [
       "searchRepository",
       async (given) => {
@@ -171,6 +156,8 @@ function indexCommands({ session, indexing, view }: Parts): [string, Act][] {
         const one = await chooseRepository(session, vscode.l10n.t("Which repository is opened?"), given);
         if (one?.root) {
           await vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(one.root), { forceNewWindow: true });
+        } else if (one) {
+          void vscode.window.showInformationMessage(vscode.l10n.t("It has no folder on this machine."));
         }
       },
     ],
@@ -192,7 +179,7 @@ function daemonCommands({ context, session, programs, log, walkthrough }: Parts)
     ],
     ["install", () => install(programs, session)],
     ["setToken", () => askForToken(session)],
-    ["clearToken", () => session.setToken(undefined)],
+    ["clearToken", () => forgetToken(session)],
     ["showOutput", () => log.show()],
     ["reportProblem", () => reportProblem(context, session, programs, log)],
     ["openSettings", () => vscode.commands.executeCommand("workbench.action.openSettings", `@ext:${context.extension.id}`)],
@@ -207,6 +194,8 @@ function registered(name: string, act: Act, notices: Notices): vscode.Disposable
     } catch (error) {
       if (error instanceof NothingIndexed) {
         await offerToIndex(error);
+      } else if (error instanceof BeingIndexed) {
+        void vscode.window.showInformationMessage(error.message);
       } else {
         await notices.error(error);
       }
@@ -214,21 +203,20 @@ function registered(name: string, act: Act, notices: Notices): vscode.Disposable
   });
 }
 
-function events({ context, session, view, historyView, lenses, ai, indexing, programs, walkthrough }: Parts): vscode.Disposable[] {
+function events({ context, session, view, lenses, ai, indexing, programs, walkthrough }: Parts): vscode.Disposable[] {
   let isOpened = false;
   return [
     session.onDidChange((known) => {
-      const isIndexed = session.coverage().trees.length > 0;
       void vscode.commands.executeCommand("setContext", "conexus.state", known.link);
       walkthrough.tell();
       if (known.link === "ready" && !isOpened) {
         isOpened = true;
-        if (!isIndexed && vscode.workspace.isTrusted && setting("index.onOpen") && session.folders.length > 0) {
-          void indexing.workspace();
+        const { missing } = session.coverage();
+        if (missing.length > 0 && vscode.workspace.isTrusted && setting("index.onOpen")) {
+          void indexing.workspace(missing);
         }
       }
     }),
-    view.onDidAsk(() => historyView.refresh()),
     vscode.workspace.onDidSaveTextDocument(({ uri }) => uri.scheme === "file" && session.noteSaved(uri.fsPath)),
     vscode.workspace.onDidChangeWorkspaceFolders(() => void session.foldersChanged()),
     vscode.workspace.onDidGrantWorkspaceTrust(() => {
@@ -238,6 +226,9 @@ function events({ context, session, view, historyView, lenses, ai, indexing, pro
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (SETTINGS_OF_LINK.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) {
         void session.anew();
+      }
+      if (event.affectsConfiguration(`${SECTION}.search`)) {
+        view.refresh();
       }
       if (event.affectsConfiguration(`${SECTION}.codeLens`)) {
         lenses.refresh();
@@ -253,27 +244,29 @@ function events({ context, session, view, historyView, lenses, ai, indexing, pro
 }
 
 /** Look-alikes of what is selected: by its place where it is indexed as it stands there, else by its text. */
-async function findSimilar({ session, searching, view }: Parts): Promise<void> {
+async function findSimilar({ session, view }: Parts): Promise<void> {
   const editor = vscode.window.activeTextEditor;
   if (!editor) {
     void vscode.window.showInformationMessage(vscode.l10n.t("Open a file and select code first."));
     return;
   }
   const { document, selection } = editor;
-  const found = document.uri.scheme === "file" ? treeOf(document.uri.fsPath, session.known.repositories) : null;
+  const found = document.uri.scheme === "file" ? treeOf(session.real(document.uri.fsPath), session.known.repositories) : null;
   const text = document.getText(selection).trim();
-  if (found && !document.isDirty) {
-    await view.show(await searching.similar(found.tree.root, found.path, selection.start.line + 1));
-  } else if (text !== "") {
-    await view.show(await searching.search(text.slice(0, MOST_QUERY_CHARS)));
+  const line = selection.start.line + 1;
+  const place = found && !document.isDirty ? { root: found.tree.root, path: found.path, line } : null;
+  if (place || text !== "") {
+    const name = found?.path ?? document.uri.path.split("/").at(-1) ?? "";
+    const code = (text || document.lineAt(selection.start.line).text.trim()).slice(0, MOST_QUERY_CHARS);
+    await view.alike({ kind: "code", label: vscode.l10n.t("Code like {0}:{1}", name, line), text: code, place });
   } else {
     void vscode.window.showInformationMessage(vscode.l10n.t("Select the code whose look-alikes are wanted."));
   }
 }
 
 async function searchAgain({ history, view }: Parts, given: unknown): Promise<void> {
-  const all = history.all();
-  const query = typeof given === "string" ? given : await vscode.window.showQuickPick(all, { title: vscode.l10n.t("Search again") });
+  const all = history.all().map((query) => ({ label: inLabel(query, 120), query }));
+  const query = typeof given === "string" ? given : (await vscode.window.showQuickPick(all, { title: vscode.l10n.t("Search again") }))?.query;
   if (query !== undefined && query !== "") {
     await view.ask(query);
   }
@@ -292,11 +285,20 @@ async function askForToken(session: Session): Promise<void> {
   }
 }
 
+async function forgetToken(session: Session): Promise<void> {
+  const had = await session.hasToken();
+  await session.setToken(undefined);
+  void vscode.window.showInformationMessage(had ? vscode.l10n.t("The token is forgotten.") : vscode.l10n.t("There is no token to forget."));
+}
+
 async function offerToIndex(error: NothingIndexed): Promise<void> {
   const index = vscode.l10n.t("Index This Workspace");
-  const actions = vscode.workspace.isTrusted ? [index] : [];
-  if ((await vscode.window.showInformationMessage(error.message, ...actions)) === index) {
+  const trust = vscode.l10n.t("Manage Workspace Trust");
+  const chosen = await vscode.window.showInformationMessage(error.message, vscode.workspace.isTrusted ? index : trust);
+  if (chosen === index) {
     await vscode.commands.executeCommand("conexus.indexWorkspace");
+  } else if (chosen === trust) {
+    await manageTrust();
   }
 }
 

@@ -14,10 +14,12 @@ const MOST_CHARS = 500;
 export class History {
   readonly #store: Store;
   readonly #most: () => number;
+  readonly #changed: () => void;
 
-  constructor(store: Store, most: () => number) {
+  constructor(store: Store, most: () => number, changed: () => void = () => undefined) {
     this.#store = store;
     this.#most = most;
+    this.#changed = changed;
   }
 
   /** The questions, newest first. */
@@ -35,10 +37,12 @@ export class History {
     }
     const others = this.all().filter((one) => one !== text);
     await this.#store.update(KEY, [text, ...others].slice(0, this.#most()));
+    this.#changed();
   }
 
   /** Forgets all. */
   async clear(): Promise<void> {
     await this.#store.update(KEY, undefined);
+    this.#changed();
   }
 }

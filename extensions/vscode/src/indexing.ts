@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** Index jobs: asked for, shown with their progress, cancelled. */
 
-import type { IndexRequest, Job } from "@conexus/client";
+import type { IndexRequest, Job, Repository } from "@conexus/client";
 import { ConexusError } from "@conexus/client";
 import * as vscode from "vscode";
 
 import type { Notices } from "./notices";
+import { chooseRepository } from "./repositories_view";
 import type { Session } from "./session";
 import { percentOf } from "./states";
 import { inNotification } from "./text";
+import { requireTrust } from "./trust";
 
 const DONE_MS = 6_000;
 
@@ -22,9 +24,10 @@ export class Indexing {
     this.#notices = notices;
   }
 
-  /** Indexes the folders of the workspace, one after the other. */
-  async workspace(): Promise<void> {
-    const { folders } = this.#session;
+  /** Indexes the folders of the workspace, or some of them, one after the other. */
+  async workspace(only: readonly string[] = this.#session.folders): Promise<void> {
+    requireTrust();
+    const folders = this.#session.folders.filter((folder) => only.includes(folder));
     if (folders.length === 0) {
       void vscode.window.showInformationMessage(vscode.l10n.t("Open a folder first: there is nothing to index."));
       return;
@@ -36,8 +39,18 @@ export class Indexing {
     }
   }
 
+  /** Indexes one of what is indexed again: that which a row stands for, or which is chosen. */
+  async again(given: unknown): Promise<void> {
+    requireTrust();
+    const one = await chooseRepository(this.#session, vscode.l10n.t("Which repository is indexed again?"), given);
+    if (one) {
+      await this.index(one.root && !one.ref ? { path: one.root } : { repository: one.repository, ref: one.ref }, one.name);
+    }
+  }
+
   /** Indexes one tree, with progress that can be cancelled. Returns whether it was done. */
   async index(request: IndexRequest, name: string): Promise<boolean> {
+    requireTrust();
     const options = {
       location: vscode.ProgressLocation.Notification,
       cancellable: true,
@@ -56,7 +69,18 @@ export class Indexing {
     }
   }
 
-  /** Stops what waits or runs; what is done is kept. */
+  /** Stops what waits or runs: that of the row it is asked for on, else all. What is done is kept. */
+  async cancelAsked(given: unknown): Promise<void> {
+    const all = [...this.#session.known.jobs.values()];
+    const root = (given as Partial<Repository & Job> | null | undefined)?.root;
+    const meant = typeof root === "string" ? all.filter((job) => job.root === root) : all;
+    if (meant.length === 0) {
+      void vscode.window.showInformationMessage(vscode.l10n.t("Nothing is being indexed."));
+    }
+    await this.cancel(meant);
+  }
+
+  /** Stops jobs. */
   async cancel(jobs: Iterable<Job>): Promise<void> {
     for (const { id } of jobs) {
       await this.#session.ask("cancel", (client) => client.cancel(id));
@@ -93,7 +117,8 @@ export class Indexing {
       return false;
     }
     const files = job.report?.files_total ?? 0;
-    vscode.window.setStatusBarMessage(vscode.l10n.t("{0} is indexed: {1} files", shown, files), DONE_MS);
+    const text = files === 1 ? vscode.l10n.t("{0} is indexed: 1 file", shown) : vscode.l10n.t("{0} is indexed: {1} files", shown, files);
+    vscode.window.setStatusBarMessage(text, DONE_MS);
     if (job.report?.notice) {
       void vscode.window.showInformationMessage(inNotification(job.report.notice));
     }

@@ -22,12 +22,13 @@ export type FromView =
   | { type: "search"; query: string; filters: Filters; remember: boolean }
   | { type: "open"; answer: number; at: number; mode: OpenMode }
   | { type: "more" }
+  | { type: "focused"; focused: boolean }
   | { type: "run"; command: ViewCommand };
 
 /** What buttons of the view do. */
-export type ViewCommand = "indexWorkspace" | "startDaemon" | "install" | "showMenu" | "explainLimit" | "copyContext";
+export type ViewCommand = (typeof VIEW_COMMANDS)[number];
 
-const VIEW_COMMANDS: readonly ViewCommand[] = ["indexWorkspace", "startDaemon", "install", "showMenu", "explainLimit", "copyContext"];
+const VIEW_COMMANDS = ["indexWorkspace", "cancelIndexing", "startDaemon", "install", "showMenu", "explainLimit", "copyContext"] as const;
 
 /** A choice of a filter. */
 export interface Choice {
@@ -37,9 +38,13 @@ export interface Choice {
 
 /** What the view shows beside results. */
 export interface Surroundings {
+  /** Whether the lists below are those of a daemon; else what is chosen stays as it is. */
+  known: boolean;
+  /** What the settings say where the user has chosen nothing in the view. */
+  usual: Pick<Filters, "where" | "tests">;
   where: Choice[];
   languages: string[];
-  kinds: string[];
+  kinds: Choice[];
   history: string[];
   /** A line with a button, in place of results where there are none. */
   notice: { text: string; button: string; command: ViewCommand } | null;
@@ -50,7 +55,7 @@ export interface Surroundings {
 export type ToView =
   | { type: "surroundings"; surroundings: Surroundings }
   | { type: "busy" }
-  | { type: "answer"; answer: number; query: string; files: ShownFile[]; said: string; notices: string[]; more: boolean }
+  | { type: "answer"; answer: number; about: string; files: ShownFile[]; said: string; notices: string[]; more: boolean; copy: boolean }
   | { type: "failed"; message: string; hint: string }
   | { type: "cleared" }
   | { type: "unanswered" }
@@ -58,8 +63,8 @@ export type ToView =
   | { type: "focus" };
 
 export const NO_FILTERS: Filters = { where: "workspace", language: "", kind: "", tests: true, path: "" };
-const MOST_QUERY_CHARS = 8000;
-const MOST_FILTER_CHARS = 1000;
+export const MOST_QUERY_CHARS = 8000;
+export const MOST_FILTER_CHARS = 1000;
 
 /** Returns a message of the view, or `null` where it is none. */
 export function fromView(value: unknown): FromView | null {
@@ -70,6 +75,8 @@ export function fromView(value: unknown): FromView | null {
     case "ready":
     case "more":
       return { type: value.type };
+    case "focused":
+      return typeof value.focused === "boolean" ? { type: "focused", focused: value.focused } : null;
     case "search": {
       const query = textOf(value.query, MOST_QUERY_CHARS);
       const filters = filtersOf(value.filters);

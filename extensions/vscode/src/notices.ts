@@ -6,7 +6,9 @@ import * as vscode from "vscode";
 
 import { refusalOf } from "./limits";
 import type { Log } from "./log";
-import { inNotification } from "./text";
+import { Repeats } from "./repeats";
+import { inNotification, joined } from "./text";
+import { manageTrust, NotTrusted } from "./trust";
 
 /** Returns an error in words, with the daemon's hint. */
 export function inWords(error: unknown): { message: string; hint: string } {
@@ -19,30 +21,31 @@ export function inWords(error: unknown): { message: string; hint: string } {
 /** Tells errors of commands. */
 export class Notices {
   readonly #log: Log;
-  #shown = "";
+  readonly #repeats = new Repeats();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Shows an error; the same is not shown again while it stands there. */
+  /** Shows an error; what is told twice at once is shown once. */
   async error(error: unknown): Promise<void> {
     const { message, hint } = inWords(error);
-    const text = hint ? `${message} ${hint}` : message;
-    if (this.#shown === text) {
-      return;
-    }
-    this.#shown = text;
-    try {
+    const text = joined(message, hint);
+    if (!this.#repeats.isRepeat(text, performance.now())) {
       await this.#show(error, text);
-    } finally {
-      this.#shown = "";
     }
   }
 
   async #show(error: unknown, text: string): Promise<void> {
     if (error instanceof ConexusError && refusalOf(error)) {
       await vscode.commands.executeCommand("conexus.explainLimit", refusalOf(error));
+      return;
+    }
+    if (error instanceof NotTrusted) {
+      const trust = vscode.l10n.t("Manage Workspace Trust");
+      if ((await vscode.window.showWarningMessage(text, trust)) === trust) {
+        await manageTrust();
+      }
       return;
     }
     const output = vscode.l10n.t("Show Output");

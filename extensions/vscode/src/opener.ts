@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** Opens results at their line, and shows indexed text where there is no file. */
 
-import { stat } from "node:fs/promises";
-
 import type { Result } from "@conexus/client";
 import * as vscode from "vscode";
 
+import { fileIn } from "./files";
 import { lineOf } from "./locating";
 import type { OpenMode } from "./messages";
-import { pathIn } from "./places";
 import type { Session } from "./session";
 
 export const SCHEME = "conexus-indexed";
@@ -69,12 +67,17 @@ export class Opener implements vscode.Disposable, vscode.TextDocumentContentProv
   }
 
   async #uri(target: Target): Promise<vscode.Uri> {
-    const path = target.root ? pathIn(target.root, target.path) : null;
-    if (path !== null && (await isFile(path))) {
-      return vscode.Uri.file(path);
-    }
     if (target.root) {
-      vscode.window.setStatusBarMessage(vscode.l10n.t("The file is gone; this is its text as indexed."), NAMED_MS);
+      const found = await fileIn(target.root, target.path);
+      if (found.kind === "file") {
+        return vscode.Uri.file(this.#session.shown(found.path));
+      }
+      vscode.window.setStatusBarMessage(
+        found.kind === "gone"
+          ? vscode.l10n.t("The file is gone; this is its text as indexed.")
+          : vscode.l10n.t("The file is a link out of its repository now; this is its text as indexed."),
+        NAMED_MS,
+      );
     }
     return indexedUri(target.root || target.repository, target.path);
   }
@@ -83,12 +86,4 @@ export class Opener implements vscode.Disposable, vscode.TextDocumentContentProv
 /** Returns the address of a file's indexed text. */
 export function indexedUri(repository: string, path: string): vscode.Uri {
   return vscode.Uri.from({ scheme: SCHEME, path: `/${path}`, query: JSON.stringify({ repository, path }) });
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 import type { Notices } from "./notices";
 import type { Opener, Target } from "./opener";
 import { setting } from "./settings";
+import { Standing } from "./standing";
 import { inLabel } from "./text";
 
 const PREVIEW_MS = 60;
@@ -34,7 +35,7 @@ const ICONS: Record<string, string> = {
 
 /** Returns an item; its texts are those of indexed files, made safe. */
 export function placeItem(target: Target, kind: string, title: string, detail: string): PlaceItem {
-  const state = target.freshness === "fresh" ? "" : ` · ${target.freshness}`;
+  const state = { fresh: "", stale: ` · ${vscode.l10n.t("changed since")}`, missing: ` · ${vscode.l10n.t("file is gone")}` }[target.freshness];
   return {
     label: `$(${ICONS[kind] ?? "code"}) ${inLabel(title, 120)}`,
     description: `${inLabel(target.path, 200)}:${target.line}${state}`,
@@ -50,16 +51,19 @@ export class PlacePick {
   readonly pick = vscode.window.createQuickPick<PlaceItem>();
   readonly #opener: Opener;
   readonly #notices: Notices;
-  readonly #before: { editor: vscode.TextEditor; selection: vscode.Selection; top: vscode.Range | undefined } | null;
+  readonly #before = new Standing();
+  readonly #wasInView: boolean;
   #timer: NodeJS.Timeout | undefined;
-  #previewed: vscode.Uri | undefined;
+  /** Previews one after the other: what is put back at the end comes after the last. */
+  #previews: Promise<void> = Promise.resolve();
+  #wasPreviewed = false;
   #isOver = false;
 
-  constructor(opener: Opener, notices: Notices) {
+  /** `isInView` is whether the focus is in the search view, where it goes back to. */
+  constructor(opener: Opener, notices: Notices, isInView = false) {
     this.#opener = opener;
     this.#notices = notices;
-    const editor = vscode.window.activeTextEditor;
-    this.#before = editor ? { editor, selection: editor.selection, top: editor.visibleRanges[0] } : null;
+    this.#wasInView = isInView;
     this.pick.matchOnDescription = this.pick.matchOnDetail = true;
     this.pick.onDidChangeActive(([item]) => this.#schedule(item));
     this.pick.onDidAccept(() => void this.#accept(this.pick.activeItems[0], "open"));
@@ -71,17 +75,20 @@ export class PlacePick {
     clearTimeout(this.#timer);
     const target = item?.target;
     if (target && setting("quickSearch.preview")) {
-      this.#timer = setTimeout(() => void this.#preview(target), PREVIEW_MS);
+      this.#timer = setTimeout(() => {
+        this.#previews = this.#previews.then(() => this.#preview(target));
+      }, PREVIEW_MS);
     }
   }
 
   async #preview(target: Target): Promise<void> {
+    if (this.#isOver) {
+      return;
+    }
     try {
-      const editor = await this.#opener.open(target, "preview", this.#before?.editor.viewColumn);
-      this.#previewed = editor.document.uri;
-      if (this.#isOver) {
-        this.#opener.unmark();
-      }
+      this.#wasPreviewed = true;
+      const editor = await this.#opener.open(target, "preview", this.#before.column);
+      await this.#before.previewed(editor.document.uri);
     } catch {
       // what cannot be shown is told when it is opened
     }
@@ -94,8 +101,18 @@ export class PlacePick {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.pick.hide();
+    await this.#previews;
+    this.#opener.unmark();
     try {
-      await (item.target ? this.#opener.open(item.target, mode) : item.run?.());
+      if (item.target) {
+        if (mode === "side") {
+          await this.#restore();
+        }
+        const { document } = await this.#opener.open(item.target, mode);
+        await this.#before.settle(document.uri);
+      } else {
+        await item.run?.();
+      }
     } catch (error) {
       await this.#notices.error(error);
     }
@@ -103,29 +120,19 @@ export class PlacePick {
 
   async #hidden(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#opener.unmark();
     this.pick.dispose();
     if (this.#isOver) {
       return;
     }
     this.#isOver = true;
-    if (this.#before) {
-      const { editor, selection, top } = this.#before;
-      const viewColumn = editor.viewColumn ?? vscode.ViewColumn.Active;
-      const shown = await vscode.window.showTextDocument(editor.document, { viewColumn, selection });
-      if (top) {
-        shown.revealRange(top, vscode.TextEditorRevealType.AtTop);
-      }
-    } else if (this.#previewed) {
-      await closePreview(this.#previewed);
+    await this.#previews;
+    this.#opener.unmark();
+    await this.#restore();
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#wasPreviewed) {
+      await this.#before.restore(!this.#wasInView);
     }
   }
-}
-
-async function closePreview(uri: vscode.Uri): Promise<void> {
-  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-  const ours = tabs.filter(
-    (tab) => tab.isPreview && tab.input instanceof vscode.TabInputText && tab.input.uri.toString() === uri.toString(),
-  );
-  await vscode.window.tabGroups.close(ours);
 }

@@ -47,6 +47,27 @@ export function treeOf(file: string, repositories: readonly Repository[]): { tre
   return tree ? { tree, path: file.slice(tree.root.length + 1) } : null;
 }
 
+/** A folder of the workspace as the editor names it, and where it leads when links are followed. */
+export interface Link {
+  shown: string;
+  real: string;
+}
+
+/** Returns where a path of the editor leads: the daemon knows trees by their real paths. */
+export function realOf(path: string, links: readonly Link[]): string {
+  return moved(path, links.map(({ shown, real }) => [shown, real]));
+}
+
+/** Returns the path under which the editor knows a file, so that it is not opened twice. */
+export function shownOf(path: string, links: readonly Link[]): string {
+  return links.some(({ shown }) => isWithin(path, shown)) ? path : moved(path, links.map(({ shown, real }) => [real, shown]));
+}
+
+function moved(path: string, folders: readonly (readonly [from: string, to: string])[]): string {
+  const [best] = folders.filter(([from]) => isWithin(path, from)).sort(([a], [b]) => b.length - a.length);
+  return best ? best[1] + path.slice(best[0].length) : path;
+}
+
 /** Returns the absolute path of a file of a tree, or `null` where the path would lead out of it. */
 export function pathIn(root: string, path: string): string | null {
   const parts = path.split("/");
@@ -72,10 +93,8 @@ function isTree(repository: Repository): boolean {
 
 function treesOf(folder: string, repositories: readonly Repository[]): Repository[] {
   const known = repositories.filter(isTree);
-  const same = known.find((one) => one.root === folder);
-  if (same) {
-    return [same];
-  }
-  const around = known.filter((one) => isWithin(folder, one.root)).sort((a, b) => b.root.length - a.root.length);
-  return around.length ? around.slice(0, 1) : known.filter((one) => isWithin(one.root, folder));
+  const holding = known.filter((one) => isWithin(folder, one.root)).sort((a, b) => b.root.length - a.root.length);
+  // A repository within another is a tree of its own: the outer one's index does not have its files.
+  const within = known.filter((one) => one.root !== folder && isWithin(one.root, folder));
+  return [...holding.slice(0, 1), ...within];
 }

@@ -10,6 +10,7 @@ import type { Log } from "./log";
 import { isWithin } from "./places";
 import { machineSetting } from "./settings";
 import { inNotification } from "./text";
+import { requireTrust } from "./trust";
 
 const ALLOWED = "allowedPrograms";
 const PYTHON_EXTENSION = "ms-python.python";
@@ -85,9 +86,7 @@ export class Programs {
   }
 
   async run(binary: Binary, args: readonly string[], timeoutMs: number): Promise<Ended> {
-    if (!vscode.workspace.isTrusted) {
-      throw new Error("nothing is started in Restricted Mode");
-    }
+    requireTrust();
     const ended = await run(binary.path, args, this.variables(), timeoutMs);
     this.#log.info(`conexus ${args.slice(0, 2).join(" ")}: exit code ${ended.code}`);
     if (ended.code !== 0 && ended.err !== "") {

@@ -8,7 +8,10 @@ import type { History } from "./history";
 import { inWords, type Notices } from "./notices";
 import type { Opener } from "./opener";
 import { type PlaceItem, PlacePick, placeItem } from "./pick";
-import { NothingIndexed, type Searching } from "./searching";
+import type { SearchView } from "./search_view";
+import { BeingIndexed, NothingIndexed, type Searching } from "./searching";
+import { inLabel } from "./text";
+import { manageTrust, NotTrusted } from "./trust";
 
 const LEAST_CHARS = 2;
 const AGAIN_MS = 50; // while an answer is on its way; the first key asks at once
@@ -20,11 +23,12 @@ export interface QuickSearchParts {
   opener: Opener;
   notices: Notices;
   history: History;
+  view: SearchView;
 }
 
 /** Opens the list. */
 export function quickSearch(parts: QuickSearchParts, begun = ""): void {
-  const { pick } = new PlacePick(parts.opener, parts.notices);
+  const { pick } = new PlacePick(parts.opener, parts.notices, parts.view.hasFocus);
   pick.title = vscode.l10n.t("Conexus: Search Code");
   pick.placeholder = vscode.l10n.t("What does the code do? Or a name, a path, a stack trace");
   let timer: NodeJS.Timeout | undefined;
@@ -36,7 +40,7 @@ export function quickSearch(parts: QuickSearchParts, begun = ""): void {
     asking = own;
     pick.busy = true;
     try {
-      const { results } = await parts.searching.search(query, { limit: LIMIT, signal: own.signal });
+      const { results } = await parts.searching.ask({ kind: "question", query }, { limit: LIMIT, signal: own.signal });
       if (!own.signal.aborted) {
         const [active] = pick.activeItems;
         const isChosen = active !== undefined && active !== pick.items[0];
@@ -89,7 +93,7 @@ export function quickSearch(parts: QuickSearchParts, begun = ""): void {
 
 function historyItems(parts: QuickSearchParts): PlaceItem[] {
   return parts.history.all().map((query) => ({
-    label: `$(history) ${query.replace(/\$\(/g, "\\$(")}`,
+    label: `$(history) ${inLabel(query, 120)}`,
     alwaysShow: true,
     run: () => {
       quickSearch(parts, query);
@@ -99,14 +103,22 @@ function historyItems(parts: QuickSearchParts): PlaceItem[] {
 }
 
 function failureItem(error: unknown): PlaceItem {
+  if (error instanceof BeingIndexed) {
+    const cancel = vscode.l10n.t("Cancel Indexing");
+    return { label: `$(sync~spin) ${error.message}`, detail: cancel, alwaysShow: true, run: () => vscode.commands.executeCommand("conexus.cancelIndexing") };
+  }
+  if (error instanceof NothingIndexed && !vscode.workspace.isTrusted) {
+    const trust = vscode.l10n.t("Manage Workspace Trust");
+    return { label: `$(shield) ${error.message}`, detail: `${new NotTrusted().message} ${trust}`, alwaysShow: true, run: manageTrust };
+  }
   if (error instanceof NothingIndexed) {
     const label = `$(database) ${vscode.l10n.t("This workspace is not indexed yet: index it now")}`;
     return { label, alwaysShow: true, run: () => vscode.commands.executeCommand("conexus.indexWorkspace") };
   }
   const { message, hint } = inWords(error);
   return {
-    label: `$(warning) ${message.replace(/\$\(/g, "\\$(")}`,
-    detail: hint.replace(/\$\(/g, "\\$("),
+    label: `$(warning) ${inLabel(message)}`,
+    detail: inLabel(hint),
     alwaysShow: true,
     run: () => vscode.commands.executeCommand("conexus.showMenu"),
   };

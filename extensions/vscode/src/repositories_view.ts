@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** The view of what is indexed. */
 
-import type { Repository } from "@conexus/client";
+import type { Job, Repository } from "@conexus/client";
 import * as vscode from "vscode";
 
+import { shortName } from "./grouping";
 import { repositoryLabel } from "./search_view";
 import type { Session } from "./session";
-import { percentOf, staleness } from "./states";
+import { firstJobs, percentOf, staleness } from "./states";
 import { inLabel, inLine, inNotification } from "./text";
+import { requireTrust } from "./trust";
+
+/** A row: what is indexed, or a job by which a tree is indexed for the first time. */
+type Row = Repository | Job;
 
 /** A list of indexed trees. */
-export class RepositoriesView implements vscode.TreeDataProvider<Repository> {
+export class RepositoriesView implements vscode.TreeDataProvider<Row> {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #session: Session;
@@ -20,16 +25,20 @@ export class RepositoriesView implements vscode.TreeDataProvider<Repository> {
     session.onDidChange(() => this.#changed.fire());
   }
 
-  getChildren(element?: Repository): Repository[] {
-    return element ? [] : [...this.#session.known.repositories].sort((a, b) => a.name.localeCompare(b.name));
+  getChildren(element?: Row): Row[] {
+    const { known } = this.#session;
+    return element ? [] : [...known.repositories, ...firstJobs(known)].sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  getTreeItem(one: Repository): vscode.TreeItem {
+  getTreeItem(one: Row): vscode.TreeItem {
+    if ("state" in one) {
+      return firstItem(one);
+    }
     const { repositories, jobs } = this.#session.known;
     const state = stateOf(one, this.#session);
     const item = new vscode.TreeItem(repositoryLabel(one, repositories));
     item.id = `${one.repository} ${one.root} ${one.ref}`;
-    item.description = `${vscode.l10n.t("{0} files", one.files)} · ${size(one.size_bytes)} · ${state.said}`;
+    item.description = `${filesOf(one)} · ${size(one.size_bytes)} · ${state.said}`;
     item.tooltip = details(one, state.said);
     item.iconPath = new vscode.ThemeIcon(state.icon);
     item.contextValue = jobs.has(one.root) ? "repositoryIndexing" : "repository";
@@ -51,23 +60,35 @@ export async function chooseRepository(session: Session, title: string, given: u
   const items = known.map((one) => ({
     label: inLabel(repositoryLabel(one, known)),
     description: inLabel(one.root || one.repository),
-    detail: `${vscode.l10n.t("{0} files", one.files)} · ${size(one.size_bytes)} · ${stateOf(one, session).said}`,
+    detail: `${filesOf(one)} · ${size(one.size_bytes)} · ${stateOf(one, session).said}`,
     one,
   }));
   return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true }))?.one;
 }
 
-/** Takes an index away, after a question. */
-export async function removeRepository(session: Session, one: Repository): Promise<boolean> {
+/** Takes an index away, that of a row or one that is chosen, after a question. */
+export async function removeRepository(session: Session, title: string, given: unknown): Promise<boolean> {
+  requireTrust();
+  const one = await chooseRepository(session, title, given);
+  return one !== undefined && remove(session, one);
+}
+
+async function remove(session: Session, one: Repository): Promise<boolean> {
+  requireTrust();
   const others = session.known.repositories.filter((other) => other.repository === one.repository).length - 1;
-  const remove = vscode.l10n.t("Remove");
-  const more = others > 0 ? ` ${vscode.l10n.t("Its other {0} working trees or refs go with it.", others)}` : "";
+  const yes = vscode.l10n.t("Remove");
+  const more =
+    others === 1
+      ? ` ${vscode.l10n.t("Its other working tree or ref goes with it.")}`
+      : others > 1
+        ? ` ${vscode.l10n.t("Its other {0} working trees or refs go with it.", others)}`
+        : "";
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t("Remove {0} from the index?", inNotification(one.name, 80)),
     { modal: true, detail: vscode.l10n.t("The files themselves are not touched. Its place is free at once.") + more },
-    remove,
+    yes,
   );
-  if (chosen !== remove) {
+  if (chosen !== yes) {
     return false;
   }
   await session.ask("remove", (client) =>
@@ -75,6 +96,27 @@ export async function removeRepository(session: Session, one: Repository): Promi
   );
   await session.refresh();
   return true;
+}
+
+/** The row of a tree that nothing is indexed of yet. */
+function firstItem(job: Job): vscode.TreeItem {
+  const item = new vscode.TreeItem(inLine(job.name || shortName(job.repository), 60));
+  item.id = `job ${job.root || job.repository}`;
+  item.description = indexingText(job);
+  item.tooltip = inLine(job.root);
+  item.iconPath = new vscode.ThemeIcon("sync~spin");
+  item.contextValue = "firstIndexing";
+  item.accessibilityInformation = { label: `${inLine(job.name)}, ${item.description}` };
+  return item;
+}
+
+function indexingText(job: Job): string {
+  const percent = percentOf(job);
+  return percent === null ? vscode.l10n.t("indexing") : vscode.l10n.t("indexing {0} %", percent);
+}
+
+function filesOf({ files }: Repository): string {
+  return files === 1 ? vscode.l10n.t("1 file") : vscode.l10n.t("{0} files", files);
 }
 
 function isSame(one: Repository, given: unknown): boolean {
@@ -85,8 +127,7 @@ function isSame(one: Repository, given: unknown): boolean {
 function stateOf(one: Repository, session: Session): { icon: string; said: string } {
   const job = session.known.jobs.get(one.root);
   if (job?.origin === "asked") {
-    const percent = percentOf(job);
-    return { icon: "sync~spin", said: percent === null ? vscode.l10n.t("indexing") : vscode.l10n.t("indexing {0} %", percent) };
+    return { icon: "sync~spin", said: indexingText(job) };
   }
   switch (staleness(one, session.known.saved.get(one.root))) {
     case "gone":

@@ -7,21 +7,21 @@ import type { Repository } from "@conexus/client";
 import * as vscode from "vscode";
 
 import { grouped, shortName } from "./grouping";
+import type { Contexts } from "./contexts";
 import type { History } from "./history";
-import { type Filters, fromView, type FromView, NO_FILTERS, type OpenMode, type Surroundings, type ToView } from "./messages";
+import { type Filters, fromView, type FromView, MOST_FILTER_CHARS, MOST_QUERY_CHARS, type OpenMode, type Surroundings, type ToView } from "./messages";
+import { kinds } from "./kinds";
 import { inWords, type Notices } from "./notices";
 import type { Opener } from "./opener";
-import { type Answer, NothingIndexed, type Searching } from "./searching";
+import { type Answer, type Asked, BeingIndexed, NothingIndexed, type Searching } from "./searching";
 import type { Session } from "./session";
 import { setting } from "./settings";
-import { inLine } from "./text";
+import { namesOf } from "./status_item";
+import { inLine, joined } from "./text";
 
 export const VIEW = "conexus.search";
 const MORE = 3;
 const MOST_RESULTS = 200;
-const KINDS = ["function", "method", "class", "struct", "interface", "enum", "type", "module", "constant", "variable", "field"].concat(
-  ["macro", "section", "key", "rule", "table", "resource"],
-);
 
 /** What the view needs. */
 export interface SearchViewParts {
@@ -31,21 +31,19 @@ export interface SearchViewParts {
   opener: Opener;
   history: History;
   notices: Notices;
+  contexts: Contexts;
 }
 
 /** Shows questions, filters and results. */
 export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable {
   readonly #parts: SearchViewParts;
-  readonly #answered = new vscode.EventEmitter<void>();
-  /** A question was asked, and is in the history. */
-  readonly onDidAsk = this.#answered.event;
   #view: vscode.WebviewView | undefined;
   #isReady = false;
   #waiting: ToView[] = [];
   #asking: AbortController | undefined;
   #answer: Answer | null = null;
-  #filters: Filters = NO_FILTERS;
   #limit = 0;
+  #hasFocus = false;
   #at = -1;
 
   constructor(parts: SearchViewParts) {
@@ -82,17 +80,31 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
     this.#send({ type: "focus" });
   }
 
+  /** Whether the focus is in the page. */
+  get hasFocus(): boolean {
+    return this.#hasFocus && this.#view?.visible === true;
+  }
+
   /** Asks a question in the view, within a repository where one is named. */
   async ask(query: string, where: string | null = null): Promise<void> {
     await vscode.commands.executeCommand(`${VIEW}.focus`);
     this.#send({ type: "ask", query, where });
   }
 
-  /** Shows an answer that comes from elsewhere, as that to "similar code". */
-  async show(answer: Answer): Promise<void> {
+  /** Shows what is like some code; the question that stood there is taken away. */
+  async alike(asked: Asked & { kind: "code" }): Promise<void> {
+    const limit = setting("search.limit");
+    const answer = await this.#parts.searching.ask(asked, { limit });
+    this.#asking?.abort();
+    this.#limit = limit;
     this.#keep(answer);
     await vscode.commands.executeCommand(`${VIEW}.focus`);
     this.#sendAnswer();
+  }
+
+  /** What stands around the answer has changed: the history, or a setting. */
+  refresh(): void {
+    this.#sendSurroundings();
   }
 
   clear(): void {
@@ -105,6 +117,7 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
   async step(by: 1 | -1): Promise<void> {
     const order = this.#order();
     if (!this.#answer || order.length === 0) {
+      void vscode.window.showInformationMessage(vscode.l10n.t("There are no results: search first."));
       return;
     }
     const place = order.indexOf(this.#at);
@@ -114,7 +127,6 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
 
   dispose(): void {
     this.#asking?.abort();
-    this.#answered.dispose();
   }
 
   async #hear(said: FromView): Promise<void> {
@@ -130,13 +142,15 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
         this.#waiting.splice(0).forEach((message) => this.#send(message));
         return;
       case "search":
-        this.#limit = Math.max(1, setting("search.limit"));
-        this.#filters = said.filters;
-        await this.#search(said.query, said.remember);
+        this.#limit = setting("search.limit");
+        await this.#search(said.query, said.filters, said.remember);
         return;
       case "more":
         this.#limit = Math.min(MOST_RESULTS, this.#limit * MORE);
-        await this.#search(this.#answer?.query ?? "", false);
+        await this.#ask(this.#answer?.asked, false);
+        return;
+      case "focused":
+        this.#hasFocus = said.focused;
         return;
       case "open":
         if (said.answer === this.#answer?.number) {
@@ -144,14 +158,27 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
         }
         return;
       case "run":
-        await vscode.commands.executeCommand(`conexus.${said.command}`, ...(said.command === "copyContext" ? [this.#answer?.query] : []));
+        await (said.command === "copyContext" ? this.#copy() : vscode.commands.executeCommand(`conexus.${said.command}`));
     }
   }
 
-  async #search(text: string, remember: boolean): Promise<void> {
+  /** Copies context for what was asked, under the filters of the view. */
+  async #copy(): Promise<void> {
+    const asked = this.#answer?.asked;
+    if (asked) {
+      const isQuestion = asked.kind === "question";
+      await this.#parts.contexts.copy(isQuestion ? asked.query : asked.text, isQuestion ? asked.filters : undefined);
+    }
+  }
+
+  async #search(text: string, filters: Filters, remember: boolean): Promise<void> {
     const query = text.trim();
+    await this.#ask(query === "" ? undefined : { kind: "question", query, filters }, remember);
+  }
+
+  async #ask(asked: Asked | undefined, remember: boolean): Promise<void> {
     this.#asking?.abort();
-    if (query === "") {
+    if (asked === undefined) {
       this.clear();
       return;
     }
@@ -159,11 +186,9 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
     this.#asking = own;
     this.#send({ type: "busy" });
     try {
-      const answer = await this.#parts.searching.search(query, { filters: this.#filters, limit: this.#limit, signal: own.signal });
-      if (remember) {
-        await this.#parts.history.add(query);
-        this.#answered.fire();
-        this.#sendSurroundings();
+      const answer = await this.#parts.searching.ask(asked, { limit: this.#limit, signal: own.signal });
+      if (remember && asked.kind === "question") {
+        await this.#parts.history.add(asked.query);
       }
       if (!own.signal.aborted) {
         this.#keep(answer);
@@ -174,7 +199,7 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
         return;
       }
       this.#keep(null);
-      if (error instanceof NothingIndexed || this.#parts.session.known.link !== "ready") {
+      if (error instanceof NothingIndexed || error instanceof BeingIndexed || this.#parts.session.known.link !== "ready") {
         this.#send({ type: "cleared" }); // the notice says why
         this.#sendSurroundings();
       } else {
@@ -207,14 +232,17 @@ export class SearchView implements vscode.WebviewViewProvider, vscode.Disposable
     if (!answer) {
       return;
     }
-    const files = grouped(answer.results, answer.query, setting("search.snippetLines"));
+    const { asked } = answer;
+    const files = grouped(answer.results, asked.kind === "question" ? asked.query : "", setting("search.snippetLines"));
     const { length } = answer.results;
     const said = length
-      ? vscode.l10n.t("{0} results in {1} files, {2} ms", length, files.length, Math.round(answer.elapsedMs))
+      ? found(length, files.length, Math.round(answer.elapsedMs))
       : vscode.l10n.t("Nothing found. Other words, or fewer filters, may help.");
     const notices = answer.notices.map((one) => inLine(one, 300));
     const more = this.#limit > 0 && length >= this.#limit && this.#limit < MOST_RESULTS;
-    this.#send({ type: "answer", answer: answer.number, query: inLine(answer.query, 8000), files, said, notices, more });
+    const about = asked.kind === "code" ? inLine(asked.label) : "";
+    const copy = length > 0 && (asked.kind === "question" || asked.text !== "");
+    this.#send({ type: "answer", answer: answer.number, about, files, said, notices, more, copy });
   }
 
   #sendSurroundings(): void {
@@ -239,13 +267,15 @@ function surroundings(session: Session, history: string[]): Surroundings {
     languages.set(language, (languages.get(language) ?? 0) + files);
   }
   return {
+    known: session.known.link === "ready",
+    usual: { where: setting("search.scope"), tests: setting("search.tests") },
     where: [
       { value: "workspace", label: vscode.l10n.t("This workspace") },
       { value: "all", label: vscode.l10n.t("Everything indexed") },
       ...repositories.map((one) => ({ value: one.root || one.repository, label: repositoryLabel(one, repositories) })),
     ],
     languages: [...languages].sort((a, b) => b[1] - a[1]).map(([name]) => inLine(name, 40)),
-    kinds: KINDS,
+    kinds: kinds(),
     history,
     notice: notice(session),
     texts: texts(),
@@ -273,18 +303,34 @@ function notice(session: Session): Surroundings["notice"] {
       return vscode.workspace.isTrusted
         ? button(vscode.l10n.t("This workspace is not indexed yet."), vscode.l10n.t("Index This Workspace"), "indexWorkspace")
         : button(vscode.l10n.t("This workspace is not indexed. In Restricted Mode nothing is indexed."), vscode.l10n.t("Show Menu"), "showMenu");
+    case "partly":
+      return vscode.workspace.isTrusted
+        ? button(vscode.l10n.t("Not indexed: {0}", namesOf(condition.missing)), vscode.l10n.t("Index This Workspace"), "indexWorkspace")
+        : null;
+    case "indexing":
+      return session.coverage().trees.length > 0
+        ? null
+        : button(new BeingIndexed(condition.percent).message, vscode.l10n.t("Cancel Indexing"), "cancelIndexing");
     case "missing":
-      return button(vscode.l10n.t("Conexus is not installed, or was not found."), vscode.l10n.t("Install Conexus…"), "install");
+      return button(problem ? inLine(joined(problem.message, problem.hint), 500) : vscode.l10n.t("Conexus is not installed, or was not found."), vscode.l10n.t("Install Conexus…"), "install");
     case "absent":
     case "failed":
       return button(
-        problem ? inLine(`${problem.message} ${problem.hint}`.trim(), 500) : vscode.l10n.t("No daemon runs."),
+        problem ? inLine(joined(problem.message, problem.hint), 500) : vscode.l10n.t("No daemon runs."),
         condition.kind === "absent" && vscode.workspace.isTrusted ? vscode.l10n.t("Start the Daemon") : vscode.l10n.t("Show Menu"),
         condition.kind === "absent" && vscode.workspace.isTrusted ? "startDaemon" : "showMenu",
       );
     default:
       return null;
   }
+}
+
+/** How much was found, and how fast. */
+function found(results: number, files: number, ms: number): string {
+  if (results === 1) {
+    return vscode.l10n.t("1 result, {0} ms", ms);
+  }
+  return files === 1 ? vscode.l10n.t("{0} results in 1 file, {1} ms", results, ms) : vscode.l10n.t("{0} results in {1} files, {2} ms", results, files, ms);
 }
 
 function texts(): Record<string, string> {
@@ -311,14 +357,16 @@ function texts(): Record<string, string> {
     line: vscode.l10n.t("line"),
     lines: vscode.l10n.t("lines"),
     score: vscode.l10n.t("score"),
-    intro: vscode.l10n.t("Results are grouped by file. Arrow keys move, Enter opens, Space shows, Ctrl+Enter opens to the side."),
+    longQuery: vscode.l10n.t("The question is too long: it may have {0} characters.", MOST_QUERY_CHARS),
+    longPath: vscode.l10n.t("The filter by paths is too long: it may have {0} characters.", MOST_FILTER_CHARS),
+    keys: vscode.l10n.t("Results are grouped by file. Arrow keys move, Enter opens, Space shows, Ctrl+Enter opens to the side."),
   };
 }
 
 function page(source: string, nonce: string, script: vscode.Uri, style: vscode.Uri): string {
   const policy = `default-src 'none'; style-src ${source}; script-src 'nonce-${nonce}';`;
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${/^[A-Za-z-]{2,20}$/.test(vscode.env.language) ? vscode.env.language : "en"}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** Questions to the daemon, with the filters of the editor; and the last answer, through which results are opened. */
 
-import type { Filter, Result, SearchResponse } from "@conexus/client";
+import { ConexusError, type Filter, type Result, type SearchResponse } from "@conexus/client";
 import * as vscode from "vscode";
 
 import { type Filters, patternsOf } from "./messages";
+import { within } from "./patterns";
 import type { Session } from "./session";
 import { setting } from "./settings";
+import { jobOf, percentOf } from "./states";
 
 /** That the workspace has nothing that is indexed: to be told with a button. */
 export class NothingIndexed extends Error {
@@ -15,11 +17,35 @@ export class NothingIndexed extends Error {
   }
 }
 
+/** That the workspace is being indexed for the first time: there is nothing to search yet, and nothing to start. */
+export class BeingIndexed extends Error {
+  constructor(percent: number | null) {
+    super(
+      percent === null
+        ? vscode.l10n.t("This workspace is being indexed. It can be searched when that is done.")
+        : vscode.l10n.t("This workspace is being indexed: {0} %. It can be searched when that is done.", percent),
+    );
+  }
+}
+
+/** A place of code. */
+export interface Place {
+  root: string;
+  path: string;
+  line: number;
+}
+
+/** What is asked: a question in words, or for code like some other. */
+export type Asked =
+  | { kind: "question"; query: string; filters?: Filters | undefined }
+  /** By its place where the index has it, else by its text. */
+  | { kind: "code"; label: string; text: string; place: Place | null };
+
 /** An answer, and where in it one is. */
 export interface Answer {
   /** Counts answers, so that a click in an old one opens nothing of a new one. */
   number: number;
-  query: string;
+  asked: Asked;
   results: Result[];
   complete: boolean;
   notices: string[];
@@ -28,7 +54,6 @@ export interface Answer {
 
 /** What one search may have of its own. */
 export interface SearchOptions {
-  filters?: Filters;
   limit?: number;
   signal?: AbortSignal;
 }
@@ -42,20 +67,39 @@ export class Searching {
     this.#session = session;
   }
 
-  /** Searches. Throws {@link NothingIndexed} where the workspace is meant, and nothing of it is indexed. */
-  async search(query: string, { filters, limit, signal }: SearchOptions = {}): Promise<Answer> {
-    const filter = await this.filter(filters);
-    const body = { query, limit: limit ?? Math.max(1, setting("search.limit")), filter };
-    const found = await this.#session.ask("search", (client) => client.search(body, { signal }));
-    return this.#answer(query, found);
+  /**
+   * Searches.
+   *
+   * @throws NothingIndexed, BeingIndexed where the workspace is meant, and nothing of it is indexed.
+   */
+  async ask(asked: Asked, options: SearchOptions = {}): Promise<Answer> {
+    const found = asked.kind === "question" ? await this.#search(asked.query, asked.filters, options) : await this.#similar(asked, options);
+    this.#count += 1;
+    const { results, complete, notices, elapsed_ms: elapsedMs } = found;
+    return { number: this.#count, asked, results, complete, notices, elapsedMs };
   }
 
-  /** Finds look-alikes of the code at a line of an indexed file. */
-  async similar(root: string, path: string, line: number): Promise<Answer> {
-    const filter = { ...(await this.filter()), tests: true };
-    const body = { repository: root, path, line, limit: Math.max(1, setting("search.limit")), filter };
-    const found = await this.#session.ask("similar", (client) => client.similar(body));
-    return this.#answer(vscode.l10n.t("code like {0}:{1}", path, line), found);
+  async #search(query: string, filters: Filters | undefined, { limit, signal }: SearchOptions): Promise<SearchResponse> {
+    const filter = await this.filter(filters);
+    const body = { query, limit: limit ?? setting("search.limit"), filter };
+    return this.#session.ask("search", (client) => client.search(body, { signal }));
+  }
+
+  /** Finds look-alikes of the code at a place; where the index does not have the file, of its text. */
+  async #similar({ place, text }: Asked & { kind: "code" }, options: SearchOptions): Promise<SearchResponse> {
+    if (place) {
+      const filter = { ...(await this.filter()), tests: true };
+      const body = { repository: place.root, path: place.path, line: place.line, limit: options.limit ?? setting("search.limit"), filter };
+      try {
+        return await this.#session.ask("similar", (client) => client.similar(body, { signal: options.signal }));
+      } catch (error) {
+        const isLeftOut = error instanceof ConexusError && ["not_found", "not_indexed", "invalid_request"].includes(error.code);
+        if (!isLeftOut || text === "") {
+          throw error;
+        }
+      }
+    }
+    return this.#search(text, undefined, options);
   }
 
   /** Returns the filter for a search: that of the workspace, narrowed. */
@@ -86,25 +130,9 @@ export class Searching {
     }
     const { filter } = this.#session.coverage();
     if (filter === null && link === "ready") {
-      throw new NothingIndexed();
+      const job = jobOf(this.#session.known, [], this.#session.folders);
+      throw job ? new BeingIndexed(percentOf(job)) : new NothingIndexed();
     }
     return filter ?? { tests: true, ref: "" };
   }
-
-  #answer(query: string, found: SearchResponse): Answer {
-    this.#count += 1;
-    const { results, complete, notices, elapsed_ms: elapsedMs } = found;
-    return { number: this.#count, query, results, complete, notices, elapsedMs };
-  }
-}
-
-/** Patterns of the user's within a folder: a path has to fit one, so that both are one pattern. */
-function within(folders: readonly string[], patterns: readonly string[]): string[] {
-  return folders.flatMap((folder) => {
-    const head = folder.replace(/\*\*$/, "");
-    return patterns.map((pattern) => {
-      const rest = pattern.replace(/^\//, "");
-      return pattern.startsWith("/") || rest.replace(/\/$/, "").includes("/") ? head + rest : `${head}**/${rest}`;
-    });
-  });
 }

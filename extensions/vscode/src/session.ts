@@ -8,10 +8,12 @@ import { type Address, findDaemon } from "@conexus/client/node";
 import * as vscode from "vscode";
 
 import type { Log } from "./log";
-import { type Coverage, coverage, treeOf } from "./places";
+import { type Coverage, coverage, type Link, realOf, shownOf, treeOf } from "./places";
 import type { Programs } from "./programs";
 import { machineSetting } from "./settings";
 import { type Condition, conditionOf, type Known, NOTHING_KNOWN, type Problem } from "./states";
+import { inLine } from "./text";
+import { requireTrust } from "./trust";
 import { API, mismatch, OLDEST } from "./versions";
 
 const TOKEN_KEY = "token";
@@ -41,7 +43,7 @@ export class Session implements vscode.Disposable {
   #known: Known = NOTHING_KNOWN;
   #client: Client | null = null;
   #mark = "";
-  #folders: string[] = [];
+  #links: Link[] = [];
   #looking: Promise<void> | undefined;
   #starting: Promise<void> | undefined;
   #starts: number[] = [];
@@ -65,17 +67,27 @@ export class Session implements vscode.Disposable {
 
   /** Folders of the workspace on this machine, links followed. */
   get folders(): readonly string[] {
-    return this.#folders;
+    return this.#links.map((link) => link.real);
+  }
+
+  /** Returns where a path of the editor leads, as the daemon knows it. */
+  real(path: string): string {
+    return realOf(path, this.#links);
+  }
+
+  /** Returns the path under which the workspace has a file that the daemon names. */
+  shown(path: string): string {
+    return shownOf(path, this.#links);
   }
 
   /** What is indexed of the workspace. */
   coverage(): Coverage {
-    return coverage(this.#folders, this.#known.repositories);
+    return coverage(this.folders, this.#known.repositories);
   }
 
   /** How it stands with the workspace. */
   condition(): Condition {
-    return conditionOf(this.#known, this.coverage().trees, this.#folders.length);
+    return conditionOf(this.#known, this.coverage(), this.folders);
   }
 
   /** Whether the daemon is one elsewhere, by its address. */
@@ -112,6 +124,8 @@ export class Session implements vscode.Disposable {
     this.#learntFolder = undefined;
     this.#starts = [];
     this.#lose("looking");
+    await this.#looking; // it was begun for what held before
+    this.#lose("looking");
     await this.look();
   }
 
@@ -125,6 +139,7 @@ export class Session implements vscode.Disposable {
 
   /** Starts the daemon because the user says so. */
   async start(): Promise<void> {
+    requireTrust();
     this.#stopped = false;
     this.#starts = [];
     this.#programs.forget();
@@ -134,6 +149,7 @@ export class Session implements vscode.Disposable {
 
   /** Ends the daemon because the user says so; it is not started again unasked. */
   async stop(): Promise<void> {
+    requireTrust();
     const binary = await this.#programs.find();
     this.#stopped = true;
     if (binary) {
@@ -149,9 +165,14 @@ export class Session implements vscode.Disposable {
     await this.anew();
   }
 
+  /** Whether a token is kept. */
+  async hasToken(): Promise<boolean> {
+    return (await this.#secrets.get(TOKEN_KEY)) !== undefined;
+  }
+
   /** A file was saved here. */
   noteSaved(file: string): void {
-    const found = treeOf(file, this.#known.repositories);
+    const found = treeOf(this.real(file), this.#known.repositories);
     if (found) {
       this.#tell({ saved: new Map(this.#known.saved).set(found.tree.root, Date.now() / 1000) });
     }
@@ -353,12 +374,12 @@ export class Session implements vscode.Disposable {
       return;
     }
     const mayStart = vscode.workspace.isTrusted && !this.#stopped && machineSetting("daemon.autoStart");
-    if (mayStart && this.#folders.length > 0 && this.#hasStartsLeft()) {
+    if (mayStart && this.#links.length > 0 && this.#hasStartsLeft()) {
       await this.#start(false);
       return;
     }
     const isMissing = vscode.workspace.isTrusted && (await this.#programs.find()) === null;
-    this.#lose(isMissing ? "missing" : "absent");
+    this.#lose(isMissing ? "missing" : "absent", isMissing ? wrongPath() : null);
   }
 
   #hasStartsLeft(): boolean {
@@ -370,7 +391,7 @@ export class Session implements vscode.Disposable {
   async #start(isAsked: boolean): Promise<void> {
     const binary = await this.#programs.find();
     if (!binary) {
-      this.#lose("missing");
+      this.#lose("missing", wrongPath());
       return;
     }
     this.#starting ??= (async () => {
@@ -399,8 +420,9 @@ export class Session implements vscode.Disposable {
     if (error instanceof ConexusError) {
       const { code, message, hint } = error;
       const setToken = vscode.l10n.t("Its token is set by the command Conexus: Set the Token of the Daemon's Address.");
-      const isTokenMissing = code === "unauthenticated" && this.isRemote;
-      this.#lose("failed", { code, message, hint: isTokenMissing ? setToken : (hint ?? "") });
+      const checkAddress = vscode.l10n.t("Check the setting conexus.daemon.url, and whether a daemon runs there.");
+      const told = this.isRemote ? { unauthenticated: setToken, unavailable: checkAddress }[code] : undefined;
+      this.#lose("failed", { code, message, hint: told ?? hint ?? "" });
     } else {
       this.#lose("failed", { code: "internal", message: String(error), hint: "" });
     }
@@ -425,7 +447,9 @@ export class Session implements vscode.Disposable {
 
   async #readFolders(): Promise<void> {
     const folders = (vscode.workspace.workspaceFolders ?? []).filter((folder) => folder.uri.scheme === "file");
-    this.#folders = await Promise.all(folders.map(({ uri: { fsPath } }) => realpath(fsPath).catch(() => fsPath)));
+    this.#links = await Promise.all(
+      folders.map(async ({ uri: { fsPath } }) => ({ shown: fsPath, real: await realpath(fsPath).catch(() => fsPath) })),
+    );
   }
 }
 
@@ -438,6 +462,18 @@ function wrongVersion(version: string, wrong: "older" | "newer"): Problem {
         ? vscode.l10n.t("Update Conexus, then restart the daemon.")
         : vscode.l10n.t("Update this extension."),
   };
+}
+
+/** What is wrong where the setting of the program is set, and there is none. */
+function wrongPath(): Problem | null {
+  const path = machineSetting("path");
+  return path === ""
+    ? null
+    : {
+        code: "missing",
+        message: vscode.l10n.t("The setting conexus.path names {0}: there is no program that can be run.", inLine(path, 200)),
+        hint: vscode.l10n.t("Correct the setting, or empty it: then Conexus is looked for."),
+      };
 }
 
 function notStarted(said: string): Problem {

@@ -9,12 +9,14 @@ import { installCommand, isInstallable } from "./installing";
 import type { Programs } from "./programs";
 import type { Session } from "./session";
 import { machineSetting } from "./settings";
+import { requireTrust } from "./trust";
 
 const LOOK_MS = 3_000;
 const MOST_LOOKS = 200;
 
 /** Shows the command, and runs it where the user says so. */
 export async function install(programs: Programs, session: Session): Promise<void> {
+  requireTrust();
   const wanted = machineSetting("install.package");
   const python = machineSetting("install.python");
   if (!isInstallable(wanted) || (python !== "" && !isAbsolute(python))) {

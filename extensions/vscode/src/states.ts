@@ -3,6 +3,7 @@
 
 import type { Job, Repository, StatusResponse } from "@conexus/client";
 
+import { type Coverage, isWithin } from "./places";
 import type { FeaturesResponse } from "./wire";
 
 /** How it stands with the daemon. */
@@ -32,7 +33,9 @@ export interface Known {
 export type Condition =
   | { kind: "looking" | "missing" | "absent" | "starting" | "failed" | "none" | "unindexed" | "indexed" }
   | { kind: "indexing"; percent: number | null }
-  | { kind: "stale"; reason: "incomplete" | "changed" | "gone" };
+  | { kind: "stale"; reason: "incomplete" | "changed" | "gone" }
+  /** Some folders are indexed, others are not. */
+  | { kind: "partly"; missing: readonly string[] };
 
 export const NOTHING_KNOWN: Known = {
   link: "looking",
@@ -46,15 +49,15 @@ export const NOTHING_KNOWN: Known = {
 
 const GRACE_S = 3; // of a daemon that follows edits itself
 
-/** Returns how it stands with trees of the workspace; `folders` is how many folders there are. */
-export function conditionOf(known: Known, trees: readonly Repository[], folders: number): Condition {
+/** Returns how it stands with the folders of a workspace, of which some may not be indexed. */
+export function conditionOf(known: Known, { trees, missing }: Pick<Coverage, "trees" | "missing">, folders: readonly string[]): Condition {
   if (known.link !== "ready") {
     return { kind: known.link };
   }
-  if (folders === 0) {
+  if (folders.length === 0) {
     return { kind: "none" };
   }
-  const running = [...known.jobs.values()].find((job) => trees.some((tree) => tree.root === job.root) || trees.length === 0);
+  const running = jobOf(known, trees, folders);
   if (running && (running.origin === "asked" || trees.some((tree) => !tree.complete))) {
     return { kind: "indexing", percent: percentOf(running) };
   }
@@ -70,7 +73,24 @@ export function conditionOf(known: Known, trees: readonly Repository[], folders:
       return { kind: "stale", reason };
     }
   }
+  if (missing.length > 0) {
+    return { kind: "partly", missing };
+  }
   return { kind: "indexed" };
+}
+
+/** Returns a job that has to do with a workspace: of a tree of it, or of a folder that is indexed for the first time. */
+export function jobOf(known: Known, trees: readonly Repository[], folders: readonly string[]): Job | undefined {
+  const jobs = [...known.jobs.values()];
+  return (
+    jobs.find((job) => trees.some((tree) => tree.root === job.root)) ??
+    jobs.find((job) => job.root !== "" && folders.some((folder) => isWithin(job.root, folder) || isWithin(folder, job.root)))
+  );
+}
+
+/** Returns the jobs of trees that nothing is indexed of yet. */
+export function firstJobs(known: Known): Job[] {
+  return [...known.jobs.values()].filter((job) => !known.repositories.some((one) => one.root === job.root && one.ref === ""));
 }
 
 /** Returns why a tree is not as the disk has it, or `null`. */

@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 import { inWords } from "./notices";
 import type { Session } from "./session";
 import type { Condition } from "./states";
-import { inLabel, inLine } from "./text";
+import { inLabel, inLine, joined } from "./text";
 
 /** Shows how it stands with the workspace. */
 export class StatusItem implements vscode.Disposable {
@@ -58,6 +58,8 @@ export function inStatusBar(condition: Condition): { icon: string; said: string 
       };
     case "stale":
       return { icon: "history", said: vscode.l10n.t("stale") };
+    case "partly":
+      return { icon: "database", said: vscode.l10n.t("partly indexed") };
     case "indexed":
       return { icon: "check", said: vscode.l10n.t("indexed") };
   }
@@ -66,7 +68,7 @@ export function inStatusBar(condition: Condition): { icon: string; said: string 
 function tooltip(session: Session): string {
   const { problem, status, features } = session.known;
   const condition = session.condition();
-  const lines = [problem ? inLine(`${problem.message} ${problem.hint}`.trim()) : ""];
+  const lines = [problem ? inLine(joined(problem.message, problem.hint)) : ""];
   if (status) {
     lines.push(vscode.l10n.t("Daemon {0}, {1} edition", status.version, status.edition));
   }
@@ -84,10 +86,19 @@ function tooltip(session: Session): string {
       }[condition.reason],
     );
   }
+  if (condition.kind === "partly") {
+    lines.push(vscode.l10n.t("Not indexed: {0}", namesOf(condition.missing)));
+  }
   if (!vscode.workspace.isTrusted) {
     lines.push(vscode.l10n.t("Restricted Mode: only what is indexed already is searched."));
   }
   return lines.filter(Boolean).join("\n") || "Conexus";
+}
+
+/** The names of folders, as many as are read. */
+export function namesOf(folders: readonly string[]): string {
+  const names = folders.slice(0, 3).map((folder) => inLine(folder.split("/").at(-1) ?? folder, 60));
+  return [...names, ...(folders.length > names.length ? ["…"] : [])].join(", ");
 }
 
 interface MenuItem extends vscode.QuickPickItem {

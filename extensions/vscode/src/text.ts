@@ -28,6 +28,12 @@ export function inNotification(text: string, most = 500): string {
   return inLine(text, most).replace(/\]\(/g, "] (");
 }
 
+/** Returns a message with what to do about it, as two sentences. */
+export function joined(message: string, hint: string): string {
+  const isEnded = /[.!?:…。！？]$/.test(message.trim());
+  return [message.trim() + (hint && message && !isEnded ? "." : ""), hint.trim()].filter(Boolean).join(" ");
+}
+
 function hex(found: string): string {
   return (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
 }

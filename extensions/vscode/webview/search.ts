@@ -2,7 +2,7 @@
 /** The page of the search view. It builds elements and sets their text: nothing that it is sent is ever read as HTML. */
 
 import type { ShownFile, ShownResult } from "../src/grouping";
-import { type Filters, filtersOf, NO_FILTERS, type OpenMode, type Surroundings, type ToView } from "../src/messages";
+import { type Choice, type Filters, filtersOf, MOST_FILTER_CHARS, MOST_QUERY_CHARS, NO_FILTERS, type OpenMode, type Surroundings, type ToView } from "../src/messages";
 
 declare function acquireVsCodeApi(): {
   postMessage(message: unknown): void;
@@ -15,6 +15,8 @@ interface Kept {
   query: string;
   filters: Filters;
   open: boolean;
+  /** Whether the user chose where is searched, or whether in tests: else the settings say so. */
+  own: { where: boolean; tests: boolean };
 }
 
 const TYPING_MS = 150;
@@ -23,6 +25,9 @@ let kept: Kept = keptOf(editor.getState());
 let answer = 0;
 let history: string[] = [];
 let historyAt = -1;
+/** What stood in the box before an earlier question was put there. */
+let draft = "";
+let shownNotice = "";
 let typing: ReturnType<typeof setTimeout> | undefined;
 let texts: Record<string, string> = {};
 
@@ -46,6 +51,8 @@ const filters = element("details", { id: "filters" }, [
   path,
   element("label", { className: "check" }, [tests, testsText]),
 ]);
+const about = element("p", { id: "about", hidden: true });
+const keys = element("p", { id: "keys", hidden: true });
 const said = element("p", { id: "said" });
 said.setAttribute("role", "status");
 const notice = element("div", { id: "notice", hidden: true });
@@ -55,18 +62,28 @@ const more = element("button", { id: "more", type: "button", hidden: true });
 const copy = element("button", { id: "copy", type: "button", hidden: true });
 const heading = element("h1", { className: "unseen" });
 const actions = element("div", { className: "actions" }, [more, copy]);
-document.body.append(element("main", {}, [heading, form, filters, said, notice, list, actions]));
+document.body.append(element("main", {}, [heading, form, filters, about, said, notice, list, actions, keys]));
 
 // --------------------------------------------------------------------------------------- asking
 
 function search(remember: boolean): void {
   clearTimeout(typing);
-  kept = { query: query.value, filters: chosen(), open: filters.open };
-  editor.setState(kept);
+  keep({ query: query.value, filters: chosen() });
+  const tooLong = query.value.length > MOST_QUERY_CHARS ? "longQuery" : path.value.length > MOST_FILTER_CHARS ? "longPath" : "";
+  if (tooLong) {
+    empty();
+    tell(text(tooLong), []);
+    return;
+  }
   if (remember) {
     tell(text("busy"), []);
   }
   editor.postMessage({ type: "search", query: kept.query, filters: kept.filters, remember });
+}
+
+function keep(changes: Partial<Kept>): void {
+  kept = { ...kept, ...changes };
+  editor.setState(kept);
 }
 
 function chosen(): Filters {
@@ -113,12 +130,12 @@ query.addEventListener("keydown", (event) => {
   }
 });
 for (const control of [where, language, kind, tests, path]) {
-  control.addEventListener("change", () => search(false));
+  control.addEventListener("change", () => {
+    keep({ own: { where: kept.own.where || control === where, tests: kept.own.tests || control === tests } });
+    search(false);
+  });
 }
-filters.addEventListener("toggle", () => {
-  kept = { ...kept, open: filters.open };
-  editor.setState(kept);
-});
+filters.addEventListener("toggle", () => keep({ open: filters.open }));
 more.addEventListener("click", () => editor.postMessage({ type: "more" }));
 copy.addEventListener("click", () => editor.postMessage({ type: "run", command: "copyContext" }));
 
@@ -133,7 +150,10 @@ function atEnd(): boolean {
 /** Puts an earlier question (1) or a later one (-1) into the box. */
 function recall(by: 1 | -1): void {
   const next = Math.min(historyAt + by, history.length - 1);
-  const found = next < 0 ? "" : history[next];
+  if (historyAt < 0) {
+    draft = query.value;
+  }
+  const found = next < 0 ? draft : history[next];
   if (found !== undefined) {
     historyAt = next;
     choose(found);
@@ -161,6 +181,7 @@ function fileElement(file: ShownFile): HTMLElement {
   const name = element("span", { className: "name", textContent: file.name });
   const folder = element("span", { className: "folder", textContent: file.folder });
   const count = element("span", { className: "badge", textContent: String(file.results.length) });
+  count.setAttribute("aria-hidden", "true");
   const head = element("div", { className: "file item", tabIndex: -1, title: [file.folder, file.name].filter(Boolean).join("/") }, [
     name,
     folder,
@@ -168,6 +189,7 @@ function fileElement(file: ShownFile): HTMLElement {
     count,
   ]);
   head.setAttribute("role", "treeitem");
+  head.setAttribute("aria-label", [file.name, file.folder, file.repository, `${file.results.length} ${text("results")}`].filter(Boolean).join(", "));
   head.setAttribute("aria-level", "1");
   head.setAttribute("aria-expanded", "true");
   const group = element("div", { className: "group" }, file.results.map(resultElement));
@@ -222,7 +244,7 @@ function fold(head: HTMLElement, isOpen: boolean): void {
 function select(item: HTMLElement): void {
   for (const one of list.querySelectorAll<HTMLElement>(".item")) {
     one.tabIndex = one === item ? 0 : -1;
-    one.toggleAttribute("aria-selected", one === item);
+    one.setAttribute("aria-selected", String(one === item));
   }
 }
 
@@ -266,6 +288,9 @@ function headOf(item: HTMLElement): HTMLElement | undefined {
 
 // --------------------------------------------------------------------------------------- what the extension says
 
+for (const focused of [true, false]) {
+  window.addEventListener(focused ? "focus" : "blur", () => editor.postMessage({ type: "focused", focused }));
+}
 window.addEventListener("message", (event: MessageEvent<ToView>) => {
   const message = event.data;
   switch (message.type) {
@@ -277,10 +302,17 @@ window.addEventListener("message", (event: MessageEvent<ToView>) => {
       break;
     case "answer":
       answer = message.answer;
+      if (message.about) { // what is answered is no question: that which stood there is not its
+        choose("");
+        keep({ query: "" });
+      }
+      about.hidden = message.about === "";
+      about.textContent = message.about;
       tell(message.said, message.notices);
       show(message.files);
       more.hidden = !message.more;
-      copy.hidden = message.files.length === 0;
+      copy.hidden = !message.copy;
+      keys.hidden = message.files.length === 0;
       break;
     case "failed":
       empty();
@@ -300,6 +332,7 @@ window.addEventListener("message", (event: MessageEvent<ToView>) => {
       if (message.where !== null) {
         where.value = message.where;
         filters.open = true;
+        keep({ own: { ...kept.own, where: true } });
       }
       query.focus();
       if (message.query !== "") {
@@ -314,7 +347,7 @@ window.addEventListener("message", (event: MessageEvent<ToView>) => {
 
 function empty(): void {
   list.replaceChildren();
-  more.hidden = copy.hidden = true;
+  more.hidden = copy.hidden = keys.hidden = about.hidden = true;
 }
 
 function tell(line: string, notices: readonly string[]): void {
@@ -339,23 +372,55 @@ function surround(found: Surroundings): void {
   label(list, "results");
   more.textContent = text("more");
   copy.textContent = text("copy");
-  const now = chosen();
-  const wanted = where.options.length ? now : kept.filters;
-  options(where, found.where, wanted.where);
-  options(language, [{ value: "", label: text("anyLanguage") }, ...found.languages.map((one) => ({ value: one, label: one }))], wanted.language);
-  options(kind, [{ value: "", label: text("anyKind") }, ...found.kinds.map((one) => ({ value: one, label: one }))], wanted.kind);
-  notice.hidden = found.notice === null;
-  if (found.notice) {
-    const { command } = found.notice;
-    const button = element("button", { type: "button", textContent: found.notice.button });
+  keys.textContent = text("keys");
+  const wanted = where.options.length ? chosen() : kept.filters;
+  options(where, found.where, kept.own.where ? wanted.where : found.usual.where, found.known);
+  const languages = found.languages.map((one) => ({ value: one, label: one }));
+  options(language, [{ value: "", label: text("anyLanguage") }, ...languages], wanted.language, found.known);
+  options(kind, [{ value: "", label: text("anyKind") }, ...found.kinds], wanted.kind, found.known);
+  if (!kept.own.tests) {
+    tests.checked = found.usual.tests;
+  }
+  announce(found.notice);
+}
+
+/** Shows a notice; what has not changed is left as it is, so that its button keeps the focus. */
+function announce(found: Surroundings["notice"]): void {
+  const hadFocus = notice.contains(document.activeElement);
+  notice.hidden = found === null;
+  const now = found ? `${found.command} ${found.button}` : "";
+  const line = notice.querySelector("p");
+  if (found && line && now === shownNotice) {
+    if (line.textContent !== found.text) {
+      line.textContent = found.text;
+    }
+    return;
+  }
+  shownNotice = now;
+  if (found) {
+    const { command } = found;
+    const button = element("button", { type: "button", textContent: found.button });
     button.addEventListener("click", () => editor.postMessage({ type: "run", command }));
-    notice.replaceChildren(element("p", { textContent: found.notice.text }), button);
+    notice.replaceChildren(element("p", { textContent: found.text }), button);
+  }
+  if (hadFocus) {
+    (found ? notice.querySelector("button") : query)?.focus();
   }
 }
 
-function options(select: HTMLSelectElement, choices: readonly { value: string; label: string }[], wanted: string): void {
-  select.replaceChildren(...choices.map((one) => element("option", { value: one.value, textContent: one.label })));
-  select.value = choices.some((one) => one.value === wanted) ? wanted : (choices[0]?.value ?? "");
+/** Sets the choices of a filter. While no daemon is known, what is chosen stays, with the name that it had. */
+function options(select: HTMLSelectElement, choices: readonly Choice[], wanted: string, isKnown: boolean): void {
+  const isThere = choices.some((one) => one.value === wanted);
+  const label = [...select.options].find((one) => one.value === wanted)?.text ?? wanted;
+  const all = isThere || isKnown ? choices : [...choices, { value: wanted, label }];
+  const before = [...select.options].map((one) => ({ value: one.value, label: one.text }));
+  if (JSON.stringify(before) !== JSON.stringify(all.map(({ value, label: name }) => ({ value, label: name })))) {
+    select.replaceChildren(...all.map((one) => element("option", { value: one.value, textContent: one.label })));
+  }
+  const value = isThere || !isKnown ? wanted : (choices[0]?.value ?? "");
+  if (select.value !== value) {
+    select.value = value;
+  }
 }
 
 function label(control: HTMLElement, name: string): void {
@@ -380,11 +445,13 @@ function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 function keptOf(state: unknown): Kept {
-  const { query: asked, filters: chosenBefore, open: isOpen } = (state ?? {}) as Partial<Record<keyof Kept, unknown>>;
+  const { query: asked, filters: chosenBefore, open: isOpen, own } = (state ?? {}) as Partial<Record<keyof Kept, unknown>>;
+  const { where: ownWhere, tests: ownTests } = (own ?? {}) as Partial<Record<keyof Kept["own"], unknown>>;
   return {
     query: typeof asked === "string" ? asked : "",
     filters: filtersOf(chosenBefore) ?? NO_FILTERS,
     open: isOpen === true,
+    own: { where: ownWhere === true, tests: ownTests === true },
   };
 }
 

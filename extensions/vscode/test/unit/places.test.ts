@@ -4,7 +4,7 @@ import test from "node:test";
 
 import type { Repository } from "@conexus/client";
 
-import { asPattern, coverage, isWithin, pathIn, treeOf } from "../../src/places";
+import { asPattern, coverage, isWithin, pathIn, realOf, shownOf, treeOf } from "../../src/places";
 
 function tree(root: string, ref = ""): Repository {
   return { repository: `example.org${root}`, name: root, root, ref } as unknown as Repository;
@@ -14,7 +14,7 @@ const KNOWN = [tree("/src/shop"), tree("/src/shop/vendor"), tree("/src/library")
 
 test("a folder that is a tree is searched whole", () => {
   const { filter, missing, trees } = coverage(["/src/shop"], KNOWN);
-  assert.deepEqual([filter?.roots, filter?.paths, missing, trees.length], [["/src/shop"], null, [], 1]);
+  assert.deepEqual([filter?.roots, filter?.paths, missing, trees.length], [["/src/shop", "/src/shop/vendor"], null, [], 2]);
 });
 
 test("a folder in a tree is searched by its path", () => {
@@ -26,6 +26,26 @@ test("a folder around trees is searched as all of them, several folders together
   assert.deepEqual(coverage(["/src"], KNOWN).filter?.roots, ["/src/shop", "/src/shop/vendor", "/src/library"]);
   const two = coverage(["/src/library", "/src/shop/web"], KNOWN).filter;
   assert.deepEqual([two?.roots, two?.paths], [["/src/library", "/src/shop"], null]);
+});
+
+test("trees within a tree are searched with it", () => {
+  const known = [tree("/src"), ...KNOWN];
+  assert.deepEqual(coverage(["/src"], known).filter?.roots, ["/src", "/src/shop", "/src/shop/vendor", "/src/library"]);
+  assert.deepEqual(coverage(["/src/library"], known).filter?.roots, ["/src/library"]);
+  // A pattern would have to fit in the inner tree too: the outer one is searched whole.
+  const inner = coverage(["/deep/sub"], [tree("/deep"), tree("/deep/sub/inner")]).filter;
+  assert.deepEqual([inner?.roots, inner?.paths], [["/deep", "/deep/sub/inner"], null]);
+});
+
+test("a folder behind a link has two names", () => {
+  const links = [{ shown: "/link", real: "/src/shop" }, { shown: "/src/library", real: "/src/library" }];
+  assert.equal(realOf("/link/a.py", links), "/src/shop/a.py");
+  assert.equal(shownOf("/src/shop/a.py", links), "/link/a.py");
+  assert.equal(shownOf("/src/shopping/a.py", links), "/src/shopping/a.py");
+  assert.equal(shownOf("/src/library/a.py", links), "/src/library/a.py");
+  // Where both names are folders of the workspace, each file keeps the name that it has.
+  const both = [...links, { shown: "/src/shop", real: "/src/shop" }];
+  assert.equal(shownOf("/src/shop/a.py", both), "/src/shop/a.py");
 });
 
 test("what is not indexed is named", () => {

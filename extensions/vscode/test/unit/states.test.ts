@@ -6,7 +6,7 @@ import type { Job, Repository } from "@conexus/client";
 
 import { reportOf } from "../../src/diagnostics";
 import { refusalOf, safeUrl } from "../../src/limits";
-import { conditionOf, type Known, NOTHING_KNOWN, percentOf } from "../../src/states";
+import { type Condition, conditionOf, firstJobs, type Known, NOTHING_KNOWN, percentOf } from "../../src/states";
 import { mismatch } from "../../src/versions";
 
 const TREE = { root: "/src/shop", name: "shop", complete: true, indexed_at: 100, files_pending: 0, watch: "native", gone: false, files: 7, chunks: 9 };
@@ -24,11 +24,17 @@ function known(changes: Partial<Known> = {}): Known {
   return { ...NOTHING_KNOWN, link: "ready", ...changes };
 }
 
+const FOLDERS = ["/src/shop"];
+
+function condition(changes: Partial<Known>, trees: Repository[], missing: string[] = [], folders = FOLDERS): Condition {
+  return conditionOf(known(changes), { trees, missing }, folders);
+}
+
 test("each condition is told apart", () => {
-  const kind = (state: Known, trees: Repository[], folders = 1): string => conditionOf(state, trees, folders).kind;
+  const kind = (state: Known, trees: Repository[], folders = FOLDERS): string => conditionOf(state, { trees, missing: [] }, folders).kind;
   assert.equal(kind(NOTHING_KNOWN, []), "looking");
   assert.equal(kind(known({ link: "missing" }), []), "missing");
-  assert.equal(kind(known(), [], 0), "none");
+  assert.equal(kind(known(), [], []), "none");
   assert.equal(kind(known(), []), "unindexed");
   assert.equal(kind(known(), [tree()]), "indexed");
   assert.equal(kind(known(), [tree({ complete: false })]), "stale");
@@ -38,18 +44,31 @@ test("each condition is told apart", () => {
 
 test("saving a file makes an index stale where nobody follows, until it is indexed again", () => {
   const saved = new Map([["/src/shop", 200]]);
-  assert.equal(conditionOf(known({ saved }), [tree({ watch: "off" })], 1).kind, "stale");
-  assert.equal(conditionOf(known({ saved }), [tree()], 1).kind, "indexed");
-  assert.equal(conditionOf(known({ saved }), [tree({ watch: "off", indexed_at: 201 })], 1).kind, "indexed");
+  assert.equal(condition({ saved }, [tree({ watch: "off" })]).kind, "stale");
+  assert.equal(condition({ saved }, [tree()]).kind, "indexed");
+  assert.equal(condition({ saved }, [tree({ watch: "off", indexed_at: 201 })]).kind, "indexed");
 });
 
 test("a job has a percentage; one of a watcher is not worth a spinner", () => {
   const jobs = new Map([["/src/shop", job(42, 100)]]);
-  assert.deepEqual(conditionOf(known({ jobs }), [tree()], 1), { kind: "indexing", percent: 42 });
+  assert.deepEqual(condition({ jobs }, [tree()]), { kind: "indexing", percent: 42 });
   const followed = new Map([["/src/shop", job(1, 2, { origin: "watch" })]]);
-  assert.equal(conditionOf(known({ jobs: followed }), [tree()], 1).kind, "indexed");
+  assert.equal(condition({ jobs: followed }, [tree()]).kind, "indexed");
   assert.equal(percentOf(job(0, 0)), null);
   assert.equal(percentOf(job(7, 5)), 100);
+});
+
+test("a first job is the workspace's where its root is of a folder, and has a row of its own", () => {
+  const jobs = new Map([["/src/shop", job(42, 100)]]);
+  assert.equal(condition({ jobs }, []).kind, "indexing");
+  assert.equal(condition({ jobs }, [], [], ["/src"]).kind, "indexing");
+  assert.equal(condition({ jobs }, [], [], ["/other"]).kind, "unindexed");
+  assert.deepEqual(firstJobs(known({ jobs })).map((one) => one.root), ["/src/shop"]);
+  assert.deepEqual(firstJobs(known({ jobs, repositories: [tree({ ref: "" })] })), []);
+});
+
+test("a folder that is not indexed is told beside one that is", () => {
+  assert.deepEqual(condition({}, [tree()], ["/src/other"]), { kind: "partly", missing: ["/src/other"] });
 });
 
 test("versions that are not understood are told", () => {
