@@ -105,6 +105,8 @@ def editor(version: str) -> tuple[Path, Path]:
 
 def workbench(groups: list[str], version: str) -> int:
     """Run the scenarios; return the exit code."""
+    if version not in _EDITORS:
+        raise SystemExit(f"VSCODE={version}: scenarios run in {', '.join(_EDITORS)}")
     package()
     server, node = editor(version)
     tool("typescript/bin/tsc", "--noEmit", "-p", "test/workbench/tsconfig.json")

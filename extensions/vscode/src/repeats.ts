@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** Keeps the same message from being shown twice at once. Pure. */
 
-const SAME_MS = 3_000;
+const SAME_MS = 1_000;
 
 /** Knows what was said a moment ago: a notification may hide itself without a word, so that only time tells. */
 export class Repeats {

@@ -35,6 +35,37 @@ export const JOBS: Group = {
       },
     ],
     [
+      "while a folder is indexed for the first time it has a row, searches say so, and its own cancel stops it alone",
+      async ({ bench, machine, picture }) => {
+        machine.ok("repos", "remove", "large", "--yes");
+        await bench.run("Conexus: Refresh");
+        await bench.settled("not indexed");
+        const view = await bench.openView();
+        const other = machine.repository("other", many(1500));
+        await bench.run("Conexus: Index This Workspace");
+        machine.start("index", other);
+        const [mine, theirs] = [bench.row(/large.*indexing/), bench.row(/other.*indexing/)];
+        await mine.waitFor();
+        await theirs.waitFor();
+        await view.locator("#notice", { hasText: "This workspace is being indexed" }).waitFor();
+        await bench.quickSearch();
+        await bench.picker().fill("hash a password");
+        await bench.rows("This workspace is being indexed").first().waitFor();
+        await picture("first-indexing");
+        await bench.page.keyboard.press("Escape");
+        await theirs.hover();
+        await theirs.locator('[aria-label^="Cancel Indexing"]').click();
+        const states = (): Map<string, string> =>
+          new Map((JSON.parse(machine.ok("jobs", "list", "--json")) as { jobs: { name: string; state: string; created_at: number }[] }).jobs.sort((a, b) => a.created_at - b.created_at).map((one) => [one.name, one.state]));
+        await bench.until(() => states().get("other") === "cancelled", "the other job is cancelled");
+        assert.match(states().get("large") ?? "", /running|done/);
+        await mine.hover();
+        await mine.locator('[aria-label^="Cancel Indexing"]').click();
+        await bench.until(() => states().get("large") === "cancelled", "the job is cancelled");
+        await bench.settled("stale");
+      },
+    ],
+    [
       "what was done is kept: the tree counts as not finished",
       async ({ bench }) => {
         await bench.settled("stale");

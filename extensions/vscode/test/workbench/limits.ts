@@ -17,10 +17,15 @@ export const LIMITS: Group = {
   scenarios: [
     [
       "the limit is explained where it is met",
-      async ({ bench, picture }) => {
+      async ({ bench, machine, picture }) => {
         await bench.settled("not indexed", 90_000);
         await bench.run("Conexus: Index This Workspace");
-        const toast = bench.notification("All places for repositories are taken: 5 of 5");
+        const text = "All places for repositories are taken: 5 of 5";
+        const toast = bench.notification(text);
+        await toast.waitFor();
+        await bench.page.mouse.move(640, 300);
+        await bench.page.locator(".notification-toast", { hasText: text }).waitFor({ state: "detached", timeout: 40_000 }); // it hides itself
+        await bench.run("Conexus: Index This Workspace");
         await toast.waitFor();
         await bench.page.waitForTimeout(600); // it slides in
         await picture("limit");
@@ -29,6 +34,7 @@ export const LIMITS: Group = {
         await bench.rows("part3").first().click();
         await bench.dialog().locator(".monaco-button", { hasText: "Remove" }).click();
         await bench.dialog().waitFor({ state: "detached" });
+        await bench.until(() => !machine.ok("repos", "list").includes("part3"), "its place is free");
       },
     ],
     [

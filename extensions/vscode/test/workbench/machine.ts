@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: FSL-1.1-MIT
 /** A home folder of its own, the real `conexus` in it, and repositories to search. */
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -38,6 +38,11 @@ export class Machine {
       throw new Error(`conexus ${args.join(" ")}: ${ended.code}\n${ended.out}${ended.err}`);
     }
     return ended.out;
+  }
+
+  /** Begins `conexus`, and does not wait for its end. */
+  start(...args: string[]): void {
+    spawn(this.conexus, args, { env: this.env, cwd: this.root, stdio: "ignore" }).on("error", (error) => console.log(`  ${String(error)}`));
   }
 
   /** What the daemon that runs wrote down of itself. */

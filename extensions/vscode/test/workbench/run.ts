@@ -25,6 +25,11 @@ const tools: Tools = {
 const pictures = needed("PICTURES");
 fs.mkdirSync(pictures, { recursive: true });
 const names = process.argv.slice(2);
+const unknown = names.filter((name) => !GROUPS.some((group) => group.name === name));
+if (unknown.length > 0) {
+  console.error(`no such group: ${unknown.join(", ")}; there are ${GROUPS.map((group) => group.name).join(", ")}`);
+  process.exit(2);
+}
 const chosen = GROUPS.filter((group) => names.length === 0 || names.includes(group.name));
 const begun = Date.now();
 let passed = 0;

@@ -37,6 +37,34 @@ async function unfiltered(bench: Workbench): Promise<void> {
   await bench.page.waitForTimeout(400);
 }
 
+/** Walks down a quick search, and leaves it by Escape. */
+async function walk(bench: Workbench, rows = 2): Promise<void> {
+  await bench.quickSearch();
+  await bench.picker().fill("hash a password with salt");
+  await bench.rows("passwords.py").first().waitFor();
+  await bench.page.locator('.tab.active[data-resource-name="passwords.py"]').waitFor();
+  await bench.page.waitForTimeout(1_000);
+  for (let row = 0; row < rows; row++) {
+    await bench.picker().press("ArrowDown");
+    await bench.page.waitForTimeout(500);
+  }
+  await bench.page.keyboard.press("Escape");
+  await bench.page.waitForTimeout(500);
+}
+
+/** Opens the changes of a file, in a preview tab. */
+async function diffOf(bench: Workbench, name: string): Promise<void> {
+  await bench.openFile(name);
+  await bench.run("Git: Open Changes");
+  await bench.page.locator(".editor-group-container.active .monaco-diff-editor").waitFor();
+}
+
+/** Changes settings of the user. */
+function setUser(bench: Workbench, settings: Record<string, unknown>): void {
+  const file = path.join(bench.data, "User", "settings.json");
+  fs.writeFileSync(file, JSON.stringify({ ...(JSON.parse(fs.readFileSync(file, "utf-8")) as Record<string, unknown>), ...settings }));
+}
+
 export const SEARCHING: Group = {
   name: "searching",
   prepare: (machine) => {
@@ -195,6 +223,133 @@ export const SEARCHING: Group = {
         await bench.page.keyboard.press("Escape");
         await bench.activeFile("basket.ts");
         await bench.line(7);
+        await bench.page.keyboard.press("Escape");
+      },
+    ],
+    [
+      "Escape brings back a diff in a preview tab, several cursors, and the focus in the view",
+      async ({ bench, folder }) => {
+        await bench.run("View: Close All Editors");
+        await bench.openFile("billing.py");
+        await bench.goTo(6);
+        await bench.run("Add Cursor Below");
+        const cursors = bench.page.locator('.statusbar-item[id="status.editor.selection"]');
+        await cursors.filter({ hasText: "2 selections" }).waitFor();
+        await walk(bench);
+        await bench.activeFile("billing.py");
+        await cursors.filter({ hasText: "2 selections" }).waitFor();
+        assert.equal((await bench.tabs()).length, 1);
+        await bench.page.keyboard.press("Escape");
+        fs.appendFileSync(path.join(folder, "web", "basket.ts"), "// more\n");
+        await bench.run("View: Close All Editors");
+        await bench.openFile("guide.md");
+        await bench.run("View: Keep Editor");
+        await diffOf(bench, "basket.ts");
+        const before = await bench.tabs();
+        await walk(bench);
+        await bench.until(async () => JSON.stringify(await bench.tabs()) === JSON.stringify(before), `${before.join()} is back`);
+        await bench.page.locator(".editor-group-container.active .monaco-diff-editor").waitFor();
+        const view = await bench.search(TAX);
+        await view.focus("#query");
+        await walk(bench);
+        await bench.until(async () => JSON.stringify(await bench.tabs()) === JSON.stringify(before), `${before.join()} is back`);
+        await bench.until(() => view.evaluate(() => document.hasFocus() && document.activeElement?.id === "query"), "the focus is in the view");
+        await bench.run("View: Close All Editors");
+      },
+    ],
+    [
+      "where the editor keeps every tab, only what was there is left",
+      async ({ bench }) => {
+        setUser(bench, { "workbench.editor.enablePreview": false });
+        await bench.page.waitForTimeout(1_500);
+        await bench.openFile("guide.md");
+        await walk(bench, 4);
+        await bench.until(async () => (await bench.tabs()).length === 1, "one tab is left");
+        await bench.activeFile("guide.md");
+        await bench.quickSearch();
+        await bench.picker().fill("hash a password with salt");
+        await bench.page.locator('.tab.active[data-resource-name="passwords.py"]').waitFor();
+        await bench.page.waitForTimeout(1_000);
+        await bench.picker().press("ArrowDown");
+        await bench.page.locator('.tab.active:not([data-resource-name="passwords.py"])').waitFor();
+        await bench.page.waitForTimeout(500);
+        await bench.page.keyboard.press("Enter");
+        await bench.until(async () => (await bench.tabs()).length === 2, "the file and the one that was there");
+        await bench.run("View: Close All Editors");
+        setUser(bench, { "workbench.editor.enablePreview": true });
+      },
+    ],
+    [
+      "filters outlive the daemon, and a draft outlives the arrow key",
+      async ({ bench, machine }) => {
+        const view = await bench.openView();
+        await view.evaluate(() => document.querySelector("#filters")?.setAttribute("open", ""));
+        await view.selectOption("#where", { label: "library" });
+        await view.selectOption("#language", "python");
+        const chosen = (): Promise<string[]> => view.evaluate(() => ["where", "language"].map((id) => document.querySelector<HTMLSelectElement>(`#${id}`)?.value ?? ""));
+        const before = await chosen();
+        process.kill(machine.daemon().pid, "SIGKILL");
+        await bench.status("Conexus: indexed").waitFor({ state: "detached" });
+        assert.deepEqual(await chosen(), before);
+        await bench.settled("Conexus: indexed");
+        await bench.page.waitForTimeout(500);
+        assert.deepEqual(await chosen(), before);
+        await unfiltered(bench);
+        await bench.search("the fee of the provider");
+        await view.fill("#query", "a draft that was not sent");
+        await view.press("#query", "ArrowUp");
+        assert.equal(await view.inputValue("#query"), "the fee of the provider");
+        await view.press("#query", "ArrowDown");
+        assert.equal(await view.inputValue("#query"), "a draft that was not sent");
+      },
+    ],
+    [
+      "a question that is too long is told, and a file that became a link is not followed",
+      async ({ bench, machine, folder }) => {
+        const view = await bench.openView();
+        await view.fill("#query", "x y ".repeat(2500));
+        await view.press("#query", "Enter");
+        await view.locator("#said", { hasText: "too long" }).waitFor();
+        await bench.search("call again with exponential delays");
+        const file = path.join(folder, "shop", "retry.py");
+        const text = fs.readFileSync(file);
+        fs.rmSync(file);
+        machine.write(machine.root, { "outside.txt": "OUTSIDE\n" });
+        fs.symlinkSync(path.join(machine.root, "outside.txt"), file);
+        await view.locator(".whole", { hasText: "retry.py" }).locator(".result").first().click();
+        await bench.page.locator(".statusbar-item", { hasText: "link out of its repository" }).waitFor();
+        await bench.page.locator(".editor-group-container.active .view-lines", { hasText: "with_backoff" }).waitFor();
+        fs.rmSync(file);
+        fs.writeFileSync(file, text);
+        await bench.run("View: Close All Editors");
+      },
+    ],
+    [
+      "context is copied under the filters of the view",
+      async ({ bench }) => {
+        const view = await bench.openView();
+        await view.evaluate(() => document.querySelector("#filters")?.setAttribute("open", ""));
+        await view.selectOption("#where", { label: "library" });
+        await bench.search(TAX);
+        await view.click("#copy");
+        await bench.page.locator(".statusbar-item", { hasText: /Copied: \d+ piece/ }).waitFor();
+        const text = await bench.clipboard();
+        assert.ok(text.includes("loans.py") && !text.includes("billing.py"), text.slice(0, 300));
+        await unfiltered(bench);
+      },
+    ],
+    [
+      "a question of the quick search is in the history view, and marked names make no icons",
+      async ({ bench }) => {
+        await bench.quickSearch();
+        await bench.picker().fill("hash a password $(alert)");
+        await bench.rows("passwords.py").first().waitFor();
+        await bench.page.keyboard.press("Enter");
+        await bench.run("Conexus: Focus on History View");
+        await bench.row("hash a password $(alert)").waitFor();
+        await bench.run("Conexus: Search Again…");
+        await bench.rows("hash a password $(alert)").first().waitFor();
+        assert.equal(await bench.rows().locator(".codicon-alert").count(), 0);
         await bench.page.keyboard.press("Escape");
       },
     ],

@@ -62,6 +62,39 @@ export const RESTRICTED: Group = {
       },
     ],
     [
+      "no way in leads to an index: quick search, welcome, first steps, the view",
+      async ({ bench, machine, folder }) => {
+        machine.ok("daemon", "start");
+        await bench.settled("not indexed");
+        await bench.quickSearch();
+        await bench.picker().fill("hash a password");
+        await bench.rows("not indexed").filter({ hasText: "Manage Workspace Trust" }).first().click();
+        await bench.page.locator(".workspace-trust-editor").waitFor();
+        await bench.run("View: Close All Editors");
+        const view = await bench.openView();
+        await view.locator("#notice", { hasText: "In Restricted Mode nothing is indexed" }).waitFor();
+        const welcome = bench.page.locator(".welcome-view-content");
+        await welcome.getByText("In Restricted Mode nothing is indexed").waitFor();
+        assert.equal(await welcome.locator(".monaco-button", { hasText: "Index This Workspace" }).count(), 0);
+        await bench.run("Conexus: First Steps");
+        const step = bench.page.locator(".getting-started-step", { hasText: "Index this workspace" });
+        await step.waitFor({ timeout: 30_000 });
+        await step.click();
+        await step.locator(".monaco-button", { hasText: "Index This Workspace" }).click();
+        await bench.notification("In Restricted Mode Conexus starts and stops no program").waitFor();
+        await bench.run("Notifications: Clear All Notifications");
+        await bench.page.locator(".getting-started-step", { hasText: "Have Conexus on this machine" }).click();
+        await bench.page.locator(".getting-started-step .monaco-button", { hasText: "Install Conexus" }).click();
+        await bench.notification("In Restricted Mode Conexus starts and stops no program").waitFor();
+        assert.equal(await bench.dialog().count(), 0);
+        await bench.run("Notifications: Clear All Notifications");
+        await bench.run("View: Close All Editors");
+        const { jobs } = JSON.parse(machine.ok("jobs", "list", "--json")) as { jobs: unknown[] };
+        assert.deepEqual(jobs, []);
+        untouched(folder);
+      },
+    ],
+    [
       "a daemon that runs already is searched, and no more",
       async ({ bench, machine, folder, picture }) => {
         machine.ok("daemon", "start");
@@ -76,6 +109,27 @@ export const RESTRICTED: Group = {
         assert.equal(await bench.rows("Conexus: Index This Workspace").count(), 0);
         await bench.page.keyboard.press("Escape");
         untouched(folder);
+      },
+    ],
+    [
+      "no index is removed, and no daemon started",
+      async ({ bench, machine }) => {
+        await bench.run("Conexus: Show the Edition and Its Limits");
+        await bench.rows("Free a place").click();
+        const toast = bench.notification("In Restricted Mode Conexus starts and stops no program");
+        await toast.waitFor();
+        await bench.press(toast, "Manage Workspace Trust");
+        await bench.page.locator(".workspace-trust-editor").waitFor();
+        await bench.run("View: Close All Editors");
+        assert.match(machine.ok("repos", "list"), /shop/);
+        machine.ok("daemon", "stop");
+        await bench.settled("no daemon");
+        await bench.openView();
+        const welcome = bench.page.locator(".welcome-view-content");
+        await welcome.getByText("In Restricted Mode none is started").waitFor();
+        assert.equal(await welcome.locator(".monaco-button", { hasText: "Start the Daemon" }).count(), 0);
+        machine.ok("daemon", "start");
+        await bench.settled("Conexus: indexed");
       },
     ],
     [

@@ -360,6 +360,16 @@ export class Workbench {
     }
   }
 
+  /** The tabs of all groups, as they are read out; the active one with a star. */
+  tabs(): Promise<string[]> {
+    return this.page.locator(".tab").evaluateAll((all) => all.map((tab) => (tab.getAttribute("aria-label") ?? "") + (tab.classList.contains("active") ? "*" : "")));
+  }
+
+  /** A row of a view that is no page. */
+  row(text: string | RegExp): Locator {
+    return this.page.locator(".pane-body .monaco-list-row", { hasText: text });
+  }
+
   clipboard(): Promise<string> {
     return this.page.evaluate(() => navigator.clipboard.readText());
   }
