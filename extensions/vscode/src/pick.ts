@@ -52,18 +52,18 @@ export class PlacePick {
   readonly #opener: Opener;
   readonly #notices: Notices;
   readonly #before = new Standing();
-  readonly #wasInView: boolean;
+  readonly #goBack: (() => Promise<void>) | null;
   #timer: NodeJS.Timeout | undefined;
   /** Previews one after the other: what is put back at the end comes after the last. */
   #previews: Promise<void> = Promise.resolve();
   #wasPreviewed = false;
   #isOver = false;
 
-  /** `isInView` is whether the focus is in the search view, where it goes back to. */
-  constructor(opener: Opener, notices: Notices, isInView = false) {
+  /** `goBack` puts the focus back where the editor does not do it by itself, as into the search view. */
+  constructor(opener: Opener, notices: Notices, goBack: (() => Promise<void>) | null = null) {
     this.#opener = opener;
     this.#notices = notices;
-    this.#wasInView = isInView;
+    this.#goBack = goBack;
     this.pick.matchOnDescription = this.pick.matchOnDetail = true;
     this.pick.onDidChangeActive(([item]) => this.#schedule(item));
     this.pick.onDidAccept(() => void this.#accept(this.pick.activeItems[0], "open"));
@@ -128,11 +128,12 @@ export class PlacePick {
     await this.#previews;
     this.#opener.unmark();
     await this.#restore();
+    await this.#goBack?.();
   }
 
   async #restore(): Promise<void> {
     if (this.#wasPreviewed) {
-      await this.#before.restore(!this.#wasInView);
+      await this.#before.restore(this.#goBack === null);
     }
   }
 }

@@ -28,7 +28,7 @@ export interface QuickSearchParts {
 
 /** Opens the list. */
 export function quickSearch(parts: QuickSearchParts, begun = ""): void {
-  const { pick } = new PlacePick(parts.opener, parts.notices, parts.view.hasFocus);
+  const { pick } = new PlacePick(parts.opener, parts.notices, parts.view.hasFocus ? () => parts.view.focus() : null);
   pick.title = vscode.l10n.t("Conexus: Search Code");
   pick.placeholder = vscode.l10n.t("What does the code do? Or a name, a path, a stack trace");
   let timer: NodeJS.Timeout | undefined;

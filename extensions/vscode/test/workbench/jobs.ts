@@ -10,7 +10,7 @@ import type { Group } from "./scenario";
 export const JOBS: Group = {
   name: "jobs",
   prepare: (machine) => {
-    const large = machine.repository("large", many(1500));
+    const large = machine.repository("large", many(4000));
     const shop = machine.repository("shop", SHOP);
     const open = path.join(machine.root, "both.code-workspace");
     machine.write(machine.root, { "both.code-workspace": JSON.stringify({ folders: [{ path: large }, { path: shop }] }) });

@@ -83,6 +83,7 @@ export const RESTRICTED: Group = {
         await step.locator(".monaco-button", { hasText: "Index This Workspace" }).click();
         await bench.notification("In Restricted Mode Conexus starts and stops no program").waitFor();
         await bench.run("Notifications: Clear All Notifications");
+        await bench.page.waitForTimeout(1_200); // what is said twice at once is shown once
         await bench.page.locator(".getting-started-step", { hasText: "Have Conexus on this machine" }).click();
         await bench.page.locator(".getting-started-step .monaco-button", { hasText: "Install Conexus" }).click();
         await bench.notification("In Restricted Mode Conexus starts and stops no program").waitFor();
