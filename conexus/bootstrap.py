@@ -39,6 +39,7 @@ from conexus.indexing.pipeline import Indexer, Resources
 from conexus.indexing.places import Places
 from conexus.parsing.classify import skip_by_name
 from conexus.ports import Embedder, Locks, ParsePool, SourceTree, TreeWatcher, VectorStore
+from conexus.search.dependency_facts import CatalogFacts
 from conexus.search.engine import SearchEngine
 from conexus.search.heads import ChunkHeads
 from conexus.search.reading import CodeReader
@@ -139,6 +140,8 @@ def build(
             places=places,
         )
 
+    codebase = SqliteCodebase(catalog.rows, catalog.scope)
+    reader = CodeReader(catalog, codebase)
     service = LocalService(
         catalog=catalog,
         store=store,
@@ -151,7 +154,8 @@ def build(
             DiskFreshness(tree_of_view),
             heads=ChunkHeads(catalog, keep=keep_open, after_reading=give_back_memory),
         ),
-        reader=CodeReader(catalog, SqliteCodebase(catalog.rows, catalog.scope)),
+        reader=reader,
+        facts=CatalogFacts(catalog, codebase, reader),
         edition=edition,
         options=config.store,
         places=places,

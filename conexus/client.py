@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from conexus import __version__
 from conexus.adapters import config_files
@@ -38,12 +38,22 @@ from conexus.types import (
     ContextFormat,
     ContextRequest,
     ContextResponse,
+    CyclesAnswer,
+    DependenciesRequest,
+    DependencyGraph,
+    DriftAnswer,
     FileText,
     GraphRequest,
+    ImpactAnswer,
+    ImpactRequest,
     ImportGraph,
     IndexReport,
+    OrphansAnswer,
+    OwnersAnswer,
+    PathAnswer,
     Place,
     RelatedFile,
+    RepoId,
     RepositoryMap,
     SearchFilter,
     SearchRequest,
@@ -59,6 +69,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
 MAX_RESULTS: Final = 1000  # these, as the daemon's schema has them
 CONTEXT_TOKENS: Final = (100, 200_000)
 _MAX_MAP_FILES, _MAX_NODES, _MAX_LINE = 200, 2000, 2**31 - 1
+_MAX_EDGES, _MAX_DEPTH = 100_000, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,10 @@ class Filter:
     """Whether tests may be found."""
     ref: str = ""
     """An indexed branch, tag or commit that is searched in the place of the files on disk."""
+    dependents_of: str = ""
+    """In place of the tree, the repositories that depend on this repository or package, as ``npm:react``."""
+    dependencies_of: str = ""
+    """In place of the tree, the repositories that this one depends on."""
 
     def within(self, root: str | None) -> SearchFilter:
         """Return the filter for one working tree, or for all where ``None``.
@@ -98,12 +113,14 @@ class Filter:
             if name not in set(SymbolKind):
                 raise InvalidRequest(f"{name!r} is no kind of definition", hint=f"known are: {', '.join(SymbolKind)}")
         return SearchFilter(
-            roots=None if root is None else frozenset({root}),
+            roots=None if root is None or self.dependents_of or self.dependencies_of else frozenset({root}),
             languages=None if self.languages is None else frozenset(filter(None, map(canonical, self.languages))),
             path_globs=None if self.paths is None else tuple(self.paths),
             kinds=None if self.kinds is None else frozenset(self.kinds),
             tests=self.tests,
             ref=self.ref,
+            dependents_of=self.dependents_of,
+            dependencies_of=self.dependencies_of,
         )
 
 
@@ -252,7 +269,16 @@ class Code(AbstractContextManager["Code"]):
         require("limit", limit, 1, _MAX_MAP_FILES)
         return self._service.map(self._tree(), limit, LOCAL_USER)
 
-    def graph(self, path: str = "", *, limit: int = 200, folders: bool = False, tests: bool = True) -> ImportGraph:
+    def graph(
+        self,
+        path: str = "",
+        *,
+        limit: int = 200,
+        folders: bool = False,
+        tests: bool = True,
+        central: bool = False,
+        cycles: bool = False,
+    ) -> ImportGraph:
         """Return what imports what within the tree.
 
         Args:
@@ -260,13 +286,99 @@ class Code(AbstractContextManager["Code"]):
             limit: Most files or folders: those with most imports, to or from them.
             folders: Whether folders are wanted in place of files.
             tests: Whether files of tests count.
+            central: Whether those are wanted that are most central, with their ranks, in place of those with most
+                imports.
+            cycles: Whether only what is in cycles of imports is wanted, with the cycles.
 
         Raises:
             NotFound: The index has no file below ``path``.
         """
         require("limit", limit, 1, _MAX_NODES)
         below = self._inside(path) if path else ""
-        return self._service.graph(GraphRequest(self._tree(), below, limit, folders=folders, tests=tests), LOCAL_USER)
+        wanted = GraphRequest(self._tree(), below, limit, folders=folders, tests=tests, central=central, cycles=cycles)
+        return self._service.graph(wanted, LOCAL_USER)
+
+    # --------------------------------------------------------------------------- across repositories
+
+    def graph_repos(
+        self,
+        repositories: Collection[str] | None = None,
+        *,
+        ecosystems: Collection[str] | None = None,
+        scopes: Collection[str] | None = None,
+        external: bool = False,
+        files: bool = False,
+        limit: int = 1000,
+    ) -> DependencyGraph:
+        """Return which repository provides and requires which package, and which imports and calls which.
+
+        Args:
+            repositories: Ids of repositories; only what these have to do with.
+            ecosystems: Only packages of these, as ``pypi``.
+            scopes: Only requirements of these, as ``runtime``.
+            external: Whether packages are wanted that no indexed repository provides.
+            files: Whether the imports between files are wanted too.
+            limit: Most edges.
+
+        Raises:
+            FeatureNotAvailable: The edition has no graph across repositories; the same for those below.
+        """
+        require("limit", limit, 1, _MAX_EDGES)
+        wanted = DependenciesRequest(
+            None if repositories is None else frozenset(map(RepoId, repositories)),
+            None if ecosystems is None else frozenset(ecosystems),
+            None if scopes is None else frozenset(scopes),
+            external=external,
+            files=files,
+            limit=limit,
+        )
+        return self._service.graph_repos(wanted, LOCAL_USER)
+
+    def graph_impact(self, *targets: str, **options: Any) -> ImpactAnswer:  # noqa: ANN401 -- those of ImpactRequest
+        """Return what a change may break, in all repositories.
+
+        Args:
+            targets: What changes: a definition, ``shop:src/cart.py``, ``npm:react``, ``GET /users/{}``, a repository.
+            options: ``diff`` in place of targets, ``depth``, ``limit``, ``min_confidence``, ``elsewhere``; see
+                :class:`conexus.types.ImpactRequest`.
+
+        Raises:
+            NotFound: There is nothing of a name; the hint says what is near.
+        """
+        return self._service.graph_impact(self._change(targets, options), LOCAL_USER)
+
+    def graph_owners(self, *targets: str, **options: Any) -> OwnersAnswer:  # noqa: ANN401 -- as above
+        """Return the owners of what a change may break; arguments as for :meth:`graph_impact`."""
+        return self._service.graph_owners(self._change(targets, options), LOCAL_USER)
+
+    def _change(self, targets: tuple[str, ...], options: dict[str, Any]) -> ImpactRequest:
+        known = {"diff", "depth", "limit", "min_confidence", "elsewhere"}
+        if unknown := sorted(options.keys() - known):
+            raise InvalidRequest(f"there is no argument {unknown[0]!r}", hint="known are: " + ", ".join(sorted(known)))
+        home = next((view.repo for view in self._service.views(LOCAL_USER) if str(view.root) == self._root), None)
+        found = ImpactRequest(tuple(map(_text, targets)), repo=home, **options)
+        require("depth", found.depth, 1, _MAX_DEPTH)
+        require("limit", found.limit, 1, MAX_RESULTS)
+        return found
+
+    def graph_path(self, source: str, target: str) -> PathAnswer:
+        """Return how one thing depends on another by the fewest steps."""
+        return self._service.graph_path(_text(source), _text(target), LOCAL_USER)
+
+    def graph_drift(self, package: str = "", *, limit: int = 100) -> DriftAnswer:
+        """Return packages of which repositories ask for different versions; of one package, all uses."""
+        require("limit", limit, 1, MAX_RESULTS)
+        return self._service.graph_drift(_text(package), limit, LOCAL_USER)
+
+    def graph_orphans(self, *, limit: int = 100) -> OrphansAnswer:
+        """Return what nobody uses, and what is called and nobody serves."""
+        require("limit", limit, 1, MAX_RESULTS)
+        return self._service.graph_orphans(limit, LOCAL_USER)
+
+    def graph_cycles(self, *, limit: int = 100) -> CyclesAnswer:
+        """Return repositories that depend on each other."""
+        require("limit", limit, 1, MAX_RESULTS)
+        return self._service.graph_cycles(limit, LOCAL_USER)
 
     def _asked(self, query: str, limit: int, where: Filter) -> SearchRequest:
         require("limit", limit, 1, MAX_RESULTS)
@@ -390,10 +502,47 @@ class AsyncCode(AbstractAsyncContextManager["AsyncCode"]):
         return await self._do(lambda code: code.map(limit=limit))
 
     async def graph(
-        self, path: str = "", *, limit: int = 200, folders: bool = False, tests: bool = True
+        self,
+        path: str = "",
+        *,
+        limit: int = 200,
+        folders: bool = False,
+        tests: bool = True,
+        central: bool = False,
+        cycles: bool = False,
     ) -> ImportGraph:
         """As :meth:`Code.graph`."""
-        return await self._do(lambda code: code.graph(path, limit=limit, folders=folders, tests=tests))
+        return await self._do(
+            lambda code: code.graph(path, limit=limit, folders=folders, tests=tests, central=central, cycles=cycles)
+        )
+
+    async def graph_repos(self, repositories: Collection[str] | None = None, **options: Any) -> DependencyGraph:  # noqa: ANN401 -- handed on
+        """As :meth:`Code.graph_repos`."""
+        return await self._do(lambda code: code.graph_repos(repositories, **options))
+
+    async def graph_impact(self, *targets: str, **options: Any) -> ImpactAnswer:  # noqa: ANN401 -- handed on
+        """As :meth:`Code.graph_impact`."""
+        return await self._do(lambda code: code.graph_impact(*targets, **options))
+
+    async def graph_owners(self, *targets: str, **options: Any) -> OwnersAnswer:  # noqa: ANN401 -- handed on
+        """As :meth:`Code.graph_owners`."""
+        return await self._do(lambda code: code.graph_owners(*targets, **options))
+
+    async def graph_path(self, source: str, target: str) -> PathAnswer:
+        """As :meth:`Code.graph_path`."""
+        return await self._do(lambda code: code.graph_path(source, target))
+
+    async def graph_drift(self, package: str = "", *, limit: int = 100) -> DriftAnswer:
+        """As :meth:`Code.graph_drift`."""
+        return await self._do(lambda code: code.graph_drift(package, limit=limit))
+
+    async def graph_orphans(self, *, limit: int = 100) -> OrphansAnswer:
+        """As :meth:`Code.graph_orphans`."""
+        return await self._do(lambda code: code.graph_orphans(limit=limit))
+
+    async def graph_cycles(self, *, limit: int = 100) -> CyclesAnswer:
+        """As :meth:`Code.graph_cycles`."""
+        return await self._do(lambda code: code.graph_cycles(limit=limit))
 
     async def _opened(self) -> Code:
         async with self._opening:

@@ -18,13 +18,22 @@ from conexus.types import (
     Collected,
     ContextRequest,
     ContextResponse,
+    CyclesAnswer,
+    DependenciesRequest,
+    DependencyGraph,
+    DriftAnswer,
     FileText,
     GraphRequest,
+    ImpactAnswer,
+    ImpactRequest,
     ImportGraph,
     IndexedView,
     IndexEstimate,
     IndexProgress,
     IndexReport,
+    OrphansAnswer,
+    OwnersAnswer,
+    PathAnswer,
     Place,
     Principal,
     RelatedFile,
@@ -115,6 +124,34 @@ class ContextService(Protocol):
 
     def graph(self, request: GraphRequest, who: Principal) -> ImportGraph:
         """Return what imports what within a tree."""
+        ...
+
+    def graph_repos(self, request: DependenciesRequest, who: Principal, check: Check = ...) -> DependencyGraph:
+        """Return which repository provides and requires which package, and which imports and calls which."""
+        ...
+
+    def graph_impact(self, request: ImpactRequest, who: Principal, check: Check = ...) -> ImpactAnswer:
+        """Return what a change may break across repositories, with the path that shows it."""
+        ...
+
+    def graph_owners(self, request: ImpactRequest, who: Principal, check: Check = ...) -> OwnersAnswer:
+        """Return the owners of what a change may break."""
+        ...
+
+    def graph_path(self, source: str, target: str, who: Principal, check: Check = ...) -> PathAnswer:
+        """Return how one thing depends on another by the fewest steps."""
+        ...
+
+    def graph_drift(self, package: str, limit: int, who: Principal) -> DriftAnswer:
+        """Return packages of which repositories ask for different versions; of one package, all uses."""
+        ...
+
+    def graph_orphans(self, limit: int, who: Principal) -> OrphansAnswer:
+        """Return what nobody uses, and what is called and nobody serves."""
+        ...
+
+    def graph_cycles(self, limit: int, who: Principal) -> CyclesAnswer:
+        """Return repositories that depend on each other."""
         ...
 
     def views(self, who: Principal) -> list[IndexedView]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from conexus.config import Config
 from conexus.errors import AccessDenied, ConexusError, EditionError, Unauthenticated
 from conexus.plans import plan_facts, refused, required_plan
-from conexus.ports import Cache, Directory, IndexedFiles, LicenceMarks, PolicyStore
+from conexus.ports import Cache, DependencyFacts, Directory, IndexedFiles, LicenceMarks, PolicyStore
 from conexus.types import (
     AccessAction,
     AccessExplanation,
@@ -31,17 +31,26 @@ from conexus.types import (
     AuditVerdict,
     CaseResult,
     ChangeEvent,
+    CyclesAnswer,
+    DependenciesRequest,
+    DependencyGraph,
     DirectoryEntry,
     DirectoryKind,
     DirectoryState,
+    DriftAnswer,
     Feature,
     GraphRequest,
+    ImpactAnswer,
+    ImpactRequest,
     ImportGraph,
     IndexedView,
     LicenceFacts,
     Limits,
     ListedFile,
+    OrphansAnswer,
+    OwnersAnswer,
     OwnersFile,
+    PathAnswer,
     Permission,
     Plan,
     PolicyReport,
@@ -325,15 +334,66 @@ class Analytics(Protocol):
         ...
 
 
-class CrossGraph(Protocol):
-    """What imports what from one repository to another."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a caller sees of all repositories."""
 
-    def across(self, views: Sequence[IndexedView], request: GraphRequest) -> ImportGraph:
-        """Return the graph of several working trees.
+    views: tuple[IndexedView, ...]
+    """Working trees, each with the part of its index that the caller may see."""
+    facts: DependencyFacts
+    check: Callable[[], None] = lambda: None
+    """Raises where nobody waits for the answer any more."""
+
+
+class CrossGraph(Protocol):
+    """What depends on what from one repository to another.
+
+    Answers are made of what a caller sees and of nothing else: what they may not see is as if it were not there.
+    """
+
+    def across(self, sight: Sight, request: GraphRequest) -> ImportGraph:
+        """Return which repository imports which.
 
         Raises:
-            FeatureNotAvailable: The edition has none.
+            FeatureNotAvailable: The edition has no graph across repositories; the same for those below.
         """
+        ...
+
+    def dependencies(self, sight: Sight, request: DependenciesRequest) -> DependencyGraph:
+        """Return which repository provides and requires which package, and which imports and calls which."""
+        ...
+
+    def impact(self, sight: Sight, request: ImpactRequest) -> ImpactAnswer:
+        """Return what a change may break, with the path that shows it.
+
+        Raises:
+            NotFound: There is nothing of a name; the hint says what is near. The same for those below.
+            InvalidRequest: It is not said what changes, or the diff is none.
+        """
+        ...
+
+    def owners(self, sight: Sight, request: ImpactRequest) -> OwnersAnswer:
+        """Return the owners of what a change may break."""
+        ...
+
+    def path(self, sight: Sight, source: str, target: str) -> PathAnswer:
+        """Return how one thing depends on another by the fewest steps; where it does not, the other way round."""
+        ...
+
+    def drift(self, sight: Sight, package: str, limit: int) -> DriftAnswer:
+        """Return packages of which repositories ask for different versions; of one package, all uses."""
+        ...
+
+    def orphans(self, sight: Sight, limit: int) -> OrphansAnswer:
+        """Return what nobody uses, and what is called and nobody serves."""
+        ...
+
+    def cycles(self, sight: Sight, limit: int) -> CyclesAnswer:
+        """Return repositories that depend on each other."""
+        ...
+
+    def related(self, sight: Sight, name: str, *, dependents: bool) -> frozenset[RepoId]:
+        """Return the repositories that depend on a thing, or that it depends on, be it through others."""
         ...
 
 
@@ -687,13 +747,48 @@ class NoCrossGraph:
     def __init__(self, entitlements: Entitlements) -> None:
         self._entitlements = entitlements
 
-    def across(self, views: Sequence[IndexedView], request: GraphRequest) -> ImportGraph:
+    def _refusal(self) -> ConexusError:
+        return not_available(self._entitlements, Feature.CROSS_REPOSITORY_GRAPH)
+
+    def across(self, sight: Sight, request: GraphRequest) -> ImportGraph:
         """Refuse.
 
         Raises:
-            FeatureNotAvailable: Always.
+            FeatureNotAvailable: Always; the same for those below.
         """
-        raise not_available(self._entitlements, Feature.CROSS_REPOSITORY_GRAPH)
+        raise self._refusal()
+
+    def dependencies(self, sight: Sight, request: DependenciesRequest) -> DependencyGraph:
+        """Refuse."""
+        raise self._refusal()
+
+    def impact(self, sight: Sight, request: ImpactRequest) -> ImpactAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def owners(self, sight: Sight, request: ImpactRequest) -> OwnersAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def path(self, sight: Sight, source: str, target: str) -> PathAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def drift(self, sight: Sight, package: str, limit: int) -> DriftAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def orphans(self, sight: Sight, limit: int) -> OrphansAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def cycles(self, sight: Sight, limit: int) -> CyclesAnswer:
+        """Refuse."""
+        raise self._refusal()
+
+    def related(self, sight: Sight, name: str, *, dependents: bool) -> frozenset[RepoId]:
+        """Refuse."""
+        raise self._refusal()
 
 
 class NoDirectory:
@@ -991,6 +1086,7 @@ __all__ = [
     "Authenticator",
     "Cache",
     "CrossGraph",
+    "DependencyFacts",
     "Directory",
     "DirectoryDesk",
     "Edition",
@@ -1006,6 +1102,7 @@ __all__ = [
     "Licences",
     "PolicyDesk",
     "PolicyStore",
+    "Sight",
     "community",
     "installed_licence",
     "load_edition",

@@ -23,6 +23,7 @@ from conexus.types import (
     DenseVector,
     DirectoryChange,
     DirectoryState,
+    Endpoint,
     FileCommit,
     FileId,
     FileOutline,
@@ -31,6 +32,7 @@ from conexus.types import (
     FileResult,
     FileStat,
     Fingerprint,
+    Import,
     IndexedTree,
     IndexedView,
     IndexId,
@@ -38,6 +40,9 @@ from conexus.types import (
     IndexJob,
     ListedFile,
     Neighbour,
+    PackageKey,
+    PackageProvided,
+    PackageRequired,
     ParseJob,
     PointFilter,
     PolicyVersion,
@@ -54,6 +59,7 @@ from conexus.types import (
     Symbol,
     SymbolKind,
     SymbolMatch,
+    SymbolRow,
     UsageEntry,
     UsageStats,
     VectorPoint,
@@ -690,6 +696,22 @@ class Codebase(Protocol):
         """Return what every file imports, as written there, each once."""
         ...
 
+    def import_places(self, index: IndexId) -> list[tuple[FileId, Import]]:
+        """Return what every file imports, with the lines that it does so on."""
+        ...
+
+    def packages_provided(self, index: IndexId) -> list[tuple[FileId, PackageProvided]]:
+        """Return the packages that manifests describe."""
+        ...
+
+    def packages_required(self, index: IndexId) -> list[tuple[FileId, PackageRequired]]:
+        """Return the packages that manifests and lock files ask for."""
+        ...
+
+    def endpoints(self, index: IndexId) -> list[tuple[FileId, Endpoint]]:
+        """Return the routes and remote methods that files serve and call."""
+        ...
+
     def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
         """Return the pairs of which the first uses a name that the second, and few others, define."""
         ...
@@ -724,6 +746,14 @@ class Codebase(Protocol):
 
     def line_count(self, file: FileId) -> int:
         """Return the number of the last line of a file."""
+        ...
+
+    def symbol_rows(self, files: Sequence[FileId]) -> list[SymbolRow]:
+        """Return what files define, file by file in the order of their places, outer ones before inner ones."""
+        ...
+
+    def reference_rows(self, files: Sequence[FileId]) -> list[tuple[FileId, str, str]]:
+        """Return the names that files use, each with its lines, parted by blanks."""
         ...
 
 
@@ -880,6 +910,65 @@ class IndexedFiles(Protocol):
         ...
 
     def text(self, root: str, path: str) -> str:
+        """Return the text of a file as it is indexed; an empty one where there is none."""
+        ...
+
+
+class DependencyFacts(Protocol):
+    """What indexes say of dependencies, for those who tie repositories together; of a part what is in it alone."""
+
+    def states(self, indexes: Collection[IndexId]) -> dict[IndexId, str]:
+        """Return a text for each index that is another one once the index holds something else. Cheap."""
+        ...
+
+    def files(self, index: IndexId) -> list[tuple[ListedFile, bool]]:
+        """Return every file, those included whose text was left out, and whether it is a test.
+
+        A file that is read anew gets another number.
+        """
+        ...
+
+    def importing(self, view: IndexedView, index: IndexInfo) -> list[tuple[FileId, str, FileId]]:
+        """Return which file imports which of its own tree, with what is written there."""
+        ...
+
+    def imports(self, index: IndexId) -> list[tuple[FileId, Import]]:
+        """Return what every file imports, as written there."""
+        ...
+
+    def packages_provided(self, index: IndexId) -> list[tuple[FileId, PackageProvided]]:
+        """Return the packages that manifests describe."""
+        ...
+
+    def packages_required(self, index: IndexId) -> list[tuple[FileId, PackageRequired]]:
+        """Return the packages that manifests and lock files ask for."""
+        ...
+
+    def endpoints(self, index: IndexId) -> list[tuple[FileId, Endpoint]]:
+        """Return the routes and remote methods that files serve and call."""
+        ...
+
+    def packages_of(self, required: Collection[PackageKey]) -> Callable[[str, str], PackageKey | None]:
+        """Return what tells the package that an import means, by the importing file's language and what it says.
+
+        Args:
+            required: What the repository requires: others are not told of.
+        """
+        ...
+
+    def symbols(self, files: Sequence[FileId]) -> list[SymbolRow]:
+        """Return what files define, file by file in the order of their places, outer ones before inner ones."""
+        ...
+
+    def references(self, files: Sequence[FileId]) -> list[tuple[FileId, str, str]]:
+        """Return the names that files use, each with its lines, parted by blanks."""
+        ...
+
+    def named(self, index: IndexId, name: str, limit: int) -> list[tuple[FileId, Symbol]]:
+        """Return the definitions of a name, whatever its case and underscores."""
+        ...
+
+    def text(self, view: IndexedView, path: str) -> str:
         """Return the text of a file as it is indexed; an empty one where there is none."""
         ...
 

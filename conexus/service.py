@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from conexus.config import StoreOptions
 from conexus.context_service import Check, ProgressListener, check_name
-from conexus.edition import Edition
+from conexus.edition import Edition, Sight
 from conexus.errors import (
     AccessDenied,
     ConexusError,
@@ -27,7 +28,8 @@ from conexus.indexing.pipeline import Indexer, release, repair_unfinished
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
 from conexus.lexical import name_key
-from conexus.ports import Catalog, Locks, SourceTree, VectorShard, VectorStore
+from conexus.ports import Catalog, DependencyFacts, Locks, SourceTree, VectorShard, VectorStore
+from conexus.search.dependency_places import places_of
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.globs import matcher
 from conexus.search.packing import pack
@@ -46,16 +48,25 @@ from conexus.types import (
     Collected,
     ContextRequest,
     ContextResponse,
+    CyclesAnswer,
+    DependenciesRequest,
+    DependencyGraph,
+    DriftAnswer,
     FileTag,
     FileText,
     GraphRequest,
     Hit,
+    ImpactAnswer,
+    ImpactRequest,
     ImportGraph,
     IndexedView,
     IndexEstimate,
     IndexId,
     IndexInfo,
     IndexReport,
+    OrphansAnswer,
+    OwnersAnswer,
+    PathAnswer,
     Permission,
     Place,
     Principal,
@@ -79,10 +90,12 @@ IndexerFactory = Callable[[Checkout, str], Indexer]
 """Gives the indexer for a tree and a model, see :meth:`LocalService.index`."""
 
 TreeFactory = Callable[[Checkout], SourceTree]
+_Answer = TypeVar("_Answer")
 _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+_TRIES = 3
 _LARGE_SHARE = 0.1
 _KEPT_GENERATION_S = 7 * 86_400.0
 _COMMITS, _REFS = "commits/", ("refs/", "refs/heads/", "refs/tags/", "refs/remotes/")
@@ -147,6 +160,7 @@ class LocalService:
     indexers: IndexerFactory
     engine: SearchEngine
     reader: CodeReader
+    facts: DependencyFacts
     edition: Edition
     options: StoreOptions
     places: Places
@@ -451,7 +465,8 @@ class LocalService:
             self.catalog.note_use(repos, time.time())
 
     def _searched(self, request: SearchRequest, caller: _Caller, run: _Run) -> SearchResponse:
-        narrowed = replace(request, where=self.edition.access.narrow(caller.who, request.where))
+        where = self._within_graph(caller.who, request.where)
+        narrowed = replace(request, where=self.edition.access.narrow(caller.who, where))
         views = self._views_for(narrowed, caller)
         with ExitStack() as stack:
             held: dict[int, _Held] = {}
@@ -625,7 +640,7 @@ class LocalService:
             InvalidRequest: The name holds no letter or digit.
         """
         with self._attempt(who, "symbols", name):
-            narrowed = SearchRequest(name, where=self.edition.access.narrow(who, where))
+            narrowed = SearchRequest(name, where=self.edition.access.narrow(who, self._within_graph(who, where)))
             caller = _Caller(who, AccessAction.GRAPH)
             views = [(view, view.live) for view in self._views_for(narrowed, caller) if view.live is not None]
             answer = self.reader.symbols(name, views, limit, uses=uses, callees=callees)
@@ -703,12 +718,95 @@ class LocalService:
             NotFound: The index has no file below the folder that was asked for.
             FeatureNotAvailable: All repositories are asked for, and the edition cannot tie them.
         """
+        if request.root == ALL_REPOSITORIES:
+            return self._tied(who, "graph", "", lambda sight: self.edition.graph.across(sight, request))
         with self._attempt(who, "graph"):
-            if request.root == ALL_REPOSITORIES:
-                return self.edition.graph.across(self._views(_Caller(who, AccessAction.GRAPH)), request)
             found = self.reader.graph(*self._readable(request.root, _Caller(who, AccessAction.GRAPH)), request)
         self._record(who, "graph", repos=(found.repo,))
         return found
+
+    # ------------------------------------------------------------------- across repositories
+
+    def graph_repos(self, request: DependenciesRequest, who: Principal, check: Check = _go_on) -> DependencyGraph:
+        """Return which repository provides and requires which package, and which imports and calls which.
+
+        Raises:
+            FeatureNotAvailable: The edition has no graph across repositories; the same for those below.
+        """
+        return self._tied(who, "graph_repos", "", lambda sight: self.edition.graph.dependencies(sight, request), check)
+
+    def graph_impact(self, request: ImpactRequest, who: Principal, check: Check = _go_on) -> ImpactAnswer:
+        """Return what a change may break across repositories, with the path that shows it.
+
+        Raises:
+            NotFound: There is nothing of a name; the hint says what is near. The same for those below.
+            InvalidRequest: It is not said what changes, or the diff is none.
+        """
+        text = ", ".join(request.targets)
+        return self._tied(who, "graph_impact", text, lambda sight: self.edition.graph.impact(sight, request), check)
+
+    def graph_owners(self, request: ImpactRequest, who: Principal, check: Check = _go_on) -> OwnersAnswer:
+        """Return the owners of what a change may break."""
+        text = ", ".join(request.targets)
+        return self._tied(who, "graph_owners", text, lambda sight: self.edition.graph.owners(sight, request), check)
+
+    def graph_path(self, source: str, target: str, who: Principal, check: Check = _go_on) -> PathAnswer:
+        """Return how one thing depends on another by the fewest steps; where it does not, the other way round."""
+        text = f"{source} -> {target}"
+        return self._tied(who, "graph_path", text, lambda sight: self.edition.graph.path(sight, source, target), check)
+
+    def graph_drift(self, package: str, limit: int, who: Principal) -> DriftAnswer:
+        """Return packages of which repositories ask for different versions; of one package, all uses."""
+        return self._tied(who, "graph_drift", package, lambda sight: self.edition.graph.drift(sight, package, limit))
+
+    def graph_orphans(self, limit: int, who: Principal) -> OrphansAnswer:
+        """Return what nobody uses, and what is called and nobody serves."""
+        return self._tied(who, "graph_orphans", "", lambda sight: self.edition.graph.orphans(sight, limit))
+
+    def graph_cycles(self, limit: int, who: Principal) -> CyclesAnswer:
+        """Return repositories that depend on each other."""
+        return self._tied(who, "graph_cycles", "", lambda sight: self.edition.graph.cycles(sight, limit))
+
+    def _tied(
+        self, who: Principal, action: str, text: str, ask: Callable[[Sight], _Answer], check: Check = _go_on
+    ) -> _Answer:
+        """Answer from all that a caller sees, and have it on record.
+
+        What may be seen is looked at again once the answer is there. Where it has changed meanwhile, the answer is made
+        anew: to leave something out of it would not do, since counts and paths tell of what they were made of.
+        """
+        with self._attempt(who, action, text):
+            for _ in range(_TRIES):
+                caller = _Caller(who, AccessAction.GRAPH)
+                answer = ask(Sight(tuple(self._views(caller)), self.facts, check))
+                shown = list(dict.fromkeys(places_of(answer)))
+                files = {(place.root, place.path) for place in shown if place.path}
+                if set(self._may_see(caller, files)) >= files:
+                    break
+            else:
+                raise StoreBusy("what may be seen changes all the time", hint="try again in a moment")
+        places = [f"{one.repo}:{one.path}{f':{one.line}' if one.line else ''}" for one in shown if one.path]
+        repos = tuple(dict.fromkeys(one.repo for one in shown))
+        self._record(who, action, text, repos=repos, shown=tuple(places))
+        return answer
+
+    def _within_graph(self, who: Principal, where: SearchFilter) -> SearchFilter:
+        """Return a filter with the repositories that the graph limits it to.
+
+        Raises:
+            NotFound: It has none.
+        """
+        for name, dependents in ((where.dependents_of, True), (where.dependencies_of, False)):
+            if not name:
+                continue
+            sight = Sight(tuple(self._views(_Caller(who, AccessAction.GRAPH))), self.facts)
+            found = self.edition.graph.related(sight, name, dependents=dependents)
+            repos = found if where.repos is None else found & where.repos
+            if not repos:
+                what = f"no indexed repository depends on {name!r}"
+                raise NotFound(what if dependents else f"{name!r} depends on no indexed repository")
+            where = replace(where, repos=repos)
+        return replace(where, dependents_of="", dependencies_of="")
 
     def _readable(self, root: str, caller: _Caller) -> tuple[IndexedView, IndexInfo]:
         for view in self._views(caller):

@@ -203,6 +203,106 @@ class Import:
     line: int
 
 
+class Ecosystem(StrEnum):
+    """Whose names a package's is one of."""
+
+    PYPI = "pypi"
+    NPM = "npm"
+    GO = "go"
+    CARGO = "cargo"
+    MAVEN = "maven"
+    RUBYGEMS = "rubygems"
+    COMPOSER = "composer"
+    NUGET = "nuget"
+    SWIFT = "swift"
+    HEX = "hex"
+    DOCKER = "docker"
+    GITHUB_ACTIONS = "github_actions"
+    TERRAFORM = "terraform"
+    GIT = "git"  # a submodule, named as repositories are
+
+
+class DependencyScope(StrEnum):
+    """What a package is required for."""
+
+    RUNTIME = "runtime"
+    DEVELOPMENT = "development"
+    BUILD = "build"
+    OPTIONAL = "optional"
+    LOCKED = "locked"  # only a lock file names it
+
+
+class PackageKey(NamedTuple):
+    """What a package is known by."""
+
+    ecosystem: Ecosystem
+    name: str
+    """As the ecosystem compares names: of PyPI in lower case with ``-``, of Maven ``group:artifact``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageProvided:
+    """A package that a manifest describes: others may require it."""
+
+    ecosystem: Ecosystem
+    name: str
+    """As in :class:`PackageKey`."""
+    version: str
+    """Empty where the file does not say."""
+    line: int
+
+    @property
+    def key(self) -> PackageKey:
+        """What the package is known by."""
+        return PackageKey(self.ecosystem, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRequired:
+    """A package that a manifest or a lock file asks for."""
+
+    ecosystem: Ecosystem
+    name: str
+    """As in :class:`PackageKey`."""
+    constraint: str
+    """As written, empty for any version; of a lock file the exact version."""
+    scope: DependencyScope
+    line: int
+
+    @property
+    def key(self) -> PackageKey:
+        """What the package is known by."""
+        return PackageKey(self.ecosystem, self.name)
+
+
+class EndpointKind(StrEnum):
+    """How programs call one another."""
+
+    HTTP = "http"
+    GRPC = "grpc"
+
+
+class EndpointSide(StrEnum):
+    """Who a line of code is of: who answers, or who asks."""
+
+    SERVES = "serves"
+    CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route or a remote method that code serves or calls."""
+
+    kind: EndpointKind
+    side: EndpointSide
+    method: str
+    """Of HTTP in upper case, or ``*`` for any; of gRPC the method's name, or ``*`` for a whole service."""
+    path: str
+    """Of HTTP without host and query, parameters as ``{}``: ``/users/{}``. Of gRPC ``package.Service``, or what is
+    known of it."""
+    line: int
+
+
 class ParseMode(StrEnum):
     """How a file was cut."""
 
@@ -242,7 +342,10 @@ class ParsedFile:
     tags: frozenset[FileTag] = frozenset()
     redactions: int = 0
     note: str = ""
-    """Why the mode is a fall-back, for the report."""
+    """Why the mode is a fall-back, or what of a manifest could not be read, for the report."""
+    packages_provided: tuple[PackageProvided, ...] = ()
+    packages_required: tuple[PackageRequired, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +467,10 @@ class SearchFilter:
     """Whether files tagged as tests may be returned."""
     ref: str = ""
     """Branch, tag or commit that is searched in the place of working trees, of the repositories that are meant."""
+    dependents_of: str = ""
+    """Only repositories that depend on this one, or on this package, be it through others."""
+    dependencies_of: str = ""
+    """Only repositories that this one depends on, be it through others."""
 
 
 class Retriever(StrEnum):
@@ -673,6 +780,18 @@ class StoredChunk:
     content_hash: ContentHash
     stat: FileStat
     checked_ns: int
+
+
+class SymbolRow(NamedTuple):
+    """A definition as those need it who look at all of them."""
+
+    file: FileId
+    name: str
+    kind: str
+    start_line: int
+    end_line: int
+    name_line: int
+    parent: str
 
 
 class SymbolMatch(NamedTuple):
@@ -994,6 +1113,8 @@ class GraphNode:
     """1 for a file."""
     language: str | None = None
     """Nothing for a folder."""
+    rank: float = 0.0
+    """Its share of PageRank among all, where it was asked for: more the more central files import it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1008,6 +1129,16 @@ class GraphEdge:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportCycle:
+    """Files, or folders, each of which imports all others of them in the end."""
+
+    members: tuple[str, ...]
+    """By path."""
+    shortest: tuple[str, ...]
+    """A shortest way round among them, from its first path on; each imports the next, and the last the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImportGraph:
     """What imports what within a working tree."""
 
@@ -1018,6 +1149,8 @@ class ImportGraph:
     edges: tuple[GraphEdge, ...]
     nodes_total: int
     edges_total: int
+    cycles: tuple[ImportCycle, ...] = ()
+    """The largest first, where they were asked for."""
 
 
 ALL_REPOSITORIES = "*"
@@ -1036,6 +1169,10 @@ class GraphRequest:
     """Whether folders are the nodes."""
     tests: bool = True
     """Whether files of tests count."""
+    central: bool = False
+    """Whether those are wanted that are most central, in place of those with most imports."""
+    cycles: bool = False
+    """Whether only what is in cycles is wanted, with the cycles."""
 
 
 class ContextFormat(StrEnum):
@@ -1901,3 +2038,281 @@ class DirectoryChange:
     put: tuple[DirectoryEntry, ...] = ()
     removed: tuple[tuple[DirectoryKind, str], ...] = ()
     events: tuple[ChangeEvent, ...] = ()
+
+
+# ------------------------------------------------------------------------------ dependencies across repositories
+
+
+class ThingKind(StrEnum):
+    """What a node of the dependency graph is."""
+
+    REPOSITORY = "repository"
+    PACKAGE = "package"
+    FILE = "file"
+    SYMBOL = "symbol"
+    ENDPOINT = "endpoint"
+
+
+class TieKind(StrEnum):
+    """How one thing depends on another."""
+
+    PROVIDES = "provides"  # a package is made of a repository
+    REQUIRES = "requires"  # a repository names a package in a manifest
+    IMPORTS = "imports"
+    REFERENCES = "references"  # code uses a definition
+    CALLS = "calls"  # code calls an endpoint that another serves
+    CONTAINS = "contains"  # what is changed within a thing changes the thing
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A node of the dependency graph."""
+
+    kind: ThingKind
+    name: str
+    """Id of a repository, name of a package, path of a file, qualified name of a definition, or of an endpoint its
+    method and path."""
+    repo: RepoId = RepoId("")
+    """Where it is; empty for a package that no indexed repository provides."""
+    root: str = ""
+    path: str = ""
+    line: int = 0
+    """From 1; 0 where there is none."""
+    ecosystem: str = ""
+    """Of a package, see :class:`Ecosystem`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One thing depends on another, and the place that shows it."""
+
+    kind: TieKind
+    source: Thing
+    """What depends."""
+    target: Thing
+    """On what."""
+    repo: RepoId = RepoId("")
+    root: str = ""
+    path: str = ""
+    line: int = 0
+    confidence: float = 1.0
+    """0 to 1: how certain it is that the place means the target."""
+    detail: str = ""
+    """Of a requirement its constraint and scope; of an import what is written."""
+    count: int = 1
+    """How many places show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DependenciesRequest:
+    """What of the graph of all repositories is wanted."""
+
+    repos: frozenset[RepoId] | None = None
+    """Only what these have to do with; all where ``None``."""
+    ecosystems: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    external: bool = False
+    """Whether packages are wanted that no indexed repository provides."""
+    files: bool = False
+    """Whether the imports between files are wanted too."""
+    limit: int = 1_000
+    """Most edges: those with most places behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyNode:
+    """A node of an answer's graph."""
+
+    thing: Thing
+    version: str = ""
+    """Of a package that a repository provides."""
+    dependents: int = 0
+    """Repositories that depend on it directly; of a file, files."""
+    dependencies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyEdge:
+    """An edge of an answer's graph."""
+
+    source: int
+    """Place of what depends in :attr:`DependencyGraph.nodes`."""
+    target: int
+    kind: TieKind
+    count: int = 1
+    confidence: float = 1.0
+    scope: str = ""
+    detail: str = ""
+    path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyGraph:
+    """What depends on what across repositories."""
+
+    nodes: tuple[DependencyNode, ...] = ()
+    edges: tuple[DependencyEdge, ...] = ()
+    nodes_total: int = 0
+    edges_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactRequest:
+    """What is about to change. One of the first three says what it is."""
+
+    targets: tuple[str, ...] = ()
+    """A repository, ``npm:react``, ``repo:path/of/file``, a definition or ``GET /users/{}``, as people write it."""
+    diff: str = ""
+    """A unified diff of :attr:`repo`."""
+    repo: RepoId | None = None
+    """Where targets are looked up first, and what the diff is of."""
+    depth: int = 3
+    """Most steps from what is changed."""
+    limit: int = 100
+    """Most hits."""
+    min_confidence: float = 0.3
+    """Hits whose path is less certain are left out."""
+    elsewhere: bool = False
+    """Whether only other repositories are of interest; paths may still lead through the changed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactHit:
+    """Something that a change may break."""
+
+    thing: Thing
+    depth: int
+    """1 where it depends directly."""
+    confidence: float
+    """Product of those along the path."""
+    ties: tuple[Tie, ...]
+    """The path, from what is changed to the thing."""
+    owners: tuple[str, ...] = ()
+    """By CODEOWNERS."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryImpact:
+    """How a repository is hit."""
+
+    repo: RepoId
+    hits: int
+    direct: int
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactAnswer:
+    """What a change may break."""
+
+    changed: tuple[Thing, ...]
+    hits: tuple[ImpactHit, ...]
+    """Direct ones first, then the most certain."""
+    repositories: tuple[RepositoryImpact, ...]
+    """Of all hits, those beyond the limit too; most hits first."""
+    total: int
+    complete: bool = True
+    """Whether nothing was cut off by depth or limit."""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PathAnswer:
+    """How one thing depends on another by the fewest steps."""
+
+    source: Thing
+    target: Thing
+    ties: tuple[Tie, ...]
+    """None where neither depends on the other."""
+    swapped: bool = False
+    """Whether it is the other way round: what was asked for as the target depends on what was asked for as the source;
+    then :attr:`source` and :attr:`target` are swapped, too."""
+
+
+class DriftKind(StrEnum):
+    """How uses of a package differ."""
+
+    CONSTRAINTS = "constraints"  # what is asked for differs
+    LOCKED = "locked"  # lock files name several versions
+    BEHIND = "behind"  # the version that a repository here provides is not allowed
+
+
+@dataclass(frozen=True, slots=True)
+class PackageUse:
+    """A repository names a package in a manifest."""
+
+    repo: RepoId
+    root: str
+    path: str
+    line: int
+    constraint: str
+    scope: str
+    allows_provided: bool | None = None
+    """Whether the version that is provided here is allowed; ``None`` where that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageDrift:
+    """A package, who provides it and who uses it with which versions."""
+
+    ecosystem: str
+    name: str
+    provided_by: tuple[Thing, ...]
+    version: str
+    kinds: tuple[DriftKind, ...]
+    uses: tuple[PackageUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAnswer:
+    """Packages whose versions differ over repositories."""
+
+    packages: tuple[PackageDrift, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrphansAnswer:
+    """What nobody uses, and what nobody here serves."""
+
+    repositories: tuple[Thing, ...]
+    """Nothing depends on them and they on nothing here."""
+    packages: tuple[Thing, ...]
+    """Provided here and required by no other repository."""
+    served: tuple[Thing, ...]
+    """Endpoints that no indexed code calls."""
+    called: tuple[Thing, ...]
+    """Endpoints that are called and that no indexed code serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclesAnswer:
+    """Repositories that depend on each other."""
+
+    cycles: tuple[tuple[Tie, ...], ...]
+    """Each from a repository back to it, shortest first."""
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerImpact:
+    """What of a change hits one owner."""
+
+    owner: str
+    """As CODEOWNERS has it; empty for what nobody owns."""
+    hits: int
+    repositories: tuple[RepoId, ...]
+    files: tuple[Thing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnersAnswer:
+    """Who has to hear of a change."""
+
+    changed: tuple[Thing, ...]
+    owners: tuple[OwnerImpact, ...]
+    """Most hits first."""
+    total: int
+    complete: bool = True
+    notices: tuple[str, ...] = ()

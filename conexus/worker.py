@@ -43,6 +43,8 @@ from conexus.config import IndexOptions
 from conexus.indexing.priors import prior_of
 from conexus.indexing.writer import embedding_head
 from conexus.parsing import classify, languages
+from conexus.parsing.manifests.findings import Manifest
+from conexus.parsing.manifests.reading import is_manifest, read_manifest
 from conexus.parsing.parse import parse_text
 from conexus.parsing.secrets import redact
 from conexus.parsing.text import decode
@@ -122,7 +124,11 @@ class FileProcessor:
         is_data = language is not None and language.is_data
         skip = classify.skip_by_content(path, is_data, data, self._options, forced=job.forced)
         if skip is not None:
-            return _skipped(stat, checked_ns, digest, *skip)
+            skipped = _skipped(stat, checked_ns, digest, *skip)
+            if skip[0] is SkipReason.BINARY or not is_manifest(path):
+                return skipped
+            parsed = self._packages_of(path, data)
+            return replace(skipped, parsed=parsed, detail="; ".join(filter(None, (skip[1], parsed.note))))
         parsed = self._parse(path, data, language, batch)
         encoded = self._encode(path, parsed)
         return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
@@ -139,6 +145,8 @@ class FileProcessor:
         _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE if use_tree else 0.0)
         try:
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=use_tree)
+            if use_tree and is_manifest(path):
+                parsed = with_packages(parsed, read_manifest(path, text))
         except _PARSE_FAILED as exc:
             note = f"the parser failed: {type(exc).__name__}"
             if isinstance(exc, MemoryError):
@@ -146,8 +154,28 @@ class FileProcessor:
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=False)
         finally:
             _limit_cpu(0.0)
-        note = note or parsed.note if parsed.mode is ParseMode.FALLBACK else ""
+        note = note or parsed.note if parsed.mode is ParseMode.FALLBACK else parsed.note
         return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
+
+    def _packages_of(self, path: str, data: bytes) -> ParsedFile:
+        """Read a manifest that is not searched: a lock file, or one that a program wrote."""
+        decoded = decode(data)
+        text, redactions = redact(decoded.text)
+        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE)
+        try:
+            found = read_manifest(path, text)
+        finally:
+            _limit_cpu(0.0)
+        return ParsedFile(
+            language=None,
+            encoding=decoded.encoding,
+            mode=ParseMode.LINES,
+            chunks=(),
+            redactions=redactions,
+            packages_provided=found.provided,
+            packages_required=found.required,
+            note="; ".join(found.notes),
+        )
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
         if not parsed.chunks:
@@ -184,6 +212,12 @@ class _Heads:
         for word, count in head.items():
             together[word] = count + counts.get(word, 0)
         return together
+
+
+def with_packages(parsed: ParsedFile, found: Manifest) -> ParsedFile:
+    """Return a parsed file with what it provides and requires, as the manifest that it is."""
+    notes = [note for note in (parsed.note, *found.notes) if note]
+    return replace(parsed, packages_provided=found.provided, packages_required=found.required, note="; ".join(notes))
 
 
 def _skipped(stat: FileStat, checked_ns: int, digest: ContentHash, reason: SkipReason, detail: str) -> FileResult:

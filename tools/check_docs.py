@@ -27,6 +27,7 @@ FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOT
 CODE_SPAN = re.compile(r"`[^`\n]*`")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 HOME_PATH = re.compile(r"(?<![\w.~])/(?:home|Users)/[A-Za-z][\w.-]*|(?<![\w.~])/root/\w")
+SAME_AS = re.compile(r"is the same as `conexus ([a-z ]+?) PATH`")
 WORD = re.compile(r"[a-z][a-z-]*$")
 
 
@@ -122,6 +123,8 @@ def wrong_command(line: str) -> str | None:
         text = help_of(tuple(names))
     if text is None:
         return f"there is no command 'conexus {' '.join(names)}'"
+    if meant := SAME_AS.search(re.sub(r"\s+", " ", text)):  # a group whose first command is meant where none is named
+        text += help_of(tuple(meant[1].split())) or ""
     for option in (word.partition("=")[0] for word in words if word.startswith("--") and word != "--"):
         if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text):
             return f"'conexus {' '.join(names)}' has no option {option}"

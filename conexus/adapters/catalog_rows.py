@@ -152,9 +152,27 @@ def import_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
         yield commit.id, found.target, found.line
 
 
+def provided_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``packages_provided``."""
+    for one in commit.result.parsed.packages_provided if commit.result.parsed else ():
+        yield commit.id, one.ecosystem, one.name, one.version, one.line
+
+
+def required_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``packages_required``."""
+    for one in commit.result.parsed.packages_required if commit.result.parsed else ():
+        yield commit.id, one.ecosystem, one.name, one.constraint, one.scope, one.line
+
+
+def endpoint_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of ``endpoints``."""
+    for one in commit.result.parsed.endpoints if commit.result.parsed else ():
+        yield commit.id, one.kind, one.side, one.method, one.path, one.line
+
+
 def word_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
     """Yield the rows of ``name_words``: the stemmed words of the file's name."""
-    if commit.result.parsed is None:
+    if commit.result.parsed is None or commit.result.skipped is not None:
         return
     found = name_stems(commit.result.stat.path)
     for word in found:

@@ -288,9 +288,39 @@ _FORMER = "ALTER TABLE views ADD COLUMN former TEXT NOT NULL DEFAULT '';"
 # Branches that text of a generation that was replaced may be of, in the same form.
 _OF_RETIRED = "ALTER TABLE indexes ADD COLUMN branches TEXT NOT NULL DEFAULT '';"
 
+# What manifests describe and ask for, and which routes and remote methods code serves and calls.
+_DEPENDENCIES = """
+CREATE TABLE packages_provided (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    ecosystem TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    line INTEGER NOT NULL
+);
+CREATE INDEX packages_provided_file ON packages_provided (file);
+CREATE TABLE packages_required (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    ecosystem TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version_range TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    line INTEGER NOT NULL
+);
+CREATE INDEX packages_required_file ON packages_required (file);
+CREATE TABLE endpoints (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    side TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    line INTEGER NOT NULL
+);
+CREATE INDEX endpoints_file ON endpoints (file);
+"""
+
 CATALOG = Schema(
     "catalog",
     "run `conexus verify --repair`",
-    (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER, _OF_RETIRED),
+    (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER, _OF_RETIRED, _DEPENDENCIES),
 )
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

@@ -11,18 +11,17 @@ import os
 import re
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from conexus.adapters.git_config import GitConfig, read_config
 from conexus.adapters.regular_files import read_regular
 from conexus.errors import SourceError
+from conexus.remotes import normalize_remote
 from conexus.types import Checkout, RepoId
 from conexus.values import dataclass
 
 _POINTER_BYTES = 8192  # HEAD, commondir, a loose ref
 _PACKED_REFS_BYTES = 1 << 26
 _MAX_REF_HOPS = 5  # git's own limit on symbolic refs
-_MAX_ID_CHARS = 400
 _MAX_SWITCH_S = 30.0  # a larger switch is noticed when it is over
 _LOOK_EVERY_S = 0.02
 _AFTER_LOCK_S = 0.05
@@ -31,21 +30,6 @@ _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF = re.compile(r"refs/(?!.*(?:\.\.|//|/\.))[^\x00-\x20\x7f~^:?*\[\\]+")
 _BRANCH = "refs/heads/"
 _REFTABLE_HEAD = "refs/heads/.invalid"  # what HEAD says where the refs are kept in a table
-
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_DEFAULT_PORTS = {
-    "ssh": 22,
-    "git+ssh": 22,
-    "ssh+git": 22,
-    "git": 9418,
-    "http": 80,
-    "https": 443,
-    "ftp": 21,
-    "ftps": 990,
-}
-_SCP = re.compile(r"(?:[^:@/]+@|[^/]*@)?(\[[0-9a-f:.]+\]|[^:/@\[\]]{2,}):(?!:)(.+)", re.IGNORECASE)
-_HOST = re.compile(r"\[[0-9a-f:.%]+\]|\w[\w.-]*")
-_PATH = re.compile(r"[^\x00-\x20\x7f-\xa0\\?#\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _UNSAFE_IN_NAME = re.compile(r"[^\w.+-]+")
 
 
@@ -113,63 +97,6 @@ def is_nested_checkout(folder: str) -> bool:
     """Whether the ``.git`` in a folder makes it a working tree of its own."""
     marker = Path(folder) / ".git"
     return is_git_folder(marker) or _pointer(marker, "gitdir:") is not None
-
-
-def normalize_remote(url: str) -> str | None:
-    """Return ``host/org/repo`` of a remote's address.
-
-    The host is in lower case; scheme, credentials, default port and ``.git`` are dropped.
-
-    Returns:
-        ``None`` for a local path and for what cannot be understood.
-    """
-    url = url.strip()
-    scheme = _SCHEME.match(url)
-    host_and_path = _from_url(url, scheme[1].lower()) if scheme else _from_scp(url)
-    if host_and_path is None:
-        return None
-    host, path = host_and_path
-    parts = [part for part in path.split("/") if part]
-    if parts:
-        parts[-1] = parts[-1].removesuffix(".git") or parts[-1]
-    name = "/".join(parts)
-    bare_host = host.partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    usable = (
-        _HOST.fullmatch(bare_host + "]" * host.startswith("["))
-        and _PATH.fullmatch(name)
-        and "@" not in name  # a mistyped address may hold credentials there
-        and not {".", "..", ".git"} & set(parts)
-        and len(host) + len(name) < _MAX_ID_CHARS
-    )
-    return f"{host}/{name}" if usable else None
-
-
-def _from_url(url: str, scheme: str) -> tuple[str, str] | None:
-    if scheme not in _DEFAULT_PORTS:
-        return None
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return None
-    if not host:
-        return None
-    host = host.rstrip(".")
-    if ":" in host:
-        host = f"[{host}]"
-    if port is not None and port != _DEFAULT_PORTS[scheme]:
-        host = f"{host}:{port}"
-    return host, parts.path
-
-
-def _from_scp(url: str) -> tuple[str, str] | None:
-    """Split ``git@host:org/repo.git``; a one-letter host is a Windows drive."""
-    if url[:1] in ("/", ".", "~", "\\"):
-        return None
-    match = _SCP.fullmatch(url)
-    if match is None:
-        return None
-    return match[1].lower().rstrip("."), match[2]
 
 
 def _remote(config: GitConfig) -> str | None:

@@ -30,13 +30,16 @@ from conexus.adapters.catalog_rows import (
     FileFacts,
     chunk_heads,
     chunk_rows,
+    endpoint_rows,
     file_facts,
     file_record,
     file_row,
     import_rows,
     inode_out,
     of_tied_files,
+    provided_rows,
     reference_rows,
+    required_rows,
     stored_chunk,
     symbol_rows,
     text_rows,
@@ -608,6 +611,9 @@ class SqliteCatalog:
             _insert(db, "symbols", 14, (row for commit in files for row in symbol_rows(pool, commit)))
             _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
             _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
+            _insert(db, "packages_provided", 5, (row for commit in files for row in provided_rows(commit)))
+            _insert(db, "packages_required", 6, (row for commit in files for row in required_rows(commit)))
+            _insert(db, "endpoints", 6, (row for commit in files for row in endpoint_rows(commit)))
             _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
             if scope.member is not None:
                 added = [FileRecord(c.id, c.result.stat, c.result.content_hash, c.result.checked_ns) for c in files]

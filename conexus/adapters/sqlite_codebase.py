@@ -5,13 +5,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence, Set
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from conexus.adapters.catalog_rows import of_tied_files
 from conexus.adapters.catalog_scope import Scope
 from conexus.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
-from conexus.types import ChunkId, FileId, FileOutline, IndexId, Neighbour, Span, Symbol, SymbolKind
+from conexus.types import (
+    ChunkId,
+    DependencyScope,
+    Ecosystem,
+    Endpoint,
+    EndpointKind,
+    EndpointSide,
+    FileId,
+    FileOutline,
+    Import,
+    IndexId,
+    Neighbour,
+    PackageProvided,
+    PackageRequired,
+    Span,
+    Symbol,
+    SymbolKind,
+    SymbolRow,
+)
 
 _T = TypeVar("_T")
 _Rows = Callable[[str, Sequence[object]], list[tuple[object, ...]]]
@@ -136,6 +154,47 @@ class SqliteCodebase:
         )
         return [(FileId(_int(file)), str(target)) for file, target in rows]
 
+    def import_places(self, index: IndexId) -> list[tuple[FileId, Import]]:
+        """Return what every file imports, with the lines that it does so on."""
+        rows = self._of_files(index, "imports", "x.target, x.line")
+        return [(FileId(_int(file)), Import(str(target), _int(line))) for file, target, line in rows]
+
+    def packages_provided(self, index: IndexId) -> list[tuple[FileId, PackageProvided]]:
+        """Return the packages that manifests describe."""
+        rows = self._of_files(index, "packages_provided", "x.ecosystem, x.name, x.version, x.line")
+        return [
+            (FileId(_int(file)), PackageProvided(Ecosystem(str(ecosystem)), str(name), str(version), _int(line)))
+            for file, ecosystem, name, version, line in rows
+        ]
+
+    def packages_required(self, index: IndexId) -> list[tuple[FileId, PackageRequired]]:
+        """Return the packages that manifests and lock files ask for."""
+        columns = "x.ecosystem, x.name, x.version_range, x.scope, x.line"
+        found: list[tuple[FileId, PackageRequired]] = []
+        for file, ecosystem, name, version, scope, line in self._of_files(index, "packages_required", columns):
+            which = Ecosystem(str(ecosystem)), str(name), str(version), DependencyScope(str(scope))
+            found.append((FileId(_int(file)), PackageRequired(*which, _int(line))))
+        return found
+
+    def endpoints(self, index: IndexId) -> list[tuple[FileId, Endpoint]]:
+        """Return the routes and remote methods that files serve and call."""
+        found: list[tuple[FileId, Endpoint]] = []
+        for file, kind, side, method, path, line in self._of_files(
+            index, "endpoints", "x.kind, x.side, x.method, x.path, x.line"
+        ):
+            which = EndpointKind(str(kind)), EndpointSide(str(side)), str(method), str(path)
+            found.append((FileId(_int(file)), Endpoint(*which, _int(line))))
+        return found
+
+    def _of_files(self, index: IndexId, table: str, columns: str) -> list[tuple[object, ...]]:
+        """Return the files and further columns of a table ``x`` that holds facts of files, in the order of its rows."""
+        scope = self._scope(index)
+        return self._rows(
+            f"SELECT x.file, {columns} FROM {table} x JOIN files f ON f.id = x.file{scope.join} "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? ORDER BY x.rowid",
+            (scope.pool,),
+        )
+
     def ties(self, index: IndexId) -> set[tuple[FileId, FileId]]:
         """Return the pairs of which the first uses a name that the second, and few others, define."""
         scope = self._scope(index)
@@ -210,6 +269,26 @@ class SqliteCodebase:
         """Return the number of the last line of a file."""
         rows = self._rows("SELECT coalesce(max(end_line), 0) FROM chunks WHERE file = ?", (file,))
         return _int(rows[0][0])
+
+    def symbol_rows(self, files: Sequence[FileId]) -> list[SymbolRow]:
+        """Return what files define, file by file in the order of their places, outer ones before inner ones."""
+        found: list[SymbolRow] = []
+        for part in _parts(sorted(files)):
+            rows = self._rows(
+                "SELECT file, name, kind, start_line, end_line, name_line, parent FROM symbols "  # noqa: S608 -- question marks only
+                f"WHERE file IN ({_marks(part)}) ORDER BY file, start_byte, end_byte DESC",
+                part,
+            )
+            found += [SymbolRow._make(row) for row in cast("list[Any]", rows)]
+        return found
+
+    def reference_rows(self, files: Sequence[FileId]) -> list[tuple[FileId, str, str]]:
+        """Return the names that files use, each with its lines, parted by blanks."""
+        found: list[tuple[FileId, str, str]] = []
+        for part in _parts(sorted(files)):
+            rows = self._rows(f"SELECT file, name, lines FROM refs WHERE file IN ({_marks(part)})", part)  # noqa: S608 -- as above
+            found += cast("list[Any]", rows)
+        return found
 
 
 def _symbol(row: Sequence[object]) -> Symbol:

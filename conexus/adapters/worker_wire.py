@@ -13,11 +13,18 @@ import numpy as np
 from conexus.chunk_ids import chunk_id_of, chunk_key
 from conexus.types import (
     ContentHash,
+    DependencyScope,
+    Ecosystem,
     EncodedChunk,
+    Endpoint,
+    EndpointKind,
+    EndpointSide,
     FileResult,
     FileStat,
     FileTag,
     Import,
+    PackageProvided,
+    PackageRequired,
     ParsedFile,
     ParseJob,
     ParseMode,
@@ -186,11 +193,15 @@ def _parsed_out(parsed: ParsedFile) -> tuple[object, ...]:
         sorted(parsed.tags),
         parsed.redactions,
         parsed.note,
+        [(p.ecosystem, p.name, p.version, p.line) for p in parsed.packages_provided],
+        [(r.ecosystem, r.name, r.constraint, r.scope, r.line) for r in parsed.packages_required],
+        [(e.kind, e.side, e.method, e.path, e.line) for e in parsed.endpoints],
     )
 
 
 def _parsed_in(values: tuple[Any, ...]) -> ParsedFile:
-    language, encoding, mode, chunks, symbols, references, imports, tags, redactions, note = values
+    language, encoding, mode, chunks, symbols, references, imports, tags, redactions, note, *found = values
+    provided, required, endpoints = found
     return ParsedFile(
         language=language,
         encoding=encoding,
@@ -202,4 +213,10 @@ def _parsed_in(values: tuple[Any, ...]) -> ParsedFile:
         tags=frozenset(FileTag(tag) for tag in tags),
         redactions=redactions,
         note=note,
+        packages_provided=tuple(PackageProvided(Ecosystem(ecosystem), *rest) for ecosystem, *rest in provided),
+        packages_required=tuple(
+            PackageRequired(Ecosystem(ecosystem), name, constraint, DependencyScope(scope), line)
+            for ecosystem, name, constraint, scope, line in required
+        ),
+        endpoints=tuple(Endpoint(EndpointKind(kind), EndpointSide(side), *rest) for kind, side, *rest in endpoints),
     )

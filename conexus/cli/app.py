@@ -60,7 +60,7 @@ _COMMANDS = {
     "similar": "code_command:similar",
     "symbols": "code_command:symbols",
     "map": "code_command:show_map",
-    "graph": "graph_command:graph",
+    "graph": "dependency_command:app",
     "repos": "repos_command:app",
     "status": "upkeep_command:status",
     "jobs": "jobs_command:app",

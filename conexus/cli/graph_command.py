@@ -31,6 +31,8 @@ def graph(
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most files: those with most imports.")] = 200,
     folders: Annotated[bool, typer.Option("--folders", help="Folders in place of files.")] = False,
     tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Whether files of tests count.")] = True,
+    cycles: Annotated[bool, typer.Option("--cycles", help="Only what imports itself in the end, and how.")] = False,
+    central: Annotated[bool, typer.Option("--central", help="The most central files, by PageRank.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Draw what imports what within a repository, or below a folder of it.
@@ -42,7 +44,9 @@ def graph(
         conexus graph
         conexus graph src/ --no-tests -f html -o graph.html
         conexus graph --folders -f mermaid
-        conexus graph -f dot | dot -Tsvg > graph.svg
+        conexus graph --cycles
+        conexus graph --central -n 20 -f table
+        conexus graph -f svg -o graph.svg
     """
     require_between("-n", limit, 1, _MAX_NODES)
     chosen = GraphFormat.JSON if as_json else style
@@ -58,27 +62,38 @@ def graph(
         session, root = open_tree(asked)
         with session:
             below = asked.resolve().relative_to(root).as_posix()
-            request = GraphRequest(str(root), "" if below == "." else below, limit, folders=folders, tests=tests)
+            request = GraphRequest(
+                str(root),
+                "" if below == "." else below,
+                limit,
+                folders=folders,
+                tests=tests,
+                central=central,
+                cycles=cycles,
+            )
             found = session.service.graph(request, USER)
             return found, root.name if below == "." else f"{root.name}/{below}"
 
     found, title = steadily(ask)
-    text = rendered(found, chosen, title, folders=folders)
+    text = rendered(found, chosen, title, folders=folders, cycles=cycles, central=central)
     if target is not None:
         target.write_text(text, encoding="utf-8")
         console.err(f"written: {console.one_line(str(target))}")
     elif text:
         console.out(text.removesuffix("\n"))
     if chosen is not GraphFormat.JSON:
-        console.err(_told(found, folders=folders))
-    if not found.edges:
+        console.err(_told(found, folders=folders, cycles=cycles))
+    if not (found.nodes if central else found.edges):
         raise typer.Exit(EXIT_NOTHING)
 
 
-def _told(graph: ImportGraph, *, folders: bool) -> str:
-    if not graph.edges:
-        return "no file here imports another one"
+def _told(graph: ImportGraph, *, folders: bool, cycles: bool) -> str:
     kind = "folder" if folders else "file"
+    if not graph.nodes:
+        return f"no {kind} here imports itself in the end" if cycles else "no file here imports another one"
+    if cycles:
+        largest = console.count(len(graph.cycles[0].members), kind)
+        return f"{console.count(len(graph.cycles), 'cycle')}, the largest of {largest}"
     shown = f"{console.count(len(graph.nodes), kind)}, {console.count(len(graph.edges), 'import')}"
     if len(graph.edges) < graph.edges_total:
         shown += f" of {graph.edges_total:,}: raise -n for more"

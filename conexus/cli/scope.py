@@ -47,6 +47,15 @@ TestsOption = Annotated[bool | None, typer.Option("--tests/--no-tests", help="Wh
 RefOption = Annotated[
     str, typer.Option("--ref", metavar="REF", help="Search a branch, tag or commit, without checking it out.")
 ]
+DependentsOption = Annotated[
+    str,
+    typer.Option(
+        "--in-dependents-of", metavar="NAME", help="Search the repositories that depend on this one, or on npm:react."
+    ),
+]
+DependenciesOption = Annotated[
+    str, typer.Option("--in-dependencies-of", metavar="NAME", help="Search the repositories that this one depends on.")
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")]
 
 
@@ -64,6 +73,8 @@ class Scope:
     """The setting where ``None``."""
     fresh: bool = False
     ref: str = ""
+    dependents_of: str = ""
+    dependencies_of: str = ""
 
     def open(self) -> tuple[Session, SearchFilter]:
         """Open the session, indexing first what is not indexed yet, and return the filter.
@@ -88,11 +99,13 @@ class Scope:
             kinds=self.kinds,
             tests=tests,
             ref=self.ref if roots is None else "",  # else the roots say it
+            dependents_of=self.dependents_of,
+            dependencies_of=self.dependencies_of,
         )
 
     def _session(self) -> tuple[Session, frozenset[str] | None, tuple[str, ...]]:
         """Open the session; return the trees to search and the folder inside them."""
-        if self.repos or self.all_repos:
+        if self.repos or self.all_repos or self.dependents_of or self.dependencies_of:
             return open_session(), None, ()
         folder = self.path or Path()
         if self.ref:

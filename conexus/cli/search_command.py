@@ -14,6 +14,8 @@ from conexus.cli.scope import (
     EXIT_INCOMPLETE,
     EXIT_NOTHING,
     AllOption,
+    DependenciesOption,
+    DependentsOption,
     FolderArgument,
     FreshOption,
     GlobOption,
@@ -59,6 +61,8 @@ def search(
     ] = None,
     fresh: FreshOption = False,
     ref: RefOption = "",
+    dependents_of: DependentsOption = "",
+    dependencies_of: DependenciesOption = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say whether a daemon answers.")] = False,
 ) -> None:
     """Search code by meaning and by name.
@@ -73,9 +77,19 @@ def search(
         conexus search "parse config" src/ --format vimgrep
         conexus search "open a connection" --json | jq '.results[0].path'
         conexus search "retry with backoff" --ref v2.1
+        conexus search "how is it parsed" --in-dependents-of npm:@acme/buttons
     """
     limits = (languages(lang or ()), glob or (), kinds(kind or ()), tests)
-    scope = Scope(path, repo or (), all_repos, *limits, fresh=fresh, ref=ref)
+    scope = Scope(
+        path,
+        repo or (),
+        all_repos,
+        *limits,
+        fresh=fresh,
+        ref=ref,
+        dependents_of=dependents_of,
+        dependencies_of=dependencies_of,
+    )
     _require_lines(context)
 
     def ask() -> tuple[SearchRequest, SearchResponse]:

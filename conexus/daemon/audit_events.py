@@ -14,7 +14,7 @@ from conexus.types import AuditEvent
 
 UNRECORDED = frozenset({"status", "job", "jobs"})
 """How far the daemon is: asked all the time, and nothing of anybody's code."""
-_TEXTS = frozenset({"query", "searches", "full_input", "text"})
+_TEXTS = frozenset({"query", "searches", "full_input", "text", "diff"})
 _SECRET = frozenset({"secret"})
 _MAX_SHOWN = 1_000
 
@@ -55,6 +55,8 @@ def _text(request: object) -> str:
             return "\n".join(one.query for one in request.searches)
         case schema.SymbolsRequest():
             return request.name
+        case schema.GraphImpactRequest():
+            return ", ".join(request.targets) or f"a diff of {len(request.diff):,} characters"
         case _:  # of Continue the text is either of two
             found = getattr(request, "query", "") or getattr(request, "text", "")
             return found if isinstance(found, str) else ""

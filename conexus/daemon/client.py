@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from conexus.context_service import Check, ProgressListener
+from conexus.daemon import dependency_values
 from conexus.daemon.cursors import cursor_of, positions_of
 from conexus.daemon.discovery import Address
 from conexus.errors import ConexusError, DaemonUnavailable, InternalError, error_of
@@ -29,7 +30,11 @@ from conexus.types import (
     ContextBlock,
     ContextRequest,
     ContextResponse,
+    CyclesAnswer,
     Definition,
+    DependenciesRequest,
+    DependencyGraph,
+    DriftAnswer,
     Factor,
     FileProblem,
     FileTag,
@@ -40,6 +45,9 @@ from conexus.types import (
     GraphNode,
     GraphRequest,
     Hit,
+    ImpactAnswer,
+    ImpactRequest,
+    ImportCycle,
     ImportGraph,
     IndexedView,
     IndexEstimate,
@@ -52,6 +60,9 @@ from conexus.types import (
     JobOrigin,
     JobState,
     MapFile,
+    OrphansAnswer,
+    OwnersAnswer,
+    PathAnswer,
     Place,
     Principal,
     RelatedFile,
@@ -282,16 +293,61 @@ class DaemonClient:
             "limit": request.limit,
             "folders": request.folders,
             "tests": request.tests,
+            "central": request.central,
+            "cycles": request.cycles,
         }
         found = self._ask("POST", "/v1/graph", asked)
         return ImportGraph(
             RepoId(found["repository"]),
             found["root"],
-            tuple(GraphNode(node["path"], node["files"], node["language"]) for node in found["nodes"]),
+            tuple(GraphNode(node["path"], node["files"], node["language"], node["rank"]) for node in found["nodes"]),
             tuple(GraphEdge(edge["source"], edge["target"], edge["files"]) for edge in found["edges"]),
             found["nodes_total"],
             found["edges_total"],
+            tuple(ImportCycle(tuple(one["members"]), tuple(one["shortest"])) for one in found["cycles"]),
         )
+
+    # --------------------------------------------------------------------------- across repositories
+
+    def graph_repos(self, request: DependenciesRequest, who: Principal, check: Check = lambda: None) -> DependencyGraph:
+        """Return what depends on what across repositories."""
+        check()
+        asked = {
+            "repositories": None if request.repos is None else sorted(request.repos),
+            "ecosystems": None if request.ecosystems is None else sorted(request.ecosystems),
+            "scopes": None if request.scopes is None else sorted(request.scopes),
+            "external": request.external,
+            "files": request.files,
+            "limit": request.limit,
+        }
+        return dependency_values.graph(self._ask("POST", "/v1/graph/repos", asked))
+
+    def graph_impact(self, request: ImpactRequest, who: Principal, check: Check = lambda: None) -> ImpactAnswer:
+        """Return what a change may break."""
+        check()
+        return dependency_values.impact(self._ask("POST", "/v1/graph/impact", _impact(request)))
+
+    def graph_owners(self, request: ImpactRequest, who: Principal, check: Check = lambda: None) -> OwnersAnswer:
+        """Return the owners of what a change may break."""
+        check()
+        return dependency_values.owners(self._ask("POST", "/v1/graph/owners", _impact(request)))
+
+    def graph_path(self, source: str, target: str, who: Principal, check: Check = lambda: None) -> PathAnswer:
+        """Return how one thing depends on another."""
+        check()
+        return dependency_values.path(self._ask("POST", "/v1/graph/path", {"source": source, "target": target}))
+
+    def graph_drift(self, package: str, limit: int, who: Principal) -> DriftAnswer:
+        """Return packages whose versions differ."""
+        return dependency_values.drift(self._ask("POST", "/v1/graph/drift", {"package": package, "limit": limit}))
+
+    def graph_orphans(self, limit: int, who: Principal) -> OrphansAnswer:
+        """Return what nobody uses."""
+        return dependency_values.orphans(self._ask("POST", "/v1/graph/orphans", {"limit": limit}))
+
+    def graph_cycles(self, limit: int, who: Principal) -> CyclesAnswer:
+        """Return repositories that depend on each other."""
+        return dependency_values.cycles(self._ask("POST", "/v1/graph/cycles", {"limit": limit}))
 
     # --------------------------------------------------------------------------- repositories
 
@@ -502,6 +558,20 @@ def _filter(where: SearchFilter) -> Json:
         "kinds": listed(where.kinds),
         "tests": where.tests,
         "ref": where.ref,
+        "dependents_of": where.dependents_of,
+        "dependencies_of": where.dependencies_of,
+    }
+
+
+def _impact(request: ImpactRequest) -> Json:
+    return {
+        "targets": list(request.targets),
+        "diff": request.diff,
+        "repository": request.repo or "",
+        "depth": request.depth,
+        "limit": request.limit,
+        "min_confidence": request.min_confidence,
+        "elsewhere": request.elsewhere,
     }
 
 

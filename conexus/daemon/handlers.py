@@ -6,12 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from conexus import __version__
 from conexus.context_service import ContextService, named
-from conexus.daemon import cursors, edition_messages, messages, schema
+from conexus.daemon import cursors, dependency_messages, edition_messages, messages, schema
 from conexus.daemon.call import Call, Surface
 from conexus.daemon.failures import failure_of
 from conexus.edition import Edition
@@ -36,12 +37,16 @@ from conexus.types import (
     ContextRequest,
     ContextResponse,
     CustomRole,
+    DependenciesRequest,
+    DependencyScope,
     DirectoryEntry,
     DirectoryKind,
+    Ecosystem,
     Feature,
     Grant,
     GraphRequest,
     Group,
+    ImpactRequest,
     IndexedView,
     IndexJob,
     JobState,
@@ -362,14 +367,75 @@ class Handlers:
     def graph(self, request: schema.GraphRequest, call: Call) -> schema.GraphResponse:
         """Return what imports what within a repository, or across all of them where the edition can."""
         if request.repository == ALL_REPOSITORIES:
-            everything = GraphRequest(
-                ALL_REPOSITORIES, request.path, request.limit, folders=request.folders, tests=request.tests
+            return messages.graph_response(
+                self._service.graph(_graph_request(ALL_REPOSITORIES, request.path, request), call.who), call.who
             )
-            return messages.graph_response(self._service.graph(everything, call.who), call.who)
         view = self._view(request.repository, call.who)
         below = _relative(request.path, view.root, call.who) if request.path else ""
-        wanted = GraphRequest(str(view.root), below, request.limit, folders=request.folders, tests=request.tests)
+        wanted = _graph_request(str(view.root), below, request)
         return messages.graph_response(self._service.graph(wanted, call.who), call.who)
+
+    # --------------------------------------------------------------------------- across repositories
+
+    def graph_repos(self, request: schema.GraphReposRequest, call: Call) -> schema.DependencyGraph:
+        """Return what depends on what across repositories."""
+        repos = None
+        if request.repositories is not None:
+            repos = frozenset(view.repo for name in request.repositories for view in self._views(name, call.who))
+        wanted = DependenciesRequest(
+            repos,
+            _known(request.ecosystems, Ecosystem, "ecosystems"),
+            _known(request.scopes, DependencyScope, "scopes"),
+            external=request.external,
+            files=request.files,
+            limit=request.limit,
+        )
+        return dependency_messages.graph(self._service.graph_repos(wanted, call.who, call.check), call.who)
+
+    def graph_impact(self, request: schema.GraphImpactRequest, call: Call) -> schema.ImpactAnswer:
+        """Find what a change may break."""
+        wanted = self._impact(request, call.who)
+        return self._noted(
+            call,
+            "graph_impact",
+            ", ".join(request.targets),
+            lambda: dependency_messages.impact(self._service.graph_impact(wanted, call.who, call.check), call.who),
+            lambda answer: _Noted(answer.total, _repositories([one.repository for one in answer.repositories])),
+        )
+
+    def graph_owners(self, request: schema.GraphImpactRequest, call: Call) -> schema.OwnersAnswer:
+        """Find the owners of what a change may break."""
+        wanted = self._impact(request, call.who)
+        return dependency_messages.owners(self._service.graph_owners(wanted, call.who, call.check), call.who)
+
+    def _impact(self, request: schema.GraphImpactRequest, who: Principal) -> ImpactRequest:
+        repo = self._view(request.repository, who).repo if request.repository else None
+        return ImpactRequest(
+            tuple(request.targets),
+            request.diff,
+            repo,
+            request.depth,
+            request.limit,
+            request.min_confidence,
+            elsewhere=request.elsewhere,
+        )
+
+    def graph_path(self, request: schema.GraphPathRequest, call: Call) -> schema.PathAnswer:
+        """Find how one thing depends on another."""
+        found = self._service.graph_path(request.source, request.target, call.who, call.check)
+        return dependency_messages.path(found, call.who)
+
+    def graph_drift(self, request: schema.GraphDriftRequest, call: Call) -> schema.DriftAnswer:
+        """Find packages whose versions differ."""
+        return dependency_messages.drift(self._service.graph_drift(request.package, request.limit, call.who), call.who)
+
+    def graph_orphans(self, request: schema.GraphListRequest, call: Call) -> schema.OrphansAnswer:
+        """Find what nobody uses."""
+        return dependency_messages.orphans(self._service.graph_orphans(request.limit, call.who), call.who)
+
+    def graph_cycles(self, request: schema.GraphListRequest, call: Call) -> schema.CyclesAnswer:
+        """Find repositories that depend on each other."""
+        return dependency_messages.cycles(self._service.graph_cycles(request.limit, call.who), call.who)
 
     # --------------------------------------------------------------------------- repositories
 
@@ -776,6 +842,8 @@ class Handlers:
             kinds=None if asked.kinds is None else frozenset(kind.value for kind in asked.kinds),
             tests=asked.tests,
             ref=asked.ref,
+            dependents_of=asked.dependents_of,
+            dependencies_of=asked.dependencies_of,
         )
 
     def _views(self, name: str, who: Principal) -> list[IndexedView]:
@@ -831,6 +899,22 @@ def _repositories(found: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _known(names: Sequence[str] | None, kinds: type[StrEnum], field: str) -> frozenset[str] | None:
+    """Return names of an enum's members.
+
+    Raises:
+        InvalidRequest: One is none.
+    """
+    known = {kind.value for kind in kinds}
+    if unknown := [name for name in names or () if name not in known]:
+        raise InvalidRequest(
+            f"{unknown[0]!r} is none of the {field}",
+            hint="known are: " + ", ".join(sorted(known)),
+            details={"field": field},
+        )
+    return None if names is None else frozenset(names)
+
+
 def _languages(names: Sequence[str] | None) -> frozenset[str] | None:
     if names is None:
         return None
@@ -850,6 +934,18 @@ def _absolute(path: str, field: str) -> Path:
     if not found.is_absolute():
         raise InvalidRequest(f"{field} must be an absolute path", details={"field": field})
     return found
+
+
+def _graph_request(root: str, below: str, request: schema.GraphRequest) -> GraphRequest:
+    return GraphRequest(
+        root,
+        below,
+        request.limit,
+        folders=request.folders,
+        tests=request.tests,
+        central=request.central,
+        cycles=request.cycles,
+    )
 
 
 def _relative(path: str, root: Path, who: Principal) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from conexus.daemon import cursors, schema
+from conexus.daemon import mcp_graph as graphs
 from conexus.daemon import mcp_tools as tools
 from conexus.daemon import mcp_words as words
 from conexus.daemon.api import Api
@@ -15,7 +16,7 @@ from conexus.daemon.call import Surface
 from conexus.daemon.mcp_pages import Budget, Entry, cleaned, fenced, fill, json_tokens, notes_within, shortened
 from conexus.daemon.mcp_places import Caller, Places, listed
 from conexus.daemon.operations import BY_NAME
-from conexus.errors import RepositoryNotIndexed
+from conexus.errors import InvalidRequest, RepositoryNotIndexed
 from conexus.search.neutral import one_line
 from conexus.tokens import count_tokens
 from conexus.types import JobState
@@ -33,6 +34,8 @@ _MORE = "More: the same call with cursor="
 _LONGEST_CURSOR = "M" * 16
 _LAST = _MORE + _LONGEST_CURSOR
 _NOTHING = "Nothing found."
+_LIMITS = ("languages", "paths", "kinds", "tests", "ref", "dependents_of", "dependencies_of")
+_FEW_CHANGED, _FEW_REPOSITORIES = 5, 20
 _NOT_FINISHED = "the index is not finished: there may be more in a moment"
 _CUT_LINE = "the first line is longer than the answer may be, and cut"
 
@@ -81,6 +84,8 @@ class Answers:
             "repository_map": self._map,
             "index_status": self._status,
             "explain_skip": self._why,
+            "impact_of_change": self._impact,
+            "dependency_graph": self._graph,
         }
 
     async def answer(self, tool: tools.Tool, arguments: tools.Arguments, caller: Caller) -> Answer:
@@ -122,9 +127,11 @@ class Answers:
     ) -> tuple[schema.Filter, list[str]]:
         limits: dict[str, Any] = {}
         if isinstance(arguments, tools.Asking):
-            limits = {name: getattr(arguments, name) for name in ("languages", "paths", "kinds", "tests", "ref")}
+            limits = {name: getattr(arguments, name) for name in _LIMITS}
         if arguments.repository is not None:
             return schema.Filter(repositories=[arguments.repository], **limits), []
+        if limits.get("dependents_of") or limits.get("dependencies_of"):
+            return schema.Filter(**limits), []
         scope = await self._places.scope(caller)
         return schema.Filter(roots=None if scope.roots is None else list(scope.roots), **limits), list(scope.notes)
 
@@ -255,6 +262,82 @@ class Answers:
         }
         listing = _Listing(words.map_head(found), notes, data)
         return _listed(listing, found.files, words.mapped, arguments, lambda _: "files")
+
+    async def _impact(self, arguments: tools.ImpactOfChange, caller: Caller) -> Answer:
+        notes: list[str] = []
+        # Where names are looked up first; everywhere else comes after it.
+        home = arguments.repository or await self._places.home(caller)
+        request = schema.GraphImpactRequest(
+            targets=arguments.targets or [],
+            diff=arguments.diff,
+            repository=home,
+            depth=arguments.depth,
+            limit=schema.MAX_LIST,
+            elsewhere=arguments.elsewhere,
+        )
+        found = await self._ask("graph_impact", request, schema.ImpactAnswer, caller)
+        changed = ", ".join(map(graphs.name_of, found.changed[:_FEW_CHANGED]))
+        head = f"{found.total} hits of a change of {changed}:" if found.hits else f"Nothing depends on {changed}."
+        data = {
+            "changed": [graphs.as_json(one) for one in found.changed[:_FEW_CHANGED]],
+            "hits": [],
+            "repositories": [graphs.as_json(one) for one in found.repositories[:_FEW_REPOSITORIES]],
+            "total": found.total,
+            "complete": found.complete,
+        }
+        by_repository = ", ".join(f"{one.repository} {one.hits}" for one in found.repositories[:_FEW_REPOSITORIES])
+        notes += [f"hits by repository: {by_repository}"] if found.repositories else []
+        return _listed(
+            _Listing(head, [*notes, *found.notices], data), found.hits, graphs.hit, arguments, lambda _: "hits"
+        )
+
+    async def _graph(self, arguments: tools.DependencyGraph, caller: Caller) -> Answer:
+        ask = {
+            tools.GraphQuestion.REPOS: self._graph_repos,
+            tools.GraphQuestion.PATH: self._graph_path,
+            tools.GraphQuestion.DRIFT: self._graph_drift,
+            tools.GraphQuestion.OWNERS: self._graph_owners,
+            tools.GraphQuestion.ORPHANS: self._graph_orphans,
+            tools.GraphQuestion.CYCLES: self._graph_cycles,
+        }[arguments.question]
+        head, lines = await ask(arguments, caller)
+        listing = _Listing(head if lines else _NOTHING, [], {})
+        answer = _listed(listing, lines, lambda line, _: Entry(line), arguments, lambda _: "")
+        return Answer(answer.text)
+
+    async def _graph_repos(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        only = [one for one in (arguments.source, arguments.repository) if one]
+        request = schema.GraphReposRequest(repositories=only or None, limit=schema.MAX_RESULTS)
+        found = await self._ask("graph_repos", request, schema.DependencyGraph, caller)
+        return f"{found.edges_total} ties between {found.nodes_total} things:", list(graphs.repos(found))
+
+    async def _graph_path(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        if not arguments.source or not arguments.target:
+            raise InvalidRequest("a path has a source and a target", details={"field": "source"})
+        request = schema.GraphPathRequest(source=arguments.source, target=arguments.target)
+        found = await self._ask("graph_path", request, schema.PathAnswer, caller)
+        head = f"{graphs.name_of(found.source)} depends on {graphs.name_of(found.target)}"
+        return head + (", not the other way round:" if found.swapped else ":"), list(map(graphs.tie_line, found.ties))
+
+    async def _graph_drift(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        request = schema.GraphDriftRequest(package=arguments.source, limit=schema.MAX_LIST)
+        found = await self._ask("graph_drift", request, schema.DriftAnswer, caller)
+        return f"{found.total} packages:", list(graphs.drift(found))
+
+    async def _graph_owners(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        if not arguments.source:
+            raise InvalidRequest("say what changes", details={"field": "source"})
+        request = schema.GraphImpactRequest(targets=[arguments.source], repository=arguments.repository or "")
+        found = await self._ask("graph_owners", request, schema.OwnersAnswer, caller)
+        return f"owners of {found.total} hits:", list(graphs.owners(found))
+
+    async def _graph_orphans(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        found = await self._ask("graph_orphans", schema.GraphListRequest(), schema.OrphansAnswer, caller)
+        return "what nobody uses:", list(graphs.orphans(found))
+
+    async def _graph_cycles(self, arguments: tools.DependencyGraph, caller: Caller) -> tuple[str, list[str]]:
+        found = await self._ask("graph_cycles", schema.GraphListRequest(), schema.CyclesAnswer, caller)
+        return f"{found.total} cycles:", list(graphs.cycles(found))
 
     async def _status(self, arguments: tools.IndexStatus, caller: Caller) -> Answer:
         status = await self._ask("status", schema.Empty(), schema.StatusResponse, caller)

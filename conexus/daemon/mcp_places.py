@@ -93,6 +93,13 @@ class Places:
             notes.append("searched all indexed repositories instead")
         return Scope(None, tuple(notes))
 
+    async def home(self, caller: Caller) -> str:
+        """Return the one indexed tree that a caller works in; an empty text where there is none, or several."""
+        views = [view for view in await self._views(caller.who) if view.live is not None]
+        found = [view_at(views, folder) for folder in caller.folders[:MAX_FOLDERS]]
+        roots = {str(view.root) for view in found if view is not None}
+        return roots.pop() if len(roots) == 1 else ""
+
     async def one(self, caller: Caller, path: str = "") -> tuple[str, tuple[str, ...]]:
         """Return the one repository that is meant, and notes.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
@@ -68,6 +69,10 @@ class Asking(Paged):
     """Whether tests may be found."""
     ref: GitRef = ""
     """An indexed branch, tag or commit instead of the files on disk, as main or v2.1."""
+    dependents_of: schema.Related = ""
+    """Only repositories that depend on this repository or package, as npm:react: then all of them are searched."""
+    dependencies_of: schema.Related = ""
+    """Only repositories that this one depends on."""
 
 
 class SearchCode(Asking):
@@ -137,6 +142,49 @@ class ExplainSkip(Arguments):
 
     path: FilePath
     """File or folder, relative to the repository, or absolute."""
+
+
+class ImpactOfChange(Paged):
+    """Arguments of impact_of_change."""
+
+    targets: Annotated[list[Name], Field(max_length=20)] | None = None
+    """What changes: definitions as Cart.total, files as src/cart.py or shop:src/cart.py, packages as npm:react,
+    endpoints as GET /users/{}, or whole repositories."""
+    diff: schema.Diff = ""
+    """A unified diff of the repository in place of targets."""
+    depth: Annotated[int, Field(ge=1, le=10)] = 3
+    """Most steps from what changes: 1 for direct users alone."""
+    elsewhere: bool = False
+    """Whether only other repositories are of interest."""
+
+
+class GraphQuestion(StrEnum):
+    """What is asked of the graph of all repositories."""
+
+    REPOS = "repos"
+    PATH = "path"
+    DRIFT = "drift"
+    OWNERS = "owners"
+    ORPHANS = "orphans"
+    CYCLES = "cycles"
+
+
+class DependencyGraph(Paged):
+    """Arguments of dependency_graph."""
+
+    question: GraphQuestion = GraphQuestion.REPOS
+    """repos: who provides, requires, imports and calls what. path: how source depends on target. drift: packages with
+    different versions. owners: who owns what a change of source breaks. orphans: what nobody uses. cycles."""
+    source: schema.Related = ""
+    """For path what depends, for owners what changes, for drift one package; for repos only what it ties."""
+    target: schema.Related = ""
+    """For path what is depended on."""
+
+
+class ImpactFound(schema.ImpactAnswer):
+    """What a change may break, direct hits first."""
+
+    next_cursor: str = ""
 
 
 class SymbolsAnswer(schema.SymbolsResponse):
@@ -317,6 +365,26 @@ TOOLS: tuple[Tool, ...] = (
         'Example: {"path": "vendor/lib/util.js"}',
         ExplainSkip,
         schema.WhyResponse,
+    ),
+    Tool(
+        "impact_of_change",
+        "Find what a change may break",
+        "Find what depends on something that is about to change, in this repository and in all other indexed ones: "
+        "callers, importers, clients of a route, users of a package, each with the path that shows it, how certain it "
+        "is, and its owners. Use it before you change or remove something that others may use, or with a diff "
+        "afterwards. For uses within one repository find_symbol is enough. Comes with the tier enterprise. "
+        'Example: {"targets": ["Cart.total"], "elsewhere": true}',
+        ImpactOfChange,
+        ImpactFound,
+    ),
+    Tool(
+        "dependency_graph",
+        "Ask about dependencies between repositories",
+        "Answer questions about all indexed repositories at once: which provides or requires which package, how one "
+        "thing depends on another, versions that differ, owners, what nobody uses, cycles. Use it to understand a "
+        "system of several repositories. Comes with the tier enterprise. "
+        'Example: {"question": "path", "source": "site", "target": "npm:react"}',
+        DependencyGraph,
     ),
 )
 TOOL = {tool.name: tool for tool in TOOLS}

@@ -228,11 +228,16 @@ def graph_response(found: ImportGraph, who: Principal) -> schema.GraphResponse:
         repository=text(found.repo),
         root=root_for(found.root, who),
         nodes=[
-            schema.GraphNode(path=text(node.path), files=node.files, language=node.language) for node in found.nodes
+            schema.GraphNode(path=text(node.path), files=node.files, language=node.language, rank=node.rank)
+            for node in found.nodes
         ],
         edges=[schema.GraphEdge(source=edge.source, target=edge.target, files=edge.files) for edge in found.edges],
         nodes_total=found.nodes_total,
         edges_total=found.edges_total,
+        cycles=[
+            schema.GraphCycle(members=list(map(text, cycle.members)), shortest=list(map(text, cycle.shortest)))
+            for cycle in found.cycles
+        ],
     )
 
 

@@ -132,6 +132,52 @@ OPERATIONS: tuple[Operation, ...] = (
         ("SearchService", "Graph"),
         "Find what imports what within a repository",
     ),
+    *(
+        Operation(
+            f"graph_{name}",
+            request,
+            response,
+            _R,
+            ("POST", f"/v1/graph/{name}"),
+            ("GraphService", name.capitalize()),
+            summary,
+            quick=False,  # the first question reads all of the graph
+        )
+        for name, request, response, summary in (
+            (
+                "repos",
+                _S.GraphReposRequest,
+                _S.DependencyGraph,
+                "Show which repository provides and requires which package, and which imports and calls which",
+            ),
+            (
+                "impact",
+                _S.GraphImpactRequest,
+                _S.ImpactAnswer,
+                "Find what a change may break, with the path that shows it",
+            ),
+            (
+                "path",
+                _S.GraphPathRequest,
+                _S.PathAnswer,
+                "Find how one thing depends on another by the fewest steps",
+            ),
+            (
+                "drift",
+                _S.GraphDriftRequest,
+                _S.DriftAnswer,
+                "Find packages of which repositories ask for different versions",
+            ),
+            ("owners", _S.GraphImpactRequest, _S.OwnersAnswer, "Find the owners of what a change may break"),
+            (
+                "orphans",
+                _S.GraphListRequest,
+                _S.OrphansAnswer,
+                "Find what nobody uses, and what is called and nobody serves",
+            ),
+            ("cycles", _S.GraphListRequest, _S.CyclesAnswer, "Find repositories that depend on each other"),
+        )
+    ),
     Operation(
         "repositories",
         _S.Empty,

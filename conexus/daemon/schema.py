@@ -16,6 +16,7 @@ from conexus.types import (
     AccessAction,
     ContextFormat,
     DirectoryKind,
+    DriftKind,
     FileTag,
     Freshness,
     IndexStage,
@@ -28,6 +29,8 @@ from conexus.types import (
     Role,
     SkipReason,
     SymbolKind,
+    ThingKind,
+    TieKind,
     WatchMode,
 )
 
@@ -36,13 +39,18 @@ MAX_BATCH = 10_000
 MAX_RESULTS = 1000
 MAX_NODES = 2000
 MAX_LIST = 500
+MAX_EDGES = 100_000
+_MAX_TARGETS = 20
+_MAX_DIFF_CHARS = 3_000_000
 _INT32 = 2**31 - 1
 _MAX_NAMES = 200
 MAX_TEXT_CHARS = 100_000  # of a question more than the first thousands are passed over, and that is said
 
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=r"^[^\x00]*$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Diff: TypeAlias = Annotated[str, StringConstraints(max_length=_MAX_DIFF_CHARS, pattern=r"^[^\x00]*$")]
 GitRef: TypeAlias = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
+Related: TypeAlias = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 FilePath: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Cursor: TypeAlias = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
 Names: TypeAlias = Annotated[list[Name], Field(max_length=_MAX_NAMES)]
@@ -77,6 +85,10 @@ class Filter(Message):
     """Whether tests may be found."""
     ref: GitRef = ""
     """An indexed branch, tag or commit that is searched in the place of working trees, as ``main`` or ``v2.1``."""
+    dependents_of: Related = ""
+    """Only repositories that depend on this repository or package, as ``npm:react``, be it through others."""
+    dependencies_of: Related = ""
+    """Only repositories that this one depends on, be it through others."""
 
 
 class SearchRequest(Message):
@@ -400,6 +412,10 @@ class GraphRequest(Message):
     """Whether folders are wanted in place of files."""
     tests: bool = True
     """Whether files of tests count."""
+    central: bool = False
+    """Whether the most central files are wanted, in place of those with most imports."""
+    cycles: bool = False
+    """Whether only files in cycles of imports are wanted, with the cycles."""
 
 
 class GraphNode(Message):
@@ -408,6 +424,8 @@ class GraphNode(Message):
     path: str
     files: int
     language: str | None = None
+    rank: float = 0.0
+    """Share of PageRank among all files, where the central ones were asked for."""
 
 
 class GraphEdge(Message):
@@ -420,6 +438,14 @@ class GraphEdge(Message):
     """Pairs of files of which the first imports the second."""
 
 
+class GraphCycle(Message):
+    """Files, or folders, each of which imports all others of them in the end."""
+
+    members: list[str]
+    shortest: list[str]
+    """A shortest way round: each imports the next, and the last the first."""
+
+
 class GraphResponse(Message):
     """What imports what within a repository."""
 
@@ -429,6 +455,271 @@ class GraphResponse(Message):
     edges: list[GraphEdge]
     nodes_total: int
     edges_total: int
+    cycles: list[GraphCycle] = []
+    """The largest first, where they were asked for."""
+
+
+# ------------------------------------------------------------------------------ dependencies across repositories
+
+
+class Thing(Message):
+    """A node of the dependency graph of all repositories."""
+
+    kind: ThingKind
+    name: str
+    """Id of a repository, name of a package, path of a file, qualified name of a definition, method and path of an
+    endpoint."""
+    repository: str = ""
+    """Where it is; empty for a package that no indexed repository provides."""
+    root: str = ""
+    path: str = ""
+    line: int = 0
+    """0 where there is none."""
+    ecosystem: str = ""
+    """Of a package: ``pypi``, ``npm``, ``go``, …"""
+
+
+class Tie(Message):
+    """One thing depends on another, and the place that shows it."""
+
+    kind: TieKind
+    source: Thing
+    """What depends."""
+    target: Thing
+    """On what."""
+    repository: str = ""
+    root: str = ""
+    path: str = ""
+    line: int = 0
+    confidence: float = 1.0
+    """0 to 1: how certain it is that the place means the target."""
+    detail: str = ""
+    """Of a requirement its constraint and scope; of an import what is written."""
+    count: int = 1
+    """How many places show it."""
+
+
+class GraphReposRequest(Message):
+    """Which part of the graph of all repositories is wanted."""
+
+    repositories: Names | None = None
+    """Only what these have to do with."""
+    ecosystems: Names | None = None
+    """Only packages of these: ``pypi``, ``npm``, ``go``, … Then no imports and calls are told of."""
+    scopes: Names | None = None
+    """Only requirements of these: ``runtime``, ``development``, ``build``, ``optional``, ``locked``."""
+    external: bool = False
+    """Whether packages are wanted that no indexed repository provides."""
+    files: bool = False
+    """Whether the imports between files are wanted too."""
+    limit: Annotated[int, Field(ge=1, le=MAX_EDGES)] = 1000
+    """Most edges."""
+
+
+class DependencyNode(Message):
+    """A node of a graph."""
+
+    thing: Thing
+    version: str = ""
+    """Of a package that a repository provides."""
+    dependents: int = 0
+    dependencies: int = 0
+
+
+class DependencyEdge(Message):
+    """One node depends on another."""
+
+    source: int
+    """Place of what depends in the list of nodes, from 0."""
+    target: int
+    kind: TieKind
+    count: int = 1
+    """How many places show it."""
+    confidence: float = 1.0
+    scope: str = ""
+    """Of a requirement."""
+    detail: str = ""
+    path: str = ""
+    """The first place that shows it."""
+    line: int = 0
+
+
+class DependencyGraph(Message):
+    """What depends on what across repositories."""
+
+    nodes: list[DependencyNode]
+    edges: list[DependencyEdge]
+    nodes_total: int
+    edges_total: int
+
+
+class GraphImpactRequest(Message):
+    """What is about to change: names, or a diff."""
+
+    targets: Annotated[list[Name], Field(max_length=_MAX_TARGETS)] = []
+    """Repositories, packages as ``npm:react``, files as ``shop:src/cart.py``, definitions as ``Cart.total`` or
+    endpoints as ``GET /users/{}``."""
+    diff: Diff = ""
+    """A unified diff of the repository, in the place of names."""
+    repository: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    """Where names are looked up first, and what the diff is of."""
+    depth: Annotated[int, Field(ge=1, le=10)] = 3
+    """Most steps from what changes."""
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 100
+    """Most hits."""
+    min_confidence: Annotated[float, Field(ge=0.05, le=1)] = 0.3
+    """Hits whose path is less certain are left out."""
+    elsewhere: bool = False
+    """Whether only other repositories are of interest."""
+
+
+class ImpactHit(Message):
+    """Something that a change may break."""
+
+    thing: Thing
+    depth: int
+    """1 where it depends directly."""
+    confidence: float
+    """0 to 1: the product of those along the path."""
+    ties: list[Tie]
+    """The path, from what changes to the thing."""
+    owners: list[str] = []
+    """By CODEOWNERS."""
+
+
+class RepositoryImpact(Message):
+    """How a repository is hit."""
+
+    repository: str
+    hits: int
+    direct: int
+    owners: list[str] = []
+
+
+class ImpactAnswer(Message):
+    """What a change may break."""
+
+    changed: list[Thing]
+    hits: list[ImpactHit]
+    """Direct ones first, then the most certain."""
+    repositories: list[RepositoryImpact]
+    """Of all hits, those beyond the limit too."""
+    total: int
+    complete: bool = True
+    """Whether nothing was cut off by depth or limit."""
+    notices: list[str] = []
+
+
+class GraphPathRequest(Message):
+    """Two things, named as for :class:`GraphImpactRequest`."""
+
+    source: Name
+    target: Name
+
+
+class PathAnswer(Message):
+    """How one thing depends on another by the fewest steps."""
+
+    source: Thing
+    target: Thing
+    ties: list[Tie]
+    """From the source to the target; none where neither depends on the other."""
+    swapped: bool = False
+    """Whether it is the other way round than asked for."""
+
+
+class GraphDriftRequest(Message):
+    """Which versions are compared."""
+
+    package: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    """All uses of this one, as ``npm:react``; empty for all packages whose versions differ."""
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 100
+
+
+class PackageUse(Message):
+    """A repository names a package in a manifest."""
+
+    repository: str
+    root: str = ""
+    path: str
+    line: int
+    constraint: str
+    scope: str
+    allows_provided: bool | None = None
+    """Whether the version that is provided here is allowed; nothing where that cannot be told."""
+
+
+class PackageDrift(Message):
+    """A package, who provides it and who uses it with which versions."""
+
+    ecosystem: str
+    name: str
+    provided_by: list[Thing]
+    version: str
+    kinds: list[DriftKind]
+    uses: list[PackageUse]
+
+
+class DriftAnswer(Message):
+    """Packages whose versions differ over repositories."""
+
+    packages: list[PackageDrift]
+    total: int
+
+
+class GraphListRequest(Message):
+    """How much is wanted."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 100
+    """Most of each kind."""
+
+
+class OrphansAnswer(Message):
+    """What nobody uses, and what nobody here serves."""
+
+    repositories: list[Thing]
+    """Nothing depends on them and they on nothing here."""
+    packages: list[Thing]
+    """Provided here and required by no other repository."""
+    served: list[Thing]
+    """Endpoints that no indexed code calls."""
+    called: list[Thing]
+    """Endpoints that are called and that no indexed code serves."""
+
+
+class DependencyCycle(Message):
+    """From a repository back to it."""
+
+    ties: list[Tie]
+
+
+class CyclesAnswer(Message):
+    """Repositories that depend on each other, the shortest cycles first."""
+
+    cycles: list[DependencyCycle]
+    total: int
+
+
+class OwnerImpact(Message):
+    """What of a change hits one owner."""
+
+    owner: str
+    """As CODEOWNERS has it; empty for what nobody owns."""
+    hits: int
+    repositories: list[str]
+    files: list[Thing]
+    """The first of them."""
+
+
+class OwnersAnswer(Message):
+    """Who has to hear of a change, most hits first."""
+
+    changed: list[Thing]
+    owners: list[OwnerImpact]
+    total: int
+    """Hits of the change."""
+    complete: bool = True
+    notices: list[str] = []
 
 
 # ------------------------------------------------------------------------------ repositories

@@ -26,6 +26,7 @@ from conexus.v1 import (
     common_pb2,
     daemon_pb2,
     directory_pb2,
+    graph_pb2,
     index_pb2,
     policies_pb2,
     repositories_pb2,
@@ -44,6 +45,7 @@ _FILES = (
     directory_pb2,
     policies_pb2,
     audit_pb2,
+    graph_pb2,
 )
 
 MESSAGES: Mapping[str, type[Message]] = {

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from conexus.config import IndexOptions
+from conexus.parsing.manifests.reading import is_lock_file
 from conexus.parsing.text import has_wide_mark, utf16_without_mark
 from conexus.types import FileTag, SkipReason
 
@@ -85,7 +86,7 @@ def skip_by_name(path: str) -> Skip | None:
     found = _skip_by_folder(folder + slash)
     if found is not None or not name:
         return found
-    if name in _LOCK_FILES:
+    if name in _LOCK_FILES and not is_lock_file(name):  # the others are read for the packages that they lock
         return SkipReason.GENERATED, "a lock file"
     lower = name.lower()
     if lower.endswith(_MINIFIED_ENDINGS):
@@ -203,10 +204,15 @@ def skip_by_content(
         return SkipReason.BINARY, binary
     if forced:
         return None
-    if language_is_data and len(data) > options.max_data_bytes:
+    if language_is_data and not is_lock_file(path) and len(data) > options.max_data_bytes:
         return SkipReason.TOO_LARGE, f"{len(data):,} bytes of data; the limit is {options.max_data_bytes:,}"
-    if not options.skip_generated:
-        return None
+    return _generated(path, language_is_data, data) if options.skip_generated else None
+
+
+def _generated(path: str, language_is_data: bool, data: bytes) -> Skip | None:
+    """Say whether a program wrote a file, or changed it so that nobody can read it."""
+    if is_lock_file(path):
+        return SkipReason.GENERATED, "a lock file: only the packages that it names are read"
     if not language_is_data and not _PROSE.search(path) and is_minified(data):
         return SkipReason.MINIFIED, "nearly all of it is in very long lines"
     marker = None if _PROSE.search(path) or _TEMPLATE.search(path) else generated_marker(data)

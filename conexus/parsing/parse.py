@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
 from conexus.parsing.embedded import parse_embedded
+from conexus.parsing.endpoints.extraction import endpoints_of
 from conexus.parsing.grammars import grammar_of, is_too_deep, parsed
 from conexus.parsing.languages import Language
 from conexus.parsing.notebooks import read_notebook
@@ -54,4 +55,13 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
         found = joined((found, *(part.found for part in parts)))
     trees = {(part.start, part.end): part.root for part in parts}
     chunks = chunk_tree(source, root, found.symbols, lines, max_chunk, trees)
-    return ParsedFile(name, "utf-8", ParseMode.TREE, chunks, found.symbols, found.references, found.imports)
+    return ParsedFile(
+        language=name,
+        encoding="utf-8",
+        mode=ParseMode.TREE,
+        chunks=chunks,
+        symbols=found.symbols,
+        references=found.references,
+        imports=found.imports,
+        endpoints=endpoints_of(language.name, source, root, [part.root for part in parts]),
+    )

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from conexus.search.structure import import_cycles, import_ranks
 from conexus.types import GraphEdge, GraphNode, GraphRequest, ImportGraph, RepoId
 
 
@@ -33,12 +35,16 @@ def import_graph(
         nodes = {path: GraphNode(path, 1, language) for path, language in files}
         edges = Counter(pairs)
     edges = Counter({pair: count for pair, count in edges.items() if pair[0] != pair[1]})
-    ties: Counter[str] = Counter()
-    for (source, target), count in edges.items():
-        ties[source] += count
-        ties[target] += count
+    cycles = import_cycles(edges) if request.cycles else ()
+    weights: Mapping[str, float]
+    if request.central:
+        weights = import_ranks(edges)
+        nodes = {path: replace(node, rank=weights.get(path, 0.0)) for path, node in nodes.items()}
+    else:
+        weights = _ties(edges)
     # A file that neither imports nor is imported says nothing in a picture of imports.
-    shown = sorted(sorted(ties, key=lambda path: (-ties[path], path))[: request.limit])
+    wanted = {path for cycle in cycles for path in cycle.members} if request.cycles else weights
+    shown = sorted(sorted(wanted, key=lambda path: (-weights[path], path))[: request.limit])
     place_of = {path: place for place, path in enumerate(shown)}
     return ImportGraph(
         repo,
@@ -51,7 +57,16 @@ def import_graph(
         ),
         nodes_total=len(nodes),
         edges_total=len(edges),
+        cycles=cycles,
     )
+
+
+def _ties(edges: Mapping[tuple[str, str], int]) -> Counter[str]:
+    ties: Counter[str] = Counter()
+    for (source, target), count in edges.items():
+        ties[source] += count
+        ties[target] += count
+    return ties
 
 
 def _folder(path: str) -> str:

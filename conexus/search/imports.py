@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from conexus.search.modules import Modules
+
 _Parts: TypeAlias = tuple[str, ...]
 
 _FAMILIES: Final = (
@@ -59,6 +61,10 @@ _ALIAS = re.compile(r"^[@~#]/")
 _SEPARATOR = re.compile(r"::|[./\\]")
 
 
+_SCRIPTS: Final = frozenset({"javascript", "typescript", "tsx", "vue", "svelte"})
+NO_MODULES: Final = Modules()
+
+
 class ImportResolver:
     """Finds the files that imports mean.
 
@@ -69,6 +75,7 @@ class ImportResolver:
         name: Of the tree's own folder, which may be a package.
         go_modules: Paths of Go modules, as ``example.org/team/app``, by the folder of their ``go.mod``. Where none is
             known, a module's path is what stands before the folders of the tree.
+        modules: What the tree's configuration says of where modules are.
     """
 
     def __init__(
@@ -77,8 +84,12 @@ class ImportResolver:
         packages: Iterable[str] = (),
         name: str = "",
         go_modules: Mapping[str, str] | None = None,
+        modules: Modules = NO_MODULES,
     ) -> None:
-        self._go_modules = sorted((go_modules or {}).items(), key=lambda entry: -len(entry[1]))
+        known = go_modules or modules.go_modules or {}
+        self._go_modules = sorted(known.items(), key=lambda entry: -len(entry[1]))
+        self._modules = modules
+        self._crates = sorted((modules.crates or {}).items(), key=lambda entry: -len(entry[1]))
         self._language = dict(files)
         self._go_files: defaultdict[str, list[str]] = defaultdict(list)
         """Of each folder, those that can be imported."""
@@ -113,8 +124,9 @@ class ImportResolver:
             return []
         if language in _PYTHON:
             return [path for path in self._python.resolve(importer, target) if path != importer]
-        if language == "go" and self._go_modules:
-            return [path for path in self._of_go_module(target) if path != importer]
+        configured = self._configured(importer, language, target)
+        if configured is not None:
+            return [path for path in configured if path != importer]
         relative = self._relative(importer, language, target)
         found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, target)
         found = [path for path in found if path != importer]
@@ -126,6 +138,87 @@ class ImportResolver:
             if len(found) != 1:
                 return []
         return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
+
+    def _of_include_folder(self, importer: str, target: str) -> list[str] | None:
+        """Return the header that compilers find by custom: below a folder around the file, or its ``include``."""
+        folder = importer
+        while folder:
+            folder = folder.rpartition("/")[0]
+            for place in (folder, f"{folder}/include" if folder else "include"):
+                path = posixpath.normpath(posixpath.join(place, target))
+                if path in self._language:
+                    return [path]
+        return None
+
+    def _configured(self, importer: str, language: str, target: str) -> list[str] | None:
+        """Return the file that the tree's configuration says is meant; ``None`` where it says nothing."""
+        if language == "go" and self._go_modules:
+            return self._of_go_module(target)
+        if language in _SCRIPTS and not target.startswith("."):
+            return self._of_alias(importer, language, target) or self._of_workspace(language, target)
+        if language == "rust" and self._crates:
+            return self._of_crate(importer, target)
+        if language in _C_FAMILY and target not in _OF_C:
+            return self._of_include_folder(importer, target)
+        if language == "php":
+            return self._of_namespace(target)
+        return None
+
+    def _first_at(self, paths: Iterable[str], language: str) -> list[str] | None:
+        """Return the first of some paths at which there is a file, with or without its ending."""
+        for path in paths:
+            found = [path] if path in self._language else self._at(path, language)
+            if found:
+                name = path.rpartition("/")[2]
+                return [min(found, key=lambda one: (*_likeness(one.rpartition("/")[2], name), one))]
+        return None
+
+    def _of_alias(self, importer: str, language: str, target: str) -> list[str] | None:
+        for alias in self._modules.aliases:
+            if not alias.folder or importer.startswith(f"{alias.folder}/"):
+                found = self._first_at(alias.meant(target), language)
+                if found:
+                    return found
+        return None
+
+    def _of_workspace(self, language: str, target: str) -> list[str] | None:
+        """Return the file of a package of the tree itself."""
+        for name, (_, entries) in (self._modules.packages or {}).items():
+            if target == name:
+                return self._first_at(entries, language)
+        for alias in self._modules.exports:
+            found = self._first_at(alias.meant(target), language)
+            if found:
+                return found
+        return None
+
+    def _of_crate(self, importer: str, target: str) -> list[str] | None:
+        """Return the file of a module of a crate of the tree; the crate's own where a name in it is meant."""
+        head, *rest = target.removeprefix("::").split("::")
+        if head == "crate":
+            own = (folder for _, folder in self._crates if not folder or importer.startswith(f"{folder}/"))
+            folder = next(own, None)
+        else:
+            folder = (self._modules.crates or {}).get(head)
+        if folder is None:
+            return [] if head in self._modules.required_crates else None
+        source = posixpath.join(folder, "src")
+        for length in range(len(rest), 0, -1):
+            path = posixpath.join(source, *rest[:length])
+            for place in (f"{path}.rs", f"{path}/mod.rs"):
+                if place in self._language:
+                    return [place]
+        roots = (f"{source}/lib.rs", f"{source}/main.rs")
+        return next(([root] for root in roots if root in self._language), None)
+
+    def _of_namespace(self, target: str) -> list[str] | None:
+        name = target.strip("\\")
+        for prefix, folder in self._modules.namespaces:
+            if name.startswith(prefix):
+                path = posixpath.normpath(posixpath.join(folder, f"{name[len(prefix) :]}.php".replace("\\", "/")))
+                if path in self._language:
+                    return [path]
+        return None
 
     def _relative(self, importer: str, language: str, target: str) -> str | None:
         """Return the path that a relative import means, without its ending; nothing where it is not relative."""

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 from conexus.errors import InvalidRequest, NotFound
 from conexus.lexical import name_key, stem, words
 from conexus.ports import Catalog, Codebase
 from conexus.search.graph import import_graph
 from conexus.search.imports import ImportResolver
+from conexus.search.modules import Modules, is_setting, modules_of
+from conexus.search.references import ReferenceResolver
 from conexus.search.snippets import lines_of
 from conexus.types import (
     Chunk,
@@ -38,13 +39,14 @@ from conexus.types import (
 _SHOWN_NAMES = 4
 _MAP_SYMBOLS = 12
 _MAX_LINE = 2**31 - 1
-_GO_MODULE = re.compile(r"^module\s+\"?([^\s\"]+)", re.MULTILINE)
 _ALL = 1 << 30
 _ASKED_DEFINITIONS = 10  # whose callees are looked up
 _ENCLOSING = 3  # deeper nests say no more
 _IMPORT_CHUNKS, _IMPORT_LINES = 4, 6
 _USED_NAMES, _USED_DEFINITIONS, _SHOWN_DEFINITIONS, _SHOWN_USES = 60, 200, 6, 5
 _LOOKED_AT_USES = 60
+_LEAST_CONFIDENCE = 0.2  # two definitions of a name elsewhere, four in files that are imported
+_LOOKED_AT_IMPORTS = 50
 _SAME_NAMES = 2  # a name that more is called says little of what is meant
 _SAY_LITTLE = frozenset({SymbolKind.FIELD, SymbolKind.KEY, SymbolKind.SECTION, SymbolKind.VARIABLE})
 _SAID_EVERYWHERE = frozenset("super self this print len str int list dict set type new init main".split())
@@ -134,7 +136,7 @@ class CodeReader:
         """Return what definitions use, each once."""
         found: dict[tuple[FileId, int], Symbol] = {}
         for file, symbol in places:
-            for other, used in self._used_in(index, file, symbol.span.start_line, symbol.span.end_line):
+            for other, used in self._meant_in(view, index, file, (symbol.span.start_line, symbol.span.end_line)):
                 found.setdefault((other, used.span.start_byte), used)
         outlines = self._code.outlines(list({file for file, _ in found}))
         there = [(file, symbol) for (file, _), symbol in found.items() if file in outlines]
@@ -276,6 +278,49 @@ class CodeReader:
             if other != file or not first <= symbol.name_line <= last
         ]
 
+    def _meant_in(
+        self, view: IndexedView, index: IndexInfo, file: FileId, lines: tuple[int, int]
+    ) -> list[tuple[FileId, Symbol]]:
+        """Return the definitions outside of lines of a file that the lines mean, by what the file imports."""
+        used = self._code.used_between(file, *lines)
+        names = [name for name in used if name.lower() not in _SAID_EVERYWHERE][:_USED_NAMES]
+        found = self._code.definitions(index.id, list(map(name_key, names)), _USED_DEFINITIONS, without=_SAY_LITTLE)
+        outlines = self._code.outlines(list({file, *(other for other, _ in found)}))
+        if file not in outlines:
+            return []  # it was read anew meanwhile
+        defined: defaultdict[str, list[Symbol]] = defaultdict(list)
+        for other, symbol in found:
+            if other in outlines:
+                defined[outlines[other].path].append(symbol)
+        counts = Counter(symbol.name for symbols in defined.values() for symbol in symbols)
+        own = outlines[file].path
+        imports = self._imports_near(index, view.root.name, own) if max(counts.values(), default=0) > 1 else {}
+        resolver = ReferenceResolver(defined, imports)
+        ids = {outline.path: number for number, outline in outlines.items()}
+        return [
+            (ids[one.path], one.symbol)
+            for name in names
+            for one in resolver.resolve(own, name, 0)
+            if one.confidence >= _LEAST_CONFIDENCE
+            and (one.path != own or not lines[0] <= one.symbol.name_line <= lines[1])
+        ]
+
+    def _imports_near(self, index: IndexInfo, name: str, path: str) -> dict[str, set[str]]:
+        """Return which files a file imports, and which these do."""
+        files = [file for file, _ in self._code.graph_files(index.id)]
+        imports = self._code.imports(index.id)
+        resolver = self._resolver(index, name, files, imports)
+        targets: defaultdict[str, list[str]] = defaultdict(list)
+        path_of = {file.id: file.path for file in files}
+        for file, target in imports:
+            targets[path_of.get(file, "")].append(target)
+        own = {meant for target in targets.get(path, ()) for meant in resolver.resolve(path, target)}
+        handed = {
+            other: {meant for target in targets.get(other, ()) for meant in resolver.resolve(other, target)}
+            for other in sorted(own)[:_LOOKED_AT_IMPORTS]
+        }
+        return {path: own, **handed}
+
     def _users(self, index: IndexInfo, file: FileOutline, chunk: Chunk) -> list[str]:
         """Return where others use what a chunk defines."""
         name = chunk.symbol.rpartition(".")[2]
@@ -334,35 +379,40 @@ class CodeReader:
             request,
         )
 
-    def _go_modules(self, index: IndexInfo, files: Sequence[FileOutline]) -> dict[str, str]:
-        """Return the paths of the tree's Go modules, by their folders."""
-        found = {}
-        for file in files:
-            folder, _, name = file.path.rpartition("/")
-            if name == "go.mod":
-                ids = self._code.chunks_of(file.id, 1, _MAX_LINE)
-                text = "".join(stored.chunk.text for stored in self._catalog.chunks_by_id(index.id, ids).values())
-                if named := _GO_MODULE.search(text):
-                    found[folder] = named[1]
-        return found
+    def _modules(self, index: IndexInfo, files: Sequence[FileOutline]) -> Modules:
+        """Return what the tree's configuration says of where modules are."""
+        path_of = {file.id: file.path for file in files}
+        provided = [
+            (path_of[file], package) for file, package in self._code.packages_provided(index.id) if file in path_of
+        ]
+        texts = {file.path: self._text_of(index, file.id) for file in files if is_setting(file.path)}
+        required = [package for _, package in self._code.packages_required(index.id)]
+        return modules_of(texts, provided, required)
+
+    def _text_of(self, index: IndexInfo, file: FileId) -> str:
+        ids = self._code.chunks_of(file, 1, _MAX_LINE)
+        chunks = self._catalog.chunks_by_id(index.id, ids)
+        return "".join(chunks[one].chunk.text for one in ids if one in chunks)
+
+    def importing(self, view: IndexedView, index: IndexInfo) -> list[tuple[FileId, str, FileId]]:
+        """Return which file imports which of its own tree, with what is written there."""
+        files = [file for file, _ in self._code.graph_files(index.id)]
+        id_of = {file.path: file.id for file in files}
+        return [
+            (id_of[source], target, id_of[meant])
+            for source, target, meant in self._resolved(index, view.root.name, files)
+        ]
 
     def _importing(self, index: IndexInfo, name: str, files: Sequence[FileOutline]) -> list[tuple[str, str]]:
         """Return the pairs of which the first imports the second; of a folder that is imported, the files used."""
+        return list(dict.fromkeys((source, meant) for source, _, meant in self._resolved(index, name, files)))
+
+    def _resolved(self, index: IndexInfo, name: str, files: Sequence[FileOutline]) -> Iterator[tuple[str, str, str]]:
+        """Yield who imports, what is written there and the file that is meant."""
         path_of = {file.id: file.path for file in files}
         id_of = {file.path: file.id for file in files}
         imports = self._code.imports(index.id)
-        resolver = ImportResolver(
-            ((file.path, file.language) for file in files),
-            # An empty __init__.py is not indexed; what imports relatively is in a package all the same.
-            {
-                path_of[file].rpartition("/")[0]
-                for file, target in imports
-                if target.startswith(".") and path_of.get(file, "").endswith(".py")
-            },
-            name,
-            self._go_modules(index, files),
-        )
-        found: dict[tuple[str, str], None] = {}
+        resolver = self._resolver(index, name, files, imports)
         ties: set[tuple[FileId, FileId]] | None = None
         for file, target in imports:
             if file not in path_of:
@@ -371,8 +421,24 @@ class CodeReader:
             if len(meant) > 1:
                 ties = self._code.ties(index.id) if ties is None else ties
                 meant = [path for path in meant if (file, id_of[path]) in ties]
-            found.update(dict.fromkeys((path_of[file], path) for path in meant))
-        return list(found)
+            for path in meant:
+                yield path_of[file], target, path
+
+    def _resolver(
+        self, index: IndexInfo, name: str, files: Sequence[FileOutline], imports: Sequence[tuple[FileId, str]]
+    ) -> ImportResolver:
+        path_of = {file.id: file.path for file in files}
+        return ImportResolver(
+            ((file.path, file.language) for file in files),
+            # An empty __init__.py is not indexed; what imports relatively is in a package all the same.
+            {
+                path_of[file].rpartition("/")[0]
+                for file, target in imports
+                if target.startswith(".") and path_of.get(file, "").endswith(".py")
+            },
+            name,
+            modules=self._modules(index, files),
+        )
 
     def map(self, view: IndexedView, index: IndexInfo, limit: int) -> RepositoryMap:
         """Return the files that others use most, with what they define."""

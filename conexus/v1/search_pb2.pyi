@@ -195,10 +195,16 @@ class Filter(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     TESTS_FIELD_NUMBER: _builtins.int
     REF_FIELD_NUMBER: _builtins.int
+    DEPENDENTS_OF_FIELD_NUMBER: _builtins.int
+    DEPENDENCIES_OF_FIELD_NUMBER: _builtins.int
     tests: _builtins.bool
     """Whether tests may be found. True where it is not set."""
     ref: _builtins.str
     """An indexed branch, tag or commit that is searched in the place of working trees, as `main` or `v2.1`."""
+    dependents_of: _builtins.str
+    """Only repositories that depend on this repository or package, as `npm:react`, be it through others."""
+    dependencies_of: _builtins.str
+    """Only repositories that this one depends on, be it through others."""
     @_builtins.property
     def repositories(self) -> _common_pb2.StringList:
         """Short names or ids, as `flask` or `github.com/pallets/flask`."""
@@ -229,10 +235,12 @@ class Filter(_message.Message):
         kinds: Global___SymbolKindList | None = ...,
         tests: _builtins.bool | None = ...,
         ref: _builtins.str = ...,
+        dependents_of: _builtins.str = ...,
+        dependencies_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "ref", b"ref", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tests", b"_tests", "dependencies_of", b"dependencies_of", "dependents_of", b"dependents_of", "kinds", b"kinds", "languages", b"languages", "paths", b"paths", "ref", b"ref", "repositories", b"repositories", "roots", b"roots", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tests: _TypeAlias = _typing.Literal["tests"]  # noqa: Y015
     _WhichOneofArgType__tests: _TypeAlias = _typing.Literal["_tests", b"_tests"]  # noqa: Y015
@@ -1263,6 +1271,8 @@ class GraphRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     FOLDERS_FIELD_NUMBER: _builtins.int
     TESTS_FIELD_NUMBER: _builtins.int
+    CENTRAL_FIELD_NUMBER: _builtins.int
+    CYCLES_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     path: _builtins.str
     """Only below this folder, relative to the tree."""
@@ -1272,6 +1282,10 @@ class GraphRequest(_message.Message):
     """Whether folders are wanted in place of files."""
     tests: _builtins.bool
     """Whether files of tests count. True where it is not set."""
+    central: _builtins.bool
+    """Whether the most central files are wanted, in place of those with most imports."""
+    cycles: _builtins.bool
+    """Whether only files in cycles of imports are wanted, with the cycles."""
     def __init__(
         self,
         *,
@@ -1280,10 +1294,12 @@ class GraphRequest(_message.Message):
         limit: _builtins.int | None = ...,
         folders: _builtins.bool = ...,
         tests: _builtins.bool | None = ...,
+        central: _builtins.bool = ...,
+        cycles: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_tests", b"_tests", "limit", b"limit", "tests", b"tests"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_tests", b"_tests", "folders", b"folders", "limit", b"limit", "path", b"path", "repository", b"repository", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_tests", b"_tests", "central", b"central", "cycles", b"cycles", "folders", b"folders", "limit", b"limit", "path", b"path", "repository", b"repository", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -1305,19 +1321,23 @@ class GraphNode(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     files: _builtins.int
     language: _builtins.str
+    rank: _builtins.float
+    """Share of PageRank among all files, where the central ones were asked for."""
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         files: _builtins.int = ...,
         language: _builtins.str | None = ...,
+        rank: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "language", b"language"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "files", b"files", "language", b"language", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "files", b"files", "language", b"language", "path", b"path", "rank", b"rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
     _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
@@ -1355,6 +1375,34 @@ class GraphEdge(_message.Message):
 Global___GraphEdge: _TypeAlias = GraphEdge  # noqa: Y015
 
 @_typing.final
+class GraphCycle(_message.Message):
+    """Files, or folders, each of which imports all others of them in the end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    SHORTEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def shortest(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A shortest way round: each imports the next, and the last the first."""
+
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[_builtins.str] | None = ...,
+        shortest: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "shortest", b"shortest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GraphCycle: _TypeAlias = GraphCycle  # noqa: Y015
+
+@_typing.final
 class GraphResponse(_message.Message):
     """What imports what within a repository."""
 
@@ -1366,6 +1414,7 @@ class GraphResponse(_message.Message):
     EDGES_FIELD_NUMBER: _builtins.int
     NODES_TOTAL_FIELD_NUMBER: _builtins.int
     EDGES_TOTAL_FIELD_NUMBER: _builtins.int
+    CYCLES_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     root: _builtins.str
     nodes_total: _builtins.int
@@ -1374,6 +1423,10 @@ class GraphResponse(_message.Message):
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphNode]: ...
     @_builtins.property
     def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphEdge]: ...
+    @_builtins.property
+    def cycles(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphCycle]:
+        """The largest first, where they were asked for."""
+
     def __init__(
         self,
         *,
@@ -1383,10 +1436,11 @@ class GraphResponse(_message.Message):
         edges: _abc.Iterable[Global___GraphEdge] | None = ...,
         nodes_total: _builtins.int = ...,
         edges_total: _builtins.int = ...,
+        cycles: _abc.Iterable[Global___GraphCycle] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "edges_total", b"edges_total", "nodes", b"nodes", "nodes_total", b"nodes_total", "repository", b"repository", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycles", b"cycles", "edges", b"edges", "edges_total", b"edges_total", "nodes", b"nodes", "nodes_total", b"nodes_total", "repository", b"repository", "root", b"root"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,17 +35,25 @@ from conexus.adapters import sqlite_catalog
 from conexus.adapters.catalog_rows import name_stems
 from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.sqlite_connection import Schema, migrate
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.ports import Catalog
 from conexus.types import (
     ChunkId,
+    DependencyScope,
+    Ecosystem,
+    Endpoint,
+    EndpointKind,
+    EndpointSide,
     FileId,
     FileProblem,
     FileTag,
     Fingerprint,
     Import,
     IndexId,
+    PackageProvided,
+    PackageRequired,
     PointFilter,
     Reference,
     RepoId,
@@ -381,6 +389,7 @@ def test_removing_a_view_removes_all_that_is_its(catalog: SqliteCatalog) -> None
     building = catalog.begin_index(catalog.views()[0].id, Fingerprint("g"), Words()).id
     assert sorted(catalog.remove_view(catalog.views()[0].id)) == [index, building]
     tables = ["repositories", "views", "indexes", "files", "chunks", "symbols", "refs", "imports", "name_words"]
+    tables += ["packages_provided", "packages_required", "endpoints"]
     left = {t: catalog._rows(f"SELECT count(*) FROM {t}")[0][0] for t in [*tables, "journal"]}  # noqa: S608
     assert set(left.values()) == {0}, left
     assert list(catalog.cached_vectors("m", ["text"])) == ["text"]
@@ -779,6 +788,38 @@ def test_references_and_imports_are_kept(catalog: SqliteCatalog) -> None:
     assert catalog._rows("SELECT target, line FROM imports") == [("os", 1), ("os", 1)]
     catalog.commit_batch(index, [], [number])
     assert catalog._rows("SELECT * FROM refs") == []
+
+
+def test_packages_and_endpoints_are_read_back(catalog: SqliteCatalog) -> None:
+    """With their files, in their order, of the index that is asked for; they go with their file."""
+    index = started(catalog)
+    [number] = catalog.open_batch(index, [], 1)
+    commit = commit_of(number, "pyproject.toml", source("[project]\nname = 'shop'\n"))
+    assert commit.result.parsed is not None
+    provided = (PackageProvided(Ecosystem.PYPI, "shop", "1.2", 2),)
+    required = (
+        PackageRequired(Ecosystem.PYPI, "httpx", ">=0.28", DependencyScope.RUNTIME, 5),
+        PackageRequired(Ecosystem.NPM, "@a/b", "^1", DependencyScope.LOCKED, 3),
+    )
+    endpoints = (Endpoint(EndpointKind.HTTP, EndpointSide.SERVES, "GET", "/users/{}", 7),)
+    parsed = replace(
+        commit.result.parsed,
+        imports=(Import("os", 1), Import("os", 4)),
+        packages_provided=provided,
+        packages_required=required,
+        endpoints=endpoints,
+    )
+    catalog.commit_batch(index, [replace(commit, result=replace(commit.result, parsed=parsed))], [])
+    code = SqliteCodebase(catalog.rows, catalog.scope)
+    assert code.packages_provided(index) == [(number, one) for one in provided]
+    assert code.packages_required(index) == [(number, one) for one in required]
+    assert code.endpoints(index) == [(number, one) for one in endpoints]
+    assert code.import_places(index) == [(number, Import("os", 1)), (number, Import("os", 4))]
+    other = catalog.begin_index(catalog.views()[0].id, Fingerprint("other"), Words()).id
+    assert code.packages_provided(other) == []
+    catalog.commit_batch(index, [], [number])
+    assert code.packages_provided(index) == code.packages_required(index) == code.endpoints(index) == []
+    assert catalog._rows("SELECT * FROM endpoints") == []
 
 
 # ------------------------------------------------------------------------------------ vector cache

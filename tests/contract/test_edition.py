@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +20,7 @@ from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.config import Config, LicenseOptions
 from conexus.data_folder import edition_context_of
-from conexus.edition import Edition, EditionContext, community, load_edition, not_available, require_feature
+from conexus.edition import Edition, EditionContext, Sight, community, load_edition, not_available, require_feature
 from conexus.errors import EditionError, FeatureNotAvailable, Unauthenticated
 from conexus.plans import plan_facts, required_plan
 from conexus.types import (
@@ -31,6 +32,7 @@ from conexus.types import (
     AuditQuery,
     ChangeEvent,
     CustomRole,
+    DependenciesRequest,
     DirectoryChange,
     DirectoryKind,
     DirectoryState,
@@ -38,6 +40,7 @@ from conexus.types import (
     Grant,
     GraphRequest,
     Group,
+    ImpactRequest,
     Permission,
     Plan,
     PolicySet,
@@ -52,6 +55,7 @@ from conexus.types import (
     User,
 )
 
+SIGHT = Sight((), cast("Any", None))
 KEY = ApiKey("id", "of ann", Role.ADMIN, None, 0.0, user="ann")
 USES: dict[str, Callable[[Edition], object]] = {
     "entitlements": lambda e: (
@@ -75,7 +79,20 @@ USES: dict[str, Callable[[Edition], object]] = {
         refused(lambda: e.events.newest(1), FeatureNotAvailable),
     ),
     "analytics": lambda e: e.analytics.observe(UsageEntry(0.0, "cli", "search", "a", "b", (), 0, 0.0)),
-    "graph": lambda e: refused(lambda: e.graph.across([], GraphRequest("*")), FeatureNotAvailable),
+    "graph": lambda e: tuple(
+        refused(work, FeatureNotAvailable)
+        for work in (
+            lambda: e.graph.across(SIGHT, GraphRequest("*")),
+            lambda: e.graph.dependencies(SIGHT, DependenciesRequest()),
+            lambda: e.graph.impact(SIGHT, ImpactRequest(("a",))),
+            lambda: e.graph.owners(SIGHT, ImpactRequest(("a",))),
+            lambda: e.graph.path(SIGHT, "a", "b"),
+            lambda: e.graph.drift(SIGHT, "", 1),
+            lambda: e.graph.orphans(SIGHT, 1),
+            lambda: e.graph.cycles(SIGHT, 1),
+            lambda: e.graph.related(SIGHT, "a", dependents=True),
+        )
+    ),
     "directory": lambda e: (
         refused(e.directory.state, FeatureNotAvailable),
         refused(lambda: e.directory.put(User("ann"), LOCAL_USER), FeatureNotAvailable),
@@ -117,7 +134,7 @@ EXPECTED = {
     "cache": (None, None),
     "events": (None, True),
     "analytics": None,
-    "graph": True,
+    "graph": (True,) * 9,
     "directory": (True, True, True),
     "policies": (True, True, True, True, True),
     "audit_desk": (True,) * 11,

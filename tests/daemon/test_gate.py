@@ -56,7 +56,7 @@ OPERATIONS = {
             "why verify jobs job cancel status reload stop create_key keys revoke_key log stats add_webhook webhooks "
             "remove_webhook roll_back collect features directory put_user put_group put_team put_project put_role "
             "remove_entry changes policies put_policies policy_history test_policies explain_access "
-            "audit verify_audit"
+            "audit verify_audit graph_repos graph_impact graph_path graph_drift graph_owners graph_orphans graph_cycles"
         ).split(),
         READS,
     ),
@@ -77,7 +77,7 @@ TOOLS = {
         "search_code get_context find_similar find_symbol related_files read_file repository_map explain_skip".split(),
         MAKES,
     ),
-    "index_status": READS,
+    **dict.fromkeys(["index_status", "impact_of_change", "dependency_graph"], READS),
 }
 COMMANDS = {
     **dict.fromkeys("index search context extract similar symbols map graph".split(), MAKES),
@@ -93,6 +93,7 @@ PYTHON = {
     **dict.fromkeys(["open", "open_async", "Code.index"], MAKES),
     **dict.fromkeys(["connect", "connect_async"], READS),
     **{f"Code.{name}": READS for name in "search context similar symbols related read map graph close root".split()},
+    **{f"Code.graph_{name}": READS for name in "repos impact path drift owners orphans cycles".split()},
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "search_code": {"query": "x"},
@@ -442,6 +443,15 @@ def test_a_batch_has_as_many_searches_as_the_plan(full: Full, asked: int, status
     ("method", "path", "body", "feature"),
     [
         ("POST", "/v1/graph", {"repository": "*"}, "cross_repository_graph"),
+        ("POST", "/v1/graph/repos", {}, "cross_repository_graph"),
+        ("POST", "/v1/graph/impact", {"targets": ["a"]}, "cross_repository_graph"),
+        ("POST", "/v1/graph/path", {"source": "a", "target": "b"}, "cross_repository_graph"),
+        ("POST", "/v1/graph/drift", {}, "cross_repository_graph"),
+        ("POST", "/v1/graph/owners", {"targets": ["a"]}, "cross_repository_graph"),
+        ("POST", "/v1/graph/orphans", {}, "cross_repository_graph"),
+        ("POST", "/v1/graph/cycles", {}, "cross_repository_graph"),
+        ("POST", "/v1/search", {"query": "a", "filter": {"dependents_of": "b"}}, "cross_repository_graph"),
+        ("POST", "/v1/symbols", {"name": "a", "filter": {"dependencies_of": "b"}}, "cross_repository_graph"),
         ("GET", "/v1/directory", None, "directory"),
         ("PUT", "/v1/directory/users/ann", {}, "directory"),
         ("GET", "/v1/changes", None, "change_events"),

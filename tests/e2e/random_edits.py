@@ -281,6 +281,12 @@ _DUMPS = (
     "FROM symbols s JOIN files f ON f.id = s.file WHERE f.index_id = ?",
     "SELECT f.path, r.name, r.lines FROM refs r JOIN files f ON f.id = r.file WHERE f.index_id = ?",
     "SELECT f.path, i.target, i.line FROM imports i JOIN files f ON f.id = i.file WHERE f.index_id = ?",
+    "SELECT f.path, p.ecosystem, p.name, p.version, p.line FROM packages_provided p JOIN files f ON f.id = p.file "
+    "WHERE f.index_id = ?",
+    "SELECT f.path, p.ecosystem, p.name, p.version_range, p.scope, p.line FROM packages_required p "
+    "JOIN files f ON f.id = p.file WHERE f.index_id = ?",
+    "SELECT f.path, e.kind, e.side, e.method, e.path, e.line FROM endpoints e JOIN files f ON f.id = e.file "
+    "WHERE f.index_id = ?",
     "SELECT f.path, w.word, w.words FROM name_words w JOIN files f ON f.id = w.file WHERE f.index_id = ?",
 )
 

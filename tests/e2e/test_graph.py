@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 from program import ERROR, NOTHING, Program
@@ -59,6 +60,36 @@ def test_every_format(program: Program, shop: Path) -> None:
     assert (found["nodes_total"], found["edges_total"]) == (len(FILES) - 1, 5)  # an empty file is left out
     assert program.ok("graph", shop, "-f", "mermaid").out.startswith('flowchart LR\n  n0["shop/cart.py"]\n')
     assert '  n0 [label="shop/cart.py"];\n' in program.ok("graph", shop, "-f", "dot").out
+
+
+def test_formats_for_other_programs(program: Program, shop: Path) -> None:
+    """A table, GraphML that is XML with all edges, and a picture that is SVG with all names."""
+    table = program.ok("graph", shop, "-f", "table").out.splitlines()
+    assert table[0].split() == ["imports", "imported", "by", "path"]
+    assert table[1].split() == ["0", "2", "shop/prices.py"]
+    space = "{http://graphml.graphdrawing.org/xmlns}"
+    graph = ElementTree.fromstring(program.ok("graph", shop, "-f", "graphml").out)  # noqa: S314 -- our own
+    assert len(graph.findall(f".//{space}edge")) == 5
+    assert "shop/cart.py" in {data.text for data in graph.findall(f".//{space}node/{space}data")}
+    picture = ElementTree.fromstring(program.ok("graph", shop, "-f", "svg").out)  # noqa: S314 -- as above
+    names = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"cart.py", "prices.py", "util.js"} <= names
+
+
+def test_cycles_and_what_is_central(program: Program, shop: Path) -> None:
+    """A cycle with a shortest way round; files by how much leads to them."""
+    ended = program.run("graph", shop, "--cycles")
+    assert (ended.code, ended.out, ended.err) == (NOTHING, "", "no file here imports itself in the end\n")
+    central = program.ok("graph", shop, "--central", "-n", "1")
+    assert re.fullmatch(r"0\.\d{4}  shop/prices.py\n", central.out)
+    (shop / "shop/prices.py").write_text("from shop import cart\n")
+    program.ok("index", shop)
+    ended = program.ok("graph", shop, "--cycles")
+    assert ended.out.splitlines()[0] == ("3 import one another, as shop/cart.py -> shop/prices.py -> shop/cart.py")
+    assert ended.err.endswith("1 cycle, the largest of 3 files\n")
+    [cycle] = program.ok("graph", shop, "--cycles", "--json").json["cycles"]
+    assert cycle["members"] == ["shop/cart.py", "shop/prices.py", "shop/stock.py"]
+    assert program.ok("graph", shop, "--central", "--json").json["nodes"][0]["rank"] > 0
 
 
 def test_a_part_of_it(program: Program, shop: Path) -> None:

@@ -26,6 +26,17 @@ export type IndexRequest = Schemas["IndexRequest"];
 export type Job = Schemas["Job"];
 export type JobsResponse = Schemas["JobsResponse"];
 export type GraphRequest = Schemas["GraphRequest"];
+export type CyclesAnswer = Schemas["CyclesAnswer"];
+export type DependencyGraph = Schemas["DependencyGraph"];
+export type DriftAnswer = Schemas["DriftAnswer"];
+export type GraphDriftRequest = Schemas["GraphDriftRequest"];
+export type GraphImpactRequest = Schemas["GraphImpactRequest"];
+export type GraphListRequest = Schemas["GraphListRequest"];
+export type GraphReposRequest = Schemas["GraphReposRequest"];
+export type ImpactAnswer = Schemas["ImpactAnswer"];
+export type OrphansAnswer = Schemas["OrphansAnswer"];
+export type OwnersAnswer = Schemas["OwnersAnswer"];
+export type PathAnswer = Schemas["PathAnswer"];
 export type GraphResponse = Schemas["GraphResponse"];
 export type MapRequest = Schemas["MapRequest"];
 export type MapResponse = Schemas["MapResponse"];
@@ -188,6 +199,41 @@ export class Client {
   graph(repository: string | GraphRequest, options?: CallOptions): Promise<GraphResponse> {
     const body = typeof repository === "string" ? { repository } : repository;
     return this.call("post", "/v1/graph", { body }, options);
+  }
+
+  /** Shows what depends on what across repositories; the edition has to have that, and so for those below. */
+  graphRepos(part: GraphReposRequest = {}, options?: CallOptions): Promise<DependencyGraph> {
+    return this.call("post", "/v1/graph/repos", { body: part }, options);
+  }
+
+  /** Finds what a change may break, with the path that shows it. */
+  graphImpact(change: string | GraphImpactRequest, options?: CallOptions): Promise<ImpactAnswer> {
+    return this.call("post", "/v1/graph/impact", { body: asChange(change) }, options);
+  }
+
+  /** Finds the owners of what a change may break. */
+  graphOwners(change: string | GraphImpactRequest, options?: CallOptions): Promise<OwnersAnswer> {
+    return this.call("post", "/v1/graph/owners", { body: asChange(change) }, options);
+  }
+
+  /** Finds how one thing depends on another by the fewest steps. */
+  graphPath(source: string, target: string, options?: CallOptions): Promise<PathAnswer> {
+    return this.call("post", "/v1/graph/path", { body: { source, target } }, options);
+  }
+
+  /** Finds packages of which repositories ask for different versions. */
+  graphDrift(request: GraphDriftRequest = {}, options?: CallOptions): Promise<DriftAnswer> {
+    return this.call("post", "/v1/graph/drift", { body: request }, options);
+  }
+
+  /** Finds what nobody uses, and what is called and nobody serves. */
+  graphOrphans(request: GraphListRequest = {}, options?: CallOptions): Promise<OrphansAnswer> {
+    return this.call("post", "/v1/graph/orphans", { body: request }, options);
+  }
+
+  /** Finds repositories that depend on each other. */
+  graphCycles(request: GraphListRequest = {}, options?: CallOptions): Promise<CyclesAnswer> {
+    return this.call("post", "/v1/graph/cycles", { body: request }, options);
   }
 
   /** Says whether a path is indexed, and which rule decides. */
@@ -387,6 +433,10 @@ class Limit {
 
 function asRequest<T extends { query: string }>(question: string | T): T | { query: string } {
   return typeof question === "string" ? { query: question } : question;
+}
+
+function asChange(change: string | GraphImpactRequest): GraphImpactRequest {
+  return typeof change === "string" ? { targets: [change] } : change;
 }
 
 function checkedUrl(text: string): string {

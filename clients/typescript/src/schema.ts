@@ -157,6 +157,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/graph/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show which repository provides and requires which package, and which imports and calls which */
+        post: operations["graph_repos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find what a change may break, with the path that shows it */
+        post: operations["graph_impact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/path": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find how one thing depends on another by the fewest steps */
+        post: operations["graph_path"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find packages of which repositories ask for different versions */
+        post: operations["graph_drift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/owners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find the owners of what a change may break */
+        post: operations["graph_owners"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/orphans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find what nobody uses, and what is called and nobody serves */
+        post: operations["graph_orphans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph/cycles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find repositories that depend on each other */
+        post: operations["graph_cycles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/repositories": {
         parameters: {
             query?: never;
@@ -1196,7 +1315,9 @@ export interface components {
             /**
              * @default {
              *       "tests": true,
-             *       "ref": ""
+             *       "ref": "",
+             *       "dependents_of": "",
+             *       "dependencies_of": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -1324,7 +1445,9 @@ export interface components {
              * @description Where it names repositories or roots, these are searched whatever the workspace.
              * @default {
              *       "tests": true,
-             *       "ref": ""
+             *       "ref": "",
+             *       "dependents_of": "",
+             *       "dependencies_of": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -1394,6 +1517,16 @@ export interface components {
             permissions?: components["schemas"]["Permission"][];
         };
         /**
+         * CyclesAnswer
+         * @description Repositories that depend on each other, the shortest cycles first.
+         */
+        CyclesAnswer: {
+            /** Cycles */
+            cycles: components["schemas"]["DependencyCycle"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * Definition
          * @description Where something is defined.
          */
@@ -1428,6 +1561,98 @@ export interface components {
             language: string | null;
         };
         /**
+         * DependencyCycle
+         * @description From a repository back to it.
+         */
+        DependencyCycle: {
+            /** Ties */
+            ties: components["schemas"]["Tie"][];
+        };
+        /**
+         * DependencyEdge
+         * @description One node depends on another.
+         */
+        DependencyEdge: {
+            /**
+             * Source
+             * @description Place of what depends in the list of nodes, from 0.
+             */
+            source: number;
+            /** Target */
+            target: number;
+            kind: components["schemas"]["TieKind"];
+            /**
+             * Count
+             * @description How many places show it.
+             * @default 1
+             */
+            count: number;
+            /**
+             * Confidence
+             * @default 1
+             */
+            confidence: number;
+            /**
+             * Scope
+             * @description Of a requirement.
+             * @default
+             */
+            scope: string;
+            /**
+             * Detail
+             * @default
+             */
+            detail: string;
+            /**
+             * Path
+             * @description The first place that shows it.
+             * @default
+             */
+            path: string;
+            /**
+             * Line
+             * @default 0
+             */
+            line: number;
+        };
+        /**
+         * DependencyGraph
+         * @description What depends on what across repositories.
+         */
+        DependencyGraph: {
+            /** Nodes */
+            nodes: components["schemas"]["DependencyNode"][];
+            /** Edges */
+            edges: components["schemas"]["DependencyEdge"][];
+            /** Nodes Total */
+            nodes_total: number;
+            /** Edges Total */
+            edges_total: number;
+        };
+        /**
+         * DependencyNode
+         * @description A node of a graph.
+         */
+        DependencyNode: {
+            thing: components["schemas"]["Thing"];
+            /**
+             * Version
+             * @description Of a package that a repository provides.
+             * @default
+             */
+            version: string;
+            /**
+             * Dependents
+             * @default 0
+             */
+            dependents: number;
+            /**
+             * Dependencies
+             * @default 0
+             */
+            dependencies: number;
+        };
+        /**
          * DirectoryKind
          * @description Kinds of entries of the directory.
          * @enum {string}
@@ -1449,6 +1674,22 @@ export interface components {
             /** Roles */
             roles: components["schemas"]["CustomRole"][];
         };
+        /**
+         * DriftAnswer
+         * @description Packages whose versions differ over repositories.
+         */
+        DriftAnswer: {
+            /** Packages */
+            packages: components["schemas"]["PackageDrift"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * DriftKind
+         * @description How uses of a package differ.
+         * @enum {string}
+         */
+        DriftKind: "constraints" | "locked" | "behind";
         /**
          * Empty
          * @description No arguments, or nothing to say.
@@ -1820,6 +2061,18 @@ export interface components {
              * @default
              */
             ref?: string;
+            /**
+             * Dependents Of
+             * @description Only repositories that depend on this repository or package, as ``npm:react``, be it through others.
+             * @default
+             */
+            dependents_of?: string;
+            /**
+             * Dependencies Of
+             * @description Only repositories that this one depends on, be it through others.
+             * @default
+             */
+            dependencies_of?: string;
         };
         /**
          * Finding
@@ -1903,6 +2156,36 @@ export interface components {
             subject: string;
         };
         /**
+         * GraphCycle
+         * @description Files, or folders, each of which imports all others of them in the end.
+         */
+        GraphCycle: {
+            /** Members */
+            members: string[];
+            /**
+             * Shortest
+             * @description A shortest way round: each imports the next, and the last the first.
+             */
+            shortest: string[];
+        };
+        /**
+         * GraphDriftRequest
+         * @description Which versions are compared.
+         */
+        GraphDriftRequest: {
+            /**
+             * Package
+             * @description All uses of this one, as ``npm:react``; empty for all packages whose versions differ.
+             * @default
+             */
+            package?: string;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit?: number;
+        };
+        /**
          * GraphEdge
          * @description One file or folder imports another.
          */
@@ -1921,6 +2204,67 @@ export interface components {
             files: number;
         };
         /**
+         * GraphImpactRequest
+         * @description What is about to change: names, or a diff.
+         */
+        GraphImpactRequest: {
+            /**
+             * Targets
+             * @description Repositories, packages as ``npm:react``, files as ``shop:src/cart.py``, definitions as ``Cart.total`` or
+             *     endpoints as ``GET /users/{}``.
+             * @default []
+             */
+            targets?: string[];
+            /**
+             * Diff
+             * @description A unified diff of the repository, in the place of names.
+             * @default
+             */
+            diff?: string;
+            /**
+             * Repository
+             * @description Where names are looked up first, and what the diff is of.
+             * @default
+             */
+            repository?: string;
+            /**
+             * Depth
+             * @description Most steps from what changes.
+             * @default 3
+             */
+            depth?: number;
+            /**
+             * Limit
+             * @description Most hits.
+             * @default 100
+             */
+            limit?: number;
+            /**
+             * Min Confidence
+             * @description Hits whose path is less certain are left out.
+             * @default 0.3
+             */
+            min_confidence?: number;
+            /**
+             * Elsewhere
+             * @description Whether only other repositories are of interest.
+             * @default false
+             */
+            elsewhere?: boolean;
+        };
+        /**
+         * GraphListRequest
+         * @description How much is wanted.
+         */
+        GraphListRequest: {
+            /**
+             * Limit
+             * @description Most of each kind.
+             * @default 100
+             */
+            limit?: number;
+        };
+        /**
          * GraphNode
          * @description A file, or a folder with all its files.
          */
@@ -1931,6 +2275,61 @@ export interface components {
             files: number;
             /** Language */
             language: string | null;
+            /**
+             * Rank
+             * @description Share of PageRank among all files, where the central ones were asked for.
+             * @default 0
+             */
+            rank: number;
+        };
+        /**
+         * GraphPathRequest
+         * @description Two things, named as for :class:`GraphImpactRequest`.
+         */
+        GraphPathRequest: {
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
+        /**
+         * GraphReposRequest
+         * @description Which part of the graph of all repositories is wanted.
+         */
+        GraphReposRequest: {
+            /**
+             * Repositories
+             * @description Only what these have to do with.
+             */
+            repositories?: string[] | null;
+            /**
+             * Ecosystems
+             * @description Only packages of these: ``pypi``, ``npm``, ``go``, … Then no imports and calls are told of.
+             */
+            ecosystems?: string[] | null;
+            /**
+             * Scopes
+             * @description Only requirements of these: ``runtime``, ``development``, ``build``, ``optional``, ``locked``.
+             */
+            scopes?: string[] | null;
+            /**
+             * External
+             * @description Whether packages are wanted that no indexed repository provides.
+             * @default false
+             */
+            external?: boolean;
+            /**
+             * Files
+             * @description Whether the imports between files are wanted too.
+             * @default false
+             */
+            files?: boolean;
+            /**
+             * Limit
+             * @description Most edges.
+             * @default 1000
+             */
+            limit?: number;
         };
         /**
          * GraphRequest
@@ -1963,6 +2362,18 @@ export interface components {
              * @default true
              */
             tests?: boolean;
+            /**
+             * Central
+             * @description Whether the most central files are wanted, in place of those with most imports.
+             * @default false
+             */
+            central?: boolean;
+            /**
+             * Cycles
+             * @description Whether only files in cycles of imports are wanted, with the cycles.
+             * @default false
+             */
+            cycles?: boolean;
         };
         /**
          * GraphResponse
@@ -1984,6 +2395,12 @@ export interface components {
             nodes_total: number;
             /** Edges Total */
             edges_total: number;
+            /**
+             * Cycles
+             * @description The largest first, where they were asked for.
+             * @default []
+             */
+            cycles: components["schemas"]["GraphCycle"][];
         };
         /**
          * Group
@@ -2007,6 +2424,65 @@ export interface components {
              * @default []
              */
             members?: string[];
+        };
+        /**
+         * ImpactAnswer
+         * @description What a change may break.
+         */
+        ImpactAnswer: {
+            /** Changed */
+            changed: components["schemas"]["Thing"][];
+            /**
+             * Hits
+             * @description Direct ones first, then the most certain.
+             */
+            hits: components["schemas"]["ImpactHit"][];
+            /**
+             * Repositories
+             * @description Of all hits, those beyond the limit too.
+             */
+            repositories: components["schemas"]["RepositoryImpact"][];
+            /** Total */
+            total: number;
+            /**
+             * Complete
+             * @description Whether nothing was cut off by depth or limit.
+             * @default true
+             */
+            complete: boolean;
+            /**
+             * Notices
+             * @default []
+             */
+            notices: string[];
+        };
+        /**
+         * ImpactHit
+         * @description Something that a change may break.
+         */
+        ImpactHit: {
+            thing: components["schemas"]["Thing"];
+            /**
+             * Depth
+             * @description 1 where it depends directly.
+             */
+            depth: number;
+            /**
+             * Confidence
+             * @description 0 to 1: the product of those along the path.
+             */
+            confidence: number;
+            /**
+             * Ties
+             * @description The path, from what changes to the thing.
+             */
+            ties: components["schemas"]["Tie"][];
+            /**
+             * Owners
+             * @description By CODEOWNERS.
+             * @default []
+             */
+            owners: string[];
         };
         /**
          * IndexRequest
@@ -2325,6 +2801,140 @@ export interface components {
             files: components["schemas"]["MapFile"][];
             /** Files Total */
             files_total: number;
+        };
+        /**
+         * OrphansAnswer
+         * @description What nobody uses, and what nobody here serves.
+         */
+        OrphansAnswer: {
+            /**
+             * Repositories
+             * @description Nothing depends on them and they on nothing here.
+             */
+            repositories: components["schemas"]["Thing"][];
+            /**
+             * Packages
+             * @description Provided here and required by no other repository.
+             */
+            packages: components["schemas"]["Thing"][];
+            /**
+             * Served
+             * @description Endpoints that no indexed code calls.
+             */
+            served: components["schemas"]["Thing"][];
+            /**
+             * Called
+             * @description Endpoints that are called and that no indexed code serves.
+             */
+            called: components["schemas"]["Thing"][];
+        };
+        /**
+         * OwnerImpact
+         * @description What of a change hits one owner.
+         */
+        OwnerImpact: {
+            /**
+             * Owner
+             * @description As CODEOWNERS has it; empty for what nobody owns.
+             */
+            owner: string;
+            /** Hits */
+            hits: number;
+            /** Repositories */
+            repositories: string[];
+            /**
+             * Files
+             * @description The first of them.
+             */
+            files: components["schemas"]["Thing"][];
+        };
+        /**
+         * OwnersAnswer
+         * @description Who has to hear of a change, most hits first.
+         */
+        OwnersAnswer: {
+            /** Changed */
+            changed: components["schemas"]["Thing"][];
+            /** Owners */
+            owners: components["schemas"]["OwnerImpact"][];
+            /**
+             * Total
+             * @description Hits of the change.
+             */
+            total: number;
+            /**
+             * Complete
+             * @default true
+             */
+            complete: boolean;
+            /**
+             * Notices
+             * @default []
+             */
+            notices: string[];
+        };
+        /**
+         * PackageDrift
+         * @description A package, who provides it and who uses it with which versions.
+         */
+        PackageDrift: {
+            /** Ecosystem */
+            ecosystem: string;
+            /** Name */
+            name: string;
+            /** Provided By */
+            provided_by: components["schemas"]["Thing"][];
+            /** Version */
+            version: string;
+            /** Kinds */
+            kinds: components["schemas"]["DriftKind"][];
+            /** Uses */
+            uses: components["schemas"]["PackageUse"][];
+        };
+        /**
+         * PackageUse
+         * @description A repository names a package in a manifest.
+         */
+        PackageUse: {
+            /** Repository */
+            repository: string;
+            /**
+             * Root
+             * @default
+             */
+            root: string;
+            /** Path */
+            path: string;
+            /** Line */
+            line: number;
+            /** Constraint */
+            constraint: string;
+            /** Scope */
+            scope: string;
+            /**
+             * Allows Provided
+             * @description Whether the version that is provided here is allowed; nothing where that cannot be told.
+             */
+            allows_provided: boolean | null;
+        };
+        /**
+         * PathAnswer
+         * @description How one thing depends on another by the fewest steps.
+         */
+        PathAnswer: {
+            source: components["schemas"]["Thing"];
+            target: components["schemas"]["Thing"];
+            /**
+             * Ties
+             * @description From the source to the target; none where neither depends on the other.
+             */
+            ties: components["schemas"]["Tie"][];
+            /**
+             * Swapped
+             * @description Whether it is the other way round than asked for.
+             * @default false
+             */
+            swapped: boolean;
         };
         /**
          * Permission
@@ -2812,6 +3422,23 @@ export interface components {
             gone: boolean;
         };
         /**
+         * RepositoryImpact
+         * @description How a repository is hit.
+         */
+        RepositoryImpact: {
+            /** Repository */
+            repository: string;
+            /** Hits */
+            hits: number;
+            /** Direct */
+            direct: number;
+            /**
+             * Owners
+             * @default []
+             */
+            owners: string[];
+        };
+        /**
          * RepositoryRequest
          * @description One repository, by short name, id or the absolute path of its tree.
          */
@@ -2953,7 +3580,9 @@ export interface components {
             /**
              * @default {
              *       "tests": true,
-             *       "ref": ""
+             *       "ref": "",
+             *       "dependents_of": "",
+             *       "dependencies_of": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -3033,7 +3662,9 @@ export interface components {
             /**
              * @default {
              *       "tests": true,
-             *       "ref": ""
+             *       "ref": "",
+             *       "dependents_of": "",
+             *       "dependencies_of": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -3221,7 +3852,9 @@ export interface components {
              * @description Of a filter only repositories and roots count.
              * @default {
              *       "tests": true,
-             *       "ref": ""
+             *       "ref": "",
+             *       "dependents_of": "",
+             *       "dependencies_of": ""
              *     }
              */
             filter?: components["schemas"]["Filter"];
@@ -3322,6 +3955,108 @@ export interface components {
             /** Results */
             results: components["schemas"]["CaseResult"][];
         };
+        /**
+         * Thing
+         * @description A node of the dependency graph of all repositories.
+         */
+        Thing: {
+            kind: components["schemas"]["ThingKind"];
+            /**
+             * Name
+             * @description Id of a repository, name of a package, path of a file, qualified name of a definition, method and path of an
+             *     endpoint.
+             */
+            name: string;
+            /**
+             * Repository
+             * @description Where it is; empty for a package that no indexed repository provides.
+             * @default
+             */
+            repository: string;
+            /**
+             * Root
+             * @default
+             */
+            root: string;
+            /**
+             * Path
+             * @default
+             */
+            path: string;
+            /**
+             * Line
+             * @description 0 where there is none.
+             * @default 0
+             */
+            line: number;
+            /**
+             * Ecosystem
+             * @description Of a package: ``pypi``, ``npm``, ``go``, …
+             * @default
+             */
+            ecosystem: string;
+        };
+        /**
+         * ThingKind
+         * @description What a node of the dependency graph is.
+         * @enum {string}
+         */
+        ThingKind: "repository" | "package" | "file" | "symbol" | "endpoint";
+        /**
+         * Tie
+         * @description One thing depends on another, and the place that shows it.
+         */
+        Tie: {
+            kind: components["schemas"]["TieKind"];
+            /** @description What depends. */
+            source: components["schemas"]["Thing"];
+            /** @description On what. */
+            target: components["schemas"]["Thing"];
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Root
+             * @default
+             */
+            root: string;
+            /**
+             * Path
+             * @default
+             */
+            path: string;
+            /**
+             * Line
+             * @default 0
+             */
+            line: number;
+            /**
+             * Confidence
+             * @description 0 to 1: how certain it is that the place means the target.
+             * @default 1
+             */
+            confidence: number;
+            /**
+             * Detail
+             * @description Of a requirement its constraint and scope; of an import what is written.
+             * @default
+             */
+            detail: string;
+            /**
+             * Count
+             * @description How many places show it.
+             * @default 1
+             */
+            count: number;
+        };
+        /**
+         * TieKind
+         * @description How one thing depends on another.
+         * @enum {string}
+         */
+        TieKind: "provides" | "requires" | "imports" | "references" | "calls" | "contains";
         /**
          * Use
          * @description A line that uses a name.
@@ -3812,6 +4547,237 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GraphResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_repos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphReposRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DependencyGraph"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_impact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphImpactRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImpactAnswer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphPathRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PathAnswer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphDriftRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAnswer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_owners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphImpactRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnersAnswer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_orphans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphListRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrphansAnswer"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph_cycles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphListRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CyclesAnswer"];
                 };
             };
             /** @description An error */

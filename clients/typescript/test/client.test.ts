@@ -99,6 +99,17 @@ test("what is no search answers from the same index", async () => {
   assert.equal((await conexus.why({ repository: "lending", path: "trace.log" })).reason, "ignored");
 });
 
+test("the graph across repositories is asked for, and refused by an edition that has none", async () => {
+  const refused = fails("feature_not_available", { status: 403 });
+  await assert.rejects(conexus.graphRepos(), refused);
+  await assert.rejects(conexus.graphImpact("statement"), refused);
+  await assert.rejects(conexus.graphOwners({ targets: ["statement"], depth: 2 }), refused);
+  await assert.rejects(conexus.graphPath("lending", "statement"), refused);
+  await assert.rejects(conexus.graphDrift(), refused);
+  await assert.rejects(conexus.graphOrphans({ limit: 3 }), refused);
+  await assert.rejects(conexus.graphCycles(), refused);
+});
+
 test("repositories are listed, and found by name, by id and by folder", async () => {
   const [lending] = await conexus.repository("lending");
   assert.equal(lending?.root, tree);

@@ -79,7 +79,7 @@ def test_a_scan_yields_files_in_path_order_and_what_is_left_out(root: Path) -> N
             "run.log": "x",
             "a/empty.py": "",
             "node_modules/x/index.js": "x",
-            "yarn.lock": "x",
+            "bun.lock": "x",
         },
     )
     tree = _tree(root)
@@ -90,7 +90,7 @@ def test_a_scan_yields_files_in_path_order_and_what_is_left_out(root: Path) -> N
         "run.log": SkipReason.IGNORED,
         "a/empty.py": SkipReason.EMPTY,
         "node_modules/": SkipReason.VENDORED,
-        "yarn.lock": SkipReason.GENERATED,
+        "bun.lock": SkipReason.GENERATED,
     }
     details = {item.path: item.detail for item in tree.scan() if isinstance(item, SkippedFile)}
     assert (details["run.log"], details["build/"]) == (".gitignore:2: *.log", ".gitignore:1: build/")

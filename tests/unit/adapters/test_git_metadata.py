@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from conexus.adapters.git_config import parse_config
 from conexus.adapters.git_index import TrackedPaths, read_index
-from conexus.adapters.git_metadata import find_checkout, git_folders, is_nested_checkout, normalize_remote
+from conexus.adapters.git_metadata import find_checkout, git_folders, is_nested_checkout
 from conexus.errors import SourceError
+from conexus.remotes import normalize_remote
 
 _TOKEN = "s3cr3t"  # noqa: S105 -- a credential that must not show up again
 

@@ -26,11 +26,18 @@ from conexus.adapters.worker_wire import (
 from conexus.types import (
     ChunkId,
     ContentHash,
+    DependencyScope,
+    Ecosystem,
     EncodedChunk,
+    Endpoint,
+    EndpointKind,
+    EndpointSide,
     FileResult,
     FileStat,
     FileTag,
     Import,
+    PackageProvided,
+    PackageRequired,
     ParsedFile,
     ParseJob,
     ParseMode,
@@ -77,6 +84,17 @@ parsed_files = st.builds(
     tags=st.frozensets(st.sampled_from(FileTag)),
     redactions=st.integers(0, 99),
     note=texts,
+    packages_provided=st.lists(
+        st.builds(PackageProvided, st.sampled_from(Ecosystem), texts, texts, lines), max_size=3
+    ).map(tuple),
+    packages_required=st.lists(
+        st.builds(PackageRequired, st.sampled_from(Ecosystem), texts, texts, st.sampled_from(DependencyScope), lines),
+        max_size=3,
+    ).map(tuple),
+    endpoints=st.lists(
+        st.builds(Endpoint, st.sampled_from(EndpointKind), st.sampled_from(EndpointSide), texts, texts, lines),
+        max_size=3,
+    ).map(tuple),
 )
 
 

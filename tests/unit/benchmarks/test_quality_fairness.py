@@ -19,6 +19,7 @@ PARTS = (
     "adapters/static_embedder.py",
     "adapters/word_pieces.py",
 )
+NOT_OF_SEARCH = {"endpoints"}  # frameworks are told by name there, and nothing of it is searched or ranked
 ORDINARY_WORDS = {"requests"}  # of which a worker has some
 
 
@@ -27,6 +28,7 @@ def test_no_rule_names_a_repository_of_the_benchmark(part: str) -> None:
     """Neither code nor queries that decide what is found contain such a name as a word."""
     path = CONEXUS / part
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.suffix in {".py", ".scm"}]
+    files = [file for file in files if file.parent.name not in NOT_OF_SEARCH]
     assert files
     names = "|".join(re.escape(name) for name in sorted(set(DEVELOPMENT) - ORDINARY_WORDS))
     for file in files:

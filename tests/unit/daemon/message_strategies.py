@@ -44,6 +44,7 @@ TIME = st.floats(0, 1e10)
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "cursor": st.from_regex(r"[A-Za-z0-9_-]{0,20}", fullmatch=True),
     "requests_per_s": st.floats(0.001, 1e6),
+    "min_confidence": st.floats(0.05, 1),
     "id": st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True),
     "hour": st.integers(0, 23),
     "weekday": st.integers(1, 7),

@@ -53,6 +53,7 @@ from conexus.v1 import (
     common_pb2,
     daemon_pb2_grpc,
     directory_pb2,
+    graph_pb2,
     index_pb2,
     index_pb2_grpc,
     policies_pb2,
@@ -265,6 +266,13 @@ REQUESTS: dict[str, Asked] = {
     "file": lambda _: search_pb2.FileRequest(repository="bank", path="bank/accounts.py", end_line=1),
     "map": lambda _: search_pb2.MapRequest(repository="bank"),
     "graph": lambda _: search_pb2.GraphRequest(repository="bank", limit=10),
+    "graph_repos": lambda _: graph_pb2.GraphReposRequest(),
+    "graph_impact": lambda _: graph_pb2.GraphImpactRequest(targets=["open_account"]),
+    "graph_path": lambda _: graph_pb2.GraphPathRequest(source="bank", target="open_account"),
+    "graph_drift": lambda _: graph_pb2.GraphDriftRequest(),
+    "graph_owners": lambda _: graph_pb2.GraphImpactRequest(targets=["open_account"]),
+    "graph_orphans": lambda _: graph_pb2.GraphListRequest(),
+    "graph_cycles": lambda _: graph_pb2.GraphListRequest(),
     "repositories": EMPTY,
     "repository": lambda _: repositories_pb2.RepositoryRequest(repository="bank"),
     "rename": lambda _: repositories_pb2.RenameRequest(repository="bank", name="bank"),
@@ -309,6 +317,7 @@ REQUESTS: dict[str, Asked] = {
 """A request for each operation, in an order in which they can be made."""
 OF_ENTERPRISE = {name for name in REQUESTS if name.startswith("put_")} | {
     *("directory", "remove_entry", "changes"),
+    *(f"graph_{name}" for name in "repos impact path drift owners orphans cycles".split()),
     *("policies", "policy_history", "test_policies", "explain_access", "audit", "verify_audit"),
 }
 """What the community edition refuses; ``tests/ee`` has them answered."""

@@ -26,6 +26,7 @@ from conexus.v1 import (
     common_pb2,
     daemon_pb2,
     directory_pb2,
+    graph_pb2,
     index_pb2,
     policies_pb2,
     repositories_pb2,
@@ -42,6 +43,7 @@ FILES = (
     directory_pb2,
     policies_pb2,
     audit_pb2,
+    graph_pb2,
 )
 OF_THE_WIRE = {"StringList", "SymbolKindList", "SearchStreamItem"}
 """What only protobuf needs: lists that may be left out, and the item of a stream."""

@@ -57,7 +57,7 @@ def test_other_peoples_code_is_vendored(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *["package-lock.json", "web/yarn.lock", "Cargo.lock", "go.sum", "a/user.pb.go", "a_pb2.py", "a_pb2_grpc.pyi"],
+        *["bun.lock", "web/deno.lock", "pubspec.lock", "flake.lock", "a/user.pb.go", "a_pb2.py", "a_pb2_grpc.pyi"],
         *["a.pb.cc", "x_grpc_pb.js", "model.g.dart", "Form1.Designer.cs", "zz_generated.deepcopy.go", "app.js.map"],
         *["src/__snapshots__/a.test.js.snap", "App.xcodeproj/project.pbxproj", "__pycache__/", "a/b.egg-info/PKG-INFO"],
         *[".svn/entries", "moc_window.cpp", "parser.tab.c", "schema.generated.ts"],
