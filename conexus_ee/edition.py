@@ -11,7 +11,6 @@ from conexus.edition import (
     Edition,
     EditionContext,
     NoAnalytics,
-    NoCrossGraph,
     community,
     installed_licence,
 )
@@ -88,6 +87,7 @@ def _enterprise(
     from conexus_ee.directory import LicensedDirectory  # noqa: PLC0415
     from conexus_ee.events import StoredEvents  # noqa: PLC0415
     from conexus_ee.extras import access_command, access_tool, license_route  # noqa: PLC0415
+    from conexus_ee.graph import LicensedGraph  # noqa: PLC0415
     from conexus_ee.policies import LicensedPolicies, Policies  # noqa: PLC0415
 
     audit_table = context.config.edition.get("audit", {})
@@ -105,7 +105,7 @@ def _enterprise(
         cache=MemoryCache(),
         events=StoredEvents(context.directory, entitlements, audit),
         analytics=NoAnalytics(),
-        graph=NoCrossGraph(entitlements),
+        graph=LicensedGraph(entitlements),
         directory=LicensedDirectory(context.directory, entitlements, context.now, audit),
         policies=LicensedPolicies(
             context.policies, policies, context.directory, context.indexed, entitlements, context.now, audit

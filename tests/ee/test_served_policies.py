@@ -137,6 +137,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "file": {**NAMED, "path": "src/pay.py"},
     "map": {**NAMED},
     "graph": {**NAMED},
+    "graph_repos": {"external": True, "files": True},
+    "graph_impact": {"targets": ["pay"], "min_confidence": 0.05},
+    "graph_path": {"source": "src/ledger.py", "target": "pay"},
+    "graph_drift": {"package": CANARY},
+    "graph_owners": {"targets": [CANARY]},
+    "graph_orphans": {},
+    "graph_cycles": {},
     "repositories": {},
     "repository": {**NAMED},
     "rename": {**NAMED, "name": "other"},
@@ -218,7 +225,7 @@ def test_rest_tells_nothing(world: World, operation: str) -> None:
             missing = asked_by_rest(ann, operation, {**REQUESTS[operation], "path": "src/vault/nothin.py"})
             assert hidden.status_code == missing.status_code == 404
             assert hidden.text.replace(LOCKED, "X") == missing.text.replace("src/vault/nothin.py", "X")
-    if operation in {"search", "batch_search", "context", "symbols", "map", "graph"}:
+    if operation in {"search", "batch_search", "context", "symbols", "map", "graph", "graph_repos", "graph_impact"}:
         assert answer.status_code == 200, answer.text
         with world.client("bob") as bob:
             assert "vault" in asked_by_rest(bob, operation, REQUESTS[operation]).text
@@ -271,6 +278,8 @@ TOOLS: dict[str, dict[str, Any]] = {
     "repository_map": {},
     "explain_skip": {"path": LOCKED},
     "index_status": {},
+    "impact_of_change": {"targets": ["pay"]},
+    "dependency_graph": {"question": "orphans"},
     "my_access": {},
     "list_repositories": {},
 }
