@@ -29,6 +29,8 @@ let historyAt = -1;
 let draft = "";
 let shownNotice = "";
 let typing: ReturnType<typeof setTimeout> | undefined;
+/** Whether what is answered now was asked before a question that is too long to be asked. */
+let isPassedOver = false;
 let texts: Record<string, string> = {};
 
 // --------------------------------------------------------------------------------------- elements
@@ -69,8 +71,10 @@ document.body.append(element("main", {}, [heading, form, filters, about, said, n
 function search(remember: boolean): void {
   clearTimeout(typing);
   keep({ query: query.value, filters: chosen() });
+  isPassedOver = false;
   const tooLong = query.value.length > MOST_QUERY_CHARS ? "longQuery" : path.value.length > MOST_FILTER_CHARS ? "longPath" : "";
   if (tooLong) {
+    isPassedOver = true;
     empty();
     tell(text(tooLong), []);
     return;
@@ -181,15 +185,11 @@ function fileElement(file: ShownFile): HTMLElement {
   const name = element("span", { className: "name", textContent: file.name });
   const folder = element("span", { className: "folder", textContent: file.folder });
   const count = element("span", { className: "badge", textContent: String(file.results.length) });
-  count.setAttribute("aria-hidden", "true");
   const head = element("div", { className: "file item", tabIndex: -1, title: [file.folder, file.name].filter(Boolean).join("/") }, [
-    name,
-    folder,
-    element("span", { className: "repository", textContent: file.repository }),
-    count,
+    ...[name, " ", folder, " "], // blanks, which only a reader of the screen hears
+    ...[element("span", { className: "repository", textContent: file.repository }), " ", count],
   ]);
   head.setAttribute("role", "treeitem");
-  head.setAttribute("aria-label", [file.name, file.folder, file.repository, `${file.results.length} ${text("results")}`].filter(Boolean).join(", "));
   head.setAttribute("aria-level", "1");
   head.setAttribute("aria-expanded", "true");
   const group = element("div", { className: "group" }, file.results.map(resultElement));
@@ -293,6 +293,9 @@ for (const focused of [true, false]) {
 }
 window.addEventListener("message", (event: MessageEvent<ToView>) => {
   const message = event.data;
+  if (isPassedOver && (message.type === "busy" || message.type === "answer" || message.type === "failed" || message.type === "cleared")) {
+    return;
+  }
   switch (message.type) {
     case "surroundings":
       surround(message.surroundings);
@@ -437,7 +440,7 @@ function text(name: string): string {
 function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]>,
-  children: readonly Node[] = [],
+  children: readonly (Node | string)[] = [],
 ): HTMLElementTagNameMap[K] {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);

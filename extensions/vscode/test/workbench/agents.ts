@@ -34,7 +34,7 @@ export const MCP: Group = {
         await bench.run("MCP: List Servers");
         await bench.rows(/Conexus.*Running/s).first().click();
         await bench.rows("Show Output").first().click();
-        await bench.page.locator(".part.panel .view-lines", { hasText: "Discovered 9 tools" }).waitFor();
+        await bench.page.locator(".part.panel .view-lines", { hasText: "Discovered 11 tools" }).waitFor();
         await picture("mcp");
       },
     ],
