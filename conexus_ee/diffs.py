@@ -126,11 +126,17 @@ def _byte(text: str) -> str:
 def lines_changed(change: FileChange, text: str) -> tuple[str, tuple[int, ...]]:
     """Return the path and the lines that are changed of a file as an index has it, before the change or after.
 
+    Lines beyond its end count as its last one.
+
     Args:
         change: What a diff says.
         text: The file as it is indexed.
     """
     lines = text.split("\n")
+    last = len(lines)
+
+    def within(numbers: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(min(number, last) for number in numbers))
 
     def fits(texts: tuple[tuple[int, str], ...]) -> int:
         return sum(lines[line - 1] == text if line <= len(lines) else False for line, text in texts)
@@ -138,8 +144,8 @@ def lines_changed(change: FileChange, text: str) -> tuple[str, tuple[int, ...]]:
     before, after = fits(change.old_texts), fits(change.new_texts)
     is_old = before * max(1, len(change.new_texts)) > after * max(1, len(change.old_texts))
     if not change.new or (change.old and is_old):
-        return change.old, change.old_lines
-    return change.new, change.new_lines
+        return change.old, within(change.old_lines)
+    return change.new, within(change.new_lines)
 
 
 __all__ = ["FileChange", "changes_of", "lines_changed"]

@@ -291,7 +291,12 @@ def _starts(world: World, node: Node) -> list[Node]:
     if node.kind is ThingKind.FILE and isinstance(node.place, int):
         code = code_of(world.parts[node.part], world.facts)
         symbols = [symbol for symbol in code.of_file(node.place) if code.holds[symbol]]
-        return [node, *(Node(ThingKind.SYMBOL, node.part, symbol) for symbol in symbols)]
+        packages = [
+            Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name))
+            for file, one in world.parts[node.part].provided
+            if file == node.place  # a manifest stands for the package that it describes
+        ]
+        return [node, *packages, *(Node(ThingKind.SYMBOL, node.part, symbol) for symbol in symbols)]
     if node.kind is ThingKind.REPOSITORY:
         part = world.parts[node.part]
         packages = [Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name)) for _, one in part.provided]

@@ -90,6 +90,11 @@ class Code:
         first, last = np.searchsorted(self.file, [file, file + 1])
         return range(int(first), int(last))
 
+    def around_lines(self, file: int, lines: Sequence[int]) -> set[int]:
+        """Return the smallest definitions that lines of a file are in."""
+        asked = np.array(lines, dtype=np.int64)
+        return set(_innermost(self, np.full(len(asked), file), asked).tolist()) - {NOWHERE}
+
     def innermost(self, file: int, line: int) -> int:
         """Return the smallest definition that a line is in, or :data:`NOWHERE`."""
         return int(_innermost(self, np.array([file]), np.array([line]))[0])

@@ -28,6 +28,9 @@ from conexus_ee.graph_routes import segments
 from conexus_ee.graph_world import World
 
 _ENDPOINT: Final = re.compile(r"(GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS|ANY|\*)\s+(/\S*)$", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r"(?<=/)(?::\w+|<[^<>/]*>|\{[^{}/]*\})", re.ASCII)
+"""A part of a path that frameworks write as ``:id``, ``<int:id>`` or ``{id}``."""
+_SIDES: Final = frozenset({"i/", "w/", "c/", "o/"})
 _MOST_MEANT: Final = 20
 _NEAR: Final = 3
 _CUTOFF: Final = 0.5
@@ -246,7 +249,7 @@ class Names:
                 and ((one.path == service and one.method == method) or (one.path == name))
             ]
             return self._served(remote) or remote
-        wanted = segments(path)
+        wanted = segments(_PARAMETER.sub("{}", path))
         found = [
             Node(ThingKind.ENDPOINT, number, place)
             for number, part in enumerate(self._world.parts)
@@ -312,27 +315,34 @@ class Names:
         found: dict[Node, None] = {}
         unknown = []
         for change in changes_of(diff):
-            path = next((one for one in (change.new, change.old) if one in part.at), None)
+            given = (change.new, change.old)
+            path = next((one for one in (*given, *map(_without_side, given)) if one in part.at), None)
             if path is None:
                 unknown.append(change.new or change.old)
                 continue
             file = part.at[path]
             _, lines = lines_changed(change, self._world.facts.text(part.view, path))
-            symbols = {code.innermost(file, line) for line in lines} - {NOWHERE}
+            symbols = code.around_lines(file, lines)
+            at = set(lines)
             packages = [
                 Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name)) for its, one in part.provided if its == file
             ]
             served = [
                 Node(ThingKind.ENDPOINT, number, place)
                 for place, (its, one) in enumerate(part.endpoints)
-                if its == file and one.line in lines
+                if its == file and one.line in at
             ]
             found |= dict.fromkeys(
                 [*packages, *served, *(Node(ThingKind.SYMBOL, number, one) for one in sorted(symbols))]
             )
             if not symbols and not packages:
                 found[Node(ThingKind.FILE, number, file)] = None
-        notes = [f"{len(unknown)} changed files are not indexed, as {unknown[0]}"] if unknown else []
+        told = (
+            "a changed file is not indexed:"
+            if len(unknown) == 1
+            else f"{len(unknown):,} changed files are not indexed, as"
+        )
+        notes = [f"{told} {unknown[0]}"] if unknown else []
         return list(found), notes
 
 
@@ -347,6 +357,11 @@ def _nodes_at(world: World, number: int, part: Part, places: Sequence[tuple[File
         for symbol in code.defined(name)
         if (FileId(int(part.files[code.file[symbol]])), int(code.line[symbol]), name) in wanted
     ]
+
+
+def _without_side(path: str) -> str:
+    """Return a path without the letter that git puts before it where it is set to say what is compared."""
+    return path[2:] if path[:2] in _SIDES else path
 
 
 def _place(node: Node) -> int:

@@ -49,6 +49,8 @@ def graph(
         conexus graph -f svg -o graph.svg
     """
     require_between("-n", limit, 1, _MAX_NODES)
+    if cycles and central:
+        raise ConfigError("--cycles and --central are two questions", hint="ask one after the other")
     chosen = GraphFormat.JSON if as_json else style
     if chosen is GraphFormat.HTML and output is None and console.is_terminal(sys.stdout):
         raise ConfigError("a page is not for a terminal", hint="write it to a file: -o graph.html")

@@ -48,15 +48,27 @@ RefOption = Annotated[
     str, typer.Option("--ref", metavar="REF", help="Search a branch, tag or commit, without checking it out.")
 ]
 DependentsOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--in-dependents-of", metavar="NAME", help="Search the repositories that depend on this one, or on npm:react."
     ),
 ]
 DependenciesOption = Annotated[
-    str, typer.Option("--in-dependencies-of", metavar="NAME", help="Search the repositories that this one depends on.")
+    str | None,
+    typer.Option("--in-dependencies-of", metavar="NAME", help="Search the repositories that this one depends on."),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Bring the index up to date first.")]
+
+
+def option_name(option: str, name: str | None) -> str:
+    """Return the name that an option was given; empty where it was not given.
+
+    Raises:
+        ConfigError: It was given an empty one, as by a variable that is not set: that would be no limit.
+    """
+    if name is not None and not name.strip():
+        raise ConfigError(f"{option} is empty", hint="name a repository or a package, or leave it out")
+    return name or ""
 
 
 @dataclass(frozen=True, slots=True)

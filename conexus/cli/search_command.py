@@ -27,6 +27,7 @@ from conexus.cli.scope import (
     TestsOption,
     kinds,
     languages,
+    option_name,
     require_between,
 )
 from conexus.cli.session import answered, steadily
@@ -61,8 +62,8 @@ def search(
     ] = None,
     fresh: FreshOption = False,
     ref: RefOption = "",
-    dependents_of: DependentsOption = "",
-    dependencies_of: DependenciesOption = "",
+    dependents_of: DependentsOption = None,
+    dependencies_of: DependenciesOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say whether a daemon answers.")] = False,
 ) -> None:
     """Search code by meaning and by name.
@@ -87,8 +88,8 @@ def search(
         *limits,
         fresh=fresh,
         ref=ref,
-        dependents_of=dependents_of,
-        dependencies_of=dependencies_of,
+        dependents_of=option_name("--in-dependents-of", dependents_of),
+        dependencies_of=option_name("--in-dependencies-of", dependencies_of),
     )
     _require_lines(context)
 

@@ -168,6 +168,13 @@ def test_the_side_that_is_indexed_counts() -> None:
     assert lines_changed(change, after)[1] == (21, 22)
 
 
+def test_lines_beyond_the_end_count_as_the_last() -> None:
+    """However many a diff tells of."""
+    hunk = "--- a/a.py\n+++ b/a.py\n@@ -1,5000 +1,5000 @@\n" + "-aa\n+bb\n" * 5000
+    [change] = changes_of(hunk)
+    assert lines_changed(change, "one\ntwo\nthree")[1] == (1, 2, 3)
+
+
 @given(st.text(alphabet="-+@ ab/\n,0123", max_size=300))
 def test_no_diff_breaks_anything(text: str) -> None:
     """It is read, or refused with a message."""

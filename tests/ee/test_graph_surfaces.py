@@ -241,6 +241,21 @@ def test_a_diff(acme: Acme, tmp_path: Path) -> None:
     git(root, "checkout", "--quiet", "-")
 
 
+def test_names_as_people_write_them(acme: Acme) -> None:
+    """A manifest stands for its package; parameters of routes; sides of a diff by git's other letters."""
+    package = acme.terminal("impact", "pypi:acme-money")
+    manifest = acme.terminal("impact", "pyproject.toml", cwd=acme.roots["money"])
+    assert {hit["thing"]["name"] for hit in manifest["hits"]} >= {hit["thing"]["name"] for hit in package["hits"]}
+    assert any(hit["thing"]["repository"] == SHOP for hit in manifest["hits"])
+    routes = [acme.terminal("impact", f"GET /carts/{one}/total") for one in ("{}", ":id", "<int:id>", "{cart}")]
+    assert routes[0]["hits"]
+    assert all(one == routes[0] for one in routes)
+    diff = "--- i/src/acme_money/amounts.py\n+++ w/src/acme_money/amounts.py\n@@ -13 +13 @@\n-a\n+b\n"
+    told = acme.rest("impact", {"diff": diff, "repository": MONEY})
+    assert told["changed"]
+    assert not any("not indexed" in note for note in told["notices"])
+
+
 def test_search_is_limited_by_the_graph(acme: Acme) -> None:
     """To what depends on a repository or package, and to what one depends on, on all surfaces."""
     program = acme.served.program
@@ -258,6 +273,15 @@ def test_search_is_limited_by_the_graph(acme: Acme) -> None:
     [told] = acme.tools([("search_code", {"query": "total", "dependents_of": "money"})])
     assert "shop/cart.py" in str(told)
     assert "amounts.py" not in str(told)
+
+
+def test_an_empty_limit_is_none(acme: Acme) -> None:
+    """A variable of a shell that is not set does not take the limit away."""
+    for option in ("--in-dependents-of", "--in-dependencies-of"):
+        ended = acme.served.program.run("search", "money", option, "", cwd=acme.roots["shop"])
+        assert (ended.code, f"{option} is empty" in ended.err) == (2, True)
+    both = acme.served.program.run("graph", "--cycles", "--central", cwd=acme.roots["shop"])
+    assert (both.code, "two questions" in both.err) == (2, True)
 
 
 def test_tools_for_agents(acme: Acme) -> None:
