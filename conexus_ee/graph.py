@@ -46,7 +46,7 @@ from conexus.types import (
 from conexus_ee.graph_impact import Node, Walk, walk
 from conexus_ee.graph_overview import cycles, dependencies, drift, evidence, orphans
 from conexus_ee.graph_parts import NOWHERE, Part, code_of, read_part
-from conexus_ee.graph_things import Names
+from conexus_ee.graph_things import Names, packages_of
 from conexus_ee.graph_world import World, tied
 from conexus_ee.owners import is_readable, owners_of
 
@@ -291,11 +291,7 @@ def _starts(world: World, node: Node) -> list[Node]:
     if node.kind is ThingKind.FILE and isinstance(node.place, int):
         code = code_of(world.parts[node.part], world.facts)
         symbols = [symbol for symbol in code.of_file(node.place) if code.holds[symbol]]
-        packages = [
-            Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name))
-            for file, one in world.parts[node.part].provided
-            if file == node.place  # a manifest stands for the package that it describes
-        ]
+        packages = packages_of(world.parts[node.part], node.place)  # which a manifest stands for
         return [node, *packages, *(Node(ThingKind.SYMBOL, node.part, symbol) for symbol in symbols)]
     if node.kind is ThingKind.REPOSITORY:
         part = world.parts[node.part]

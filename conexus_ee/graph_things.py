@@ -324,9 +324,7 @@ class Names:
             _, lines = lines_changed(change, self._world.facts.text(part.view, path))
             symbols = code.around_lines(file, lines)
             at = set(lines)
-            packages = [
-                Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name)) for its, one in part.provided if its == file
-            ]
+            packages = packages_of(part, file)
             served = [
                 Node(ThingKind.ENDPOINT, number, place)
                 for place, (its, one) in enumerate(part.endpoints)
@@ -359,6 +357,11 @@ def _nodes_at(world: World, number: int, part: Part, places: Sequence[tuple[File
     ]
 
 
+def packages_of(part: Part, file: int) -> list[Node]:
+    """Return the packages that a file describes, if it is a manifest."""
+    return [Node(ThingKind.PACKAGE, NOWHERE, (one.ecosystem, one.name)) for its, one in part.provided if its == file]
+
+
 def _without_side(path: str) -> str:
     """Return a path without the letter that git puts before it where it is set to say what is compared."""
     return path[2:] if path[:2] in _SIDES else path
@@ -377,4 +380,4 @@ def endpoint_name(kind: EndpointKind, method: str, path: str) -> str:
     return f"{method} {path}"
 
 
-__all__ = ["Names", "endpoint_name"]
+__all__ = ["Names", "endpoint_name", "packages_of"]

@@ -3,15 +3,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import re
-from importlib.resources import files
-
 from conexus.cli.dependency_render import label, short
 from conexus.cli.graph_render import layout
+from conexus.cli.script_page import script_page
 from conexus.search.neutral import one_line
 from conexus.types import DependencyGraph, ThingKind, TieKind
 
@@ -80,18 +74,7 @@ def page(graph: DependencyGraph, title: str) -> str:
             for edge in graph.edges
         ],
     }
-    script = files("conexus.cli").joinpath("pages/dependencies.js").read_text(encoding="utf-8")
-    # In a script element nothing but "<" can end it, or begin a comment.
-    embedded = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {
-        "TITLE": html.escape(one_line(title)),
-        "SCRIPT_HASH": f"sha256-{digest}",
-        "DATA": embedded,
-        "SCRIPT": script,
-    }
-    template = files("conexus.cli").joinpath("pages/dependencies.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{([A-Z_]+)\}\}", lambda found: parts[found[1]], template)
+    return script_page("dependencies", title, data)
 
 
 _INSIDE = frozenset({ThingKind.FILE, ThingKind.SYMBOL, ThingKind.ENDPOINT})

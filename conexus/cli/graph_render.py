@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import re
@@ -12,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 
+from conexus.cli.script_page import script_page
 from conexus.search.neutral import one_line
 from conexus.types import ImportGraph
 
@@ -230,7 +228,6 @@ def _as_json(graph: ImportGraph, *, cycles: bool, central: bool) -> dict[str, ob
 
 def page(graph: ImportGraph, title: str, *, folders: bool) -> str:
     """Return a page that draws the graph, with all that it needs in it; it loads nothing and runs no other script."""
-    script = files("conexus.cli").joinpath("pages/graph.js").read_text(encoding="utf-8")
     places = layout(len(graph.nodes), [(edge.source, edge.target) for edge in graph.edges])
     data = {
         "title": one_line(title),
@@ -243,17 +240,7 @@ def page(graph: ImportGraph, title: str, *, folders: bool) -> str:
         ],
         "edges": [{"source": edge.source, "target": edge.target, "files": edge.files} for edge in graph.edges],
     }
-    # In a script element nothing but "<" can end it, or begin a comment.
-    embedded = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {
-        "TITLE": html.escape(one_line(title)),
-        "SCRIPT_HASH": f"sha256-{digest}",
-        "DATA": embedded,
-        "SCRIPT": script,
-    }
-    template = files("conexus.cli").joinpath("pages/graph.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{([A-Z_]+)\}\}", lambda found: parts[found[1]], template)
+    return script_page("graph", title, data)
 
 
 def _group(path: str) -> str:
