@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from corpora import SOURCES, Corpus, fetch
 from questions import Hit, Question, misplaced, questions, rank
 from report import markdown
+from trees import KERNEL, SOURCES, Corpus, fetch
 
 _CONEXUS: Final = Path(sys.executable).with_name("conexus")
+_TREES: Final = [name for name in SOURCES if name != KERNEL]
 _ROOT: Final = Path(__file__).parents[2]
 _RESULTS: Final = _ROOT / "benchmarks" / "results" / "real.md"
 _CACHE: Final = _ROOT / "build" / "real"
@@ -237,7 +238,7 @@ def measure(name: str, cache: Path, *, explain: bool) -> tuple[Indexed, list[Ans
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Index public source trees and ask questions of them.")
-    parser.add_argument("--tree", action="append", choices=sorted(SOURCES), help="only this tree; repeatable")
+    parser.add_argument("--tree", action="append", choices=sorted(_TREES), help="only this tree; repeatable")
     parser.add_argument("--cache", type=Path, default=_CACHE, help="folder to keep the trees in")
     parser.add_argument("--results", default=str(_RESULTS), help="Markdown file to write, - for none")
     parser.add_argument("--json", type=Path, help="write all figures as JSON to this file")
@@ -245,7 +246,7 @@ def main() -> int:
     options = parser.parse_args()
     trees: list[Indexed] = []
     answers: list[Answer] = []
-    for name in options.tree or SOURCES:
+    for name in options.tree or _TREES:
         indexed, answered = measure(name, options.cache.resolve(), explain=options.explain)
         trees.append(indexed)
         answers += answered

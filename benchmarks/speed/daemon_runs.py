@@ -28,8 +28,10 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
     data, tree = bench.scratch / name, bench.trees[name]
     questions = bench.questions(data)
     rows: list[Row] = []
-    with _daemon(bench, data) as pid:
-        found = {kind: [_clients(bench, data, kind, 1) for _ in range(bench.repeats)] for kind in ("rest", "grpc")}
+    with daemon(bench, data) as pid:
+        found = {
+            kind: [asked_by_clients(bench, data, kind, 1) for _ in range(bench.repeats)] for kind in ("rest", "grpc")
+        }
         for kind, limit in (("rest", 8.0), ("grpc", 6.0)):
             rows.append(
                 Row(f"{kind.upper() if kind == 'rest' else 'gRPC'}, p50", "ms", _cuts(found[kind], 50), (), limit)
@@ -38,7 +40,7 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
             rows.append(Row("- p99", "ms", _cuts(found[kind], 99)))
         for kind in ("rest", "grpc"):
             bench.note(f"{_CLIENTS} clients, {kind}")
-            many = [_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
+            many = [asked_by_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
             rows.append(Row(f"{kind}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
             rows.append(Row("- p50", "ms", _cuts(many, 50)))
         memory = memory_of([pid])
@@ -63,7 +65,8 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
 
 
 @contextmanager
-def _daemon(bench: Bench, data: Path) -> Iterator[int]:
+def daemon(bench: Bench, data: Path) -> Iterator[int]:
+    """Run a daemon over a data folder; its process id."""
     command = [bench.program, "serve", "--port", "0", "--grpc-port", "0"]
     log = bench.scratch / "daemon.log"
     with log.open("wb") as stream:
@@ -81,7 +84,7 @@ def _daemon(bench: Bench, data: Path) -> Iterator[int]:
         process.wait(60)
 
 
-def _clients(bench: Bench, data: Path, kind: str, clients: int) -> list[float]:
+def asked_by_clients(bench: Bench, data: Path, kind: str, clients: int) -> list[float]:
     """Times of all answers, in milliseconds."""
     command = [
         sys.executable, _HERE / "daemon_clients.py", kind, data / "daemon.json", data / "daemon.token",

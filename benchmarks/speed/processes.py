@@ -96,7 +96,7 @@ def peak_memory(command: Sequence[str | Path], env: Mapping[str, str]) -> Memory
     def watch() -> None:
         nonlocal peak
         while not ended.wait(_SAMPLE_S):
-            now = memory_of(_tree(process.pid))
+            now = memory_of(tree_of(process.pid))
             peak = max(peak, now, key=lambda memory: memory.total_bytes)
 
     watcher = threading.Thread(target=watch)
@@ -125,7 +125,8 @@ def memory_of(pids: Sequence[int]) -> Memory:
     return Memory(total, private)
 
 
-def _tree(pid: int) -> list[int]:
+def tree_of(pid: int) -> list[int]:
+    """Return a process and all its children."""
     return [pid, *_children(pid)]
 
 

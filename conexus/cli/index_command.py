@@ -301,6 +301,8 @@ def _show_report(report: IndexReport, *, as_json: bool, verbose: bool) -> None:
             "before anything was stored"
         )
     _show_skipped(report.skipped, verbose=verbose)
+    if not report.files_total:
+        _show_widest_rule(report.skipped)
     for problem in report.problems[: None if verbose else _SHOWN_FILES]:
         console.out(f"  by lines only: {console.one_line(problem.path)} ({console.one_line(problem.reason)})")
     if len(report.problems) > _SHOWN_FILES and not verbose:
@@ -337,6 +339,13 @@ def _show_skipped(skipped: tuple[SkippedFile, ...], *, verbose: bool) -> None:
         for item in skipped:
             detail = f": {console.one_line(item.detail)}" if item.detail else ""
             console.out(f"    {console.one_line(item.path)}  {_REASONS[item.reason]}{detail}")
+
+
+def _show_widest_rule(skipped: tuple[SkippedFile, ...]) -> None:
+    """Where everything is left out, one rule is most often why."""
+    rules = Counter(item.detail for item in skipped if item.reason is SkipReason.IGNORED and item.detail)
+    for rule, count in rules.most_common(1):
+        console.out(f"  {count:,} of them by {console.one_line(rule)}")
 
 
 def _plain(value: IndexReport | IndexEstimate) -> dict[str, object]:

@@ -86,6 +86,14 @@ def test_an_empty_path_is_not_the_folder_one_is_in(program: Program, tree: Path,
 def test_an_empty_folder_is_indexed_as_empty(program: Program, tree: Path) -> None:
     """Nothing to index is no error; searching it finds nothing."""
     assert f"nothing to index in {tree.name}" in program.ok("index", tree).out
+
+
+def test_the_rule_that_leaves_out_everything_is_named(program: Program, tree: Path) -> None:
+    """A rule for every file, as packages of source have one, is not looked for by hand."""
+    write(tree, {".gitignore": "*.o\n/*\n", "a.py": "x = 1\n", "src/b.py": "y = 2\n", "c.o": "c"})
+    ended = program.ok("index", tree)
+    assert "nothing to index" in ended.out
+    assert "4 of them by .gitignore:2: /*" in ended.out
     assert program.run("search", "anything", tree).code == NOTHING
     assert "all as written" in program.ok("verify").out
 

@@ -109,6 +109,20 @@ def _debian_crate(package: str) -> Callable[[Path], str]:
     return source
 
 
+def _kernel(place: Path) -> str:
+    """Return how Linux is had: Debian ships its source as a package. Its own ignore rules leave out every file."""
+    _apt(place, "download", "linux-source-6.1")
+    archive = _only(place, "*.deb")
+    _run(["dpkg-deb", "--extract", archive, place / "package"], place)
+    version = archive.name.rsplit("_", 1)[0]
+    archive.unlink()
+    _unpack(_only(place / "package/usr/src", "*.tar.xz"), place)
+    shutil.rmtree(place / "package")
+    rules = place / "tree/.gitignore"
+    rules.write_text(rules.read_text(encoding="utf-8").partition("# Debian packaging")[0], encoding="utf-8")
+    return version
+
+
 SOURCES: Mapping[str, Callable[[Path], str]] = MappingProxyType(
     {
         "django": _pip("django==5.2.8"),
@@ -119,9 +133,12 @@ SOURCES: Mapping[str, Callable[[Path], str]] = MappingProxyType(
         "git": _debian_source("git"),
         "syncthing": _debian_source("syncthing"),
         "sequoia": _debian_crate("librust-sequoia-openpgp-dev"),
+        "linux": _kernel,
     }
 )
 """How each tree is had: fills a folder with ``tree`` and returns the version."""
+KERNEL = "linux"
+"""The largest tree, which ``benchmarks/speed/kernel.py`` indexes."""
 
 
 def _apt(place: Path, *command: str) -> None:
