@@ -298,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("documents", "docs", "comments", "calls")}
     copies = same = 0
     started = time.time()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with (
         Pool(options.processes, maxtasksperchild=40) as pool,
         gzip.open(options.out, "wt", compresslevel=1, encoding="utf-8") as out,
