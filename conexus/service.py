@@ -258,10 +258,15 @@ class LocalService:
         outcome: str = "ok",
     ) -> None:
         """Have a use on record before its answer leaves. In a daemon each request is recorded where it comes in."""
+        if not self.edition.audit.is_on:
+            return
+        from conexus.parsing.secrets import redact  # noqa: PLC0415 -- brings many patterns
+
         if not repos:
             repos = tuple(dict.fromkeys(one.partition(":")[0] for one in shown))
+        told = redact(text)[0]
         event = AuditEvent(
-            who, action, time.time(), outcome=outcome, text=text, repos=repos, shown=shown, results=len(shown)
+            who, action, time.time(), outcome=outcome, text=told, repos=repos, shown=shown, results=len(shown)
         )
         self.edition.audit.record(event)
 

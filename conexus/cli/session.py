@@ -156,7 +156,7 @@ def answered(session: Session, request: SearchRequest) -> SearchResponse:
             surface="cli",
             operation="search",
             subject=USER.subject,
-            text=request.text,
+            text=_without_secrets(request.text),
             repos=tuple(dict.fromkeys(hit.chunk.repo for hit in hits)),
             results=len(hits),
             elapsed_ms=(time.perf_counter() - started) * 1000,
@@ -164,6 +164,12 @@ def answered(session: Session, request: SearchRequest) -> SearchResponse:
         )
         _note(session.loaded.config, entry)
     return response
+
+
+def _without_secrets(text: str) -> str:
+    from conexus.parsing.secrets import redact  # noqa: PLC0415 -- brings many patterns
+
+    return redact(text)[0]
 
 
 def _note(config: Config, entry: UsageEntry) -> None:

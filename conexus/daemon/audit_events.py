@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from conexus.daemon import schema
 from conexus.daemon.call import Call
 from conexus.daemon.operations import Operation
+from conexus.parsing.secrets import redact
 from conexus.types import AuditEvent
 
 UNRECORDED = frozenset({"status", "job", "jobs"})
@@ -20,7 +21,7 @@ _MAX_SHOWN = 1_000
 
 
 def event_of(operation: Operation, request: object, call: Call, answer: object, outcome: str) -> AuditEvent:
-    """Return a request as an audit log keeps it.
+    """Return a request as an audit log keeps it: with secrets that were pasted into it redacted.
 
     Args:
         operation: What was asked for.
@@ -41,8 +42,8 @@ def event_of(operation: Operation, request: object, call: Call, answer: object, 
         surface=call.surface.value,
         request=call.request_id,
         outcome=outcome,
-        text=_text(request),
-        asked=_asked(request),
+        text=redact(_text(request))[0],
+        asked=redact(_asked(request))[0],
         repos=repos,
         shown=tuple(f"{repo}:{place}" if repo else place for repo, place in shown[:_MAX_SHOWN]),
         results=len(shown),

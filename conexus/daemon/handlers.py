@@ -26,6 +26,7 @@ from conexus.errors import (
     StoreError,
 )
 from conexus.parsing.languages import BY_NAME, canonical
+from conexus.parsing.secrets import redact
 from conexus.plans import refused
 from conexus.types import (
     ALL_REPOSITORIES,
@@ -881,7 +882,7 @@ class Handlers:
                 surface=call.surface.value,
                 operation=operation,
                 subject=call.who.subject,
-                text=text,
+                text=redact(text)[0],
                 repos=noted.repos,
                 results=noted.results,
                 elapsed_ms=(time.perf_counter() - started) * 1000,

@@ -15,6 +15,7 @@ from conexus.evaluation.commits import Change, ChangeKind, Commit
 from conexus.evaluation.questions import Question, Target
 from conexus.parsing.classify import tags_of
 from conexus.parsing.languages import detect
+from conexus.parsing.secrets import redact
 from conexus.types import FileTag
 from conexus.values import dataclass
 
@@ -77,7 +78,7 @@ def past_questions(commits: Iterable[Commit]) -> Iterator[PastQuestion]:
     for commit in commits:
         if len(commit.parents) != 1:
             continue
-        text = subject_of(commit.subject)
+        text = subject_of(redact(commit.subject)[0])
         changed = [change.path for change in commit.changes if _is_source(change)]
         if not text or text.casefold() in asked or not 1 <= len(changed) <= _MAX_TARGETS:
             continue

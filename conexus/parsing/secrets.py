@@ -15,6 +15,7 @@ hostile text cannot make them backtrack.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -33,6 +34,9 @@ _TOKEN_FORMS = (
     r"AIza[\w-]{35}(?![\w-])",  # Google API key
     r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
     r"(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])",  # Twilio account and key
+    r"EAAA[El][\w-]{59}(?![\w-])",  # Square access
+    r"HRKU-[\w-]{36,}+",  # Heroku
+    r"(?:MD|MT|Mj|Mz|ND|NT|Nj|Nz|OD|OT)[A-Za-z0-9]{21,26}\.[\w-]{6}\.[\w-]{27,}+",  # Discord, of a number in base64
     r"SG\.[\w-]{16,32}\.[\w-]{32,64}+",  # SendGrid
     r"GOCSPX-[\w-]{28}",  # Google OAuth client
     r"NRAK-[A-Z0-9]{27}",  # New Relic
@@ -46,6 +50,7 @@ _TOKEN_FORMS = (
     r"glsa_\w{32,}+",  # Grafana
     r"hf_[A-Za-z0-9]{30,}+",  # Hugging Face
     r"hv[sb]\.[\w-]{24,}+",  # HashiCorp Vault
+    r"key-[0-9a-f]{32}(?![A-Za-z0-9])",  # Mailgun
     r"pypi-[\w-]{50,}+",
     r"sk_(?:live|test)_[A-Za-z0-9]{16,}+",  # Stripe
     r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",  # Shopify
@@ -84,6 +89,8 @@ _ANCHORED_TOKENS = (  # begin with letters so frequent that a look for the whole
     ("npm_", re.compile(r"npm_(?<![\w-]npm_)[A-Za-z0-9]{36,}+", re.ASCII)),
     ("rk_live_", re.compile(r"rk_live_(?<![\w-]rk_live_)[A-Za-z0-9]{16,}+", re.ASCII)),  # Stripe, restricted
     ("lin_api_", re.compile(r"lin_api_(?<![\w-]lin_api_)[A-Za-z0-9]{32,}+", re.ASCII)),  # Linear
+    ("NRAL", re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{36}NRAL")),  # New Relic licence
+    (":AA", re.compile(r"(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])", re.ASCII)),  # Telegram
 )
 
 # ------------------------------------------------------------------ values by place
@@ -106,27 +113,70 @@ _PLACES = (  # a literal that must be there, cheap to look for, and the form who
     ("hooks.slack.com/", re.compile(r"hooks\.slack\.com/(?:services|workflows)/([A-Za-z0-9+/]{20,}+)")),
     ("/api/webhooks/", re.compile(r"/api/webhooks/(\d{15,20}/[\w-]{40,}+)", re.ASCII)),  # Discord
     ("telegram.org/bot", re.compile(r"telegram\.org/bot(\d{8,10}:[\w-]{35})", re.ASCII)),
+    ("$apr1$", re.compile(r"\$apr1\$[./A-Za-z0-9]{1,8}\$([./A-Za-z0-9]{22})")),  # hashes of passwords
+    ("$2", re.compile(r"\$2[abxy]\$\d\d\$([./A-Za-z0-9]{53})")),
+    ("$", re.compile(r"\$[156]\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$([./A-Za-z0-9]{22,86})")),
+    ("{SHA}", re.compile(r"\{SHA\}([A-Za-z0-9+/]{27}=)")),
     ("machine ", re.compile(r"login\s{1,9}\S{1,128}\s{1,9}password\s{1,9}\"?([^\s\"]{4,256}+)")),  # .netrc
 )
 
+# A line of .pgpass: host, port, database, user and password.
+_PGPASS = re.compile(r":(?:\d{4,5}|\*):[^:\s]{1,64}+:[^:\s]{1,64}+:((?:[^\s:\\]|\\[^\s]){6,256}+)$", re.MULTILINE)
+_HOST = re.compile(r"[\w.*/@-]{1,255}")
+
 # ------------------------------------------------------------------ literals by name
 
+# The literal is looked ahead at only: it may hold an assignment itself, as a connection string does.
 _ASSIGNMENT = re.compile(
     r"""[=:][=>]?[ \t]*+
-    (?: (?:[A-Za-z@]{0,2})\\?(?P<quote>["'`]) (?P<quoted>[^\s"'`\\]{6,}+)
-      | (?=[A-Za-z+/_!@\#%^*~.?-]{0,64}+\d) (?P<bare>(?:\d{8,10}:)?[A-Za-z0-9+/_!@\#%^*~.?-]{10,}+) )""",
+    (?: (?:[A-Za-z@]{0,2})\\{0,7}(?P<quote>["'`]) (?=(?P<quoted>[^\s"'`\\]{6,}+))
+      | (?=[A-Za-z+/_!@\#%^*~.?-]{0,64}+\d) (?P<bare>(?:\d{8,10}:)?[A-Za-z0-9+/_!@\#%^*~.?-]{8,}+) )""",
     re.VERBOSE,
 )
+# What else stands between a name and its literal. A name is known by its end, a rare letter first, and then checked.
+_NAME_ENDS = (
+    (
+        ("key", "Key", "KEY", "oken", "OKEN", "pwd", "Pwd", "PWD", "word", "WORD", "sswd", "SSWD"),
+        r"[kK](?:e[yn]|E[YN])|[wW](?:d|D|ord|ORD)",
+    ),
+    (("cret", "CRET"), r"[cC](?:ret|RET)"),
+    (("redential", "REDENTIAL"), r"[cC](?:redential|REDENTIAL)"),
+    (("hrase", "HRASE"), r"[pP](?:hrase|HRASE)"),
+)
+_BESIDE = r"""[sS]?(?:\d|_?(?:value|VALUE|id|ID))?(?P<end>)
+    (?: (?: \\{0,7}(?P<first>["'])[ \t]*,[ \t]*  # set("NAME", "…")
+          | \\{0,7}["'\])]{0,3}[ \t]*(?:<-|\?\?=?|\|\|=?|or\b)[ \t]*  # a default, or R
+          | [ \t]*\{[ \t]*  # C++
+          | [ \t]+  # #define NAME "…", --name '…'
+        ) @?\\{0,7}(?P<quote>["'`]) (?P<quoted>[^\s"'`\\]{6,256}+) \\{0,7}(?P=quote)
+      | (?:["']?>|</\w{1,20}>\s{0,99}<value>) (?P<element>[^\s<>]{6,256}+) </  # XML
+      | \\{0,7}["'] (?: \s{1,99}+(?:value|content|default)\s?=\s?
+               | \s{0,99}+,\s{0,99}+\\{0,7}["']value\\{0,7}["']\s?:\s?
+               | \s?\{[^{}"]{0,200}?default\s{0,20}=\s?  # Terraform
+             ) \\{0,7}["'] (?P<beside>[^\s"'\\]{6,256}+) \\{0,7}["']
+      | ["']?[ \t]{0,99}+\r?\n[ \t]{0,99}+value:[ \t]{1,9}["']?(?P<below>[^\s"'\\]{6,256}+)  # Kubernetes
+      | [ \t]{1,9} (?P<argument>(?=[A-Za-z+/_!@\#%^*~.?-]{0,64}+\d)[A-Za-z0-9+/_!@\#%^*~.?=-]{8,256}+)
+        (?![^\s"'`;&|)\\])
+    )"""
+
+
+@functools.cache  # compiled when first needed: it takes a while, and the text of a question seldom needs them
+def _given_by(name_ends: str) -> re.Pattern[str]:
+    return re.compile(f"(?:{name_ends}){_BESIDE}", re.VERBOSE)
+
+
+_OPTION = re.compile(r"(?:--[\w-]*|(?:ENV|ARG|[sS][eE][tT][xX]?|\#define)[ \t]+\w*)$")
+_FIRST = re.compile(r"\([ \t]*\\{0,7}[\"'][\w.-]*$")
 _QUOTED_REST = re.compile(r"(?:[^\s\"'`\\]|\\[^\s])*+")
 _BARE_REST = re.compile(r"[A-Za-z0-9+/=_!@#%^*~.?:$-]*+")
 _BARE_END = "\n\r \t\"'`;,&<|)"
 
 _MAX_NAME_CHARS = 96  # looked back from the separator, the type annotation included
-_LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passwd|pwd"
+_LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passwd|pwd|(?<![a-z0-9])pass"
 _SECRET_NAME = re.compile(
     rf"(?P<password>{_LOGIN_WORDS})(?:\d|_?value|_?base)?$|(?:secret|token|credentials?"
-    r"|(?:api|access|auth|private|secret|encryption|signing|account|master|shared|storage|client|session|service|app)"
-    r"[_-]?key(?:[_-]?(?:id|base))?|authorization)s?(?:\d|_?value|_?base|_?base64)?$"
+    r"|(?:api|access|auth|private|secret|encryption|signing|account|master|shared|storage|client|session|service|app|license)"
+    r"[_.-]?key(?:[_.-]?(?:id|base))?|authorization)s?(?:\d|_?value|_?base|_?base64)?$"
 )
 _AFTER_NAME = " \t\r\"'`])\\!?=>:"  # between the end of a name and the separator
 _ANNOTATION = re.compile(r":\s*&?['\w.\[\]| ]{1,40}$")
@@ -159,6 +209,8 @@ _CODE = re.compile(
 )
 _PATTERN = re.compile(r"\{\d+,?\d*\}|\[\^?\w-\w|\(\?")  # of a regular expression
 _WORDS = re.compile(r"(?:[A-Za-z]+\d{0,4}|\d{1,4})(?:[_.:/\\@+ -]+(?:[A-Za-z]+\d{0,4}|\d{1,4}))*[_.:/-]*$")
+_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_MIN_PIECE_CHARS = 2.7  # on average: "accessTokenV2" has 3.2, of random letters and digits 1.9
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPECIAL = re.compile(r"[^\w.:/+-]")
@@ -168,7 +220,7 @@ _MAX_VALUE_CHARS = 4096  # longer literals are data
 _MIN_DISTINCT = 6  # of 100,000 random tokens of 16 hex digits, 4 have fewer
 _MIN_PASSWORD_BITS = 2.4  # "aaaa1111" has 1.0, "Summer24" 2.75
 _MIN_RANDOM_BITS = 2.8  # of random tokens of 16 hex digits 97 % have this much, of 20 or more 99.7 %
-_MIN_TOKEN_CHARS = 12
+_MIN_TOKEN_CHARS, _MIN_PASSWORD_CHARS = 12, 8  # without quotes
 
 
 def redact(text: str) -> tuple[str, int]:
@@ -212,12 +264,17 @@ def _secrets(text: str) -> Iterator[Range]:
     for anchor, pattern in _PLACES:
         if anchor in text:
             for match in pattern.finditer(text):
-                if not (_is_dummy(match[1]) or _is_placeholder(match[1]) or _WORDS.match(match[1])):
+                if not (_is_dummy(match[1]) or _is_placeholder(match[1]) or _is_words(match[1])):
                     yield match.span(1)
+    for match in _PGPASS.finditer(text):
+        host = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if _HOST.fullmatch(host) and _looks_secret(match[1], is_password=True, is_quoted=True):
+            yield match.span(1)
     for match in _URL_PASSWORD.finditer(text):
         if not _is_placeholder(match.group(1)):
             yield match.span(1)
     yield from _assigned(text)
+    yield from _given(text)
 
 
 def _tokens(text: str) -> Iterator[Range]:
@@ -273,8 +330,8 @@ def _length_of_key_lines(text: str) -> int:
 
 def _assigned(text: str) -> Iterator[Range]:
     for match in _ASSIGNMENT.finditer(text):
-        is_quoted = match.lastgroup == "quoted"
-        start, end = match.span(match.lastgroup or 0)
+        is_quoted = match["quoted"] is not None
+        start, end = match.span("quoted" if is_quoted else "bare")
         name = _secret_name(text, match.start())
         if name is None:
             continue
@@ -283,9 +340,26 @@ def _assigned(text: str) -> Iterator[Range]:
             yield start, end
 
 
+def _given(text: str) -> Iterator[Range]:
+    """Yield literals that are given to a name by other means than an assignment."""
+    for anchors, name_ends in _NAME_ENDS:
+        if not any(anchor in text for anchor in anchors):
+            continue
+        for match in _given_by(name_ends).finditer(text):
+            end = match.start("end")
+            name = _secret_name(text, end)
+            kind = match.lastgroup or ""
+            is_argument = kind == "argument"
+            before = _OPTION if is_argument else _FIRST if match["first"] else None
+            if name is None or (before and not before.search(text[max(0, end - _MAX_NAME_CHARS) : end])):
+                continue
+            if _looks_secret(match[kind], is_password=name["password"] is not None, is_quoted=not is_argument):
+                yield match.span(kind)
+
+
 def _quoted_end(text: str, match: re.Match[str]) -> int:
     """End of the whole literal, or 0 where it does not close: then it is prose."""
-    end = match.end()
+    end = match.end("quoted")
     if text[end : end + 1] == "\\" and text[match.start("quote") - 1] != "\\":
         rest = _QUOTED_REST.match(text, end, end + _MAX_VALUE_CHARS)
         end = rest.end() if rest else end
@@ -313,18 +387,30 @@ def _looks_secret(value: str, *, is_password: bool, is_quoted: bool) -> bool:
     if len(value) > _MAX_VALUE_CHARS or not _LETTER.search(value):
         return False
     if is_password and is_quoted:
-        if not (has_digit or _SPECIAL.search(value)) or ("_" in value and _WORDS.match(value)):
+        if not (has_digit or _SPECIAL.search(value)) or ("_" in value and _is_words(value)):
             return False
         least_bits = _MIN_PASSWORD_BITS
     else:
-        if not has_digit or len(value) < _MIN_TOKEN_CHARS or _WORDS.match(value):
+        least_chars = _MIN_PASSWORD_CHARS if is_password else _MIN_TOKEN_CHARS
+        if not has_digit or len(value) < least_chars or _is_words(value):
             return False
         least_bits = _MIN_RANDOM_BITS
     return not _is_placeholder(value) and not _is_code(value) and _entropy_bits(value) >= least_bits
 
 
+def _is_words(value: str) -> bool:
+    """Whether a value is made of words and numbers, as names are."""
+    return _WORDS.match(value) is not None and not _is_jumbled(value)
+
+
+def _is_jumbled(value: str) -> bool:
+    """Whether letters of both cases and digits follow each other as they do in no name."""
+    return len(_PIECE.findall(value)) * _MIN_PIECE_CHARS >= len(value)
+
+
 def _is_code(value: str) -> bool:
-    return _CODE.search(value) is not None or _PATTERN.search(value) is not None
+    is_code = _CODE.search(value) is not None and not (value[0] == "/" and _is_jumbled(value))
+    return is_code or _PATTERN.search(value) is not None
 
 
 def _is_placeholder(value: str) -> bool:
