@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from conexus.client import Filter, require
 from conexus.errors import InvalidRequest
-from conexus.search.neutral import clean, one_line
+from conexus.search.neutral import disarmed, one_line
 from conexus.tokens import count_tokens
 from conexus.types import Hit, Snapshot
 
@@ -40,8 +40,8 @@ def required_filter(where: object) -> Filter:
 
 
 def text_of(hit: Hit) -> str:
-    """Return the code of a result, with what hides in it made visible."""
-    return clean(hit.chunk.text.replace("\r\n", "\n"))
+    """Return the code of a result, with what hides in it made visible, and harmless for models."""
+    return disarmed(hit.chunk.text.replace("\r\n", "\n"))
 
 
 def metadata_of(hit: Hit, snapshots: Sequence[Snapshot]) -> dict[str, Any]:

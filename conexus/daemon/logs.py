@@ -13,7 +13,7 @@ from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 from typing import TextIO
 
-from conexus.search.neutral import one_line
+from conexus.search.neutral import clean, one_line
 
 _FIELDS = (
     *("request", "surface", "operation", "subject", "outcome", "elapsed_ms", "job", "state", "reason", "address"),
@@ -30,7 +30,7 @@ class _Text(logging.Formatter):
         extra = " ".join(f"{name}={one_line(str(value))}" for name, value in _extra(record).items())
         at = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
         line = f"{at} {record.levelname.lower():7} {one_line(record.getMessage())}" + (f" {extra}" if extra else "")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line}\n{clean(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 class _Json(logging.Formatter):

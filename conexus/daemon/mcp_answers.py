@@ -17,7 +17,7 @@ from conexus.daemon.mcp_pages import Budget, Entry, cleaned, fenced, fill, json_
 from conexus.daemon.mcp_places import Caller, Places, listed
 from conexus.daemon.operations import BY_NAME
 from conexus.errors import InvalidRequest, RepositoryNotIndexed
-from conexus.search.neutral import one_line
+from conexus.search.neutral import inline
 from conexus.tokens import count_tokens
 from conexus.types import JobState
 from conexus.values import dataclass
@@ -177,7 +177,9 @@ class Answers:
         notes += found.notices or ([] if found.complete or notes else [_NOT_FINISHED])
         more = f"{_MORE}{found.next_cursor}" if found.next_cursor else ""
         body = found.text or (_NOTHING if not found.left_out else "Nothing fits: raise max_tokens.")
-        base = _base({block.root or block.repository for block in found.blocks}, _BASE_TOKENS)
+        base = (
+            f"{words.DATA} {_base({block.root or block.repository for block in found.blocks}, _BASE_TOKENS)}".rstrip()
+        )
         left = arguments.max_tokens - sum(count_tokens(part) for part in (base, body, more)) - 5
         said = [words.note(one) for one in notes_within(notes, left, 1)]
         text = "\n".join(part for part in (base, body.rstrip("\n"), *said, more) if part)
@@ -226,7 +228,7 @@ class Answers:
         several: list[schema.Definition | schema.Use] = [*found.definitions, *found.uses, *found.callees]
         things, base = words.without_root(several)
         notes += base
-        head = f"Definitions: {len(found.definitions)}"
+        head = f"{words.DATA} Definitions: {len(found.definitions)}"
         head += f", then uses: {len(found.uses)}" if arguments.uses else ""
         head += f", then what they use: {len(found.callees)}" if arguments.callees else ""
         data: dict[str, Any] = {"definitions": [], "uses": [], "callees": [], "complete": found.complete}
@@ -423,12 +425,12 @@ def page_of_file(found: schema.FileResponse, wanted: int, max_tokens: int, notes
 
 
 def _results_head(first: int, last: int, base: str) -> str:
-    return f"Results {first}-{last}, best first. {base}".rstrip()
+    return f"Results {first}-{last}, best first. {words.DATA} {base}".rstrip()
 
 
 def _base(roots: set[str], max_tokens: int) -> str:
     """Return what paths are relative to, where all are to the same."""
-    return shortened(f"Paths are relative to {one_line(next(iter(roots)))}.", max_tokens) if len(roots) == 1 else ""
+    return shortened(f"Paths are relative to {inline(next(iter(roots)))}.", max_tokens) if len(roots) == 1 else ""
 
 
 def _listed(

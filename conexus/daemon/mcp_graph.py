@@ -8,33 +8,33 @@ from typing import Any, cast
 
 from conexus.daemon import schema
 from conexus.daemon.mcp_pages import Entry, cleaned
-from conexus.search.neutral import one_line
+from conexus.search.neutral import inline
 from conexus.types import ThingKind
 
 
 def name_of(thing: schema.Thing) -> str:
     """Return a thing as agents are told of it, with its place."""
     if thing.kind is ThingKind.PACKAGE:
-        return one_line(f"{thing.ecosystem}:{thing.name}")
+        return inline(f"{thing.ecosystem}:{thing.name}")
     if thing.kind is ThingKind.REPOSITORY:
-        return one_line(thing.repository)
+        return inline(thing.repository)
     place = f"{thing.path}:{thing.line}" if thing.line else thing.path
     named = "" if thing.kind is ThingKind.FILE else f"{thing.name} at "
-    return one_line(f"{named}{thing.repository}:{place}")
+    return inline(f"{named}{thing.repository}:{place}")
 
 
 def tie_line(tie: schema.Tie) -> str:
     """Return a step of a path."""
     place = f" [{tie.repository}:{tie.path}{f':{tie.line}' if tie.line else ''}]" if tie.path else ""
     detail = f" {tie.detail}" if tie.detail else ""
-    return one_line(f"{name_of(tie.source)} {tie.kind} {name_of(tie.target)}{detail}{place}")
+    return inline(f"{name_of(tie.source)} {tie.kind} {name_of(tie.target)}{detail}{place}")
 
 
 def hit(found: schema.ImpactHit, lines: int) -> Entry:
     """Return a hit with the path that explains it."""
     owners = f", owned by {' '.join(found.owners)}" if found.owners else ""
     direct = "direct" if found.depth == 1 else f"{found.depth} steps away"
-    head = f"{name_of(found.thing)} ({direct}, confidence {found.confidence:.2f}{one_line(owners)})"
+    head = f"{name_of(found.thing)} ({direct}, confidence {found.confidence:.2f}{inline(owners)})"
     ties = found.ties[:lines]
     shown = found if len(ties) == len(found.ties) else found.model_copy(update={"ties": ties})
     return Entry("\n    ".join([head, *map(tie_line, ties)]), as_json(shown))
@@ -51,7 +51,7 @@ def repos(found: schema.DependencyGraph) -> Iterator[str]:
         source, target = (name_of(found.nodes[place].thing) for place in (edge.source, edge.target))
         detail = " ".join(filter(None, (edge.detail, f"({edge.scope})" if edge.scope else "")))
         times = f" ({edge.count} places)" if edge.count > 1 else ""
-        yield one_line(f"{source} {edge.kind} {target} {detail}{times}".rstrip())
+        yield inline(f"{source} {edge.kind} {target} {detail}{times}".rstrip())
 
 
 def drift(found: schema.DriftAnswer) -> Iterator[str]:
@@ -64,15 +64,15 @@ def drift(found: schema.DriftAnswer) -> Iterator[str]:
             + (" does not allow it" if use.allows_provided is False else "")
             for use in one.uses
         ]
-        yield one_line(f"{one.ecosystem}:{one.name}{provided}{kinds}") + "".join(
-            f"\n    {one_line(use.strip())}" for use in uses
+        yield inline(f"{one.ecosystem}:{one.name}{provided}{kinds}") + "".join(
+            f"\n    {inline(use.strip())}" for use in uses
         )
 
 
 def owners(found: schema.OwnersAnswer) -> Iterator[str]:
     """Yield owners."""
     for one in found.owners:
-        yield one_line(f"{one.owner or '(nobody)'}: {one.hits} hits in {', '.join(one.repositories)}")
+        yield inline(f"{one.owner or '(nobody)'}: {one.hits} hits in {', '.join(one.repositories)}")
 
 
 def orphans(found: schema.OrphansAnswer) -> Iterator[str]:

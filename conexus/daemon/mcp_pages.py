@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from conexus.search.neutral import clean, one_line
+from conexus.search.neutral import disarmed, inline
 from conexus.tokens import count_tokens
 from conexus.values import dataclass
 
@@ -113,7 +113,7 @@ def notes_within(notes: Sequence[str], max_tokens: int, share: int = _SHARE_FOR_
     kept: list[str] = []
     for note in list(dict.fromkeys(notes))[:_MAX_NOTES]:
         # As JSON a note is longer than as text, by quotes and escapes.
-        short = shortened(one_line(note), left - 5, lambda text: json_tokens(text) + 3)
+        short = shortened(inline(note), left - 5, lambda text: json_tokens(text) + 3)
         if not short:
             break
         kept.append(short)
@@ -137,7 +137,7 @@ def shortened(text: str, max_tokens: int, cost: Callable[[str], int] = count_tok
 
 def fenced(text: str, language: str = "") -> str:
     """Return text of others between marks that it does not hold itself, made harmless."""
-    shown = clean(text.replace("\r\n", "\n"))
+    shown = disarmed(text.replace("\r\n", "\n"))
     fence = "```"
     while fence in shown:
         fence += "`"
@@ -153,7 +153,7 @@ def first_lines(text: str, lines: int) -> str:
 def cleaned(data: Any) -> Any:  # noqa: ANN401 -- JSON
     """Return JSON whose texts are made harmless."""
     if isinstance(data, str):
-        return clean(data)
+        return disarmed(data)
     if isinstance(data, list):
         return [cleaned(one) for one in data]
     if isinstance(data, dict):

@@ -20,7 +20,7 @@ from conexus.daemon.mcp_places import Caller
 from conexus.daemon.mcp_words import FilePage
 from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest, NotFound
-from conexus.search.neutral import one_line
+from conexus.search.neutral import inline
 
 _ADDRESS = re.compile(r"conexus://([^/?#]+)/(?:map|file/([^?#]+))(?:\?(start_line|cursor)=([A-Za-z0-9_-]{1,100}))?")
 _MAX_ADDRESS_CHARS = 20_000
@@ -69,7 +69,7 @@ class Resources:
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
-                    name=f"map of {one_line(one)}",
+                    name=f"map of {inline(one)}",
                     uri=f"conexus://{quote(one, safe='')}/map",
                     description="The most used files and what they define.",
                     mime_type="text/plain",
@@ -88,7 +88,7 @@ class Resources:
         found = _ADDRESS.fullmatch(uri) if len(uri) <= _MAX_ADDRESS_CHARS else None
         if found is None:
             raise NotFound(
-                f"{one_line(uri[:_SHOWN_CHARS])!r} is no address of a resource",
+                f"{inline(uri[:_SHOWN_CHARS])!r} is no address of a resource",
                 hint="there are conexus://{repository}/map and conexus://{repository}/file/{path}",
                 details={"field": "uri"},
             )

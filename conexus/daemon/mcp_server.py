@@ -54,7 +54,7 @@ from conexus.daemon.operations import BY_NAME
 from conexus.daemon.validation import invalid
 from conexus.edition import ExtraTool
 from conexus.errors import ConexusError, ErrorCode, InvalidRequest
-from conexus.search.neutral import one_line
+from conexus.search.neutral import inline
 from conexus.types import Principal
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class _Surface:
     ) -> types.CallToolResult:
         """Answer a tool of the edition, which takes no arguments."""
         if params.arguments:
-            name = one_line(str(next(iter(params.arguments)))[:80])
+            name = inline(str(next(iter(params.arguments)))[:80])
             raise InvalidRequest(f"{tool.name} has no argument {name!r}", details={"field": name})
         operation = replace(BY_NAME["status"], name=f"extra {tool.name}")
         call = self._api.new_call(operation, _who(context), Surface.MCP, _request_id(context))
@@ -395,11 +395,11 @@ def _beside(answer: Answer) -> dict[str, Any] | None:
 def _failed(error: ConexusError, who: Principal) -> types.CallToolResult:
     """Return an error as a model reads it, and for programs beside it."""
     failure = failure_of(error, who)
-    lines = [f"Error ({failure.code}): {shortened(one_line(failure.message), _ERROR_TOKENS)}"]
+    lines = [f"Error ({failure.code}): {shortened(inline(failure.message), _ERROR_TOKENS)}"]
     if failure.hint:
         lines += [f"Hint: {hint}" for hint in notes_within([failure.hint], _ERROR_TOKENS * 2)]
     details = {
-        key: value if key == "indexed" else shortened(one_line(value), 50)  # JSON, which cannot be cut
+        key: value if key == "indexed" else shortened(inline(value), 50)  # JSON, which cannot be cut
         for key, value in list(failure.details.items())[:_MAX_DETAILS]
     }
     told = {"code": failure.code, "details": details}
@@ -415,4 +415,4 @@ def _protocol_error(error: ConexusError, who: Principal) -> MCPError:
     faults = {ErrorCode.INTERNAL, ErrorCode.STORE, ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE}
     code = types.INTERNAL_ERROR if error.code in faults else types.INVALID_PARAMS
     hint = f" ({failure.hint})" if failure.hint else ""
-    return MCPError(code=code, message=one_line(f"{failure.message}{hint}"), data=failure.model_dump(mode="json"))
+    return MCPError(code=code, message=inline(f"{failure.message}{hint}"), data=failure.model_dump(mode="json"))

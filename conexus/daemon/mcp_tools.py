@@ -21,7 +21,7 @@ from conexus.daemon import schema
 from conexus.daemon.schema import Cursor, FilePath, GitRef, Line, Name, Names, Text
 from conexus.daemon.validation import invalid
 from conexus.errors import InvalidRequest
-from conexus.search.neutral import one_line
+from conexus.search.neutral import inline
 from conexus.types import SymbolKind
 from conexus.values import dataclass
 
@@ -411,7 +411,7 @@ def _unknown(message: str, given: str, known: Mapping[str, object]) -> InvalidRe
 
 
 def _shown(name: str) -> str:
-    return repr(one_line(name[:_MAX_NAME_CHARS]))
+    return repr(inline(name[:_MAX_NAME_CHARS]))
 
 
 # ------------------------------------------------------------------------------ JSON Schema

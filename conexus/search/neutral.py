@@ -7,19 +7,20 @@ import re
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset(
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u200b\u2028\u2029\u2060\u2061\u2062\u2063\u2064\u2065"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u200b\u2028\u2029\u2060\u2061\u2062\u2063\u2064\u2065"
     "\u206a\u206b\u206c\u206d\u206e\u206f\u3164\ufeff\uffa0\ufff9\ufffa\ufffb"
 )
 _SELECTORS = range(0xFE00, 0xFE0E)  # of variants; the two that follow choose between letter and picture
-_HIDDEN = ((0x1D173, 0x1D17B), (0xE0000, 0xE0080), (0xE0100, 0xE01F0))
+_UNASSIGNED = range(0xFFF0, 0xFFF9)  # shown by nobody, as all that a standard has people pass over
+_HIDDEN = ((0x1BCA0, 0x1BCA4), (0x1D173, 0x1D17B), (0xE0000, 0xE1000))
 _FIRST_PRINTABLE, _DELETE, _LAST_C1 = 0x20, 0x7F, 0x9F
 _NAME_BYTES = (0xDCA0, 0xDCFF)
 _CLEAN = {
     **{code: f"\\x{code:02x}" for code in range(_FIRST_PRINTABLE) if chr(code) not in "\t\n"},
     **{code: f"\\x{code:02x}" for code in range(_DELETE, _LAST_C1 + 1)},
     **{ord(char): f"\\u{ord(char):04x}" for char in _BIDI | _INVISIBLE},
-    **{code: f"\\u{code:04x}" for code in _SELECTORS},
-    # Invisible letters: signs of music, tags, more selectors of variants.
+    **{code: f"\\u{code:04x}" for code in (*_SELECTORS, *_UNASSIGNED)},
+    # Invisible letters: signs of shorthand and music, tags, more selectors of variants, and what is kept free for such.
     **{code: f"\\U{code:08x}" for first, end in _HIDDEN for code in range(first, end)},
     # Half a character. One that stands for a byte of a name which is no UTF-8 is let through, so that the name can be
     # used, but not where the byte is a control character.
@@ -46,7 +47,7 @@ _CONTROL = re.compile(
     r"|<(?=<\s*/?SYS\s*>>)|\[(?=/?INST\])",
     re.IGNORECASE,
 )
-_IMAGE = re.compile(r"!\[(?=[^\]\n]{0,500}\]\(\s{0,20}<?(?:[a-z][a-z0-9+.-]{0,20}:)?//)", re.IGNORECASE)
+_IMAGE = re.compile(r"!\[(?=[^\]\n]{0,500}\]\(\s{0,20}<?(?:[a-z][a-z0-9+.-]{0,20}:|[/\\]{2}))", re.IGNORECASE)
 _INSTEAD = {"<": "&lt;", "[": "&#91;"}
 
 
@@ -68,6 +69,11 @@ def disarmed(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text of others, cleaned, on one line."""
     return clean(text).replace("\n", "\\n").replace("\t", " ")
+
+
+def inline(text: str) -> str:
+    """Return text of others, made harmless for models, on one line."""
+    return one_line(disarmed(text))
 
 
 def _by_number(found: re.Match[str]) -> str:

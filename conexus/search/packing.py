@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final, Protocol
 
-from conexus.search.neutral import disarmed, one_line
+from conexus.search.neutral import disarmed, inline
 from conexus.search.snippets import lines_of
 from conexus.tokens import count_tokens
 from conexus.types import Chunk, ChunkId, ContextBlock, ContextFormat, Hit, Surroundings
@@ -91,8 +91,8 @@ class _Group:
             text=text,
             chunks=tuple(chunk.id for chunk in self.chunks),
             neutralised=text != raw or any(map(_is_changed, (*self.around.before, *self.around.after))),
-            before=tuple(map(_inline, self.around.before)),
-            after=tuple(map(_inline, self.around.after)),
+            before=tuple(map(inline, self.around.before)),
+            after=tuple(map(inline, self.around.after)),
         )
 
 
@@ -257,7 +257,7 @@ def _outline(hit: Hit) -> ContextBlock:
     lines = lines_of(chunk)
     line = chunk.signature or lines[min(max(0, hit.focus_line - chunk.span.start_line), len(lines) - 1)].strip()
     raw = line[:_LINE_CHARS]
-    text = _inline(raw)
+    text = inline(raw)
     return ContextBlock(
         repo=chunk.repo,
         root=hit.root,
@@ -271,18 +271,13 @@ def _outline(hit: Hit) -> ContextBlock:
     )
 
 
-def _inline(text: str) -> str:
-    """Return text of others, made harmless, on one line."""
-    return one_line(disarmed(text))
-
-
 def _attribute(text: str) -> str:
     """Return text of others as an attribute of XML; the standard library's way brings its web client."""
-    return f'"{_inline(text).translate(_ATTRIBUTE)}"'
+    return f'"{inline(text).translate(_ATTRIBUTE)}"'
 
 
 def _is_changed(line: str) -> bool:
-    return _inline(line) != line.replace("\t", " ")
+    return inline(line) != line.replace("\t", " ")
 
 
 def _joined(several: Sequence[Surroundings]) -> Surroundings:
@@ -317,7 +312,7 @@ class _Markdown:
 
     def block(self, block: ContextBlock) -> str:
         mark = " (hidden or control characters made visible)" if block.neutralised else ""
-        place = f"{_inline(block.path)}:{block.start_line}-{block.end_line}"
+        place = f"{inline(block.path)}:{block.start_line}-{block.end_line}"
         if block.outline:
             return f"- {place}{mark} {code_span(block.text)}\n"
         fence = _FENCE
@@ -326,7 +321,7 @@ class _Markdown:
         body = block.text.rstrip("\n") + "\n"
         before = "".join(f"{code_span(line)}\n" for line in block.before)
         after = "".join(f"- {code_span(line)}\n" for line in block.after)
-        return f"## {place}{mark}\n{_inline(block.repo)}\n{before}{fence}\n{body}{fence}\n{after}\n"
+        return f"## {place}{mark}\n{inline(block.repo)}\n{before}{fence}\n{body}{fence}\n{after}\n"
 
     def frame(self, blocks: Sequence[ContextBlock]) -> str:
         return "## Also found\n" if any(block.outline for block in blocks) else ""
