@@ -40,14 +40,17 @@ _WORDS_OF_TOOLS = (
     r"antml:[a-z_]{1,40}|im_(?:start|end)|(?:start|end)_of_turn|begin_of_text|end_of_text|eot_id"
 )
 _SPEAKERS = r"system|assistant|human|user|think|thinking|tools|invoke"
+_SELDOM_A_TYPE = r"system|assistant|think|thinking"
 _CONTROL = re.compile(
     rf"<(?=\s*/?\s*(?:{_WORDS_OF_TOOLS})\b)"  # tags in which tools are called and answer
-    rf"|(?<![\w.])<(?=(?-i:{_SPEAKERS})>)|<(?=/(?-i:{_SPEAKERS})>)"  # and those of who speaks; no `List<user>`
+    rf"|(?<![\w.])<(?=(?-i:{_SPEAKERS})>)|<(?=(?-i:/(?:{_SPEAKERS})|{_SELDOM_A_TYPE})>)"  # who speaks; no `List<user>`
     r"|<(?=[|\uff5c][^\s<>|\uff5c]{1,60}[|\uff5c]>)"  # <|im_start|>, as chat templates have it
     r"|<(?=<\s*/?SYS\s*>>)|\[(?=/?INST\])",
     re.IGNORECASE,
 )
-_IMAGE = re.compile(r"!\[(?=[^\]\n]{0,500}\]\(\s{0,20}<?(?:[a-z][a-z0-9+.-]{0,20}:|[/\\]{2}))", re.IGNORECASE)
+_ELSEWHERE = r"\(\s{0,20}<?(?:[a-z][a-z0-9+.-]{0,20}:(?!:)|[/\\]{2})"
+_IMAGE = re.compile(rf"!\[(?=[^\]\n]{{0,500}}\]{_ELSEWHERE})", re.IGNORECASE)
+_LINK = re.compile(rf"\](?={_ELSEWHERE})", re.IGNORECASE)
 _INSTEAD = {"<": "&lt;", "[": "&#91;"}
 
 
@@ -72,8 +75,8 @@ def one_line(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Return text of others, made harmless for models, on one line."""
-    return one_line(disarmed(text))
+    """Return text of others, made harmless for models, on one line, and without links of Markdown to elsewhere."""
+    return _LINK.sub("&#93;", one_line(disarmed(text)))
 
 
 def _by_number(found: re.Match[str]) -> str:
