@@ -64,7 +64,8 @@ _TREES = _Trees()
 class ConexusRetriever:
     """Retrieves chunks of code as documents.
 
-    The content is the code, with control, bidi and invisible characters made visible. The meta are ``source``
+    The content is the code, made harmless as packed context is: what hides is visible, tags of tools are escaped.
+    The meta are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
     ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; and of the state of the index that
     it was found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``. The id is the

@@ -35,7 +35,8 @@ _TOOL = (
 class ConexusRetriever(BaseRetriever):
     """Retrieves chunks of code as documents.
 
-    The page content is the code, with control, bidi and invisible characters made visible. The metadata are ``source``
+    The page content is the code, made harmless as packed context is: what hides is visible, tags of tools are escaped.
+    The metadata are ``source``
     (``path:start-end``), ``path``, ``start_line``, ``end_line``, ``line`` to land on, ``symbol``, ``kind``,
     ``language``, ``score``, ``freshness``, ``repository``, ``root`` and ``tags``; and of the state of the index that
     it was found in ``snapshot``, ``commit``, ``files_indexed`` of ``files_seen`` and ``indexing``. The id is the
