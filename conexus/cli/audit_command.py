@@ -400,7 +400,10 @@ def _entry(edition: Edition, user: str) -> object:
 
 
 def _query(user: str, action: str, repo: str, text: str, since: str, until: str, *, denied: bool) -> AuditQuery:
-    return AuditQuery(user, action, repo, text, _time(since), _time(until), denied)
+    from conexus.parsing.secrets import redact  # noqa: PLC0415 -- brings many patterns
+
+    # As it is kept of what was asked; and this question is on record as well.
+    return AuditQuery(user, action, repo, redact(text)[0], _time(since), _time(until), denied)
 
 
 def _time(text: str) -> float | None:

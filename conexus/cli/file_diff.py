@@ -32,8 +32,8 @@ def shown_diff(before: bytes | None, after: bytes | None, path: Path) -> list[st
     tail = _common(old[head:][::-1], new[head:][::-1])
     start = max(0, head - _CONTEXT_LINES)
     stop = max(0, tail - _CONTEXT_LINES)
-    old_part = [_readable(line) for line in old[start : len(old) - stop]]
-    new_part = [_readable(line) for line in new[start : len(new) - stop]]
+    old_part = _readable(old)[start : len(old) - stop]
+    new_part = _readable(new)[start : len(new) - stop]
     lines = [
         f"--- {_NOWHERE if before is None else path}",
         f"+++ {_NOWHERE if after is None else path}",
@@ -86,8 +86,9 @@ def _marked(old: list[str], new: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _readable(line: str) -> str:
-    return redact(line)[0]
+def _readable(lines: list[str]) -> list[str]:
+    """Blank secrets out of a file as a whole: one may be of several lines, which stay as many."""
+    return _LINE.findall(redact("".join(lines))[0])
 
 
 def _around_the_change(old: str, new: str) -> tuple[list[str], list[str]]:

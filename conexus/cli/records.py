@@ -24,7 +24,7 @@ def on_record(action: str, asked: Mapping[str, object] | None = None) -> Iterato
 
     Args:
         action: As ``log`` or ``add_webhook``.
-        asked: With which arguments; without secrets.
+        asked: With which arguments; secrets in them are redacted.
 
     Raises:
         DaemonUnavailable: It cannot be recorded.
@@ -47,7 +47,7 @@ def on_record(action: str, asked: Mapping[str, object] | None = None) -> Iterato
             outcome = ErrorCode.INTERNAL.value
             raise
         finally:
-            told = json.dumps(asked, ensure_ascii=False, default=str) if asked else ""
+            told = _told(asked)
             audit.record(AuditEvent(LOCAL_USER, action, time.time(), outcome=outcome, asked=told))
 
 
@@ -57,9 +57,17 @@ def on_record_if_it_can(action: str, asked: Mapping[str, object] | None = None) 
     config = settings()
     if has_licence(config):
         with suppress(EditionError), data_folder.open_edition(config) as edition:
-            told = json.dumps(asked, ensure_ascii=False, default=str) if asked else ""
+            told = _told(asked)
             edition.audit.record(AuditEvent(LOCAL_USER, action, time.time(), asked=told))
     yield
+
+
+def _told(asked: Mapping[str, object] | None) -> str:
+    if not asked:
+        return ""
+    from conexus.parsing.secrets import redact  # noqa: PLC0415 -- brings many patterns
+
+    return redact(json.dumps(asked, ensure_ascii=False, default=str))[0]
 
 
 def has_licence(config: Config) -> bool:

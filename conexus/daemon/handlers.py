@@ -816,8 +816,9 @@ class Handlers:
     def audit(self, request: schema.AuditRequest, call: Call) -> schema.AuditResponse:
         """List records of the audit log, newest first."""
         _require_everything(call.who)
+        text = redact(request.text)[0]  # as it is kept of what was asked; and this question is on record as well
         query = AuditQuery(
-            request.user, request.action, request.repository, request.text, request.since, request.until, request.denied
+            request.user, request.action, request.repository, text, request.since, request.until, request.denied
         )
         found = self._parts.edition.audit_desk.search(query, request.limit, call.who)
         return schema.AuditResponse(records=[edition_messages.audit_record(one) for one in found])

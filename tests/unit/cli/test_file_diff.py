@@ -83,6 +83,17 @@ def test_secrets_are_blanked_out() -> None:
     assert '"API_KEY"' in shown
 
 
+def test_a_secret_of_several_lines_is_blanked_out() -> None:
+    """A private key, and a value that stands below its name."""
+    row, value = "Zk4x" + "Q9bT" * 15, "q7LwV" + "n3RcT9xK" + "b5HdM2sJ"
+    key = "-----BEGIN RSA PRIVATE" + f" KEY-----\n{row}\n{row}\n-----END RSA PRIVATE" + " KEY-----\n"
+    below = f'- name: API_KEY\n  value: "{value}"\n'
+    shown = shown_diff(f"a\n{key}b\n".encode(), f"a\n{key}c\n{below}".encode(), PATH)
+    assert not [line for line in shown if row in line or value in line]
+    assert [line for line in shown if line[0] in "+-"][2:] == ["-b", "+c", "+- name: API_KEY", shown[-1]]
+    assert shown[-1].startswith('+  value: "[redacted]*')
+
+
 def test_a_long_line_is_cut_where_it_does_not_matter() -> None:
     """A file on one line of a megabyte shows the change, not the megabyte."""
     before = "{" + '"a": 1, ' * 100_000 + '"z": 2}'
