@@ -51,6 +51,14 @@ class Findings:
         kind = surface.split(":", maxsplit=1)[0]
         self.reached.setdefault(kind, set()).update(re.findall(r"nonce\d+x[0-9a-f]{6}", text))
 
+    def json(self, surface: str, text: str | bytes) -> Any:
+        """What a text says as JSON, which it has to be."""
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            self.require(surface, error)
+            return None
+
     def require(self, surface: str, bad: object) -> None:
         """Note what should not be there."""
         if bad:
@@ -154,7 +162,7 @@ def check_commands(found: Findings, answers: Iterator[tuple[str, str]]) -> None:
         found.require(surface, hidden_in(text))
         if surface.startswith("JSON"):
             for line in [text] if text.startswith("{\n") else text.splitlines():
-                json.loads(line)
+                found.json(surface, line)
         if surface.startswith("models"):
             check_model_text(found, surface, text)
 
@@ -213,7 +221,7 @@ def check_rest(found: Findings, daemon: Daemon, name: str, body: Mapping[str, An
     status, _, rest = daemon.rest("POST", f"/v1/{name}", body).partition(" ")
     headers, _, text = rest.partition("\n")
     found.see("REST", text)
-    json.loads(text)
+    found.json(f"REST {name}", text)
     found.require(f"REST {name}", status == "500")
     found.require(f"REST {name}", "application/json" not in headers or "nosniff" not in headers)
 
@@ -223,7 +231,7 @@ def check_mcp(found: Findings, answers: Mapping[str, str]) -> None:
     for surface, text in answers.items():
         found.see("MCP", text)
         if surface.endswith("as JSON"):
-            for one in strings_of(json.loads(text)):
+            for one in strings_of(found.json(surface, text)):
                 found.require(surface, live_for_models(one))
             continue
         check_model_text(found, surface, text)
@@ -309,7 +317,12 @@ def check_html(found: Findings, surface: str, text: str) -> None:
 
 def check_xml(found: Findings, surface: str, text: str) -> None:
     """No element and no attribute but ours."""
-    for element in ET.fromstring(text).iter():  # noqa: S314 -- our own writing
+    try:
+        elements = list(ET.fromstring(text).iter())  # noqa: S314 -- our own writing
+    except ET.ParseError as error:
+        found.require(surface, error)
+        return
+    for element in elements:
         tag = element.tag.rpartition("}")[2]
         found.require(surface, tag in {"script", "image", "foreignObject", "a"} and tag)
         found.require(surface, [name for name in element.attrib if name.lower().startswith("on") or "href" in name])
@@ -331,7 +344,7 @@ def check_dot(found: Findings, surface: str, text: str) -> None:
 
 def check_json(found: Findings, surface: str, text: str) -> None:
     """JSON."""
-    json.loads(text)
+    found.json(surface, text)
     found.require(surface, not text.isascii())
 
 
@@ -381,7 +394,7 @@ def test_hostile_text_is_text_everywhere(
             check_frameworks(found, daemon, hostile.tricks)
             daemon.rest("POST", "/v1/index", {"repository": REPO})
     for body in sent:
-        json.loads(body[body.index(b"{") :])
+        found.json("webhooks", body[body.index(b"{") :])
     check_log(found, program)
     if has_edition:
         check_tables(found, program)
