@@ -7,6 +7,8 @@ import gc
 import os
 import sys
 
+from conexus.adapters.core_dumps import forbid_core_dumps
+
 
 def main() -> None:
     """Run the command line."""
@@ -15,6 +17,7 @@ def main() -> None:
     # here multiplies matrices that are large enough for two.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 -- no setting of ours
     os.umask(0o077)  # what is indexed is nobody else's to read
+    forbid_core_dumps()
     try:
         from conexus.cli.app import run  # noqa: PLC0415 -- the import is the program's start-up
     except KeyboardInterrupt:

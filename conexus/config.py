@@ -199,6 +199,16 @@ class DaemonOptions:
             )
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or address of a machine is this one's own."""
+    import ipaddress  # noqa: PLC0415 -- few ask
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
         shown = ", ".join(one or "empty" for one in known)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import logging
 import os
 import signal
@@ -26,7 +25,7 @@ from conexus.adapters.process_locks import is_alive
 from conexus.adapters.roots import checkout_of
 from conexus.adapters.webhook_address import check_url
 from conexus.adapters.webhook_sender import SenderOptions, WebhookSender, check_secret
-from conexus.config import Config, DaemonOptions
+from conexus.config import Config, DaemonOptions, is_loopback
 from conexus.daemon import discovery, logs, schema
 from conexus.daemon.administration import KeyDesk, UsageRecorder, WebhookDesk
 from conexus.daemon.api import Api
@@ -358,7 +357,7 @@ def _listeners(options: DaemonOptions, *, spare: bool) -> Iterator[_Listeners]:
             if not spare:
                 raise
             public = stack.enter_context(_bound(options.host, 0, "daemon.port"))
-        needs_other = bool(options.tls_cert) or not _is_loopback(options.host)
+        needs_other = bool(options.tls_cert) or not is_loopback(options.host)
         local = stack.enter_context(_bound("127.0.0.1", 0, "daemon.port")) if needs_other else public
         yield _Listeners(public, local)
 
@@ -380,13 +379,6 @@ def _bound(host: str, port: int, setting: str) -> socket.socket:
     return found
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _shown_host(host: str) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- is shown, not listened on
     return f"[{shown}]" if ":" in shown else shown
@@ -398,7 +390,7 @@ def _require_safe(options: DaemonOptions, has_keys: bool) -> None:
     Raises:
         ConfigError: It would.
     """
-    if _is_loopback(options.host):
+    if is_loopback(options.host):
         return
     if not options.tls_cert and not options.allow_insecure:
         raise ConfigError(

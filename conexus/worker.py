@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conexus import lexical
+from conexus.adapters.core_dumps import forbid_core_dumps
 from conexus.adapters.priority import lower_process
 from conexus.adapters.regular_files import read_inside_with_state
 from conexus.adapters.worker_wire import (
@@ -235,7 +236,6 @@ def _limit_memory(megabytes: int) -> None:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         size = pages * resource.getpagesize() + megabytes * _MEGABYTE
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (OSError, ValueError):  # no /proc: the caller's time limit still holds
         return
 
@@ -248,6 +248,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
     setup = unpack_setup(payload)
     processor = FileProcessor(setup, embedder_of(setup))
     _limit_memory(setup.parse_memory_mb)
+    forbid_core_dumps()
     write_frame(answers, READY)
     while (payload := read_frame(requests)) is not None:
         batch = unpack_batch(payload)

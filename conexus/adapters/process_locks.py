@@ -19,10 +19,26 @@ from pathlib import Path
 from typing import IO, Final
 
 from conexus.errors import StoreBusy, StoreError
+from conexus.values import dataclass
 
 _POLL_S: Final = 0.02
 _NOTE_BYTES: Final = 4_096
 _PURPOSE_CHARS: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock."""
+
+    pid: int
+    purpose: str
+    """As ``indexing``; printable."""
+    held_s: float
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it will not let go of it."""
+        return is_stopped(self.pid)
 
 
 class FileLocks:
@@ -54,6 +70,21 @@ class FileLocks:
             # An explicit release counts for children too that inherited the handle; closing alone would not.
             fcntl.flock(lock, fcntl.LOCK_UN)
             lock.close()
+
+    def holders(self) -> list[Holder]:
+        """Return who holds locks of this folder now, as far as they say."""
+        found = []
+        for path in sorted(self._folder.glob("*.lock")):
+            try:
+                lock = os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b", buffering=0)
+            except OSError:
+                continue
+            with lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    found.append(_noted(lock))
+        return [holder for holder in found if holder is not None]
 
     def _acquired(self, root: Path, of: str | Path, until: float) -> IO[bytes]:
         """Return the locked file, the one that is found under its name now."""
@@ -108,23 +139,30 @@ def _write_note(lock: IO[bytes], purpose: str) -> None:
 
 
 def _holder(lock: IO[bytes], root: Path) -> str:
-    """Return who holds the lock and what for, as ``process 1234 has been indexing /src/a for 12 s``.
+    """Return who holds the lock and what for, as ``process 1234 has been indexing /src/a for 12 s``."""
+    holder = _noted(lock)
+    if holder is None:
+        return f"another process is using the index of {root}"
+    who = "another thread of this process" if holder.pid == os.getpid() else f"process {holder.pid}"
+    return f"{who} has been {holder.purpose} {root} for {holder.held_s:.0f} s"
+
+
+def _noted(lock: IO[bytes]) -> Holder | None:
+    """Return who wrote into a lock that is held.
 
     The note is an earlier holder's, or empty, for the moment between taking the lock and writing it: one
     whose process is gone is not repeated.
     """
-    unknown = f"another process is using the index of {root}"
     try:
         note = json.loads(os.pread(lock.fileno(), _NOTE_BYTES, 0))
         pid, purpose, since = int(note["pid"]), str(note["purpose"]), float(note["since"])
-        held_s = round(max(0.0, time.time() - since))
+        held_s = float(round(max(0.0, time.time() - since)))
     except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError):
-        return unknown
+        return None
     if not is_alive(pid):
-        return unknown
-    who = "another thread of this process" if pid == os.getpid() else f"process {pid}"
+        return None
     shown = "".join(char if char.isprintable() else "?" for char in purpose[:_PURPOSE_CHARS])
-    return f"{who} has been {shown or 'using'} {root} for {held_s} s"
+    return Holder(pid, shown or "using", held_s)
 
 
 def is_alive(pid: int) -> bool:
@@ -138,3 +176,12 @@ def is_alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process stands still until it is told to go on, as far as the system says."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:1]
+    except OSError:
+        return False
+    return state in ([b"T"], [b"t"])

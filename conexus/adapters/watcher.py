@@ -19,6 +19,8 @@ _MANY = 1_000  # so many changes come of a checkout or a formatter; then a look 
 _POLL_MS = 30  # as soon as nothing happened for so long, it is told
 _WAKE_MS = 250  # how often it is asked whether to stop
 _RULES_EVERY = 4  # wakes
+_NO_WATCH = "the system watches as many folders as it can (fs.inotify.max_user_watches)"
+_NO_WATCHER = "the system has no more watchers to give (fs.inotify.max_user_instances)"
 _IN_CLOEXEC, _IN_ONLYDIR_MODIFY = 0o2000000, 0x01000002
 
 
@@ -98,7 +100,7 @@ def _reported(
             raise WatchUnavailable("the folder is gone or another one")
         paths = _paths(batch, above)
         if paths is None or not is_watching or any(os.path.isdir(f"{root}/{path}") for path in paths):  # noqa: PTH112 -- of many paths
-            _require_room(root)  # folders for which there is none are left out without a word
+            require_room(root)  # folders for which there is none are left out without a word
         paths = _joined(paths, rules.changed() if rules.has_changed() else frozenset())
         if paths is None or paths or not is_watching or _holds_git(batch):
             is_watching = True
@@ -130,8 +132,12 @@ def _place(root: Path) -> tuple[int, int] | None:
     return state.st_dev, state.st_ino
 
 
-def _require_room(root: Path) -> None:
+def require_room(root: Path, *, by_another: bool = False) -> None:
     """Make sure that one more folder could be watched.
+
+    Args:
+        root: Any folder.
+        by_another: Whether it is one more watcher that is to watch it, of which the system has a number too.
 
     Raises:
         WatchUnavailable: None could.
@@ -141,12 +147,14 @@ def _require_room(root: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(_IN_CLOEXEC)
     if handle < 0:
-        return  # no more instances: that says nothing of the watches
+        if by_another:
+            raise WatchUnavailable(_NO_WATCHER)
+        return  # that says nothing of the watches
     try:
         if libc.inotify_add_watch(handle, os.fsencode(root), _IN_ONLYDIR_MODIFY) < 0 and (
             ctypes.get_errno() == errno.ENOSPC
         ):
-            raise WatchUnavailable("the system watches as many folders as it can (fs.inotify.max_user_watches)")
+            raise WatchUnavailable(_NO_WATCH)
     finally:
         os.close(handle)
 
@@ -154,7 +162,7 @@ def _require_room(root: Path) -> None:
 def _why(exc: Exception) -> str:
     text = str(exc).split(" about [", 1)[0]
     if "limit reached" in text:
-        return "the system watches as many folders as it can (fs.inotify.max_user_watches)"
+        return _NO_WATCH
     if "os error 24" in text or "Too many open files" in text:
-        return "the system has no more watchers to give (fs.inotify.max_user_instances)"
+        return _NO_WATCHER
     return text or type(exc).__name__
