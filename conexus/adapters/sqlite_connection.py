@@ -183,7 +183,8 @@ class SqliteConnection:
                 raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
-            raise StoreError(f"{what} {self._path} failed: {text}", hint="check the folder's permissions") from exc
+            hint = "see what its disk refuses: conexus doctor data-folder permissions"
+            raise StoreError(f"{what} {self._path} failed: {text}", hint=hint) from exc
         except UnicodeEncodeError as exc:
             raise StoreError(f"{what} cannot hold {exc.object!r}: it is not valid Unicode") from exc
 

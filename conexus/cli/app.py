@@ -67,7 +67,7 @@ _COMMANDS = {
     "why": "upkeep_command:why",
     "eval": "eval_command:evaluate",
     "model": "model_command:app",
-    "doctor": "upkeep_command:doctor",
+    "doctor": "doctor_command:doctor",
     "verify": "upkeep_command:verify",
     "gc": "upkeep_command:collect",
     "config": "settings_command:app",

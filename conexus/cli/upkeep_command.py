@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""``conexus status``, ``why``, ``doctor`` and ``verify``."""
+"""``conexus status``, ``why``, ``verify`` and ``gc``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ import typer
 from conexus import bootstrap
 from conexus.adapters import config_files
 from conexus.cli import console
-from conexus.cli.doctor.checks import run_checks
-from conexus.cli.doctor.findings import Level
 from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
 from conexus.cli.session import USER, checkout_at, given_path, named, open_session, view_for
@@ -24,8 +22,7 @@ from conexus.daemon import discovery
 from conexus.errors import SourceError, StoreBusy, StoreDamaged
 from conexus.types import RepoId, Verdict, VerifyFinding, VerifyReport
 
-EXIT_FOUND, EXIT_ERROR = 1, 2
-_MARKS = {Level.OK: "ok  ", Level.WARNING: "warn", Level.ERROR: "FAIL"}
+EXIT_FOUND = 1
 
 
 def status(
@@ -120,33 +117,6 @@ def _standing(verdict: Verdict, *, exists: bool, is_read: bool, new_root: str) -
     if new_root:
         return f"would be indexed by `conexus index {console.one_line(shlex.quote(new_root))}`"
     return "is indexed" if is_read else "would be indexed by the next run of `conexus index`"
-
-
-def doctor(
-    checks: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHECK]...", help="Only these, as permissions, clock or data-folder.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Check this machine and the installation: disk, locks, permissions, limits, model, indexes.
-
-    Ends with 2 where something is wrong; a warning is no error.
-
-    Examples:
-        conexus doctor
-        conexus doctor permissions clock
-    """
-    found = run_checks(checks or ())
-    if as_json:
-        rows = [dataclasses.asdict(check) for check in found]
-        console.out(json.dumps({"schema": "conexus.doctor/1", "checks": rows}, indent=2))
-    else:
-        for check in found:
-            console.out(f"{_MARKS[check.level]}  {check.name}: {console.one_line(check.detail)}")
-            if check.hint:
-                console.out(f"      hint: {console.one_line(check.hint)}")
-    if not all(check.ok for check in found):
-        raise typer.Exit(EXIT_ERROR)
 
 
 def verify(

@@ -14,10 +14,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
-from conexus import __version__, bootstrap, data_folder
+from conexus import __version__, data_folder
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.doctor.findings import Doubtful
@@ -25,8 +22,6 @@ from conexus.config import Config, is_loopback
 from conexus.daemon import discovery
 from conexus.daemon.discovery import is_same_version
 from conexus.errors import ConexusError, DaemonUnavailable
-from conexus.parsing.grammars import grammar_of
-from conexus.parsing.languages import BY_NAME
 from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
 
 _INSTALL = "install Conexus anew: pip install --upgrade --force-reinstall conexus"
@@ -44,6 +39,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 def check_version() -> str:
     """Whether Python, SQLite and the packages are those that this version needs."""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 -- it may be broken
+
     needed = metadata("conexus")["Requires-Python"] or ""
     if not SpecifierSet(needed).contains(platform.python_version(), prereleases=True):
         raise ConexusError(
@@ -80,6 +77,8 @@ def sqlite_lacks(features: dict[str, str]) -> list[str]:
 
 def _wrong_packages() -> tuple[list[str], int]:
     """Return which packages are missing or of a version that does not do, and how many are needed."""
+    from packaging.requirements import Requirement  # noqa: PLC0415 -- it may be broken
+
     needed = [Requirement(text) for text in requires("conexus") or ()]
     needed = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     wrong = []
@@ -96,6 +95,8 @@ def _wrong_packages() -> tuple[list[str], int]:
 
 def check_model(config: Config) -> str:
     """Whether the model embeds a text."""
+    from conexus import bootstrap  # noqa: PLC0415 -- it may be broken
+
     model = bootstrap.embedder(config.index.model)
     vector = model.embed_query("read a file")
     return f"{model.name}, {model.dim} dimensions, norm {float((vector**2).sum()) ** 0.5:.3f}"
@@ -103,6 +104,9 @@ def check_model(config: Config) -> str:
 
 def check_grammars() -> str:
     """Whether all grammars load."""
+    from conexus.parsing.grammars import grammar_of  # noqa: PLC0415 -- it may be broken
+    from conexus.parsing.languages import BY_NAME  # noqa: PLC0415 -- it may be broken
+
     names = [language.name for language in BY_NAME.values() if language.grammar]
     for name in names:
         grammar_of(name).parser.parse(b"x")
@@ -175,6 +179,8 @@ def check_edition(config: Config) -> str:
 
 def check_indexes(config: Config) -> str:
     """Whether the indexes open."""
+    from conexus import bootstrap  # noqa: PLC0415 -- it may be broken
+
     service = bootstrap.build(config).service
     try:
         found = service.status(LOCAL_USER)
@@ -195,7 +201,7 @@ def check_daemon(config: Config) -> str:
             f"process {found.pid} is version {found.version}, and this is {__version__}",
             hint="restart it: conexus daemon restart",
         )
-    from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- takes its time
+    from conexus.daemon.client import DaemonClient  # noqa: PLC0415 -- it may be broken
 
     client = DaemonClient(found)
     try:
@@ -207,6 +213,8 @@ def check_daemon(config: Config) -> str:
 
 def check_main_job() -> str:
     """Index and search a tree of one file, with nothing of the user's own."""
+    from conexus import bootstrap  # noqa: PLC0415 -- it may be broken
+
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()

@@ -9,10 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conexus import bootstrap
 from conexus.adapters.core_dumps import core_dump_bytes
 from conexus.adapters.memory_use import available_bytes
-from conexus.adapters.watcher import WatchUnavailable, require_room
 from conexus.cli import console
 from conexus.cli.doctor.findings import Doubtful
 from conexus.config import Config
@@ -28,6 +26,8 @@ _MEGABYTE = 1_000_000
 
 def check_watching(config: Config) -> str:
     """Whether the system can watch all folders of the indexed trees."""
+    from conexus.adapters.watcher import WatchUnavailable, require_room  # noqa: PLC0415 -- it may be broken
+
     roots = _roots(config)
     if not sys.platform.startswith("linux"):
         return f"{console.count(len(roots), 'repository')}; this system has no limit on watches"
@@ -55,6 +55,8 @@ def check_watching(config: Config) -> str:
 
 
 def _roots(config: Config) -> list[Path]:
+    from conexus import bootstrap  # noqa: PLC0415 -- it may be broken
+
     service = bootstrap.build(config).service
     try:
         return [Path(view.root) for view in service.status(LOCAL_USER) if not view.ref and not view.gone]
