@@ -128,7 +128,8 @@ system-packages:
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
 	fi
-	@if ! command -v bindfs >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	@if ! { command -v bindfs && command -v strace && command -v ip; } >/dev/null && \
+		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		export DEBIAN_FRONTEND=noninteractive; \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2; } \
 			>/dev/null 2>&1 || echo "no bindfs, strace or ip: tests that need them are NOT RUN" >&2; \

@@ -421,17 +421,24 @@ def seen(program: Program, name: str) -> tuple[int, dict[str, Any]]:
     return ended.code, row
 
 
+ROOT_ONLY = {read_only, full, below_the_reserve, little_space, small_temporary_folder, over_fuse, foreign_file}
+IN_USER_NAMESPACE = {few_watches, few_watchers, no_watcher}
+
+
 def missing(one: Way) -> str:
     """Why this machine cannot make a check fail; empty where it can."""
+    if one.make in ROOT_ONLY and os.geteuid() != 0:
+        return "only root can make it so"
     if one.make is small_container and not os.access("/sys/fs/cgroup/memory", os.W_OK):
         return "nobody can limit the memory of a process here (cgroups of version 1, and root)"
-    tool = {over_fuse: "bindfs", no_sync: "strace", no_rename: "strace", no_database: "strace"}
-    tool |= {locks_that_mean_nothing: "strace", no_locks: "strace"}
-    name = tool.get(one.make, "sh")
-    if shutil.which(name) is None:
-        return f"there is no {name}"
-    inside = {read_only, full, below_the_reserve, little_space, small_temporary_folder, over_fuse, foreign_file}
-    return "only root can make it so" if one.make in inside and os.geteuid() != 0 else ""
+    if one.make is over_fuse and not (shutil.which("bindfs") and os.access("/dev/fuse", os.W_OK)):
+        return "there is no bindfs, or no FUSE"
+    if one.make in IN_USER_NAMESPACE:
+        try:
+            subprocess.run(["unshare", "--user", "--map-root-user", "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return "the system lets nobody make a user namespace"
+    return ""
 
 
 @pytest.mark.parametrize("one", [pytest.param(one, id=one.make.__name__) for one in WAYS])
@@ -443,6 +450,8 @@ def test_a_check_fails_where_the_machine_is_wrong(
         not_run(f"doctor {one.make.__name__}", why, record_property)
     with ExitStack() as stack:
         one.make(program, stack)
+        if program.before and shutil.which(program.before[0]) is None:
+            not_run(f"doctor {one.make.__name__}", f"there is no {program.before[0]}", record_property)
         code, row = seen(program, one.of)
     figure(f"doctor {one.make.__name__}", check=one.of, level=row["level"], exit_code=code)
     assert (row["level"], row["ok"]) == (one.level, one.level != "error"), row

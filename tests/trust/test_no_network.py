@@ -239,6 +239,12 @@ def alone() -> Iterator[tuple[str, ...]]:
             holder.kill()
 
 
+def need_ip(attack: str, record_property: Callable[[str, object], None]) -> None:
+    """Say so where no interface can be set up."""
+    if shutil.which("ip") is None:
+        not_run(attack, "there is no ip (iproute2)", record_property)
+
+
 def prepared(program: Program) -> Path:
     """The tree of the README's examples, a tag, and two more repositories."""
     root = program.folder / "project"
@@ -307,9 +313,10 @@ def speak_mcp(program: Program, root: Path) -> list[str]:
 
 @rounds(0, len(MAIN_JOB))
 def test_every_documented_command_runs_with_loopback_alone(
-    program: Program, rounds: int, figure: Callable[..., None]
+    program: Program, rounds: int, figure: Callable[..., None], record_property: Callable[[str, object], None]
 ) -> None:
     """What the README shows, the daemon that follows the tree and MCP need no network; nor does the main job."""
+    need_ip("no network", record_property)
     root, documented = prepared(program), readme_commands()
     with alone() as program.before:
         wrong = run_all(program, root, MAIN_JOB[:rounds], documented)
@@ -387,6 +394,12 @@ for place in (("example.org", 80), ("192.0.2.1", 443), ("fd99::1", 80)):
 """
 
 
+def send_something(program: Program) -> None:
+    """Run the same program with a telemetry that was planted: the listener has to hear it."""
+    write(program.folder / "planted", {"sitecustomize.py": SEND})
+    program.ok("--version", env={"PYTHONPATH": str(program.folder / "planted")})
+
+
 @pytest.fixture
 def online(program: Program) -> Program:
     """The program with nothing that forbids it to ask a model hub."""
@@ -405,7 +418,7 @@ def test_a_model_of_ones_own_sends_nothing(online: Program, tree: Path, figure: 
         online.ok("index", tree)
         found = online.ok("search", "weigh an elephant", tree, "--json").paths()
         sent = made.heard()
-        subprocess.run([*online.before, sys.executable, "-c", SEND], check=True, timeout=60)
+        send_something(online)
         control = made.heard()
     online.before = ()
     ours = {kind: number for kind, number in sent["seen"].items() if kind != "icmpv6"}
@@ -421,8 +434,7 @@ def test_nothing_is_sent_by_default(
     online: Program, rounds: int, figure: Callable[..., None], record_property: Callable[[str, object], None]
 ) -> None:
     """On a network with an address, routes and names, the whole job and an idle daemon send no packet."""
-    if shutil.which("ip") is None:
-        not_run("telemetry", "there is no ip (iproute2)", record_property)
+    need_ip("telemetry", record_property)
     root = prepared(online)
     with wire() as made:
         online.before = made.before(root)
@@ -432,7 +444,7 @@ def test_nothing_is_sent_by_default(
         online.ok("search", "weigh_elephant", root)
         online.ok("daemon", "stop")
         sent = made.heard()
-        subprocess.run([*online.before, sys.executable, "-c", SEND], check=True, timeout=60)
+        send_something(online)
         control = made.heard()
     online.before = ()
     kernel = sent["seen"].get("icmpv6", 0)
