@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from attacks import dice, not_run, rounds
-from program import ERROR, FOUND, Program, write
+from program import ERROR, FOUND, Program, finish, functions, workers_of, write
 
 from conexus.cli.doctor.checks import NAMES
 from conexus.cli.doctor.installation import SQLITE_FEATURES, sqlite_lacks
@@ -305,10 +305,15 @@ def no_watcher(program: Program, _: ExitStack) -> None:
     user_limit(program, "max_inotify_instances", 0)
 
 
+def without_main(program: Program) -> None:
+    """Run the code as a program of others does that imports it, where core dumps are written."""
+    code = "import sys; from conexus.cli.app import run; sys.argv = sys.argv[1:]; run()"
+    program.before = shell(f'ulimit -c unlimited\nset -- {sys.executable} -c "{code}" "$@"')
+
+
 @way("core dumps", "its memory is written to a file", "ulimit -c 0")
 def core_dumps(program: Program, _: ExitStack) -> None:
-    without_main = "import sys; from conexus.cli.app import run; sys.argv = sys.argv[1:]; run()"
-    program.before = shell(f'ulimit -c unlimited\nset -- {sys.executable} -c "{without_main}" "$@"')
+    without_main(program)
 
 
 # ------------------------------------------------------------------------ what is installed, how it is set
@@ -522,7 +527,7 @@ def core_files(folder: Path) -> list[str]:
 def test_a_crash_leaves_no_memory_on_the_disk(
     program: Program, tmp_path: Path, figure: Callable[..., None], record_property: Callable[[str, object], None]
 ) -> None:
-    """Where the system would write core dumps, none is written of Conexus or of its parsing processes."""
+    """Where the system would write core dumps, none is written of Conexus."""
     pattern = Path("/proc/sys/kernel/core_pattern")
     if not pattern.exists() or pattern.read_text().strip() not in {"core", "core.%p"}:
         not_run("core dumps", "the system keeps core dumps elsewhere", record_property)
@@ -547,3 +552,48 @@ def test_a_crash_leaves_no_memory_on_the_disk(
     assert serving.returncode == -signal.SIGABRT
     assert found["control"], "this machine writes no core dumps: the test shows nothing"
     assert not found["conexus"]
+
+
+def test_parsing_processes_leave_none_either(program: Program, tmp_path: Path, figure: Callable[..., None]) -> None:
+    """They forbid it themselves, also where the process that starts them is not ours."""
+    write(tmp_path / "tree", {f"m{number}.py": functions(f"step{number}", 60) for number in range(60)})
+    without_main(program)
+    running = program.start("index", tmp_path / "tree", env={"CONEXUS_INDEX_WORKERS": "2"})
+    least = sys.maxsize
+    while running.poll() is None:
+        for worker in workers_of(running.pid):
+            least = min(least, core_limit(worker))
+        time.sleep(0.01)
+    assert finish(running).code == FOUND
+    figure("core dumps of parsing processes", bytes_allowed=least)
+    assert least <= 1
+
+
+def core_limit(process: int) -> int:
+    """How large a dump of a process may be."""
+    try:
+        text = Path(f"/proc/{process}/limits").read_text(encoding="ascii")
+    except OSError:
+        return sys.maxsize
+    [line] = [line for line in text.splitlines() if line.startswith("Max core file size")]
+    soft = line.split()[4]
+    return int(soft) if soft.isdigit() else sys.maxsize
+
+
+def test_a_file_system_with_coarse_times_is_told(
+    program: Program, figure: Callable[..., None], record_property: Callable[[str, object], None]
+) -> None:
+    """Where the data folder keeps times of whole seconds, that is said; the clock is not blamed for it."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        not_run("coarse times", "only root can mount a file system, and mkfs.ext4 has to be there", record_property)
+    image = program.folder / "image"
+    with image.open("wb") as stream:
+        stream.truncate(32_000_000)
+    subprocess.run(["mkfs.ext4", "-q", "-I", "128", image], check=True, capture_output=True)
+    program.data.mkdir()
+    script = 'mount -o loop "$1" "$2"\nchmod 700 "$2"'
+    program.before = shell(script, str(image), str(program.data), inside=("unshare", "--mount"))
+    code, row = seen(program, "clock")
+    figure("coarse times", level=row["level"], told=int("steps of 1 s" in row["detail"]))
+    assert (code, row["level"]) == (FOUND, "ok"), row
+    assert "steps of 1 s" in row["detail"]
