@@ -139,6 +139,26 @@ def test_the_lock_has_all_that_is_asked_for_with_digests(figure: Callable[..., N
     assert not other, f"make check installs by the lock: {other}"
 
 
+def test_what_npm_installs_is_locked_too(figure: Callable[..., None]) -> None:
+    """Each package of each lock file of npm has its digest, and none names a registry."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "*package-lock.json"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
+    locks = {name: json.loads((ROOT / name).read_text(encoding="utf-8")) for name in names.split("\0") if name}
+    entries = [
+        (f"{name}: {path}", entry)
+        for name, lock in locks.items()
+        for path, entry in lock["packages"].items()
+        if "node_modules/" in path and not entry.get("link")
+    ]
+    bare = [name for name, entry in entries if not entry.get("integrity", "").startswith("sha512-")]
+    hosts = [name for name, entry in entries if "resolved" in entry]
+    figure("locks of npm", files=len(locks), packages=len(entries), without_digest=len(bare), with_host=len(hosts))
+    assert len(locks) >= 3
+    assert not bare
+    assert not hosts
+
+
 def test_pip_refuses_a_file_of_another_digest(tmp_path: Path, figure: Callable[..., None]) -> None:
     """The digests are looked at: a wheel that somebody exchanged is not installed, the right one is."""
     wheel = tmp_path / "shelf" / "tiny-1.0-py3-none-any.whl"
