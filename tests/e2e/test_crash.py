@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""Indexing that is killed, or that fills the disk, at any moment: nothing is lost, and the next run ends the same.
+"""Indexing whose children are killed, or that fills the disk: nothing is lost, and the next run ends the same.
 
-``CONEXUS_KILLS`` says how often to kill; ``CONEXUS_SEED`` repeats the moments of an earlier run.
+What happens to a run that is killed itself, ``tests/trust/test_crashes.py`` tries.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,71 +22,31 @@ from program import (
     INCOMPLETE,
     NOTHING,
     Program,
-    commit,
     finish,
-    functions,
     wait_for_workers,
     wait_until_gone,
-    write,
 )
-
-KILLS = int(os.environ.get("CONEXUS_KILLS", "4"))
-SEED = int(os.environ.get("CONEXUS_SEED", "0")) or int(time.time())
-# Small chunks, so that a small tree makes several batches; no reserve of disk space unless a test is about it.
-SETTINGS = {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "200", "CONEXUS_STORE_MIN_FREE_MB": "0"}
-FILES = 60
-FEW, MANY = 20, 75  # functions in each; with the settings above, many of them make two batches
-QUESTION = "step 5 of module_7"
-
-
-def fill(root: Path, count: int) -> None:
-    """A tree as it is first indexed, with ``count`` functions a file."""
-    write(root, {f"src/part_{n % 7}/module_{n}.py": functions(f"module_{n}", count) for n in range(FILES)})
-    commit(root, "https://example.org/team/crash.git")
-
-
-def change(root: Path) -> None:
-    """Edit half of the files, delete some, move some, add some."""
-    for number, path in enumerate(sorted(root.rglob("module_*.py"))):
-        if number % 2:
-            path.write_text(path.read_text().replace("Step", "Changed step", 40))
-        elif number % 10 == 0:
-            path.unlink()
-        elif number % 10 == 2:
-            path.rename(path.with_name(f"moved_{number}.py"))
-    write(root, {f"new/module_{n}.py": functions(f"new_{n}", FEW) for n in range(FILES, FILES + 10)})
+from trees import FEW, FILES, MANY, QUESTION, SETTINGS, change, fill
 
 
 @dataclass(frozen=True)
 class Case:
-    """A tree, a data folder that is behind it, and what an uninterrupted run makes of it."""
+    """A tree, and what an uninterrupted run makes of it."""
 
     root: Path
-    old: Path
     expected: frozenset[tuple[bytes, str, int]]
-    took_s: dict[bool, float]
-    """How long a run takes that starts from nothing, or (true) from the old data."""
 
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """One tree for all kills."""
+    """One tree for all tests."""
     folder = tmp_path_factory.mktemp("crash")
     root = folder / "tree"
-    program = Program(folder / "reference", settings=SETTINGS)
-    fill(root, MANY if KILLS > 8 else FEW)
-    program.ok("index", root)
-    old = folder / "old"
-    shutil.copytree(program.data, old)
+    fill(root, FEW)
     change(root)
-    took_s = {}
-    for again in (True, False):
-        if not again:
-            shutil.rmtree(program.data)
-        started = time.monotonic()
-        program.ok("index", root)
-        took_s[again] = time.monotonic() - started
-    return Case(root, old, frozenset(program.content()), took_s)
+    program = Program(folder / "reference", settings=SETTINGS)
+    program.ok("index", root)
+    return Case(root, frozenset(program.content()))
 
 
 def check_after(program: Program, case: Case) -> None:
@@ -103,52 +60,6 @@ def check_after(program: Program, case: Case) -> None:
     assert program.content() == case.expected
     found = program.ok("search", QUESTION, case.root, "--json")
     assert found.json["complete"]
-
-
-def kill_once(program: Program, case: Case, moments: random.Random, *, again: bool) -> float:
-    """Start a run and kill it, with its children, at a moment before its end; return the moment.
-
-    A run that ends sooner is taken as the measure from then on, and repeated.
-    """
-    took_s = case.took_s[again]
-    while True:
-        wait_s = moments.uniform(0, took_s)
-        started = time.monotonic()
-        running = program.start("index", case.root)
-        try:
-            running.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.communicate()
-            return wait_s
-        running.communicate()
-        took_s = time.monotonic() - started
-        start_over(program, case, again=again)
-
-
-def start_over(program: Program, case: Case, *, again: bool) -> None:
-    """Put the data folder into the state before a run."""
-    shutil.rmtree(program.data, ignore_errors=True)
-    if again:
-        shutil.copytree(case.old, program.data)
-
-
-@pytest.mark.parametrize("again", [False, True], ids=["first index", "re-index"])
-def test_killed_at_random_moments_ends_with_the_same_index(case: Case, tmp_path: Path, again: bool) -> None:
-    """After kill -9 of the whole group the next search opens, and the next run ends as an uninterrupted one."""
-    moments = random.Random(SEED + again)  # noqa: S311 -- moments, no secrets
-    for number in range(KILLS // 2):
-        program = Program(tmp_path / str(number), settings=SETTINGS)
-        start_over(program, case, again=again)
-        waits = [kill_once(program, case, moments, again=again) for _ in range(moments.choice((1, 1, 2)))]
-        told = f"{number + 1} of {KILLS // 2}, {'again' if again else 'first'}: after {waits} s, seed {SEED}"
-        try:
-            check_after(program, case)
-        except AssertionError as exc:
-            exc.add_note(f"{told}; data in {program.data}")
-            raise
-        shutil.rmtree(program.folder)
-        sys.stdout.write(f"{told}\n")
 
 
 def test_children_do_not_survive_their_parent(program: Program, case: Case) -> None:

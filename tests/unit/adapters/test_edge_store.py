@@ -27,7 +27,7 @@ from conexus.types import ChunkId, FileId, IndexId, PointFilter, SparseVector, V
 DIM = 32
 INDEX = IndexId(1)
 BATCH = 64
-KILLS = int(os.environ.get("CONEXUS_KILLS", "20"))
+KILLS = 20
 
 
 def point(file: int, number: int, version: int = 0) -> VectorPoint:

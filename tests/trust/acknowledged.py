@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Which files an index has acknowledged, and which of those it lost.
+
+A file is acknowledged from the moment at which another process sees it in the catalog: from then on searches answer
+with it, and progress, job events and reports count it. It may be missing later only while the catalog says that it is
+in flight, that is, while a run replaces or deletes it; the next run reads it again.
+
+``python acknowledged.py CATALOG`` prints it, for catalogs on a disk that this process does not see.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+Files = dict[str, frozenset[tuple[str, int]]]
+"""The id and the checksum of each chunk of each file."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader of a catalog sees."""
+
+    files: Files
+    in_flight: frozenset[str]
+    generations: int = 0
+
+
+def by_file(chunks: Iterable[tuple[bytes, str, int]]) -> Files:
+    """Sort chunks by their files."""
+    found: dict[str, set[tuple[str, int]]] = {}
+    for path, chunk, checksum in chunks:
+        found.setdefault(os.fsdecode(path), set()).add((chunk, checksum))
+    return {path: frozenset(those) for path, those in found.items()}
+
+
+def seen(catalog: Path) -> Seen:
+    """Read a catalog, which need not be there."""
+    if not catalog.exists():
+        return Seen({}, frozenset())
+    with closing(sqlite3.connect(catalog, timeout=10, isolation_level=None)) as db:
+        db.execute("BEGIN")  # one state for all that is read
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
+            return Seen({}, frozenset())
+        chunks = db.execute(
+            "SELECT f.path, c.id, c.checksum FROM indexes i JOIN files f ON f.index_id = i.id "
+            "JOIN chunks c ON c.file = f.id WHERE i.live"
+        ).fetchall()
+        flying = db.execute("SELECT f.path FROM files f JOIN journal j ON j.file = f.id").fetchall()
+        (generations,) = db.execute("SELECT count(*) FROM indexes").fetchone()
+    files = by_file((path, str(UUID(bytes=chunk)), checksum) for path, chunk, checksum in chunks)
+    return Seen(files, frozenset(os.fsdecode(path) for (path,) in flying), generations)
+
+
+def read(text: str) -> Seen:
+    """Read what this program printed."""
+    found = json.loads(text)
+    files = {path: frozenset((chunk, checksum) for chunk, checksum in those) for path, those in found["files"].items()}
+    return Seen(files, frozenset(found["in_flight"]), found["generations"])
+
+
+def lost(acknowledged: Files, in_flight: frozenset[str], found: Files, expected: Files) -> list[str]:
+    """Return the acknowledged files that are neither as they were, nor as the tree now has them, nor in flight."""
+    return [
+        path
+        for path, chunks in acknowledged.items()
+        if path not in in_flight and found.get(path) not in (chunks, expected.get(path))
+    ]
+
+
+if __name__ == "__main__":
+    now = seen(Path(sys.argv[1]))
+    told = {path: sorted(chunks) for path, chunks in now.files.items()}
+    json.dump({"files": told, "in_flight": sorted(now.in_flight), "generations": now.generations}, sys.stdout)
