@@ -5,13 +5,15 @@ A file is acknowledged from the moment at which another process sees it in the c
 with it, and progress, job events and reports count it. It may be missing later only while the catalog says that it is
 in flight, that is, while a run replaces or deletes it; the next run reads it again.
 
-``python acknowledged.py CATALOG`` prints it, for catalogs on a disk that this process does not see.
+``python acknowledged.py CATALOG`` prints it, for catalogs on a disk that this process does not see. With ``LOG`` as
+well it prints it again after each change, until its stdin ends, each time after the size that this file then has.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import sqlite3
 import sys
 from collections.abc import Iterable
@@ -19,6 +21,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
+
+_POLL_S = 0.002
 
 Files = dict[str, frozenset[tuple[str, int]]]
 """The id and the checksum of each chunk of each file."""
@@ -59,11 +63,11 @@ def seen(catalog: Path) -> Seen:
     return Seen(files, frozenset(os.fsdecode(path) for (path,) in flying), generations)
 
 
-def read(text: str) -> Seen:
-    """Read what this program printed."""
-    found = json.loads(text)
+def read(line: str) -> tuple[int, Seen]:
+    """Read a line that this program printed: the size of the log, and what was seen before."""
+    size, found = json.loads(line)
     files = {path: frozenset((chunk, checksum) for chunk, checksum in those) for path, those in found["files"].items()}
-    return Seen(files, frozenset(found["in_flight"]), found["generations"])
+    return size, Seen(files, frozenset(found["in_flight"]), found["generations"])
 
 
 def lost(acknowledged: Files, in_flight: frozenset[str], found: Files, expected: Files) -> list[str]:
@@ -75,7 +79,29 @@ def lost(acknowledged: Files, in_flight: frozenset[str], found: Files, expected:
     ]
 
 
-if __name__ == "__main__":
-    now = seen(Path(sys.argv[1]))
+def _print(catalog: Path, log: Path | None) -> None:
+    now = seen(catalog)
     told = {path: sorted(chunks) for path, chunks in now.files.items()}
-    json.dump({"files": told, "in_flight": sorted(now.in_flight), "generations": now.generations}, sys.stdout)
+    size = 0 if log is None else log.stat().st_size  # not before: what was seen is in what is cut off here
+    line = json.dumps((size, {"files": told, "in_flight": sorted(now.in_flight), "generations": now.generations}))
+    sys.stdout.write(f"{line}\n")
+
+
+def _follow(catalog: Path, log: Path) -> None:
+    while not catalog.exists():
+        if select.select([sys.stdin], [], [], _POLL_S)[0]:
+            return
+    with closing(sqlite3.connect(catalog, timeout=10, isolation_level=None)) as db:
+        known = None
+        while not select.select([sys.stdin], [], [], _POLL_S)[0]:
+            version = db.execute("PRAGMA data_version").fetchone()
+            if version != known:
+                known = version
+                _print(catalog, log)
+
+
+if __name__ == "__main__":
+    named, *followed = map(Path, sys.argv[1:])
+    if followed:
+        _follow(named, followed[0])
+    _print(named, followed[0] if followed else None)
