@@ -159,14 +159,12 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Trees:
-    """Two trees: one that is indexed for the first time, and one of which the base image has an older index."""
+class Scene:
+    """A tree, a disk that is behind it, and what a run makes of it."""
 
     tree: Path
-    empty: Path
-    """The image of an empty disk."""
-    old: Path
-    """The image of a disk with an index of the tree as it was."""
+    base: Path
+    """The image of the disk."""
     expected: Files
 
 
@@ -183,30 +181,71 @@ def copy_sparse(source: Path, target: Path) -> None:
     subprocess.run(["cp", "--sparse=always", source, target], check=True)
 
 
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> Trees:
-    """One tree for all cuts."""
-    folder = tmp_path_factory.mktemp("power")
-    tree, empty, old = folder / "tree", folder / "empty", folder / "old"
-    if why_not():
-        return Trees(tree, empty, old, {})
-    program = Program(folder / "reference", settings=SETTINGS)
-    fill(tree, MANY)
-    program.ok("index", tree)
-    for image, content in ((empty, ()), (old, ("-d", program.folder))):
+class Scenes:
+    """What is indexed while the power is cut; each is made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, Scene] = {}
+        self._makers = (self.first, self.shrunk, self.changed, self.resized)
+
+    def number(self, number: int) -> Scene:
+        """One after the other, again and again."""
+        make = self._makers[number % len(self._makers)]
+        if make.__name__ not in self._made:
+            self._made[make.__name__] = make()
+        return self._made[make.__name__]
+
+    def first(self) -> Scene:
+        """An empty disk."""
+        return self._scene("first", lambda _: None, {}, is_empty=True)
+
+    def shrunk(self) -> Scene:
+        """Most files are gone, so that the run packs the vectors."""
+        return self._scene("shrunk", shrink, {})
+
+    def changed(self) -> Scene:
+        """A tree that was edited."""
+        return self._scene("changed", change, {})
+
+    def resized(self) -> Scene:
+        """An index in chunks of another size, beside which the run builds a new one."""
+        return self._scene("resized", lambda _: None, {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "300"})
+
+    def _scene(
+        self, name: str, edit: Callable[[Path], None], settings: dict[str, str], *, is_empty: bool = False
+    ) -> Scene:
+        tree, image = self._folder / name, self._folder / f"{name}.image"
+        old = Program(self._folder / f"{name}.old", settings={**SETTINGS, **settings})
+        fill(tree, MANY)
+        if not is_empty:
+            old.ok("index", tree)
         with image.open("wb") as made:
             made.truncate(_SIZE_MB << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", *content, image], check=True)
-    change(tree)
-    program.ok("index", tree)
-    return Trees(tree, empty, old, by_file(program.content()))
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", "-d", old.folder, image], check=True)
+        edit(tree)
+        program = Program(old.folder, settings=SETTINGS)
+        program.ok("index", tree)
+        return Scene(tree, image, by_file(program.content()))
 
 
-def indexed(machine: Machine, trees: Trees, settings: dict[str, str]) -> list[Cut]:
+def shrink(tree: Path) -> None:
+    """Delete most files."""
+    for path in sorted(tree.rglob("module_*.py"))[5:]:
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
+    """The scenes of all cuts."""
+    return Scenes(tmp_path_factory.mktemp("power"))
+
+
+def indexed(machine: Machine, scene: Scene, settings: dict[str, str]) -> list[Cut]:
     """Index on a machine; return a cut for each moment at which something new was acknowledged, the last at the end."""
-    ended, moments = machine.watched("index", trees.tree, "--json", settings=settings)
+    ended, moments = machine.watched("index", scene.tree, "--json", settings=settings)
     assert ended.code == FOUND, ended.text
-    assert ended.json["files_total"] == len(moments[-1][1].files) == len(trees.expected)
+    assert ended.json["files_total"] == len(moments[-1][1].files) == len(scene.expected)
     return [Cut(end, before) for end, before in moments]
 
 
@@ -219,10 +258,10 @@ def chosen(machine: Machine, acknowledged: list[Cut], cuts: int, chance: random.
         yield Cut(end, next((cut.before for cut in reversed(acknowledged) if cut.end <= end), NOTHING_SEEN))
 
 
-def look(machine: Machine, trees: Trees, cut: Cut, disk: Path, told: Losses, where: str) -> bool:
+def look(machine: Machine, scene: Scene, cut: Cut, disk: Path, told: Losses, where: str) -> bool:
     """Look at what a cut left: does it open, and what is lost? Returns whether it opens."""
     after = machine.seen(disk)
-    ended = machine.program(disk).run("search", QUESTION, trees.tree)
+    ended = machine.program(disk).run("search", QUESTION, scene.tree)
     if ended.code not in {FOUND, NOTHING, INCOMPLETE} or "error:" in ended.text:
         told.corrupt.append(f"{where}: the search ended with {ended.code}: {ended.text}")
         return False
@@ -231,16 +270,16 @@ def look(machine: Machine, trees: Trees, cut: Cut, disk: Path, told: Losses, whe
     except (AssertionError, ConexusError) as exc:
         told.corrupt.append(f"{where}: catalog and vectors disagree: {str(exc)[:500]}")
         return False
-    told.gone += [f"{where}: {path}" for path in lost(cut.before.files, after.in_flight, found, trees.expected)]
+    told.gone += [f"{where}: {path}" for path in lost(cut.before.files, after.in_flight, found, scene.expected)]
     return True
 
 
-def go_on(machine: Machine, trees: Trees, disk: Path, told: Losses, where: str) -> None:
+def go_on(machine: Machine, scene: Scene, disk: Path, told: Losses, where: str) -> None:
     """Index what a cut left, and see that it is as if nothing had happened."""
     program = machine.program(disk)
-    program.ok("index", trees.tree)
+    program.ok("index", scene.tree)
     verified = program.run("verify")
-    if "all as written" not in verified.out or machine.content(disk) != trees.expected:
+    if "all as written" not in verified.out or machine.content(disk) != scene.expected:
         told.other.append(f"{where}: {verified.text}")
 
 
@@ -269,7 +308,7 @@ def cut_power(machine: Machine, cut: Cut, chance: random.Random, told: Losses) -
 
 @rounds(3, 50)
 def test_a_power_cut_loses_nothing(
-    trees: Trees,
+    scenes: Scenes,
     tmp_path: Path,
     figure: Callable[..., None],
     record_property: Callable[[str, object], None],
@@ -284,11 +323,12 @@ def test_a_power_cut_loses_nothing(
             break
         chance = dice("power", run)
         cuts = min(_CUTS_A_RUN, (rounds + 1) // 2, rounds - told.cuts)
-        with started(tmp_path / str(run), (trees.empty, trees.old)[run % 2], chance.choice(_MOUNTS)) as machine:
-            for cut in chosen(machine, indexed(machine, trees, {}), cuts, chance):
+        scene = scenes.number(run)
+        with started(tmp_path / str(run), scene.base, chance.choice(_MOUNTS)) as machine:
+            for cut in chosen(machine, indexed(machine, scene, {}), cuts, chance):
                 with cut_power(machine, cut, chance, told) as (disk, where):
-                    if look(machine, trees, cut, disk, told, where):
-                        go_on(machine, trees, disk, told, where)
+                    if look(machine, scene, cut, disk, told, where):
+                        go_on(machine, scene, disk, told, where)
     figure(
         "power",
         cuts=told.cuts,
@@ -304,18 +344,19 @@ def test_a_power_cut_loses_nothing(
 
 
 def test_without_flush_a_power_cut_does_lose(
-    trees: Trees, tmp_path: Path, figure: Callable[..., None], record_property: Callable[[str, object], None]
+    scenes: Scenes, tmp_path: Path, figure: Callable[..., None], record_property: Callable[[str, object], None]
 ) -> None:
     """The same cuts, of a program that flushes no vectors, leave files without vectors that were acknowledged."""
     if reason := why_not():
         not_run("power without flush", reason, record_property)
     told = Losses()
     chance = dice("power without flush")
-    with started(tmp_path / "run", trees.empty, _MOUNTS[0]) as machine:
-        *amid, _ = indexed(machine, trees, {"PYTHONPATH": _WITHOUT_FLUSH})
+    scene = scenes.number(0)
+    with started(tmp_path / "run", scene.base, _MOUNTS[0]) as machine:
+        *amid, _ = indexed(machine, scene, {"PYTHONPATH": _WITHOUT_FLUSH})
         for cut in [cut for cut in amid if cut.before.files][:_UNFLUSHED_CUTS]:
             with cut_power(machine, cut, chance, told) as (disk, where):
-                look(machine, trees, cut, disk, told, where)
+                look(machine, scene, cut, disk, told, where)
     harmed = len({text.split(":")[0] for text in (*told.corrupt, *told.gone)})
     figure(
         "power without flush",
