@@ -398,6 +398,9 @@ class Indexer:
         except StoreDamaged as exc:
             return None, f"the index was damaged: {exc.message}"
         repair_unfinished(self._catalog, shard, index)
+        if not index.complete and index.pool is None and shard.count() and not self._catalog.files(index.id):
+            shard.close()  # a run was stopped before it had made its vectors, and an older catalog's were there
+            return None, "its vectors were of another catalog"
         return shard, ""
 
     def drop(self, index: IndexInfo) -> None:

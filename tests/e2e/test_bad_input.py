@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -655,6 +656,25 @@ def test_indexing_again_mends_lost_vectors_by_itself(program: Program, indexed: 
     DAMAGES[damage](program)
     assert "the index was damaged" in program.ok("index", indexed).out
     assert program.content() == whole
+
+
+def test_vectors_of_another_catalog_are_not_taken_over(program: Program, indexed: Path) -> None:
+    """A run that died before it had made its vectors may find those of a catalog that is gone under its number."""
+    for path in program.data.glob("catalog.sqlite*"):
+        path.unlink()
+    shutil.copytree(program.data / "vectors", program.folder / "vectors")
+    write(indexed, {"a.py": "def newer():\n    return 'another text'\n"})
+    program.ok("index", indexed)
+    with closing(program.catalog()) as catalog:  # as it is between the entry of an index and its vectors
+        catalog.execute("PRAGMA foreign_keys = ON")
+        catalog.execute("DELETE FROM files")
+        catalog.execute("UPDATE indexes SET complete = 0, finished = NULL")
+        catalog.commit()
+    shutil.rmtree(program.data / "vectors")
+    shutil.move(program.folder / "vectors", program.data / "vectors")
+    program.ok("index", indexed)
+    assert "all as written" in program.ok("verify").out
+    assert len(program.content()) > 0
 
 
 def test_changed_text_in_the_catalog_is_found(program: Program, indexed: Path) -> None:
