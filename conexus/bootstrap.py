@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -217,11 +219,16 @@ def discard_catalog(config: Config) -> Path:
     data_dir = config_files.data_dir(config)
     catalog, kept = data_dir / CATALOG_FILE, data_dir / f"{CATALOG_FILE}.damaged"
     try:
+        # In this order a repair that is killed leaves no vectors that a new catalog could take for its own, and no log
+        # that SQLite would apply to it.
+        for vectors in (data_dir / "vectors").glob("*"):
+            if vectors.is_dir() and not vectors.is_symlink():
+                shutil.rmtree(vectors)
+            else:
+                vectors.unlink()
         for name in (f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm"):
             (data_dir / name).unlink(missing_ok=True)
         catalog.replace(kept)
-        for vectors in (data_dir / "vectors").glob("*"):
-            shutil.rmtree(vectors)
     except OSError as exc:
         raise StoreError(f"the data folder {data_dir} cannot be mended: {exc.strerror}") from exc
     return kept
@@ -291,15 +298,20 @@ def _store(config: Config, data_dir: Path | None) -> VectorStore:
 
 
 def _namespace(data_dir: Path | None) -> str:
-    """Name of this data folder on a shared server: made once, then kept in the folder."""
+    """Name of this data folder on a shared server: made once, then kept in the folder.
+
+    Without its name, as a kill amid writing would leave it, a folder would share the collections of another one.
+    """
     if data_dir is None:
         return os.urandom(8).hex()
     path = data_dir / "namespace"
-    try:
-        with path.open("x", encoding="ascii") as stream:
-            stream.write(os.urandom(8).hex())
-    except FileExistsError:
-        pass
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=".namespace-", encoding="ascii") as made:
+            made.write(os.urandom(8).hex())
+            made.flush()
+            os.fsync(made.fileno())
+            with suppress(FileExistsError):  # another process was first
+                os.link(made.name, path)
     return path.read_text(encoding="ascii").strip()
 
 

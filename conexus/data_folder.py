@@ -158,7 +158,7 @@ def make_private(folder: Path) -> None:
     rules = folder / ".gitignore"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not rules.exists():
+        if not rules.exists() or not rules.stat().st_size:  # empty where it was being made when the process died
             rules.write_text("*\n", encoding="ascii")
     except OSError as exc:
         raise StoreError(
