@@ -72,6 +72,8 @@ class LicenceDesk:
             descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="ascii") as stream:  # noqa: PTH123 -- of a descriptor
                 stream.write(token.strip() + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())  # else a power cut could leave nothing in the old one's place
             beside.replace(path)
         except OSError as exc:
             with suppress(OSError):
