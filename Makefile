@@ -118,7 +118,7 @@ browser: $(TESTS)
 	fi
 
 # git judges how we read ignore files. Where it is missing it is installed if that takes no question: as root, on
-# Debian and its kin. promtool judges our metrics; it is unpacked beside the tests and installed nowhere.
+# Debian and its kin; so is what makes the file system whose power is cut. promtool judges our metrics; it is unpacked beside the tests and installed nowhere.
 system-packages:
 	@if ! command -v git >/dev/null; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -128,10 +128,10 @@ system-packages:
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
 	fi
-	@if ! { command -v bindfs && command -v strace && command -v ip; } >/dev/null && \
+	@if ! { command -v bindfs && command -v strace && command -v ip && command -v mkfs.ext4; } >/dev/null && \
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2; } \
-			>/dev/null 2>&1 || echo "no bindfs, strace or ip: tests that need them are NOT RUN" >&2; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2 e2fsprogs; } \
+			>/dev/null 2>&1 || echo "attacks that need bindfs, strace, ip or mkfs.ext4 are NOT RUN" >&2; \
 	fi
 	@sh tools/get_promtool.sh "$(BUILD)/promtool" || echo "no promtool: the test of the metrics by it is left out" >&2

@@ -16,16 +16,18 @@ import os
 import select
 import sqlite3
 import sys
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 _POLL_S = 0.002
 
-Files = dict[str, frozenset[tuple[str, int]]]
-"""The id and the checksum of each chunk of each file."""
+Files = dict[str, frozenset[tuple[int, int]]]
+"""The number and the checksum of each chunk of each file, by the file's path with its tree's."""
+
+_OF_POOL = (
+    "CASE WHEN i.pool IS NULL THEN f.index_id = i.id ELSE f.id IN (SELECT file FROM members WHERE index_id = i.id) END"
+)
 
 
 @dataclass(frozen=True)
@@ -37,30 +39,27 @@ class Seen:
     generations: int = 0
 
 
-def by_file(chunks: Iterable[tuple[bytes, str, int]]) -> Files:
-    """Sort chunks by their files."""
-    found: dict[str, set[tuple[str, int]]] = {}
-    for path, chunk, checksum in chunks:
-        found.setdefault(os.fsdecode(path), set()).add((chunk, checksum))
-    return {path: frozenset(those) for path, those in found.items()}
-
-
 def seen(catalog: Path) -> Seen:
     """Read a catalog, which need not be there."""
     if not catalog.exists():
         return Seen({}, frozenset())
     with closing(sqlite3.connect(catalog, timeout=10, isolation_level=None)) as db:
         db.execute("BEGIN")  # one state for all that is read
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
+        columns = {name for _, name, *_ in db.execute("PRAGMA table_info(indexes)")}
+        if not columns:
             return Seen({}, frozenset())
+        mine = _OF_POOL if "pool" in columns else "f.index_id = i.id"
+        of_views = f"FROM indexes i JOIN views v ON v.id = i.view JOIN files f ON {mine}"
         chunks = db.execute(
-            "SELECT f.path, c.id, c.checksum FROM indexes i JOIN files f ON f.index_id = i.id "
-            "JOIN chunks c ON c.file = f.id WHERE i.live"
+            f"SELECT v.root, f.path, c.ordinal, c.checksum {of_views} JOIN chunks c ON c.file = f.id WHERE i.live"
         ).fetchall()
-        flying = db.execute("SELECT f.path FROM files f JOIN journal j ON j.file = f.id").fetchall()
+        flying = db.execute(f"SELECT v.root, f.path {of_views} JOIN journal j ON j.file = f.id").fetchall()
         (generations,) = db.execute("SELECT count(*) FROM indexes").fetchone()
-    files = by_file((path, str(UUID(bytes=chunk)), checksum) for path, chunk, checksum in chunks)
-    return Seen(files, frozenset(os.fsdecode(path) for (path,) in flying), generations)
+    files: dict[str, set[tuple[int, int]]] = {}
+    for root, path, ordinal, checksum in chunks:
+        files.setdefault(os.fsdecode(root + b"/" + path), set()).add((ordinal, checksum))
+    in_flight = frozenset(os.fsdecode(root + b"/" + path) for root, path in flying)
+    return Seen({path: frozenset(those) for path, those in files.items()}, in_flight, generations)
 
 
 def read(line: str) -> tuple[int, Seen]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from acknowledged import Files, Seen, by_file, lost, seen
+from acknowledged import Files, Seen, lost, seen
 from attacks import SEED, dice, rounds
 from program import FOUND, INCOMPLETE, NOTHING, Program, finish
 from trees import FEW, MANY, QUESTION, SETTINGS, change, fill
@@ -34,6 +34,7 @@ from conexus.adapters.sqlite_connection import Schema, migrate
 from conexus.errors import ConexusError
 from training.export import write_model
 
+_FUNCTIONS = 40  # in each file, which makes two batches or three
 _START_S = 60.0
 _PATIENCE_S = 300.0
 _AMID_BATCHES = 0.5  # of the kills, so many wait until a batch is written, which is over at once
@@ -72,6 +73,8 @@ class Work:
     """Files that were damaged before: they may go."""
     from_start: bool = False
     """Whether to kill also before the process holds the repository's lock."""
+    shared: bool = False
+    """Whether clones share the vectors, which ``verify`` then compares with the catalog."""
     served: bool = False
     """Whether a daemon does the work, and is what is killed."""
 
@@ -92,21 +95,21 @@ class Bench:
         self.root = self.folder / "tree"
         self.old, self.new = self.folder / "old", self.folder / "new"
         program = self.program("reference")
-        fill(self.root, MANY)
+        fill(self.root, _FUNCTIONS)
         started = time.monotonic()
         program.ok("index", self.root)
         self.took_s = time.monotonic() - started
-        shutil.copytree(program.data, self.old)
+        copied(program.data, self.old)
         change(self.root)
         program.ok("index", self.root)
-        self.expected = by_file(program.content())
-        shutil.copytree(program.data, self.new)
+        self.expected = content(program)
+        copied(program.data, self.new)
 
     def program(self, name: str, settings: dict[str, str] | None = None, data: Path | None = None) -> Program:
         """A program with the data it is to begin with."""
         made = Program(self.folder / name, settings={**SETTINGS, **(settings or {})})
         if data is not None:
-            shutil.copytree(data, made.data)
+            copied(data, made.data)
         return made
 
     def indexing(self, data: Path | None, *options: str) -> Work:
@@ -155,7 +158,7 @@ def optimise(bench: Bench) -> Work:
     after = bench.program("after", data=before.data)
     after.ok("index", root)
     assert size_of(after.data / "vectors") < size_of(before.data / "vectors") / 2, "nothing was packed"
-    return Work(root, before.data, by_file(after.content()), ("index", root), (("index", root),))
+    return Work(root, before.data, content(after), ("index", root), (("index", root),))
 
 
 def repair(bench: Bench) -> Work:
@@ -164,7 +167,8 @@ def repair(bench: Bench) -> Work:
     files = sorted(bench.expected)[:_DAMAGED]
     with closing(program.catalog()) as db:
         for path in files:
-            (file,) = db.execute("SELECT id FROM files WHERE path = ?", (os.fsencode(path),)).fetchone()
+            relative = os.fsencode(Path(path).relative_to(bench.root))
+            (file,) = db.execute("SELECT id FROM files WHERE path = ?", (relative,)).fetchone()
             db.execute("UPDATE texts SET text = text || '!' WHERE key = ?", (file << 20,))
         db.commit()
     command = ("verify", "--repair")
@@ -186,6 +190,50 @@ def migration(bench: Bench) -> Work:
     return Work(bench.root, program.data, bench.expected, command, (command,), from_start=True)
 
 
+def second_clone(bench: Bench) -> Work:
+    """Another clone of an indexed repository is indexed: it takes over what both have."""
+    one, two = clones(bench.folder, "one", "two")
+    program = bench.program("clone")
+    program.ok("index", one)
+    data = copied(program.data, bench.folder / "data of one")
+    command = ("index", two)
+    program.ok(*command)
+    expected = content(program, is_shared=True)
+    require_sharing(program)
+    return Work(one, data, expected, command, (command,), frozenset({FOUND}), shared=True)
+
+
+def gone_clone(bench: Bench) -> Work:
+    """A clone is gone that made the vectors which another one shares with it."""
+    gone, left = clones(bench.folder, "gone", "left")
+    program = bench.program("clones")
+    program.ok("index", gone)
+    program.ok("index", left)
+    require_sharing(program)
+    shutil.rmtree(gone)
+    data = copied(program.data, bench.folder / "data of both")
+    program.ok("gc")
+    expected = content(program)
+    assert all(path.startswith(f"{left}/") for path in expected), "the clone that is gone is indexed still"
+    return Work(left, data, expected, ("gc",), (("gc",),), frozenset({FOUND}), shared=True)
+
+
+def clones(folder: Path, *names: str) -> list[Path]:
+    """Clones of one repository; the last one has edits."""
+    found = [folder / name for name in names]
+    for clone in found:
+        fill(clone, _FUNCTIONS)
+    for path in sorted(found[-1].rglob("module_*.py"))[::5]:
+        path.write_text(path.read_text().replace("Step", "Changed step", FEW))
+    return found
+
+
+def require_sharing(program: Program) -> None:
+    """Make sure that clones share vectors."""
+    with closing(program.catalog()) as db:
+        assert db.execute("SELECT count(DISTINCT pool), count(pool) FROM indexes").fetchone() == (1, 2)
+
+
 WORKS: tuple[Callable[[Bench], Work], ...] = (
     first_index,
     re_index,
@@ -195,7 +243,16 @@ WORKS: tuple[Callable[[Bench], Work], ...] = (
     repair,
     daemon_job,
     migration,
+    second_clone,
+    gone_clone,
 )
+
+
+def content(program: Program, *, is_shared: bool = False) -> Files:
+    """What an index holds, the same in the catalog and, where it is not shared, in the vectors."""
+    if not is_shared:
+        program.content()
+    return seen(program.data / "catalog.sqlite").files
 
 
 def write_earlier_form(catalog: Path) -> None:
@@ -223,6 +280,12 @@ def hash_of(files: Files) -> str:
     return hashlib.sha256(repr(sorted((path, sorted(those)) for path, those in files.items())).encode()).hexdigest()[
         :12
     ]
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Copy a data folder: its files have holes, which are most of them."""
+    subprocess.run(["cp", "--recursive", "--preserve=all", "--sparse=always", source, target], check=True)
+    return target
 
 
 def size_of(folder: Path) -> int:
@@ -281,7 +344,7 @@ class Kill:
         """Put the data folder into the state before the work."""
         shutil.rmtree(self.program.data, ignore_errors=True)
         if self.work.data is not None:
-            shutil.copytree(self.work.data, self.program.data)
+            copied(self.work.data, self.program.data)
 
     def served(self) -> subprocess.Popen[bytes]:
         """Start a daemon."""
@@ -310,7 +373,7 @@ class Kill:
         if ended.code not in self.work.codes or "error:" in ended.text:
             return [f"the search ended with {ended.code}: {ended.text}"], []
         try:
-            found = by_file(self.program.content())
+            found = content(self.program, is_shared=self.work.shared)
         except (AssertionError, ConexusError) as exc:
             return [f"catalog and vectors disagree: {exc}"], []
         known = {path: chunks for path, chunks in self.before.files.items() if path not in self.work.damaged}
@@ -330,7 +393,7 @@ class Kill:
         verified = self.program.run("verify")
         if "all as written" not in verified.out:
             return [verified.text]
-        found = by_file(self.program.content())
+        found = content(self.program, is_shared=self.work.shared)
         return [] if found == self.work.expected else [f"other files: {sorted(found.keys() ^ self.work.expected)}"]
 
     def wait_for_jobs(self, daemon: subprocess.Popen[bytes]) -> None:
@@ -376,7 +439,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.__name__)
-@rounds(1, 38)
+@rounds(1, 30)
 def test_killed_at_any_moment(
     bench: Bench, tmp_path: Path, figure: Callable[..., None], work: Callable[[Bench], Work], rounds: int
 ) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 import acknowledged
 import logged_disk
 import pytest
-from acknowledged import Files, Seen, by_file, lost, read
+from acknowledged import Files, Seen, lost, read, seen
 from attacks import SEED, dice, not_run, rounds
 from program import FOUND, INCOMPLETE, NOTHING, Ended, Program
 from trees import MANY, QUESTION, SETTINGS, change, fill
@@ -69,7 +69,7 @@ class Machine:
         self.log, self.disk = self.folder / "log", self.folder / "disk"
         for made in (fuse, self.disk):
             made.mkdir(parents=True)
-        copy_sparse(self.base, image)
+        copied(self.base, image)
         command = ("unshare", "--mount", sys.executable, logged_disk.__file__, fuse, image, self.log)
         self._holder = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._holder.stdout is not None
@@ -116,8 +116,9 @@ class Machine:
         """What catalog and vectors on a disk hold; from a copy, since they are not to be seen from here."""
         copy = Program(self.folder / "copy")
         shutil.rmtree(copy.data, ignore_errors=True)
-        shutil.copytree(f"/proc/{self._holder.pid}/root{disk}/data", copy.data)
-        return by_file(copy.content())
+        copied(f"/proc/{self._holder.pid}/root{disk}/data", copy.data)
+        copy.content()  # the same in the catalog and the vectors
+        return seen(copy.data / "catalog.sqlite").files
 
     @contextlib.contextmanager
     def mounted(self, image: Path) -> Iterator[Path]:
@@ -176,9 +177,9 @@ def catalog_of(disk: Path) -> Path:
     return disk / "data" / "catalog.sqlite"
 
 
-def copy_sparse(source: Path, target: Path) -> None:
-    """Copy an image without its holes."""
-    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+def copied(source: Path | str, target: Path) -> None:
+    """Copy an image or a folder without holes."""
+    subprocess.run(["cp", "--recursive", "--sparse=always", source, target], check=True)
 
 
 class Scenes:
@@ -226,7 +227,7 @@ class Scenes:
         edit(tree)
         program = Program(old.folder, settings=SETTINGS)
         program.ok("index", tree)
-        return Scene(tree, image, by_file(program.content()))
+        return Scene(tree, image, seen(catalog_of(program.folder)).files)
 
 
 def shrink(tree: Path) -> None:
