@@ -118,7 +118,8 @@ browser: $(TESTS)
 	fi
 
 # git judges how we read ignore files. Where it is missing it is installed if that takes no question: as root, on
-# Debian and its kin; so is what makes the file system whose power is cut. promtool judges our metrics; it is unpacked beside the tests and installed nowhere.
+# Debian and its kin. So is what makes the file system whose power is cut. promtool judges our metrics; it is unpacked
+# beside the tests and installed nowhere.
 system-packages:
 	@if ! command -v git >/dev/null; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

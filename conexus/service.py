@@ -311,9 +311,10 @@ class LocalService:
         """Return the views of a repository that can be dropped.
 
         A tree that nothing is shared with is kept, or with refs of its own clone only: its disk may come back, and to
-        index it anew takes long.
+        index it anew takes long. One that a killed process left without any index is not.
         """
-        views = [view for view in self.catalog.views() if view.repo == repo and view.live is not None]
+        all_views = [view for view in self.catalog.views() if view.repo == repo]
+        views = [view for view in all_views if view.live is not None]
         gone = [
             view
             for view in views
@@ -322,7 +323,12 @@ class LocalService:
             and view.live.pool is not None
             and self.is_gone(view.root, view.ref)
         ]
-        return [
+        empty = [
+            view
+            for view in all_views
+            if view.live is None and view.building is None and self.is_gone(view.root, view.ref) and view.root != but
+        ]
+        return empty + [
             view
             for view in gone
             if view.ref or any(one not in gone and not one.root.is_relative_to(view.root) for one in views)

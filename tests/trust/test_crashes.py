@@ -73,6 +73,8 @@ class Work:
     """Files that were damaged before: they may go."""
     from_start: bool = False
     """Whether to kill also before the process holds the repository's lock."""
+    views: int = 1
+    """How many trees the catalog knows in the end."""
     shared: bool = False
     """Whether clones share the vectors, which ``verify`` then compares with the catalog."""
     served: bool = False
@@ -187,7 +189,7 @@ def migration(bench: Bench) -> Work:
     program = bench.program("earlier", data=bench.old)
     write_earlier_form(program.data / "catalog.sqlite")
     command = ("index", bench.root)
-    return Work(bench.root, program.data, bench.expected, command, (command,), from_start=True)
+    return Work(bench.root, program.data, bench.expected, command, (command,), views=2, from_start=True)
 
 
 def second_clone(bench: Bench) -> Work:
@@ -200,7 +202,7 @@ def second_clone(bench: Bench) -> Work:
     program.ok(*command)
     expected = content(program, is_shared=True)
     require_sharing(program)
-    return Work(one, data, expected, command, (command,), frozenset({FOUND}), shared=True)
+    return Work(one, data, expected, command, (command,), frozenset({FOUND}), views=2, shared=True)
 
 
 def gone_clone(bench: Bench) -> Work:
@@ -393,6 +395,10 @@ class Kill:
         verified = self.program.run("verify")
         if "all as written" not in verified.out:
             return [verified.text]
+        with closing(self.program.catalog()) as db:
+            (views,) = db.execute("SELECT count(*) FROM views").fetchone()
+        if views != self.work.views:
+            return [f"{views} trees are known, not {self.work.views}"]
         found = content(self.program, is_shared=self.work.shared)
         return [] if found == self.work.expected else [f"other files: {sorted(found.keys() ^ self.work.expected)}"]
 

@@ -490,6 +490,20 @@ def test_a_ref_that_moves_or_goes_is_noticed(bench: Bench, by: str) -> None:
     same_as_alone(bench, service, bench.root, "alone")
 
 
+def test_a_tree_that_is_gone_and_has_no_index_is_forgotten(bench: Bench) -> None:
+    """A process that was killed between dropping an index and its view leaves such a one, also of the last tree."""
+    service = bench.app()
+    bench.index(service, bench.root)
+    [view] = service.catalog.views()
+    assert view.live is not None
+    service.catalog.drop_index(view.live.id)
+    assert service.collect(USER).views == 0, "its tree is there"
+    bench.root.rename(bench.folder / "elsewhere")
+    assert service.collect(USER).views == 1
+    assert service.catalog.views() == []
+    assert service.catalog.repositories() == []
+
+
 def test_a_tree_that_is_gone_but_alone_is_kept(bench: Bench) -> None:
     """Its disk may come back."""
     service = bench.app()
