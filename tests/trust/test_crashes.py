@@ -308,6 +308,7 @@ class Kill:
     before: Seen = field(init=False)
     after: Seen = field(init=False)
     moment_s: float = field(init=False)
+    unreadable: str = ""
 
     def strike(self, took_s: float) -> float:
         """Start the work and kill it at a moment before its end; return how long it may take at most.
@@ -367,10 +368,16 @@ class Kill:
         for path in self.program.data.glob("catalog.sqlite*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, copy)
-        return seen(copy / "catalog.sqlite")
+        try:
+            return seen(copy / "catalog.sqlite")
+        except sqlite3.DatabaseError as exc:
+            self.unreadable = f"the catalog cannot be read: {exc}"
+            return Seen({}, frozenset())
 
     def opened(self) -> tuple[list[str], list[str]]:
         """Open the index; return what is wrong with it, and the acknowledged files that it lost."""
+        if self.unreadable:
+            return [self.unreadable], []
         ended = self.program.run("search", QUESTION, self.work.root)
         if ended.code not in self.work.codes or "error:" in ended.text:
             return [f"the search ended with {ended.code}: {ended.text}"], []
