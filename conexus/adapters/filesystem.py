@@ -20,7 +20,7 @@ from typing import TypeAlias
 from conexus.adapters.git_attributes import ATTRIBUTES, NO_MARKS, LinguistMarks
 from conexus.adapters.git_metadata import head_now, is_nested_checkout
 from conexus.adapters.ignore_rules import GIT_RULES, OWN_RULES, Judgement, UserGit
-from conexus.adapters.regular_files import read_inside, stat_inside
+from conexus.adapters.regular_files import OpenFolders, read_inside, stat_inside, target_inside
 from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
@@ -104,15 +104,16 @@ class FilesystemTree:
         """
         self._rules = self._load_rules()
         self._folders = {}
-        pending = [iter(self._list_root())]
-        while pending:
-            for item in pending[-1]:
-                if isinstance(item, _Subfolder):
-                    pending.append(iter(self._list_folder(item)))
-                    break
-                yield item
-            else:
-                pending.pop()
+        with OpenFolders(self._root) as folders:
+            pending = [iter(self._list_root(folders))]
+            while pending:
+                for item in pending[-1]:
+                    if isinstance(item, _Subfolder):
+                        pending.append(iter(self._list_folder(folders, item)))
+                        break
+                    yield item
+                else:
+                    pending.pop()
 
     def look(self, paths: Collection[str]) -> list[FileStat | SkippedFile] | None:
         """Return what :meth:`scan` would yield of some files, in path order; nothing of those that are gone.
@@ -231,17 +232,17 @@ class FilesystemTree:
 
     # ------------------------------------------------------------- scanning
 
-    def _list_root(self) -> list[_Item]:
+    def _list_root(self, folders: OpenFolders) -> list[_Item]:
         try:
-            entries = _entries(self._root)
+            entries = _entries(folders.descriptor(""))
         except OSError as exc:
             raise SourceError(f"{self._root} cannot be read: {exc.strerror}", hint="Was it moved?") from exc
         return self._items(self._rules.top(entries), entries)
 
-    def _list_folder(self, subfolder: _Subfolder) -> list[_Item]:
+    def _list_folder(self, folders: OpenFolders, subfolder: _Subfolder) -> list[_Item]:
         path = f"{subfolder.parent.path}{subfolder.name}/"
         try:
-            entries = _entries(f"{self._root}/{path}")
+            entries = _entries(folders.descriptor(path))
         except OSError as exc:
             if exc.errno in _GONE:
                 return []
@@ -302,21 +303,19 @@ class FilesystemTree:
 
     def _skip_irregular(self, path: str, mode: int) -> Skip:
         if stat.S_ISLNK(mode):
-            return SkipReason.SYMLINK, self._describe_link(f"{self._root}/{path}")
+            return SkipReason.SYMLINK, self._describe_link(path)
         if stat.S_ISFIFO(mode):
             return SkipReason.NOT_REGULAR, "a FIFO"
         return SkipReason.NOT_REGULAR, "a socket" if stat.S_ISSOCK(mode) else "a device"
 
     def _describe_link(self, link: str) -> str:
         try:
-            target = os.path.realpath(link, strict=True)
+            target = target_inside(self._root, link)
         except OSError as exc:
             return "a loop of links" if exc.errno == errno.ELOOP else "a broken link"
-        if target == self._root:
-            return "points to the root of the tree"
-        if target.startswith(self._root.rstrip("/") + "/"):
-            return f"points to {os.path.relpath(target, self._root)}, indexed under its own name"
-        return f"points out of the tree, to {target}"
+        if target is None:
+            return "points out of the tree"
+        return f"points to {target}, indexed under its own name" if target else "points to the root of the tree"
 
     # ----------------------------------------------------------- explaining
 
@@ -371,8 +370,9 @@ def _reason_to_include(folder: Folder, judgement: Judgement | None) -> str:
     return "no rule leaves it out"
 
 
-def _entries(path: str) -> _Entries:
-    with os.scandir(path) as found:
+def _entries(folder: int) -> _Entries:
+    """Return what is in a folder; it must be open for as long as the state of an entry is looked at."""
+    with os.scandir(folder) as found:
         return {entry.name: entry for entry in found}
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conexus.adapters.git_metadata import GitFolders
-from conexus.adapters.regular_files import read_regular
+from conexus.adapters.regular_files import read_below
 from conexus.adapters.wildmatch import Pattern, PatternSet, byte_text, from_byte_text
 from conexus.values import dataclass
 
@@ -88,7 +88,7 @@ class GitAttributes:
 
     def top(self, git: GitFolders | None, present: Container[str] | None = None) -> FolderAttributes:
         """Return the attributes of the root; ``present`` as in :meth:`enter`."""
-        final = self._lists(read_regular(git.common / "info" / "attributes", _MAX_BYTES), "") if git else ((), False)
+        final = self._lists(read_below(git.common, "info/attributes", _MAX_BYTES), "") if git else ((), False)
         return self._with_file(FolderAttributes("", (), *final), present)
 
     def enter(self, parent: FolderAttributes, name: str, present: Container[str] | None = None) -> FolderAttributes:
@@ -104,9 +104,7 @@ class GitAttributes:
     def _with_file(self, folder: FolderAttributes, present: Container[str] | None) -> FolderAttributes:
         if present is not None and ATTRIBUTES not in present:
             return folder
-        lists, unskips = self._lists(
-            read_regular(self.root / folder.path / ATTRIBUTES, _MAX_BYTES, follow=False), folder.path
-        )
+        lists, unskips = self._lists(read_below(self.root, folder.path + ATTRIBUTES, _MAX_BYTES), folder.path)
         return replace(folder, lists=folder.lists + lists, unskips=folder.unskips or unskips) if lists else folder
 
     def _lists(self, data: bytes | None, base: str) -> tuple[tuple[tuple[str, _AttributeList], ...], bool]:

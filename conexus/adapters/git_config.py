@@ -44,11 +44,16 @@ class GitConfig:
         return value is not None and value.lower() in _TRUE
 
 
-def read_config(*paths: Path) -> GitConfig:
-    """Read configuration files, later ones over earlier ones; a missing or unreadable file counts as empty."""
+def read_config(*paths: Path, follow: bool = True) -> GitConfig:
+    """Read configuration files, later ones over earlier ones; a missing or unreadable file counts as empty.
+
+    Args:
+        paths: The files.
+        follow: Whether one may be a symlink: a user's own, and none that came with a repository.
+    """
     entries: list[tuple[str, str, str, str | None]] = []
     for path in paths:
-        data = read_regular(path, _MAX_BYTES)
+        data = read_regular(path, _MAX_BYTES, follow=follow)
         if data is not None:
             entries.extend(parse_config(os.fsdecode(data)).entries)
     return GitConfig(tuple(entries))

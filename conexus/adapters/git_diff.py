@@ -16,7 +16,6 @@ from conexus.adapters.git_refs import git_folder_of, ref_checkout
 from conexus.errors import SourceError
 
 _MAX_BYTES = 3_000_000
-_MAX_OBJECT_BYTES = 64_000_000
 _DAMAGED = (OSError, ValueError, LookupError, AssertionError, TypeError, zlib.error, struct.error)
 
 
@@ -36,13 +35,14 @@ def diff_between(folder: Path, span: str) -> str:
     ends = [ref_checkout(folder, name) for name in (old or "HEAD", new or "HEAD")]
     if old and not dots:
         ends[1] = ref_checkout(folder, "HEAD")
-    from dulwich.object_store import DiskObjectStore  # noqa: PLC0415 -- only where a range is asked for
-    from dulwich.objects import Commit, ObjectID  # noqa: PLC0415 -- as above
+    from dulwich.objects import Commit, ObjectID  # noqa: PLC0415 -- only where a range is asked for
     from dulwich.patch import write_tree_diff  # noqa: PLC0415 -- as above
+
+    from conexus.adapters.git_objects import OwnObjects  # noqa: PLC0415 -- as above
 
     written = _Bounded()
     objects = git_folder_of(ends[0]) / "objects"
-    with closing(DiskObjectStore(objects, loose_object_size_limit=_MAX_OBJECT_BYTES)) as store:
+    with closing(OwnObjects(objects)) as store:
         try:
             commits = [store[ObjectID((end.head or "").encode())] for end in ends]
             trees = [commit.tree for commit in commits if isinstance(commit, Commit)]

@@ -36,7 +36,6 @@ _MAX_TAGS = 10  # of tags
 _MAX_CHANGES = 1_000  # of a commit that tells anything
 _MAX_ENTRIES = 1_000_000  # of a tree: one that holds itself many times over unfolds without end
 _MAX_PATH_BYTES = 4_096
-_MAX_OBJECT_BYTES = 64_000_000
 _MAX_SUBJECT_CHARS = 1_000
 _INVISIBLE = frozenset(
     "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
@@ -46,6 +45,8 @@ _DAMAGED = (
     # What the library stumbles over where numbers in a damaged file point nowhere.
     *(ValueError, LookupError, ArithmeticError, TypeError, AssertionError, RecursionError, MemoryError),
 )
+_LACKS = "a shallow or partial clone has only part of it: git fetch --unshallow, or clone it whole"
+_BORROWS = "objects of another repository are not read: git repack -a -d, then delete .git/objects/info/alternates"
 _TOO_LARGE = "a tree in the history is too large to be written out"
 _GIT_ALIAS = re.compile(r"git~\d+")
 
@@ -89,21 +90,26 @@ class GitHistory:
         head: Id of the newest commit.
 
     Raises:
-        SourceError: Objects are named by SHA-256, which is not read.
+        SourceError: Objects are named by SHA-256 or lie elsewhere, which is not read.
     """
 
     def __init__(self, objects: Path, head: str) -> None:
         if len(head) != _SHA1_CHARS:
             raise SourceError(f"{objects} names its objects by SHA-256, which is not read")
-        from dulwich.object_store import DiskObjectStore  # noqa: PLC0415 -- only where history is asked for
+        from conexus.adapters.git_objects import OwnObjects  # noqa: PLC0415 -- only where history is asked for
 
         self._root = objects
         self._head = head
-        self._store: DiskObjectStore = DiskObjectStore(objects, loose_object_size_limit=_MAX_OBJECT_BYTES)
+        self._store: DiskObjectStore = OwnObjects(objects)
 
     def close(self) -> None:
         """Close the object files; what is read after that opens them again. Idempotent."""
         self._store.close()
+
+    @property
+    def _lacks(self) -> str:
+        """Why an object may be missing, and what to do."""
+        return _BORROWS if (self._root / "info" / "alternates").is_file() else _LACKS
 
     def commits(self, limit: int) -> Iterator[Commit]:
         """Yield at most ``limit`` commits, newest first.
@@ -117,7 +123,7 @@ class GitHistory:
         with self._translated():
             pending = [self._pending(self._head)]
             if pending[0] is None:
-                raise SourceError(f"{self._root}: the commit that is checked out is missing")
+                raise SourceError(f"{self._root}: the commit that is checked out is missing", hint=self._lacks)
             queue = [item for item in pending if item is not None]
             seen = {self._head}
             while queue and limit > 0:
@@ -249,7 +255,7 @@ class GitHistory:
         with self._translated():
             raw = self._commit(commit)
             if raw is None:
-                raise SourceError(f"{self._root}: commit {commit} is missing")
+                raise SourceError(f"{self._root}: commit {commit} is missing", hint=self._lacks)
             return ObjectID(raw.tree)
 
     def read(self, blob: ObjectID) -> bytes:
@@ -286,7 +292,7 @@ class GitHistory:
         except KeyError as exc:
             raise SourceError(
                 f"{self._root}: objects of the history are missing",
-                hint="a shallow or partial clone has only part of it: git fetch --unshallow, or clone it whole",
+                hint=self._lacks,
             ) from exc
         except (*damaged, *_DAMAGED) as exc:
             raise SourceError(f"{self._root}: the history cannot be read: {str(exc) or type(exc).__name__}") from exc

@@ -56,7 +56,7 @@ def read_index(path: Path) -> TrackedPaths:
 
     Of a split index the shared part counts whole, with what was removed since.
     """
-    data = read_regular(path, _MAX_BYTES)
+    data = read_regular(path, _MAX_BYTES, follow=False)
     if data is None:
         return TrackedPaths()
     for oid_bytes in (_SHA1_BYTES, _SHA256_BYTES):
@@ -77,7 +77,8 @@ def _tracked(data: bytes, path: Path, oid_bytes: int) -> tuple[list[bytes], list
     entries, end = _entries(data, oid_bytes)
     shared = _shared_index(data, end, oid_bytes)
     if shared:
-        entries += _entries(read_regular(path.with_name(f"sharedindex.{shared}"), _MAX_BYTES) or b"", oid_bytes)[0]
+        base = read_regular(path.with_name(f"sharedindex.{shared}"), _MAX_BYTES, follow=False)
+        entries += _entries(base or b"", oid_bytes)[0]
     files = [name for name, mode in entries if mode & _KIND not in (_GITLINK, _SPARSE_FOLDER)]
     return files, [name for name, mode in entries if mode & _KIND == _GITLINK]
 

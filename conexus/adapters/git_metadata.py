@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from conexus.adapters.git_config import GitConfig, read_config
-from conexus.adapters.regular_files import read_regular
+from conexus.adapters.regular_files import read_below, read_regular
 from conexus.errors import SourceError
 from conexus.remotes import normalize_remote
 from conexus.types import Checkout, RepoId
@@ -42,6 +42,11 @@ class GitFolders:
     common: Path
     """Configuration, refs and ``info/exclude``, which all worktrees share."""
 
+    @property
+    def config(self) -> GitConfig:
+        """The repository's own settings."""
+        return read_config(self.common / "config", follow=False)
+
 
 def find_checkout(path: Path, *, home: Path | None = None) -> Checkout:
     """Describe the working tree that holds ``path``: the nearest folder with ``.git``, or else ``path`` itself.
@@ -59,7 +64,7 @@ def find_checkout(path: Path, *, home: Path | None = None) -> Checkout:
     folders = git_folders(root)
     if folders is None:
         return Checkout(root, _local_id(root), root.name or "root")
-    config = read_config(folders.common / "config")
+    config = folders.config
     if config.is_true("core", "bare") and folders.private == folders.common:
         raise SourceError(
             f"{root} holds a bare git repository, which has no files",
@@ -74,18 +79,41 @@ def find_checkout(path: Path, *, home: Path | None = None) -> Checkout:
 
 
 def git_folders(root: Path) -> GitFolders | None:
-    """Return where git keeps its files for ``root``, or ``None`` where ``root`` is no working tree."""
+    """Return where git keeps its files for ``root``, or ``None`` where ``root`` is no working tree.
+
+    A tree may have been made to do harm: folders outside of it are git's only where they name the tree in turn, as
+    those of worktrees and submodules do, and ``.git`` is no link.
+    """
     marker = root / ".git"
+    if marker.is_symlink():
+        return None
     if is_git_folder(marker):
         return GitFolders(marker, marker)
     target = _pointer(marker, "gitdir:")
     if target is None:
         return None
     private = Path(os.path.normpath(root / target))
-    if read_regular(private / "HEAD", _POINTER_BYTES) is None:
+    if read_regular(private / "HEAD", _POINTER_BYTES, follow=False) is None or not _belongs_to(private, root):
         return None
-    common = _pointer(private / "commondir", "")
-    return GitFolders(private, private if common is None else Path(os.path.normpath(private / common)))
+    pointer = _pointer(private / "commondir", "")
+    common = private if pointer is None else Path(os.path.normpath(private / pointer))
+    if common != private and common / "worktrees" != private.parent:
+        return None
+    return GitFolders(private, common)
+
+
+def _belongs_to(private: Path, root: Path) -> bool:
+    """Whether a folder of git's lies in a tree, or names it as its own."""
+    if Path(os.path.realpath(private)).is_relative_to(os.path.realpath(root)):
+        return True
+    back = _pointer(private / "gitdir", "")
+    worktree = read_config(private / "config", follow=False).get("core", "worktree")
+    try:
+        if back is not None:
+            return (private / back).samefile(root / ".git")
+        return worktree is not None and (private / worktree).samefile(root)
+    except (OSError, ValueError):
+        return False
 
 
 def top_of(folder: Path) -> Path | None:
@@ -96,7 +124,7 @@ def top_of(folder: Path) -> Path | None:
 def is_nested_checkout(folder: str) -> bool:
     """Whether the ``.git`` in a folder makes it a working tree of its own."""
     marker = Path(folder) / ".git"
-    return is_git_folder(marker) or _pointer(marker, "gitdir:") is not None
+    return is_git_folder(marker) or _pointer(Path(os.path.realpath(marker)), "gitdir:") is not None
 
 
 def _remote(config: GitConfig) -> str | None:
@@ -119,7 +147,7 @@ def _find_root(path: Path, home: Path | None) -> Path:
     for folder in (path, *path.parents):
         if folder == home and folder != path:
             break
-        if git_folders(folder) is not None:
+        if git_folders(folder) is not None or is_nested_checkout(str(folder)):
             return folder
         if is_git_folder(folder):
             inside = folder.name == ".git"
@@ -144,7 +172,7 @@ def is_git_folder(folder: Path) -> bool:
 
 def _pointer(path: Path, prefix: str) -> str | None:
     """Return the path that a file like ``.git`` or ``commondir`` holds."""
-    data = read_regular(path, _POINTER_BYTES)
+    data = read_regular(path, _POINTER_BYTES, follow=False)
     if data is None or not data.startswith(prefix.encode()):
         return None
     target = os.fsdecode(data[len(prefix) :]).strip()
@@ -153,7 +181,7 @@ def _pointer(path: Path, prefix: str) -> str | None:
 
 def _head(folders: GitFolders) -> tuple[str | None, str | None]:
     """Return commit and branch; ``None`` for what is unborn, detached or kept in a reftable."""
-    text = _read_line(folders.private / "HEAD")
+    text = _read_line(folders.private, "HEAD")
     ref = text.removeprefix("ref:").strip()
     if not text.startswith("ref:"):
         return (text if _OID.fullmatch(text) else None), None
@@ -191,7 +219,7 @@ def _is_young(lock: Path) -> bool:
 
 def repository_of(common: Path) -> tuple[RepoId, str]:
     """Return id and short name of the repository whose files git keeps in a folder; a bare one has both, too."""
-    remote = _remote(read_config(common / "config"))
+    remote = _remote(GitFolders(common, common).config)
     place = common.parent if common.name == ".git" else common
     repo = RepoId(remote) if remote else _local_id(place)
     return repo, repo.rpartition("/")[2] if remote else place.name.removesuffix(".git") or "root"
@@ -207,7 +235,7 @@ def resolve_ref(ref: str, common: Path) -> str | None:
     if not _REF.fullmatch(ref):
         return None
     for _ in range(_MAX_REF_HOPS):
-        text = _read_line(common / ref)
+        text = _read_line(common, ref)
         if _OID.fullmatch(text):
             return text
         if not text.startswith("ref:"):
@@ -219,11 +247,11 @@ def resolve_ref(ref: str, common: Path) -> str | None:
 
 
 def _packed(ref: str, common: Path) -> str | None:
-    data = read_regular(common / "packed-refs", _PACKED_REFS_BYTES) or b""
+    data = read_below(common, "packed-refs", _PACKED_REFS_BYTES) or b""
     match = re.search(rb"^([0-9a-f]+) " + re.escape(os.fsencode(ref)) + rb"\r?$", data, re.MULTILINE)
     commit = match[1].decode() if match else ""
     return commit if _OID.fullmatch(commit) else None
 
 
-def _read_line(path: Path) -> str:
-    return os.fsdecode(read_regular(path, _POINTER_BYTES) or b"").strip()
+def _read_line(folder: Path, path: str) -> str:
+    return os.fsdecode(read_below(folder, path, _POINTER_BYTES) or b"").strip()

@@ -14,7 +14,6 @@ from contextlib import closing
 from pathlib import Path
 
 from conexus.adapters import git_metadata
-from conexus.adapters.git_config import read_config
 from conexus.adapters.git_history import GitHistory
 from conexus.errors import SourceError
 from conexus.types import Checkout
@@ -56,7 +55,7 @@ def ref_at(root: Path) -> Checkout | None:
     """
     for folder in root.parents:
         below = root.relative_to(folder).as_posix()
-        if below.startswith(("refs/", _COMMITS)) and git_metadata.is_git_folder(folder):
+        if below.startswith(("refs/", _COMMITS)) and git_metadata.is_git_folder(folder) and not folder.is_symlink():
             if below.count("/") < (1 if below.startswith(_COMMITS) else 2):
                 return None
             return _checkout(folder, below)
@@ -95,6 +94,8 @@ def _common_folder(folder: Path) -> Path:
             return found.common
         if git_metadata.is_git_folder(place):
             return place
+        if git_metadata.is_nested_checkout(str(place)):
+            break  # it points to a repository that does not know it
     raise SourceError(f"{folder} is in no git repository", hint="only repositories have refs")
 
 
@@ -115,7 +116,7 @@ def _whole_id(common: Path, digits: str) -> str:
 
 
 def _hint(common: Path) -> str:
-    config = read_config(common / "config")
+    config = git_metadata.GitFolders(common, common).config
     if (config.get("extensions", "refstorage") or "files").lower() != "files":
         return "its refs are kept in a reftable, which is not read: name a commit by its id"
     return "`git branch --all` and `git tag` list what there is; `git fetch` brings what is not here yet"

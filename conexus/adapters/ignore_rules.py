@@ -20,7 +20,7 @@ from typing import NamedTuple
 from conexus.adapters.git_config import read_config
 from conexus.adapters.git_index import TrackedPaths
 from conexus.adapters.git_metadata import GitFolders
-from conexus.adapters.regular_files import read_regular
+from conexus.adapters.regular_files import read_below, read_regular
 from conexus.adapters.wildmatch import Pattern, PatternSet, byte_text, from_byte_text
 from conexus.values import dataclass
 
@@ -204,17 +204,17 @@ class IgnoreRules:
             tracked: What git tracks.
         """
         ignore_case = bool(user and user.ignores_case())
-        shared: list[tuple[Path, str]] = []
+        shared: list[tuple[bytes | None, str]] = []
         if user and (excludes := user.excludes_file()):
-            shared.append((excludes, str(excludes)))
+            shared.append((read_regular(excludes, _MAX_BYTES), str(excludes)))
         if git:
-            config = read_config(git.common / "config")
+            config = git.config
             if config.get("core", "ignorecase") is not None:
                 ignore_case = config.is_true("core", "ignorecase")
-            shared.append((git.common / "info" / "exclude", ".git/info/exclude"))
+            shared.append((read_below(git.common, "info/exclude", _MAX_BYTES), ".git/info/exclude"))
         lists = []
-        for path, label in shared:
-            rules = parse_rules(read_regular(path, _MAX_BYTES) or b"", label)
+        for data, label in shared:
+            rules = parse_rules(data or b"", label)
             if rules:
                 lists.append(RuleList(rules, "", ignore_case=ignore_case))
         return cls(root, tracked, tuple(lists), ignore_case)
@@ -254,6 +254,6 @@ class IgnoreRules:
 
     def _read(self, folder: str, name: str) -> tuple[RuleList, ...]:
         """Read one ignore file; git follows no link there, and neither do we."""
-        data = read_regular(self.root / folder / name, _MAX_BYTES, follow=False)
+        data = read_below(self.root, folder + name, _MAX_BYTES)
         rules = parse_rules(data, folder + name, own=name == OWN_RULES) if data else []
         return (RuleList(rules, byte_text(folder), ignore_case=self.ignore_case),) if rules else ()

@@ -6,10 +6,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from types import TracebackType
 
 _READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 # Folders on the way are only passed through, which Linux does in half the time.
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MOST_OPEN = 32  # folders; a process may have some 1,000 files open
+_MOST_LINKS = 40  # as the system itself follows
+_MAX_PATH_BYTES = 4_096  # as the system itself takes
 _BLOCK_BYTES = 1 << 20
 _LEAST_BYTES = 1 << 12  # a file of the kernel has no size, and is more than that seldom
 
@@ -44,6 +49,14 @@ def read_inside(root: str, path: str, limit: int) -> bytes:
     return read_inside_with_state(root, path, limit)[1]
 
 
+def read_below(root: str | os.PathLike[str], path: str, limit: int) -> bytes | None:
+    """Read as :func:`read_inside` does; return ``None`` where that raises."""
+    try:
+        return read_inside(os.fspath(root), path, limit)
+    except OSError:
+        return None
+
+
 def read_inside_with_state(root: str, path: str, limit: int) -> tuple[os.stat_result, bytes]:
     """Read as :func:`read_inside` does; also return the state of the file as it was right before.
 
@@ -71,6 +84,99 @@ def stat_inside(root: str, path: str) -> os.stat_result:
     folder = _open_folder(root, path)
     try:
         return os.stat(path.rpartition("/")[2], dir_fd=folder, follow_symlinks=False)
+    finally:
+        os.close(folder)
+
+
+class OpenFolders:
+    """The folders of a tree, each opened from the one above it: one swapped for a link meanwhile leads nowhere.
+
+    Those above the last one stay open, as far as there are not too many.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._open: list[tuple[str, int]] = []
+
+    def __enter__(self) -> OpenFolders:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close all of them."""
+        while self._open:
+            os.close(self._open.pop()[1])
+
+    def descriptor(self, folder: str) -> int:
+        """Return a folder, open to be listed until the next one is asked for.
+
+        Args:
+            folder: Path from the root; empty, or ending in ``/``.
+
+        Raises:
+            OSError: It is missing or unreadable, no folder, reached through a link, or its path is too long.
+        """
+        if len(os.fsencode(f"{self._root}/{folder}")) >= _MAX_PATH_BYTES:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), folder)
+        while self._open and not folder.startswith(self._open[-1][0]):
+            os.close(self._open.pop()[1])
+        if not self._open:
+            self._open.append(("", os.open(self._root, _LIST_FLAGS)))
+        above, descriptor = self._open[-1]
+        for part in folder[len(above) :].split("/")[:-1]:
+            descriptor = os.open(part, _LIST_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
+            above = f"{above}{part}/"
+            self._open.append((above, descriptor))
+            if len(self._open) > _MOST_OPEN:
+                os.close(self._open.pop(1)[1])
+        return descriptor
+
+
+def target_inside(root: str, path: str) -> str | None:
+    """Return where a link below ``root`` leads, as a path from there; ``None`` where that is outside.
+
+    Of what lies outside nothing is looked at, so that nobody learns what is there.
+
+    Raises:
+        OSError: There is nothing, or (``ELOOP``) it leads in a circle.
+    """
+    found: list[str] = []
+    left = path.split("/")[::-1]
+    links = 0
+    while left:
+        part = left.pop()
+        if part == ".." and not found:
+            return None
+        if part == "..":
+            found.pop()
+        elif part not in {"", "."}:
+            target = _link_at(root, "/".join((*found, part)))
+            if target is None:
+                found.append(part)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            if target.startswith("/"):
+                if not f"{target}/".startswith(f"{root.rstrip('/')}/"):
+                    return None
+                found, target = [], target[len(root) :]
+            left += target.split("/")[::-1]
+    return "/".join(found)
+
+
+def _link_at(root: str, path: str) -> str | None:
+    """Return the text of a link, or ``None`` of anything else.
+
+    Raises:
+        OSError: There is nothing.
+    """
+    folder = _open_folder(root, path)
+    name = path.rpartition("/")[2]
+    try:
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            return os.readlink(name, dir_fd=folder)
+        return None
     finally:
         os.close(folder)
 

@@ -517,8 +517,17 @@ def test_a_tree_that_is_gone_but_alone_is_kept(bench: Bench) -> None:
     assert {view.root for view in service.catalog.views()} == {bench.root, clone}  # of another repository
 
 
+def end_borrowing(bench: Bench, service: LocalService, branch: str, clone: Path) -> None:
+    """Objects of another repository are not read, which is told; after what the hint says all are here."""
+    with pytest.raises(SourceError, match="missing") as caught:
+        index_ref(bench, service, branch, clone)
+    assert "alternates" in str(caught.value.hint)
+    git(clone, "repack", "-a", "-d", "--quiet")
+    (clone / ".git" / "objects" / "info" / "alternates").unlink()
+
+
 def test_clones_of_every_kind(bench: Bench) -> None:
-    """Shallow, partial, bare, sparse, with alternates: each is a view of the same repository."""
+    """Shallow, partial, bare, sparse, and borrowing once it does not any more: views of the same repository."""
     topic(bench)
     service = bench.app()
     bench.index(service, bench.root)
@@ -536,6 +545,8 @@ def test_clones_of_every_kind(bench: Bench) -> None:
         if name != "bare.git":
             assert bench.index(service, bench.folder / name).files_indexed == 0, name
         branch = "topic/one" if name == "bare.git" else "origin/topic/one"
+        if name == "borrowing":
+            end_borrowing(bench, service, branch, bench.folder / name)
         report = index_ref(bench, service, branch, bench.folder / name)
         if name == "partial":
             missing = {file.path for file in report.skipped if file.reason is SkipReason.UNREADABLE}

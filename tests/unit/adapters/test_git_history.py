@@ -309,15 +309,59 @@ def test_a_partial_clone_says_what_is_missing(
     assert "clone" in (error.value.hint or "")
 
 
-def test_a_worktree_and_a_shared_clone_have_the_whole_history(
-    linear: tuple[Path, list[str]], tmp_path: Path, read: Read
-) -> None:
-    """Objects are found where they are: in the first checkout, or in the one that a clone borrows from."""
+def test_a_worktree_has_the_whole_history(linear: tuple[Path, list[str]], tmp_path: Path, read: Read) -> None:
+    """Objects are found in the first checkout."""
     root, names = linear
     git(root, "worktree", "add", "--quiet", str(tmp_path / "tree"))
+    assert [item.id for item in read(tmp_path / "tree").commits(10)] == names[::-1]
+
+
+@pytest.mark.parametrize("kind", ["alternates", "folder", "packs", "pack", "loose"])
+def test_objects_of_another_repository_are_not_read(
+    linear: tuple[Path, list[str]], tmp_path: Path, read: Read, kind: str
+) -> None:
+    """Neither what a clone borrows nor what a link leads to: whoever knows the id of a commit could have its files."""
+    root, names = linear
     git(tmp_path, "clone", "--quiet", "--shared", str(root), "shared")
-    for folder in ("tree", "shared"):
-        assert [item.id for item in read(tmp_path / folder).commits(10)] == names[::-1]
+    objects, theirs = tmp_path / "shared" / ".git" / "objects", root / ".git" / "objects"
+    if kind != "alternates":
+        (objects / "info" / "alternates").unlink()
+    if kind == "folder":
+        objects.rename(objects.with_name("kept"))
+        objects.symlink_to(theirs)
+    elif kind == "loose":
+        (objects / names[-1][:2]).mkdir()
+        (objects / names[-1][:2] / names[-1][2:]).symlink_to(theirs / names[-1][:2] / names[-1][2:])
+    elif kind in {"packs", "pack"}:
+        git(root, "repack", "-a", "-d", "--quiet")
+        for place in (objects / "pack").iterdir() if kind == "packs" else ():
+            place.unlink()
+        if kind == "packs":
+            (objects / "pack").rmdir()
+            (objects / "pack").symlink_to(theirs / "pack")
+        for place in (theirs / "pack").iterdir() if kind == "pack" else ():
+            (objects / "pack" / place.name).symlink_to(place)
+    with pytest.raises(SourceError, match=r"missing|elsewhere") as caught:
+        list(read(tmp_path / "shared").commits(10))
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_objects_that_unpack_to_too_much_are_not_read(tmp_path: Path, out: Path, read: Read, packed: bool) -> None:
+    """A file of zeros that takes a few kilobytes of objects is an error, not all memory."""
+    root = tmp_path / "bomb"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    with (root / "zeros").open("wb") as stream:
+        stream.truncate(200_000_000)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "zeros")
+    if packed:
+        git(root, "repack", "-a", "-d", "--quiet")
+    history = read(root)
+    [commit] = history.commits(10)
+    with pytest.raises(SourceError, match="cannot be read"):
+        WrittenTree(history, out).write(commit.id)
 
 
 def test_what_is_no_repository_is_an_error(tmp_path: Path, origin: Path, read: Read) -> None:
