@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Trees that were made to do harm: nothing outside of them is read, no program is run, all else of them is found."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from attacks import SEED, dice, not_run, rounds
+from hostile import (
+    GIT_FORMS,
+    INGREDIENTS,
+    Grounds,
+    files_below,
+    made,
+    programs_that_mark,
+    recipes,
+)
+from program import FOUND, Program, write
+
+_CANARY = re.compile(rb"zqx[0-9a-f]*", re.IGNORECASE)
+_JOB_S = 300.0
+_QUICK = max(len(GIT_FORMS), len(INGREDIENTS))  # so that each is there once
+_QUESTION = "weighs the value of a bait"
+
+
+@dataclass
+class Answers:
+    """All that Conexus said."""
+
+    texts: list[bytes] = field(default_factory=list)
+
+    def keep(self, text: str | bytes) -> None:
+        """Keep an answer, to be looked through."""
+        self.texts.append(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+
+    def canaries(self) -> set[str]:
+        """Words in them that stand outside of the trees only."""
+        return {found.decode() for text in self.texts for found in _CANARY.findall(text)}
+
+
+@dataclass
+class Daemon:
+    """A daemon that is asked."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+    answers: Answers
+
+    def ask(self, path: str, asked: dict[str, Any]) -> Any:
+        """What it says, kept."""
+        answer = self.client.post(path, json=asked)
+        self.answers.keep(answer.content)
+        return answer.json()
+
+    def indexed(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Index a tree or a ref to the end of its job; what the job says."""
+        job: dict[str, Any] = self.ask("/v1/index", asked)
+        until = time.monotonic() + _JOB_S
+        while job.get("state") not in {None, "done", "failed", "cancelled"}:
+            assert time.monotonic() < until, job
+            time.sleep(0.02)
+            answer = self.client.get(f"/v1/jobs/{job['id']}")
+            job = answer.json()
+        self.answers.keep(json.dumps(job))
+        return job
+
+    def forget(self) -> None:
+        """Remove all that is indexed: an edition without licence has few places."""
+        for one in self.client.get("/v1/repositories").json()["repositories"]:
+            self.client.delete(f"/v1/repositories/{quote(one['root'] or one['repository'], safe='')}")
+
+
+@contextmanager
+def traced(program: Program, log: Path, record_property: Callable[[str, object], None]) -> Iterator[Daemon]:
+    """A daemon whose started programs are written to a file."""
+    strace = shutil.which("strace")
+    if strace is None:
+        not_run("hostile trees", "there is no strace", record_property)
+    program.before = (strace, "-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=execve,execveat", "-o", str(log))
+    process = program.start("serve", "--port", "0", "--grpc-port", "0")
+    program.before = ()
+    state = program.data / "daemon.json"
+    until = time.monotonic() + 120
+    while not state.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    token = (program.data / "daemon.token").read_text().strip()
+    address = json.loads(state.read_text())["http"]
+    answers = Answers()
+    with httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=120) as client:
+        yield Daemon(process, client, answers)
+    process.terminate()
+    out, err = process.communicate(timeout=120)
+    answers.keep(out)
+    answers.keep(err)
+    assert b"Traceback" not in err, err[-3000:]
+
+
+def programs_run(log: Path) -> list[str]:
+    """Calls to start a program, but for the daemon itself and its parsing processes."""
+    own = (f'"{Path(sys.executable)}"', f'"{Path(sys.executable).resolve()}"')
+    calls = [line for line in log.read_text(errors="replace").splitlines() if "exec" in line and "resumed" not in line]
+    return [call for call in calls if not any(f"({name}" in call for name in own) and '/conexus"' not in call]
+
+
+def attack(daemon: Daemon, grounds: Grounds, word: str) -> str:
+    """Index a tree and ask for all there is; why an innocent file of it is not found, if it is not."""
+    root = str(grounds.root)
+    job = daemon.indexed({"path": root})
+    asked = {"filter": {"roots": [root]}}
+    found = daemon.ask("/v1/search", {"query": word, **asked})
+    for query in (_QUESTION, "secret", "root shell"):
+        daemon.ask("/v1/search", {"query": query, "limit": 50, **asked})
+    daemon.ask("/v1/context", {"query": _QUESTION, "max_tokens": 50_000, **asked})
+    daemon.ask("/v1/symbols", {"name": word, "uses": True, "callees": True, **asked})
+    daemon.ask("/v1/map", {"repository": root, "limit": 100})
+    daemon.ask("/v1/graph", {"repository": root})
+    for path in ("innocent.py", "relative.py", "folder/x.py", "proc/environ.txt", "through.py", "../outside/secret.py"):
+        daemon.ask("/v1/file", {"repository": root, "path": path})
+        daemon.ask("/v1/related", {"repository": root, "path": path})
+        daemon.ask("/v1/similar", {"repository": root, "path": path})
+        daemon.ask("/v1/why", {"root": root, "path": path})
+    for path in ("iotbait.py", "tibait.py", "below/iotbait.py", "below/", "evil/", "hop/x"):
+        daemon.ask("/v1/why", {"root": root, "path": path})
+    for ref in ("main", "stray", "HEAD", grounds.stray):
+        if ref and (grounds.root / ".git").exists():
+            report = daemon.indexed({"path": root, "ref": ref})
+            if report.get("state") == "done":
+                of_ref = {"filter": {"ref": ref}}
+                daemon.ask("/v1/search", {"query": _QUESTION, "limit": 50, **of_ref})
+                daemon.ask("/v1/search", {"query": "secret", "limit": 50, **of_ref})
+    paths = [hit["path"] for hit in found.get("results", ())]
+    return "" if job.get("state") == "done" and "innocent.py" in paths else f"{job}, {found}"
+
+
+def written_to(*folders: Path) -> list[str]:
+    """What a hostile name had Conexus write."""
+    return [str(folder / "written.py") for folder in folders if (folder / "written.py").exists()]
+
+
+def alone(program: Program, grounds: Grounds, answers: Answers) -> int:
+    """What the terminal says of a tree without a daemon; with what the index ended."""
+    root = grounds.root
+    ended = program.run("index", root, "--verbose")
+    commands: list[tuple[str | Path, ...]] = [
+        ("search", _QUESTION, root, "--json"),
+        ("context", _QUESTION, root),
+        ("graph", root),
+        ("map", root),
+        ("why", root / "relative.py"),
+        ("why", root / "iotbait.py"),
+        ("status", root),
+        ("search", "weighs", root, "--ref", "stray"),
+        ("index", root, "--ref", "stray", "--verbose"),
+        ("graph", "owners", "--diff", "HEAD~1..HEAD"),
+    ]
+    for done in (ended, *(program.run(*command, cwd=root) for command in commands)):
+        answers.keep(done.text)
+    return ended.code
+
+
+@rounds(_QUICK, 300)
+def test_hostile_trees_give_nothing_away(
+    tmp_path: Path, rounds: int, figure: Callable[..., None], record_property: Callable[[str, object], None]
+) -> None:
+    """No byte from outside is in an index or an answer, no program is run, and a good file of each tree is found."""
+    mark, log = tmp_path / "started", tmp_path / "execve.log"
+    path = programs_that_mark(tmp_path / "bin", mark)
+    settings = {"PATH": str(path), "ZQX": "zqxffffffffffffffff", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    program = Program(tmp_path / "served", settings=settings)
+    lost, leaks, written, canaries, seen = [], set(), [], 0, 0
+    with traced(program, log, record_property) as daemon:
+        for number in range(rounds):
+            chance = dice("hostile trees", number)
+            ingredients, form = recipes(number, rounds, chance)
+            word = f"harmless{chance.getrandbits(48):012x}"
+            told = f"round {number}: {form}; {', '.join(ingredients)}"
+            before = daemon.answers.canaries()
+            with made(tmp_path / f"tree{number}", chance, ingredients, form) as grounds:
+                write(grounds.root, {"innocent.py": f"def {word}(value):\n    return value\n"})
+                if why := attack(daemon, grounds, word):
+                    lost.append(f"{told}: {why}")
+                terminal = Program(tmp_path / f"terminal{number}", settings=settings)
+                if number % 5 == 0 and alone(terminal, grounds, daemon.answers) != FOUND:
+                    lost.append(f"{told}; in the terminal")
+                kept = b"\n".join(files_below(program.data, terminal.folder))
+                seen += word.encode() in kept  # so that what is kept can be read this way at all
+                leaks |= {f"{told}: {leak.decode()} in the data" for leak in _CANARY.findall(kept)}
+                daemon.forget()
+                shutil.rmtree(terminal.folder)
+                written += written_to(grounds.folder, grounds.outside, Path("/etc"))
+                canaries += len(grounds.words)
+            leaks |= {f"{told}: {leak}" for leak in daemon.answers.canaries() - before}
+        alive = daemon.process.poll() is None
+    started = programs_run(log) + ([str(mark)] if mark.exists() else [])
+    figure(
+        "hostile trees",
+        trees=rounds,
+        canaries=canaries,
+        leaks=len(leaks),
+        programs_run=len(started),
+        innocent_files_lost=len(lost),
+        files_written_outside=len(written),
+        daemon_deaths=int(not alive),
+        seed=SEED,
+    )
+    assert (leaks, started, lost, written) == (set(), [], [], [])
+    assert alive
+    assert seen == rounds
