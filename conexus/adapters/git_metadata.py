@@ -104,11 +104,11 @@ def git_folders(root: Path) -> GitFolders | None:
 
 def _belongs_to(private: Path, root: Path) -> bool:
     """Whether a folder of git's lies in a tree, or names it as its own."""
-    if Path(os.path.realpath(private)).is_relative_to(os.path.realpath(root)):
-        return True
     back = _pointer(private / "gitdir", "")
     worktree = read_config(private / "config", follow=False).get("core", "worktree")
     try:
+        if Path(os.path.realpath(private)).is_relative_to(os.path.realpath(root)):
+            return True
         if back is not None:
             return (private / back).samefile(root / ".git")
         return worktree is not None and (private / worktree).samefile(root)
@@ -124,7 +124,7 @@ def top_of(folder: Path) -> Path | None:
 def is_nested_checkout(folder: str) -> bool:
     """Whether the ``.git`` in a folder makes it a working tree of its own."""
     marker = Path(folder) / ".git"
-    return is_git_folder(marker) or _pointer(Path(os.path.realpath(marker)), "gitdir:") is not None
+    return is_git_folder(marker) or _pointer(marker, "gitdir:", follow=True) is not None
 
 
 def _remote(config: GitConfig) -> str | None:
@@ -170,9 +170,9 @@ def is_git_folder(folder: Path) -> bool:
         return False
 
 
-def _pointer(path: Path, prefix: str) -> str | None:
+def _pointer(path: Path, prefix: str, *, follow: bool = False) -> str | None:
     """Return the path that a file like ``.git`` or ``commondir`` holds."""
-    data = read_regular(path, _POINTER_BYTES, follow=False)
+    data = read_regular(path, _POINTER_BYTES, follow=follow)
     if data is None or not data.startswith(prefix.encode()):
         return None
     target = os.fsdecode(data[len(prefix) :]).strip()
