@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, watch
 
+from conexus.adapters.inotify import FolderWatch
 from conexus.adapters.rule_files import RuleFiles
 
 _DEBOUNCE_MS = 400  # no burst is waited for longer
@@ -81,16 +81,8 @@ def _reported(
 ) -> Iterator[frozenset[str] | None]:
     above = len(os.fspath(root).rstrip("/")) + 1
     is_watching, wakes, place = False, 0, _place(root)
-    for batch in watch(
-        root,
-        watch_filter=_Sources(own),
-        debounce=_DEBOUNCE_MS,
-        step=_POLL_MS,
-        rust_timeout=_WAKE_MS,
-        yield_on_timeout=True,
-        raise_interrupt=False,
-        ignore_permission_denied=True,
-    ):
+    batches = _by_linux(root, own) if sys.platform.startswith("linux") else _by_library(root, own)
+    for batch in batches:
         if is_stopped():
             return
         wakes += 1
@@ -99,12 +91,39 @@ def _reported(
         if _place(root) != place:
             raise WatchUnavailable("the folder is gone or another one")
         paths = _paths(batch, above)
-        if paths is None or not is_watching or any(os.path.isdir(f"{root}/{path}") for path in paths):  # noqa: PTH112 -- of many paths
-            require_room(root)  # folders for which there is none are left out without a word
         paths = _joined(paths, rules.changed() if rules.has_changed() else frozenset())
         if paths is None or paths or not is_watching or _holds_git(batch):
             is_watching = True
             yield paths
+
+
+def _by_library(root: Path, own: Path | None) -> Iterator[set[tuple[Change, str]]]:
+    return watch(
+        root,
+        watch_filter=_Sources(own),
+        debounce=_DEBOUNCE_MS,
+        step=_POLL_MS,
+        rust_timeout=_WAKE_MS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+    )
+
+
+def _by_linux(root: Path, own: Path | None) -> Iterator[set[tuple[Change, str]]]:
+    """Yield what the library would, which on Linux follows links wherever they lead."""
+    top = os.path.realpath(root)
+    ours = None if own is None else f"{os.path.realpath(own)}/"
+    counts = _Sources(own)
+    folders = FolderWatch(top, lambda path: f"{top}/{path}" == ours)
+    try:
+        yield set()
+        while True:
+            paths = folders.changes(_WAKE_MS, _POLL_MS, _DEBOUNCE_MS)
+            whole = {f"{root}/{path}" if path else str(root) for path in paths}
+            yield {(Change.modified, path) for path in whole if counts(Change.modified, path)}
+    finally:
+        folders.close()
 
 
 def _joined(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
@@ -161,7 +180,7 @@ def require_room(root: Path, *, by_another: bool = False) -> None:
 
 def _why(exc: Exception) -> str:
     text = str(exc).split(" about [", 1)[0]
-    if "limit reached" in text:
+    if "limit reached" in text or (isinstance(exc, OSError) and exc.errno == errno.ENOSPC):
         return _NO_WATCH
     if "os error 24" in text or "Too many open files" in text:
         return _NO_WATCHER
