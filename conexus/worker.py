@@ -118,6 +118,7 @@ class FileProcessor:
             return FileResult(stat, checked_ns, ReadOutcome.UNCHANGED, digest)
         if not data:
             return _skipped(stat, checked_ns, digest, SkipReason.EMPTY, "")
+        self._limit_cpu(data)
         if len(data) > limit:
             detail = f"more than {limit:,} bytes (index.max_file_bytes)"
             return _skipped(stat, checked_ns, digest, SkipReason.TOO_LARGE, detail)
@@ -131,6 +132,7 @@ class FileProcessor:
             parsed = self._packages_of(path, data)
             return replace(skipped, parsed=parsed, detail="; ".join(filter(None, (skip[1], parsed.note))))
         parsed = self._parse(path, data, language, batch)
+        self._limit_cpu(data)
         encoded = self._encode(path, parsed)
         return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
 
@@ -143,7 +145,7 @@ class FileProcessor:
         decoded = decode(data)
         text, redactions = redact(decoded.text)
         note, use_tree = batch.note, batch.use_tree
-        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE if use_tree else 0.0)
+        self._limit_cpu(data)
         try:
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=use_tree)
             if use_tree and is_manifest(path):
@@ -152,9 +154,8 @@ class FileProcessor:
             note = f"the parser failed: {type(exc).__name__}"
             if isinstance(exc, MemoryError):
                 note = f"parsing took more than {self._setup.parse_memory_mb} MB of memory"
+            self._limit_cpu(data)
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=False)
-        finally:
-            _limit_cpu(0.0)
         note = note or parsed.note if parsed.mode is ParseMode.FALLBACK else parsed.note
         return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
 
@@ -162,11 +163,8 @@ class FileProcessor:
         """Read a manifest that is not searched: a lock file, or one that a program wrote."""
         decoded = decode(data)
         text, redactions = redact(decoded.text)
-        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE)
-        try:
-            found = read_manifest(path, text)
-        finally:
-            _limit_cpu(0.0)
+        self._limit_cpu(data)
+        found = read_manifest(path, text)
         return ParsedFile(
             language=None,
             encoding=decoded.encoding,
@@ -177,6 +175,10 @@ class FileProcessor:
             packages_required=found.required,
             note="; ".join(found.notes),
         )
+
+    def _limit_cpu(self, data: bytes) -> None:
+        """Have the process killed where the next step takes too long: to read a file, to parse it, to encode it."""
+        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE)
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
         if not parsed.chunks:
@@ -257,6 +259,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
                 payload = pack_result(processor.process(job, batch))
             except MemoryError:
                 os.abort()  # so that the caller knows why
+            _limit_cpu(0.0)
             write_frame(answers, payload)
 
 

@@ -268,18 +268,28 @@ class WorkerPool:
             raise StoreError(
                 f"parsing processes fail on every file: {cause}", hint="run `conexus doctor` to find out why"
             )
-        return _put_back(child, todo, cause)
+        return _put_back(child, todo, cause, known=code == -signal.SIGPROF)
 
 
-def _put_back(child: _Child, todo: deque[Batch], cause: str) -> FileResult | None:
-    """Have the files that a child left tried one by one; return the result of one that can be tried no more."""
+def _put_back(child: _Child, todo: deque[Batch], cause: str, *, known: bool) -> FileResult | None:
+    """Have the files that a child left tried one by one; return the result of one that can be tried no more.
+
+    Args:
+        child: That is dead.
+        todo: What is to be done.
+        cause: Why it died.
+        known: Whether it died of the first file that it left, which is the case where its time was over.
+    """
     given_up: FileResult | None = None
+    culprit = next(iter(child.left), None) if known else None
     batches = list(child.waiting)
     for batch in reversed(batches):
         for job in reversed(batch.jobs):
             if job.stat.path not in child.left:
                 continue
-            if batch is not batches[0] or len(batch.jobs) > 1:
+            if job.stat.path == culprit and batch.use_tree:
+                todo.appendleft(Batch((job,), use_tree=False, note=cause))
+            elif batch is not batches[0] or len(batch.jobs) > 1:
                 todo.appendleft(Batch((job,), batch.use_tree, batch.note))
             elif batch.use_tree:
                 todo.appendleft(Batch((job,), use_tree=False, note=cause))

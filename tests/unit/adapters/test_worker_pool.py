@@ -33,7 +33,7 @@ def odd(text, language, most, *, use_tree=True):
     order = text.split("\\n", 1)[0].removeprefix("# ")
     if order == "always dies" or (use_tree and order == "segfault"):
         os.kill(os.getpid(), signal.SIGSEGV)
-    if use_tree and order == "spin":
+    if order == "always spins" or (use_tree and order == "spin"):
         while True: pass
     if use_tree and order == "devour":
         hoard = [bytes(range(256)) * 4_000 for _ in range(10_000)]
@@ -330,16 +330,19 @@ def test_deep_nesting_never_loses_a_file(tmp_path: Path, make_pool: PoolMaker) -
         assert "".join(chunk.text for chunk in result.parsed.chunks) == texts[path]
 
 
+@pytest.mark.parametrize(
+    ("order", "cause"), [("always dies", "the parser crashed"), ("always spins", "parsing took more than 2 s")]
+)
 def test_a_file_that_kills_without_its_grammar_too(
-    tmp_path: Path, make_pool: PoolMaker, odd_worker: tuple[str, ...]
+    tmp_path: Path, make_pool: PoolMaker, odd_worker: tuple[str, ...], order: str, cause: str
 ) -> None:
-    """Such a file is left out with the reason; the next run reads it again."""
-    jobs = [*small_tree(tmp_path, 5), write(tmp_path, "odd.py", "# always dies\n")]
-    results = by_path(list(make_pool(command=odd_worker).run(jobs)))
+    """Such a file is left out with the reason, and in no time that has no end; the next run reads it again."""
+    jobs = [*small_tree(tmp_path, 5), write(tmp_path, "odd.py", f"# {order}\n")]
+    results = by_path(list(make_pool(command=odd_worker, parse_timeout_s=2.0).run(jobs)))
     odd = results.pop("odd.py")
     assert odd.outcome is ReadOutcome.SKIPPED
     assert odd.skipped is SkipReason.UNREADABLE
-    assert "the parser crashed" in odd.detail
+    assert cause in odd.detail
     assert odd.checked_ns == 0
     assert len(results) == 5
     for result in results.values():
