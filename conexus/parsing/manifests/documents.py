@@ -27,6 +27,7 @@ _MAX_DEPTH = 200
 _MAX_ELEMENTS = 200_000
 _MAX_MERGED = 20
 _MAX_TEXT_CHARS = 1_000  # of an element of XML; a name or a version is shorter
+_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){200}""")  # takes the square of its length to read
 _BRACKET = re.compile(r"[\[\]{}]")
 _MERGE: Final = "<<"
 
@@ -68,6 +69,8 @@ def read_toml(text: str, depth: int = 4) -> Located:
         Unreadable: It is not TOML.
     """
     _check_size(text)
+    if _LONG_KEY.search(text):
+        raise Unreadable("it is TOML that nests too deep")
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -151,7 +154,7 @@ def _toml_lines(text: str, depth: int) -> dict[tuple[Key, ...], int]:
         if node.type == "pair":
             pending.append((node, ()))
         elif node.type in {"table", "table_array_element"} and node.named_children:
-            path = _header_path(source, node, counts)
+            path = _header_path(source, node, counts, depth)
             for length in range(1, len(path) + 1):
                 lines.setdefault(path[:length], node.start_point.row + 1)
             if len(path) < depth:
@@ -160,7 +163,7 @@ def _toml_lines(text: str, depth: int) -> dict[tuple[Key, ...], int]:
         node, path = pending.pop()
         if node.type == "pair":
             line = node.start_point.row + 1
-            for part in _key_parts(source, node.named_children[0]):
+            for part in _key_parts(source, node.named_children[0])[: depth - len(path)]:
                 path = (*path, part)
                 lines.setdefault(path, line)
             node = node.named_children[-1]
@@ -179,11 +182,16 @@ def _toml_parts(value: Node, path: tuple[Key, ...]) -> list[tuple[Node, tuple[Ke
     return [(item, path) for item in value.named_children if item.type == "pair" and value.type == "inline_table"]
 
 
-def _header_path(source: bytes, node: Node, counts: dict[tuple[Key, ...], int]) -> tuple[Key, ...]:
-    """Return the path of a table, with the place of the last element where a part of it is an array of tables."""
+def _header_path(source: bytes, node: Node, counts: dict[tuple[Key, ...], int], depth: int) -> tuple[Key, ...]:
+    """Return the path of a table, with the place of the last element where a part of it is an array of tables.
+
+    A path that is longer than ``depth`` is cut.
+    """
     path: tuple[Key, ...] = ()
     parts = _key_parts(source, node.named_children[0])
     for place, part in enumerate(parts):
+        if len(path) >= depth:
+            break
         path = (*path, part)
         if node.type == "table_array_element" and place == len(parts) - 1:
             counts[path] = counts.get(path, -1) + 1

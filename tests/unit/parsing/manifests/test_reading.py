@@ -1080,6 +1080,8 @@ _MERGES = "x0: &x0 {image: a}\n" + "".join(f"x{n}: &x{n} {{<<: [*x{n - 1}, *x{n 
         ("package.json", '{"version": ' + "9" * 100_000 + "}"),
         ("package-lock.json", '{"dependencies": {"a": ' * 900 + "{}" + "}}" * 900),
         ("pyproject.toml", "a = " + "[" * 50_000),
+        ("Cargo.toml", "a." * 500_000 + "a = 1"),
+        ("Cargo.toml", "[" + '"a" . ' * 200_000 + "a]"),
         ("pyproject.toml", "project = 1\n[tool]\npoetry = 2\n"),
         ("pyproject.toml", "[project]\ndependencies = [1, [2], {a = 3}]\nname = ['x']\n"),
         ("Cargo.toml", "[dependencies]\na = {workspace = true}\nb = {package = 1, version = []}\n[package]\nname = {}"),
