@@ -121,11 +121,11 @@ browser: $(TESTS)
 # Debian and its kin. So is what makes the file system whose power is cut. promtool judges our metrics; it is unpacked
 # beside the tests and installed nowhere.
 system-packages:
-	@if ! command -v git >/dev/null; then \
+	@if ! command -v git >/dev/null || ! command -v strace >/dev/null; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 			export DEBIAN_FRONTEND=noninteractive; \
-			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends git; } >/dev/null; \
-		else \
+			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends git strace; } >/dev/null; \
+		elif ! command -v git >/dev/null; then \
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
 	fi

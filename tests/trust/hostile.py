@@ -253,7 +253,7 @@ def _manifests(grounds: Grounds) -> None:
             "Package.swift": f'let package = Package(name: "P", dependencies: [.package(path: "{box}")])\n',
             "a.csproj": f'<Project><Import Project="{box}/pom.xml" /><ItemGroup><ProjectReference '
             f'Include="{box}/x.csproj" /></ItemGroup></Project>\n',
-            "docker-compose.yml": f"include:\n  - {box}/env\nservices:\n  a:\n    build: {box}\n    env_file: {box}/e\n",
+            "docker-compose.yml": f"include:\n  - {box}/env\nservices:\n  a:\n    env_file: {box}/env\n",
             "Dockerfile": f"FROM scratch\nCOPY {box} /x\n",
             "main.tf": f'module "m" {{\n  source = "{box}"\n  x = file("{box}/env")\n}}\n',
             ".github/workflows/a.yml": f"jobs:\n  a:\n    uses: ./{box}/env\n    steps:\n      - uses: {box}\n",

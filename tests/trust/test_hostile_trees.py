@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +32,11 @@ from hostile import (
     recipes,
 )
 from program import FOUND, Program, write
+
+from conexus.adapters.filesystem import FilesystemTree
+from conexus.adapters.git_metadata import find_checkout
+from conexus.adapters.watcher import changes
+from conexus.config import IndexOptions
 
 _CANARY = re.compile(rb"zqx[0-9a-f]*", re.IGNORECASE)
 _JOB_S = 300.0
@@ -221,3 +229,151 @@ def test_hostile_trees_give_nothing_away(
     assert (leaks, started, lost, written) == (set(), [], [], [])
     assert alive
     assert seen == rounds
+
+
+# ------------------------------------------------------------------------------------------------------ races
+
+_SWAPPER = """
+import os, sys
+root, outside = sys.argv[1:]
+os.chdir(root)
+pairs = [("folder", outside + "/box"), ("deep/folder", outside + "/box"), ("file.py", outside + "/secret.py"),
+         ("deep/file.py", outside + "/secret.py"), (".gitignore", outside + "/rules")]
+for name, target in pairs:
+    os.symlink(target, name + ".link")
+swaps = 0
+while True:
+    for name, _ in pairs:
+        os.rename(name, name + ".kept")
+        os.rename(name + ".link", name)
+        os.rename(name, name + ".link")
+        os.rename(name + ".kept", name)
+    swaps += len(pairs)
+    if not swaps % 100:
+        print(swaps, flush=True)
+"""
+
+
+@contextmanager
+def swapped(grounds: Grounds) -> Iterator[Callable[[], int]]:
+    """Have files and folders swapped for links out, and back, without end; says how often so far."""
+    write(grounds.root, {"folder/inner/a.py": "a = 1\n", "folder/iotbait.py": "bait = 1\n", "file.py": "b = 1\n"})
+    write(grounds.root, {"deep/folder/c.py": "c = 1\n", "deep/file.py": "d = 1\n", ".gitignore": "*.kept\n*.link\n"})
+    command = [sys.executable, "-c", _SWAPPER, str(grounds.root), str(grounds.outside)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    last = 0
+
+    def count() -> int:
+        nonlocal last
+        assert process.poll() is None, "the one that swaps has ended"
+        lines = (os.read(process.stdout.fileno(), 1 << 20) if _readable(process) else b"").split(b"\n")[:-1]
+        last = int(lines[-1]) if lines else last
+        return last
+
+    try:
+        yield count
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _readable(process: subprocess.Popen[bytes]) -> bool:
+    return bool(process.stdout and select.select([process.stdout], [], [], 0)[0])
+
+
+def looked_at(tree: FilesystemTree) -> bytes:
+    """All that a scan, and the reading of what it found, tells."""
+    told: list[bytes] = []
+    paths = set()
+    for item in tree.scan():
+        told.append(repr(item).encode("utf-8", "surrogateescape"))
+        paths.add(item.path.rstrip("/"))
+    for path in sorted({*paths, "folder/x.py", "folder/package.json", "deep/folder/env"}):
+        with contextlib.suppress(OSError):
+            told.append(tree.read(path, 100_000))
+        told.append(repr((tree.stat(path), tree.explain(path))).encode("utf-8", "surrogateescape"))
+    told.append(repr(tree.look(paths)).encode("utf-8", "surrogateescape"))
+    return b"\n".join(told)
+
+
+@rounds(40, 2_000)
+def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
+    tmp_path: Path, rounds: int, figure: Callable[..., None]
+) -> None:
+    """While another process swaps files and folders for links out, no scan, reading or index tells of it."""
+    answers, looks, kept = Answers(), 0, b""
+    program = Program(tmp_path / "program")
+    with made(tmp_path / "tree", dice("races"), [], "none") as grounds, swapped(grounds) as swaps:
+        write(grounds.root, {"good.py": "def harmless():\n    return 1\n"})
+        tree = FilesystemTree(find_checkout(grounds.root), IndexOptions(), lambda _: None)
+        runs = 0
+        while looks < rounds or swaps() < 2_000:
+            answers.keep(looked_at(tree))
+            looks += 1
+            if looks % 20 == 1:
+                runs += 1
+                for command in (("index", "--verbose"), ("search", "weighs a value", "--json"), ("status",)):
+                    answers.keep(program.run(command[0], *command[1:], cwd=grounds.root).text)
+                kept = b"\n".join(files_below(program.data))
+                answers.keep(b" ".join(_CANARY.findall(kept)))
+        count = swaps()
+    leaks = answers.canaries()
+    figure("swapped for links", swaps=count, looks=looks, index_runs=runs, leaks=len(leaks), seed=SEED)
+    assert not leaks
+    assert b"harmless" in kept
+
+
+def test_a_settings_file_that_is_a_link_tells_nothing(tmp_path: Path, figure: Callable[..., None]) -> None:
+    """The settings of a project are not read through a link, and no message has a word of where it leads."""
+    answers = Answers()
+    program = Program(tmp_path / "program")
+    with made(tmp_path / "tree", dice("settings"), [], "none") as grounds:
+        write(grounds.root, {"good.py": "def harmless():\n    return 1\n"})
+        for name in ("broken.toml", "box"):
+            link = grounds.root / ".conexus.toml"
+            link.unlink(missing_ok=True)
+            link.symlink_to(grounds.outside / name)
+            for command in (("index",), ("config", "show")):
+                answers.keep(program.run(*command, cwd=grounds.root).text)
+    figure("settings by a link", leaks=len(answers.canaries()))
+    assert not answers.canaries()
+
+
+def test_no_folder_outside_is_watched(
+    tmp_path: Path, figure: Callable[..., None], record_property: Callable[[str, object], None]
+) -> None:
+    """A link to a folder outside, or to the root of the disk, takes none of the system's watches."""
+    if not Path("/proc/self/fdinfo").is_dir():
+        not_run("watches", "there is no /proc", record_property)
+    with made(tmp_path / "tree", dice("watches"), ["links"], "none") as grounds:
+        stopped = threading.Event()
+        seen: list[frozenset[str] | None] = []
+
+        def follow() -> None:
+            seen.extend(changes(grounds.root, stopped.is_set))
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        until = time.monotonic() + 60
+        while not seen and time.monotonic() < until:
+            time.sleep(0.02)
+        watched = watched_inodes()
+        stopped.set()
+        thread.join(60)
+        places = (grounds.outside, grounds.outside / "box", Path("/"), Path("/etc"))
+        folders = {place.stat().st_ino for place in places}
+        inside = (grounds.root / "sub").stat().st_ino
+    figure("watches", watches=len(watched), outside=len(watched & folders))
+    assert inside in watched
+    assert not watched & folders
+
+
+def watched_inodes() -> set[int]:
+    """The inodes of what this process has watched by the system."""
+    found = set()
+    for place in Path("/proc/self/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            found |= {int(number, 16) for number in re.findall(r"^inotify wd:\S+ ino:(\w+)", place.read_text(), re.M)}
+    return found
