@@ -118,21 +118,22 @@ browser: $(TESTS)
 	fi
 
 # git judges how we read ignore files. Where it is missing it is installed if that takes no question: as root, on
-# Debian and its kin. So is what makes the file system whose power is cut. promtool judges our metrics; it is unpacked
-# beside the tests and installed nowhere.
+# Debian and its kin. So is what some attacks need. promtool judges our metrics; it is unpacked beside the tests and
+# installed nowhere.
 system-packages:
-	@if ! command -v git >/dev/null || ! command -v strace >/dev/null; then \
+	@if ! command -v git >/dev/null; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 			export DEBIAN_FRONTEND=noninteractive; \
-			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends git strace; } >/dev/null; \
-		elif ! command -v git >/dev/null; then \
+			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends git; } >/dev/null; \
+		else \
 			echo "the tests need git: please install it" >&2; exit 1; \
 		fi; \
 	fi
-	@if ! { command -v bindfs && command -v strace && command -v ip && command -v mkfs.ext4; } >/dev/null && \
+	@if ! { command -v bindfs && command -v strace && command -v ip && command -v mkfs.ext4 && \
+		command -v mkfs.btrfs; } >/dev/null && \
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2 e2fsprogs; } \
-			>/dev/null 2>&1 || echo "attacks that need bindfs, strace, ip or mkfs.ext4 are NOT RUN" >&2; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs strace iproute2 e2fsprogs \
+			btrfs-progs; } >/dev/null 2>&1 || echo "attacks that need what cannot be installed are NOT RUN" >&2; \
 	fi
 	@sh tools/get_promtool.sh "$(BUILD)/promtool" || echo "no promtool: the test of the metrics by it is left out" >&2

@@ -150,10 +150,10 @@ def _bombs(size: int, count: int, chance: random.Random) -> Iterator[Bomb]:
             yield path, data if len(data) > 1_000 or not data else (data * (size // len(data) + 1))[:size]
 
 
-@rounds(48, 3_000)
+@rounds(30, 3_000)
 def test_no_file_takes_more_than_it_may(parsers: Parsers, rounds: int, figure: Callable[..., None]) -> None:
     """Whatever a file is made of, it ends within the limits of time and memory, with a result that says what became."""
-    size = 200_000 if rounds < 1_000 else 1_000_000
+    size = 100_000 if rounds < 1_000 else 1_000_000
     parsers.results([("a.py", b"def a():\n    return 1\n")])
     first_mb = parsers.most_mb()
     worst = Worst()
@@ -178,7 +178,7 @@ def test_no_file_takes_more_than_it_may(parsers: Parsers, rounds: int, figure: C
     assert most_mb <= _OPTIONS.parse_memory_mb + _SPARE_MB
 
 
-@rounds(1_000, 100_000)
+@rounds(500, 100_000)
 def test_damaged_files_kill_no_run(parsers: Parsers, rounds: int, figure: Callable[..., None]) -> None:
     """Real files of every language that are cut, flipped, spliced and nested: each gets a result, whatever dies."""
     samples, chance = real_samples(), dice("fuzz")
@@ -205,7 +205,7 @@ def test_damaged_files_kill_no_run(parsers: Parsers, rounds: int, figure: Callab
     assert not left_out
 
 
-@rounds(150, 3_000)
+@rounds(100, 3_000)
 def test_damaged_files_kill_no_daemon(tmp_path: Path, rounds: int, figure: Callable[..., None]) -> None:
     """A daemon indexes them, answers all the while, and is the same process afterwards."""
     chance, samples = dice("daemon"), real_samples()

@@ -298,7 +298,7 @@ def looked_at(tree: FilesystemTree) -> bytes:
     return b"\n".join(told)
 
 
-@rounds(40, 2_000)
+@rounds(400, 20_000)
 def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
     tmp_path: Path, rounds: int, figure: Callable[..., None]
 ) -> None:
@@ -312,7 +312,7 @@ def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
         while looks < rounds or swaps() < 2_000:
             answers.keep(looked_at(tree))
             looks += 1
-            if looks % 20 == 1:
+            if looks % 1_000 == 1:
                 runs += 1
                 for command in (("index", "--verbose"), ("search", "weighs a value", "--json"), ("status",)):
                     answers.keep(program.run(command[0], *command[1:], cwd=grounds.root).text)
