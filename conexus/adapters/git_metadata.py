@@ -82,17 +82,18 @@ def git_folders(root: Path) -> GitFolders | None:
     """Return where git keeps its files for ``root``, or ``None`` where ``root`` is no working tree.
 
     A tree may have been made to do harm: folders outside of it are git's only where they name the tree in turn, as
-    those of worktrees and submodules do, and ``.git`` is no link.
+    those of worktrees and submodules do.
     """
     marker = root / ".git"
     if marker.is_symlink():
-        return None
-    if is_git_folder(marker):
+        private = Path(os.path.realpath(marker))
+    elif is_git_folder(marker):
         return GitFolders(marker, marker)
-    target = _pointer(marker, "gitdir:")
-    if target is None:
-        return None
-    private = Path(os.path.normpath(root / target))
+    else:
+        target = _pointer(marker, "gitdir:")
+        if target is None:
+            return None
+        private = Path(os.path.normpath(root / target))
     if read_regular(private / "HEAD", _POINTER_BYTES, follow=False) is None or not _belongs_to(private, root):
         return None
     pointer = _pointer(private / "commondir", "")
@@ -114,6 +115,11 @@ def _belongs_to(private: Path, root: Path) -> bool:
         return worktree is not None and (private / worktree).samefile(root)
     except (OSError, ValueError):
         return False
+
+
+def is_foreign(root: Path) -> bool:
+    """Whether ``.git`` leads to a folder outside of the tree that does not name the tree, so that it is not read."""
+    return git_folders(root) is None and is_nested_checkout(str(root))
 
 
 def top_of(folder: Path) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conexus.adapters.git_metadata import is_foreign
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import (
@@ -110,6 +112,7 @@ def index(
                 report = dataclasses.replace(report, name=name)
             if not quiet:
                 _show_report(report, as_json=as_json, verbose=verbose)
+                _show_foreign_git(root)
             if report.notice and not quiet:
                 console.err(f"{console.one_line(report.notice)} (conexus features)")
             if report.cancelled:
@@ -119,6 +122,17 @@ def index(
                     _watch(session, root, asked, quiet=quiet)
                 else:
                     _watch_daemon(session.daemon, report, asked, quiet=quiet)
+
+
+def _show_foreign_git(checkout: Checkout) -> None:
+    if checkout.ref or not is_foreign(checkout.root):
+        return
+    root = console.one_line(str(checkout.root))
+    console.err(
+        f"note: {root}/.git leads to a folder that does not name this tree in turn: branch, remote and git's rules "
+        "are not read"
+    )
+    console.err(f"hint: where it is yours, run `git -C {shlex.quote(root)} config core.worktree {shlex.quote(root)}`")
 
 
 def _asked(path: Path, ref: str, *, force: bool, watch: bool) -> Checkout:

@@ -456,6 +456,24 @@ def test_submodules_and_nested_repositories_are_their_own(program: Program, tree
     assert found_in(program, tree / "sub", "library_function") == ["lib.py"]
 
 
+def test_gits_folder_elsewhere_is_read_once_it_names_the_tree(program: Program, tree: Path) -> None:
+    """Anybody can write into ``.git`` where another repository is; whose it is, its own settings say."""
+    write(tree, {"a.py": GOOD, ".git/info/exclude": ""})
+    shutil.rmtree(tree / ".git")
+    git(tree.parent, "init", "--quiet", f"--separate-git-dir={tree.parent / 'store.git'}", str(tree))
+    git(tree, "remote", "add", "origin", "https://example.org/team/apart.git")
+    told = program.ok("index", tree).err
+    assert "does not name this tree in turn" in told
+    command = told.partition("run `git -C ")[2].partition("`")[0].split()
+    assert "example.org/team/apart" not in program.ok("repos", "list").out
+    git(tree, *command[1:])
+    assert "does not name" not in program.ok("index", tree).err
+    assert "example.org/team/apart" in program.ok("repos", "list", "--json").out
+    (tree / ".git").unlink()
+    (tree / ".git").symlink_to(tree.parent / "store.git")
+    assert "does not name" not in program.ok("index", tree).err
+
+
 def test_a_bare_repository_is_refused(program: Program, tree: Path) -> None:
     """A repository without files says so and what to do; the inside of ``.git`` is none either."""
     git(tree, "init", "--quiet", "--bare")
