@@ -99,7 +99,8 @@ def build(
         make_private(data_dir)
     catalog = SqliteCatalog(MEMORY if data_dir is None else str(data_dir / CATALOG_FILE))
     edition = _edition(config, data_dir, catalog)
-    store = SharedStore(_store(config, data_dir))
+    vectors = _store(config, data_dir, keep_open=keep_open)
+    store = SharedStore(vectors)
     places = Places(catalog, edition.entitlements)
     home = Path.home()
 
@@ -136,7 +137,7 @@ def build(
             embedder=lambda: model(used.index.model),
             resources=Resources(
                 _pools(used, lambda: model(used.index.model), new_pool),
-                lambda: MemoryWatch(_budget(config), own_private_bytes),
+                partial(_memory_watch, config, vectors),
             ),
             config=used,
             places=places,
@@ -163,7 +164,7 @@ def build(
         places=places,
         is_gone=_is_gone,
         keep_open=keep_open,
-        ended=(lambda: None) if keeper is None else keeper.close,
+        ended=partial(_end_processes, keeper, vectors),
     )
 
     def watcher(checkout: Checkout) -> TreeWatcher:
@@ -177,6 +178,16 @@ def build(
         return AdaptiveWatcher(checkout.root, trees, data_dir, UserGit(home, xdg), files)
 
     return Application(config, data_dir, service, watcher)
+
+
+def _end_processes(keeper: PoolKeeper | None, vectors: VectorStore) -> None:
+    if keeper is not None:
+        keeper.close()
+    vectors.close()
+
+
+def _memory_watch(config: Config, vectors: VectorStore) -> MemoryWatch:
+    return MemoryWatch(_budget(config), lambda: own_private_bytes() + vectors.memory_bytes())
 
 
 def _tree(
@@ -281,7 +292,7 @@ def _same_model(index: IndexInfo, configured: str, model: Callable[[str], Embedd
     )
 
 
-def _store(config: Config, data_dir: Path | None) -> VectorStore:
+def _store(config: Config, data_dir: Path | None, *, keep_open: bool) -> VectorStore:
     if config.store.url:
         from conexus.adapters.qdrant_store import QdrantStore  # noqa: PLC0415 -- takes a second to import
 
@@ -292,9 +303,9 @@ def _store(config: Config, data_dir: Path | None) -> VectorStore:
         from conexus.adapters.memory_store import MemoryStore  # noqa: PLC0415 -- not for the usual case
 
         return MemoryStore()
-    from conexus.adapters.edge_store import EdgeStore  # noqa: PLC0415 -- not needed with a server
+    from conexus.adapters.engine_process import EngineStore  # noqa: PLC0415 -- not needed with a server
 
-    return EdgeStore(data_dir / "vectors")
+    return EngineStore(data_dir / "vectors", read_here=not keep_open)
 
 
 def _namespace(data_dir: Path | None) -> str:

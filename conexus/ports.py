@@ -315,6 +315,14 @@ class VectorStore(Protocol):
         """Free space on the store's disk, or ``None`` where the store cannot tell."""
         ...
 
+    def memory_bytes(self) -> int:
+        """Memory that processes of the store's own hold for themselves."""
+        ...
+
+    def close(self) -> None:
+        """End processes of the store's own. Idempotent; the caller has closed the shards."""
+        ...
+
 
 class ParsePool(Protocol):
     """Reads and parses files in processes that can be killed."""

@@ -1070,7 +1070,12 @@ class LocalService:
                 return self.store.create(live.id, live.dim)  # a run was stopped before it had made its vectors
             raise
         if idle:
-            repair_unfinished(self.catalog, shard, live)
+            try:
+                repair_unfinished(self.catalog, shard, live)
+            except StoreError as exc:
+                if isinstance(exc, StoreDamaged):
+                    raise
+                # The disk takes no writes: what is there answers until a run can mend the rest.
         return shard
 
     @contextmanager

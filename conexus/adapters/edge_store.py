@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +30,8 @@ from typing import IO, Final, cast
 import numpy as np
 import qdrant_edge as engine
 
-from conexus.adapters.memory_use import give_back_memory
+from conexus.adapters.free_space import FREE_SPACE_HINT, FULL
+from conexus.adapters.memory_use import available_bytes, give_back_memory
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.points import KEY, NOTHING, listed
@@ -90,10 +92,14 @@ So packing takes as long for a part of a large index as of a small one, and a se
 _PAGE_POINTS: Final = 1_000
 _CATCH_UPS: Final = 100
 _CATCH_UP_OPERATIONS: Final = 64
+_OPENING_BYTES: Final = 4_000_000  # to open a shard writes some of its files anew
+_SCRATCH_SHARE: Final = 0.5  # of the memory there is
+_COPIED_BYTES: Final = 1 << 20
+_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of a random name is made there
 
-_REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
+REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
 _OS_ERROR = re.compile(r"os error (\d+)")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_WRITING = frozenset({"create", "write", "optimize", "close"})
 _PASSING = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EAGAIN})
 
 
@@ -137,9 +143,35 @@ class EdgeStore:
         mark, stored = _claim(path)
         with ExitStack() as claim:
             claim.callback(_let_go, mark)
+            free = self.free_bytes()
+            if free is not None and free < _OPENING_BYTES:
+                raise DiskFull(f"the disk is too full to open the index in {path}", hint=FREE_SPACE_HINT)
             shard, exact = self._load(path, stored, dim)
             claim.pop_all()
         return EdgeVectorShard(shard, path, dim, mark, exact=exact)
+
+    def open_copy(self, index: IndexId, dim: int) -> EdgeVectorShard:
+        """Open a copy of a shard in memory, to be read alone: the engine opens none on a disk that takes no writes.
+
+        Raises:
+            StoreError: As :meth:`open`, or it is too large.
+        """
+        path = self._path(index)
+        mark, stored = _claim(path)
+        with ExitStack() as claim:
+            claim.callback(_let_go, mark)
+            size = self.size_bytes(index)
+            folder = _scratch(size)
+            if folder is None:
+                raise StoreError(f"there is no room for a copy of the index in {path}, of {size >> 20} MB")
+            try:
+                with _translated(path, "read"):
+                    _copy_sparse(path, folder)
+                shard, exact = self._load(folder, stored, dim)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)  # it stays mapped
+            claim.pop_all()
+        return EdgeVectorShard(shard, path, dim, mark, exact=exact, is_copy=True)
 
     def _load(self, path: Path, stored: int, dim: int) -> tuple[engine.EdgeShard, bool]:
         if stored != dim:
@@ -148,7 +180,7 @@ class EdgeStore:
                 hint="Index the repository again.",
             )
         if not _has_segments(path):
-            raise StoreDamaged(f"the vectors in {path} are gone", hint=_REBUILD_HINT)
+            raise StoreDamaged(f"the vectors in {path} are gone", hint=REBUILD_HINT)
         with _translated(path, "open"):
             shard = engine.EdgeShard.load(str(path))
             points = shard.info().points_count
@@ -215,6 +247,13 @@ class EdgeStore:
         except OSError:
             return None
 
+    def memory_bytes(self) -> int:
+        """Nothing: it has no process of its own."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is left open by it."""
+
     def _path(self, index: IndexId) -> Path:
         return self._folder / str(int(index))
 
@@ -222,8 +261,18 @@ class EdgeStore:
 class EdgeVectorShard:
     """One open shard. Threads may search while another one writes."""
 
-    def __init__(self, shard: engine.EdgeShard, path: Path, dim: int, mark: IO[bytes], *, exact: bool = True) -> None:
+    def __init__(
+        self,
+        shard: engine.EdgeShard,
+        path: Path,
+        dim: int,
+        mark: IO[bytes],
+        *,
+        exact: bool = True,
+        is_copy: bool = False,
+    ) -> None:
         self._open_shard: engine.EdgeShard | None = shard
+        self._is_copy = is_copy
         self._mark = mark
         self._whole = (path / _WHOLE).exists()
         self._exact = exact
@@ -282,7 +331,7 @@ class EdgeVectorShard:
                 shard.update(engine.UpdateOperation.delete_points([str(uuid.uuid4())]))
             shard.update(operation)
         if not is_done():
-            raise StoreDamaged(f"the vectors in {self._path} take no change", hint=_REBUILD_HINT)
+            raise StoreDamaged(f"the vectors in {self._path} take no change", hint=REBUILD_HINT)
 
     def _count(self, where: engine.Filter) -> int:
         return self._shard().count(engine.CountRequest(exact=True, filter=where))
@@ -415,6 +464,9 @@ class EdgeVectorShard:
             try:
                 with _translated(self._path, "close"):
                     shard.close()
+            except StoreError:
+                if not self._is_copy:
+                    raise
             finally:
                 _let_go(self._mark)
 
@@ -429,7 +481,7 @@ class EdgeVectorShard:
         dense = vectors.get(_DENSE) if isinstance(vectors, dict) else None
         sparse = vectors.get(_SPARSE) if isinstance(vectors, dict) else None
         if not isinstance(file, int) or not isinstance(dense, list) or not isinstance(sparse, engine.SparseVector):
-            raise StoreDamaged(f"point {record.id} of the index in {self._path} lacks a part", hint=_REBUILD_HINT)
+            raise StoreDamaged(f"point {record.id} of the index in {self._path} lacks a part", hint=REBUILD_HINT)
         terms = SparseVector(np.array(sparse.indices, dtype=np.uint32), np.array(sparse.values, dtype=np.float32))
         return StoredPoint(
             ChunkId(str(record.id)), FileId(file), vector_checksum(np.array(dense, dtype=np.float16), terms)
@@ -561,14 +613,18 @@ def _translated(path: Path, action: str) -> Iterator[None]:
         message = f"cannot {action} the index in {path}: {reason}"
         found = _OS_ERROR.search(str(exc))
         code = int(found[1]) if found else None
-        if code in _FULL | _PASSING:
+        if code == errno.EIO and action in _WRITING:
+            raise StoreError(
+                message, hint="the disk fails: see the system's log; what was done before is kept"
+            ) from exc
+        if code in FULL | _PASSING:
             raise _os_failure(code, message) from exc
-        raise StoreDamaged(message, hint=_REBUILD_HINT) from exc
+        raise StoreDamaged(message, hint=REBUILD_HINT) from exc
 
 
 def _os_failure(code: int | None, message: str) -> StoreError:
-    if code in _FULL:
-        return DiskFull(message, hint="Free some space on the disk and run it again.")
+    if code in FULL:
+        return DiskFull(message, hint=FREE_SPACE_HINT)
     return StoreError(message)
 
 
@@ -595,11 +651,11 @@ def _claim(path: Path) -> tuple[IO[bytes], int]:
         IndexIncompatible: It has a form this version does not know.
     """
     try:
-        mark = (path / _MARK).open("r+b")
+        mark = (path / _MARK).open("rb")
     except OSError as exc:
         if exc.errno in _PASSING:
             raise StoreError(f"cannot open the index in {path}: {exc.strerror}") from exc
-        raise StoreDamaged(f"there is no index in {path}", hint=_REBUILD_HINT) from exc
+        raise StoreDamaged(f"there is no index in {path}", hint=REBUILD_HINT) from exc
     with ExitStack() as claim:
         claim.callback(_let_go, mark)
         try:
@@ -620,12 +676,50 @@ def _read_mark(mark: IO[bytes]) -> int:
     try:
         content = json.loads(mark.read(_MARK_BYTES))
     except (ValueError, RecursionError) as exc:
-        raise StoreDamaged(f"{mark.name} is not readable", hint=_REBUILD_HINT) from exc
+        raise StoreDamaged(f"{mark.name} is not readable", hint=REBUILD_HINT) from exc
     if not isinstance(content, dict) or not isinstance(content.get("dim"), int):
-        raise StoreDamaged(f"{mark.name} is not readable", hint=_REBUILD_HINT)
+        raise StoreDamaged(f"{mark.name} is not readable", hint=REBUILD_HINT)
     if content.get("format") != _FORMAT:
         raise IndexIncompatible(f"{mark.name} names another format", hint="Index the repository again.")
     return int(content["dim"])
+
+
+def _scratch(size: int) -> Path | None:
+    """Make a folder for so many bytes, in memory where there is enough of it; nothing where there is no room at all."""
+    memory = available_bytes()
+    for place in (_IN_MEMORY, Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            if size > shutil.disk_usage(place).free * _SCRATCH_SHARE:
+                continue
+            if place != _IN_MEMORY or memory is None or size < memory * _SCRATCH_SHARE:
+                return Path(tempfile.mkdtemp(prefix="conexus-", dir=place))
+    return None
+
+
+def _copy_sparse(source: Path, target: Path) -> None:
+    """Copy the files of a shard without what was never written in them."""
+    for folder, _, names in os.walk(source):
+        place = target / Path(folder).relative_to(source)
+        place.mkdir(exist_ok=True)
+        for name in names:
+            with (Path(folder) / name).open("rb") as old, (place / name).open("wb") as new:
+                size = os.fstat(old.fileno()).st_size
+                new.truncate(size)
+                _copy_data(old.fileno(), new.fileno(), size)
+
+
+def _copy_data(old: int, new: int, size: int) -> None:
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(old, at, os.SEEK_DATA)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:  # no data beyond
+                return
+            raise
+        end = os.lseek(old, at, os.SEEK_HOLE)
+        while at < end:
+            at += os.pwrite(new, os.pread(old, min(end - at, _COPIED_BYTES), at), at)
 
 
 def _sync(folder: Path) -> None:

@@ -95,6 +95,13 @@ class MemoryStore:
         """Return ``None``: there is no disk to fill."""
         return None
 
+    def memory_bytes(self) -> int:
+        """Nothing: it has no process of its own."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is left open by it."""
+
 
 class MemoryVectorShard:
     """One open shard in memory. Threads may search while another one writes."""

@@ -166,6 +166,10 @@ class QdrantStore:
         """Return ``None``: a server does not tell."""
         return None
 
+    def memory_bytes(self) -> int:
+        """Nothing: it has no process of its own."""
+        return 0
+
     def close(self) -> None:
         """Leave the server. Idempotent; the next use connects again."""
         with self._connecting:

@@ -72,6 +72,14 @@ class SharedStore:
         """Free space on the store's disk."""
         return self._inner.free_bytes()
 
+    def memory_bytes(self) -> int:
+        """Memory of the store's own processes."""
+        return self._inner.memory_bytes()
+
+    def close(self) -> None:
+        """End the store's own processes."""
+        self._inner.close()
+
     def _handle(self, index: IndexId, entry: _Open) -> VectorShard:
         self._open[index] = entry
         entry.users += 1

@@ -11,7 +11,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, is_full
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.values import dataclass
 
@@ -19,6 +21,7 @@ MEMORY = ":memory:"
 BUSY_S = 10.0
 _POLL_S = 0.005
 _PRIVATE = 0o600
+_OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +179,21 @@ class SqliteConnection:
         except sqlite3.DatabaseError as exc:
             text = str(exc)
             code = getattr(exc, "sqlite_errorname", "")
-            if code.startswith("SQLITE_FULL"):
-                hint = "free some space and run the command again"
-                raise DiskFull(f"the disk is full: {self._path}", hint=hint) from exc
+            if code.startswith("SQLITE_FULL") or (code.startswith(_OF_THE_DISK) and self._is_full()):
+                raise DiskFull(f"the disk is full: {self._path}", hint=FREE_SPACE_HINT) from exc
             if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
-            hint = "see what its disk refuses: conexus doctor data-folder permissions"
+            checks = "see what its disk refuses: conexus doctor data-folder permissions"
+            hint = FAILING_DISK_HINT if code.startswith("SQLITE_IOERR") else checks
             raise StoreError(f"{what} {self._path} failed: {text}", hint=hint) from exc
         except UnicodeEncodeError as exc:
             raise StoreError(f"{what} cannot hold {exc.object!r}: it is not valid Unicode") from exc
+
+    def _is_full(self) -> bool:
+        """Whether a failure of the disk is one of space: of a quota SQLite speaks as of a disk that fails."""
+        return self._path != MEMORY and is_full(Path(self._path).parent)
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema) -> None:

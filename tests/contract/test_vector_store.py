@@ -22,6 +22,7 @@ import pytest
 from qdrant_double import QdrantDouble
 
 from conexus.adapters.edge_store import EdgeStore
+from conexus.adapters.engine_process import EngineStore
 from conexus.adapters.memory_store import MemoryStore
 from conexus.adapters.qdrant_store import QdrantStore
 from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
@@ -34,7 +35,14 @@ DIM = 32
 ONE, TWO = IndexId(1), IndexId(2)
 ANYWHERE = PointFilter()
 REAL_SERVER = os.environ.get("CONEXUS_QDRANT_URL", "")
-KINDS = ["edge", "memory", "qdrant-double", *(["qdrant-server"] if REAL_SERVER else [])]
+KINDS = [
+    "edge",
+    "engine-process",
+    "engine-to-write",
+    "memory",
+    "qdrant-double",
+    *(["qdrant-server"] if REAL_SERVER else []),
+]
 LASTING = [kind for kind in KINDS if kind != "memory"]
 
 
@@ -52,12 +60,17 @@ def _place(kind: str, folder: Path) -> Iterator[Place]:
         yield Place(memory, lambda: memory)
     elif kind == "edge":
         yield Place(EdgeStore(folder / "vectors"), lambda: EdgeStore(folder / "vectors"))
-    elif kind == "qdrant-double":
-        double = QdrantDouble(folder)
-        stores = [QdrantStore(double.url, "", 20.0, "here") for _ in range(2)]
+    elif kind.startswith("engine"):
+        stores = [EngineStore(folder / "vectors", read_here=kind == "engine-to-write") for _ in range(2)]
         yield Place(stores[0], lambda: stores[1])
         for store in stores:
             store.close()
+    elif kind == "qdrant-double":
+        double = QdrantDouble(folder)
+        clients = [QdrantStore(double.url, "", 20.0, "here") for _ in range(2)]
+        yield Place(clients[0], lambda: clients[1])
+        for client in clients:
+            client.close()
         double.close()
     else:
         key = os.environ.get("CONEXUS_QDRANT_API_KEY", "")

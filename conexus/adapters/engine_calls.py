@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""The vector engine by calls that go over a pipe as well as within a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+from typing import Any
+
+from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
+from conexus.adapters.engine_wire import found_out, point_in, query_in
+from conexus.types import FileId, IndexId, StoredPoint
+from conexus.values import dataclass
+
+_PAGE_POINTS = 5_000
+
+
+@dataclass(eq=False)
+class _Opened:
+    shard: EdgeVectorShard
+    points: Iterator[StoredPoint]
+    """Those that :meth:`EngineCalls.more_points` has not given yet."""
+
+
+class EngineCalls:
+    """Holds open shards by numbers. Its public methods are what can be asked for, in plain values."""
+
+    def __init__(self, store: EdgeStore) -> None:
+        self._store = store
+        self._numbers = count(1)
+        self._opened: dict[int, _Opened] = {}
+
+    def answer(self, name: str, arguments: Sequence[Any]) -> object:
+        """Do what is asked for."""
+        method: Callable[..., object] = getattr(self, name)
+        return method(*arguments)
+
+    def create(self, index: int, dim: int) -> int:
+        """Make an empty shard; return its number."""
+        return self._keep(self._store.create(IndexId(index), dim))
+
+    def open(self, index: int, dim: int) -> int:
+        """Open a shard; return its number."""
+        return self._keep(self._store.open(IndexId(index), dim))
+
+    def open_copy(self, index: int, dim: int) -> int:
+        """Open a shard's copy that is read alone; return its number."""
+        return self._keep(self._store.open_copy(IndexId(index), dim))
+
+    def upsert(self, number: int, points: Sequence[Sequence[Any]]) -> None:
+        """Write points."""
+        self._shard(number).upsert([point_in(point) for point in points])
+
+    def delete_files(self, number: int, files: Sequence[int]) -> None:
+        """Drop every point of these files."""
+        self._shard(number).delete_files(map(FileId, files))
+
+    def flush(self, number: int) -> None:
+        """Make all that was written survive a power cut."""
+        self._shard(number).flush()
+
+    def search_all(self, number: int, queries: Sequence[Sequence[Any]]) -> list[tuple[bytes, bytes]]:
+        """Answer several queries."""
+        return [found_out(found) for found in self._shard(number).search_all([query_in(query) for query in queries])]
+
+    def first_points(self, number: int) -> list[tuple[str, int, int]]:
+        """Return the first points of all."""
+        self._opened[number].points = self._shard(number).points()
+        return self.more_points(number)
+
+    def more_points(self, number: int) -> list[tuple[str, int, int]]:
+        """Return the next ones; none at the end."""
+        page = islice(self._opened[number].points, _PAGE_POINTS)
+        return [(str(point.id), int(point.file), point.checksum) for point in page]
+
+    def count(self, number: int) -> int:
+        """Return the number of points."""
+        return self._shard(number).count()
+
+    def optimize(self, number: int) -> None:
+        """Pack what was written."""
+        self._shard(number).optimize()
+
+    def is_wasteful(self, number: int) -> bool:
+        """Whether more is kept of points that are gone than of others."""
+        return self._shard(number).is_wasteful()
+
+    def close(self, number: int) -> None:
+        """Release a shard."""
+        self._opened.pop(number).shard.close()
+
+    def _keep(self, shard: EdgeVectorShard) -> int:
+        number = next(self._numbers)
+        self._opened[number] = _Opened(shard, iter(()))
+        return number
+
+    def _shard(self, number: int) -> EdgeVectorShard:
+        return self._opened[number].shard

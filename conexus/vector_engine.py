@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""The process that the vector engine runs in: it maps its files, and dies where the disk is full or fails.
+
+It does what :mod:`conexus.adapters.engine_process` asks on stdin, several things at once, and ends with stdin.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from conexus.adapters.edge_store import EdgeStore
+from conexus.adapters.engine_calls import EngineCalls
+from conexus.adapters.engine_wire import pack, unpack
+from conexus.adapters.worker_wire import read_frame, write_frame
+from conexus.errors import ConexusError
+
+_THREADS = 32
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they are the parent's to handle
+    engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))))
+    writing = threading.Lock()
+
+    def answer(payload: bytes) -> None:
+        number, name, *arguments = unpack(payload)
+        try:
+            reply: tuple[object, ...] = (number, True, engine.answer(name, arguments))
+        except ConexusError as exc:
+            reply = (number, False, exc.code.value, exc.message, exc.hint)
+        except Exception:  # noqa: BLE001 -- a fault of ours, which the parent raises
+            reply = (number, False, "", traceback.format_exc(), None)
+        with writing, suppress(OSError):
+            write_frame(sys.stdout.buffer, pack(reply))
+
+    threads = ThreadPoolExecutor(_THREADS)
+    while (payload := read_frame(sys.stdin.buffer)) is not None:
+        threads.submit(answer, payload)
+    os._exit(0)  # whatever is under way: nobody waits for it
+
+
+if __name__ == "__main__":
+    main()
