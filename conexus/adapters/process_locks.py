@@ -9,6 +9,7 @@ read only while the lock is held, by whoever waits, to say for whom.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -91,6 +92,8 @@ class FileLocks:
         path = self._folder / f"{hashlib.sha256(os.fsencode(of)).hexdigest()}.lock"
         while True:
             lock = self._opened(path)
+            if lock.name == os.devnull:
+                return lock  # and is not taken
             try:
                 _acquire(lock, root, until)
                 # Whoever cleared the data folder meanwhile has left us a lock that nobody else will meet.
@@ -104,12 +107,18 @@ class FileLocks:
             lock.close()
 
     def _opened(self, path: Path) -> IO[bytes]:
+        """Open the lock, made if it is not there.
+
+        On a disk that can only be read one that is not there is not needed, and not taken: nobody can write.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
         except OSError as exc:
+            if exc.errno == errno.EROFS:
+                with contextlib.suppress(OSError):
+                    return Path(path if path.exists() else os.devnull).open("rb", buffering=0)
             raise StoreError(f"cannot make the lock {path}: {exc.strerror}") from exc
-        return os.fdopen(handle, "r+b", buffering=0)
 
 
 def _acquire(lock: IO[bytes], root: Path, until: float) -> None:

@@ -7,6 +7,7 @@ that an edit need not wait for the first index of another repository.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -16,7 +17,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from conexus.context_service import ContextService
-from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, InternalError, NotFound
+from conexus.errors import ConexusError, DaemonUnavailable, ErrorCode, InternalError, NotFound, StoreError
 from conexus.ports import JobStore
 from conexus.types import (
     DAEMON_ITSELF,
@@ -107,6 +108,8 @@ class JobRunner:
         self._running: dict[str, _Running] = {}
         self._behind: set[Path] = set()
         """Trees of which changes were missed, since a job for them did not come to its end."""
+        self._unsaved: dict[str, IndexJob] = {}
+        """Jobs that could not be written down as they are, since the disk took no writes."""
         self._followed: dict[Path, str] = {}
         """The last job for changes of a tree: one is kept for each."""
         self._threads: list[threading.Thread] = []
@@ -184,7 +187,7 @@ class JobRunner:
             self._live[job.id] = job
             self._tasks[job.id] = task
         if not task.is_small:
-            self._store.save_job(job)
+            self._save(job)
         self._changed(job)
         with self._wake:
             self._waiting.append(job.id)
@@ -218,7 +221,7 @@ class JobRunner:
     def get(self, job: str) -> IndexJob | None:
         """Return a job as it is now."""
         with self._mutex:
-            live = self._live.get(job)
+            live = self._live.get(job) or self._unsaved.get(job)
         found = live or self._store.job(job)
         return None if found is None else as_it_is(found, self._is_alive)
 
@@ -226,7 +229,8 @@ class JobRunner:
         """Return jobs, newest first."""
         found = self._store.jobs(limit, before)
         with self._mutex:
-            return [self._live.get(job.id) or as_it_is(job, self._is_alive) for job in found]
+            known = {**self._unsaved, **self._live}
+            return [known.get(job.id) or as_it_is(job, self._is_alive) for job in found]
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs run, and how many wait."""
@@ -334,15 +338,32 @@ class JobRunner:
         with self._mutex:
             self._live[job.id] = job
         if saved:
-            self._store.save_job(job)
+            self._save(job)
         self._changed(job)
+
+    def _save(self, job: IndexJob) -> None:
+        """Write a job down, and those that could not be before; a disk that takes no writes ends no thread."""
+        with self._mutex:
+            self._unsaved[job.id] = job
+            waiting = list(self._unsaved.values())
+            for old in waiting[:-_MAX_JOBS]:
+                del self._unsaved[old.id]
+        for one in waiting[-_MAX_JOBS:]:
+            try:
+                self._store.save_job(one)
+            except StoreError as error:
+                _log.warning("an index job cannot be written down: %s", error.message, extra={"job": one.id})
+                return
+            with self._mutex:
+                if self._unsaved.get(one.id) is one:
+                    del self._unsaved[one.id]
 
     def _over(self, job: IndexJob) -> None:
         with self._mutex:
             task = self._tasks.get(job.id)
         is_kept = task is None or not task.is_small or job.state is not JobState.DONE or _did_something(job)
         if is_kept:
-            self._store.save_job(job)
+            self._save(job)
         with self._mutex:
             self._live.pop(job.id, None)
             self._tasks.pop(job.id, None)
@@ -351,7 +372,8 @@ class JobRunner:
                 former = self._followed.get(task.checkout.root)
                 self._followed[task.checkout.root] = job.id
         if former is not None:
-            self._store.forget_job(former)
+            with contextlib.suppress(StoreError):
+                self._store.forget_job(former)
         self._changed(job)
 
 

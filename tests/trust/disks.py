@@ -76,6 +76,14 @@ class Disk:
         assert device.startswith("loop"), device
         Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1", encoding="ascii")
 
+    def mount_anew(self) -> None:
+        """Mend the file system and mount it again, as an administrator does."""
+        script = (
+            'cd / && for _ in $(seq 100); do umount "$0" && break; sleep 0.1; done; '
+            '{ e2fsck -fp "$1" || e2fsck -fy "$1"; } && mount -o loop "$1" "$0"'
+        )
+        self.inside("sh", "-c", script, str(self.folder), str(self.image))
+
     def taken_out(self, copy: Program) -> Program:
         """A program with a copy of the data: SQLite does not find the way into another's file systems."""
         shutil.rmtree(copy.data, ignore_errors=True)

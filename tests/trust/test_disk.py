@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -123,48 +125,163 @@ def served(program: ProgramOnDisk) -> Iterator[Daemon]:
         process.communicate()
 
 
-def fault_amid_a_run(daemon: Daemon, case: Case, fault: Callable[[], None], moments: random.Random) -> Ended:
-    """Have a daemon index, let something happen to its disk meanwhile, and return how the run ended."""
-    running = daemon.program.start("index", case.root)
+def run_amid_a_fault(program: Program, case: Case, fault: Callable[[], None], moments: random.Random) -> Ended:
+    """Index, let something happen to the disk meanwhile, and return how the run ended."""
+    running = program.start("index", case.root)
     time.sleep(moments.uniform(0.2, 4.0))
     fault()
     return finish(running)
 
 
-@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "btrfs"])
+@contextmanager
+def told(name: str, number: int) -> Iterator[random.Random]:
+    """The chance of one round, which says how to repeat a failure."""
+    try:
+        yield dice(name, number)
+    except AssertionError as exc:
+        exc.add_note(f"{name}, round {number}, CONEXUS_SEED={SEED}")
+        raise
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
 @rounds(1, 20)
 def test_a_daemon_outlives_a_disk_that_fills_up(
     kind: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
 ) -> None:
-    """While it indexes another program takes all space, or all of the quota (btrfs), but for a few kilobytes.
+    """While it indexes another program takes all space but for a few kilobytes.
 
-    It stays, answers as before, tells the caller, and once there is space it ends with the index of a run without fault.
+    It stays, answers as before and tells the caller; with space it ends with the index of a run without a fault.
     """
-    name = f"disk: a daemon's {kind} fills up"
+    name = f"disk: {kind} fills up while a daemon indexes"
     deaths = refusals = wrong = 0
     for number in range(rounds):
-        moments = dice(name, number)
-        with disk_of(kind, tmp_path / str(number), record_property) as disk:
+        with told(name, number) as moments, disk_of(kind, tmp_path / str(number), record_property) as disk:
             copy_sparse(case.old, disk.seen_from_here / "data")
             program = ProgramOnDisk(disk, tmp_path / str(number) / "program", SETTINGS)
+            left_kb = moments.choice((0, 0, 64, 500, 4_000))
             with served(program) as daemon:
-                left_kb = moments.choice((0, 0, 64, 500, 4_000))
-                ended = fault_amid_a_run(daemon, case, lambda: disk.fill(left_kb), moments)  # noqa: B023 -- used at once
-                try:
-                    if ended.code != FOUND:
-                        refused(ended)
-                        refusals += 1
-                    deaths += not daemon.is_the_same()
-                    wrong += daemon.answers(case.root) != case.answers
-                    disk.free()
-                    program.ok("index", case.root)
-                    assert "all as written" in program.ok("verify").out
-                    wrong += daemon.answers(case.root) != case.answers
-                    assert program.content() == case.expected
-                    deaths += not daemon.is_the_same()
-                    assert daemon.stop() == 0
-                except AssertionError as exc:
-                    exc.add_note(f"{name}, round {number}, {left_kb} kB left, seed {SEED}")
-                    raise
+                ended = run_amid_a_fault(program, case, partial(disk.fill, left_kb), moments)
+                if ended.code != FOUND:
+                    refused(ended)
+                    refusals += 1
+                deaths += not daemon.is_the_same()
+                wrong += daemon.answers(case.root) != case.answers
+                disk.free()
+                program.ok("index", case.root)
+                assert "all as written" in program.ok("verify").out
+                wrong += daemon.answers(case.root) != case.answers
+                deaths += not daemon.is_the_same()
+                assert daemon.stop() == 0
+            assert program.content() == case.expected
     figure(name, rounds=rounds, told=refusals, daemon_deaths=deaths, wrong_answers=wrong)
-    assert (deaths, wrong) == (0, 0), f"seed {SEED}"
+    assert (deaths, wrong) == (0, 0), f"CONEXUS_SEED={SEED}"
+
+
+@rounds(1, 20)
+def test_a_daemon_outlives_a_disk_that_turns_read_only(
+    rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
+) -> None:
+    """While it indexes the system finds the file system damaged, and takes no more writes; it is mounted anew later."""
+    name = "disk: turns read-only while a daemon indexes"
+    deaths = refusals = wrong = 0
+    for number in range(rounds):
+        with told(name, number) as moments, disk_of("ext4", tmp_path / str(number), record_property) as disk:
+            copy_sparse(case.old, disk.seen_from_here / "data")
+            program = ProgramOnDisk(disk, tmp_path / str(number) / "program", SETTINGS)
+            disk.inside("sync", "-f", str(disk.folder))
+            with served(program) as daemon:
+                ended = run_amid_a_fault(program, case, disk.break_down, moments)
+                if ended.code != FOUND:
+                    refused(ended)
+                    refusals += 1
+                deaths += not daemon.is_the_same()
+                wrong += daemon.answers(case.root) != case.answers
+                refused(program.run("index", case.root, "--force"))
+                deaths += not daemon.is_the_same()
+            disk.mount_anew()
+            if program.state().exists():
+                program.state().unlink()
+            program.ok("index", case.root)
+            assert "all as written" in program.ok("verify").out
+            assert program.content() == case.expected
+    figure(name, rounds=rounds, told=refusals, daemon_deaths=deaths, wrong_answers=wrong)
+    assert (deaths, wrong) == (0, 0), f"CONEXUS_SEED={SEED}"
+
+
+# ---------------------------------------------------------------------------- the terminal
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "btrfs"])
+@rounds(1, 20)
+def test_a_command_ends_with_a_clear_error_where_the_disk_fills_up(
+    kind: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
+) -> None:
+    """All space is taken amid a run, or all of the quota (btrfs); a search still answers, and the next run mends.
+
+    On btrfs the system may end it: what is mapped cannot be overwritten there without space, and SQLite maps a file.
+    """
+    name = f"disk: {kind} fills up while a command indexes"
+    refusals = ended_by_system = wrong = 0
+    for number in range(rounds):
+        with told(name, number) as moments, disk_of(kind, tmp_path / str(number), record_property) as disk:
+            copy_sparse(case.old, disk.seen_from_here / "data")
+            program = ProgramOnDisk(disk, tmp_path / str(number) / "program", SETTINGS)
+            left_kb = moments.choice((0, 0, 64, 500, 4_000))
+            ended = run_amid_a_fault(program, case, partial(disk.fill, left_kb), moments)
+            if kind == "btrfs" and ended.code == -signal.SIGBUS:
+                ended_by_system += 1
+            elif ended.code != FOUND:
+                refused(ended)
+                refusals += 1
+            if kind != "btrfs":
+                found = program.run("search", QUESTIONS[0], case.root, "--json")
+                wrong += found.code not in {FOUND, INCOMPLETE, ERROR}
+                wrong += found.code != ERROR and best(found) != case.answers[0]
+            disk.free()
+            program.ok("index", case.root)
+            assert "all as written" in program.ok("verify").out
+            assert program.content() == case.expected
+    figure(name, rounds=rounds, told=refusals, ended_by_system=ended_by_system, wrong_answers=wrong)
+    assert wrong == 0, f"CONEXUS_SEED={SEED}"
+
+
+FAULTS = {
+    "sync": "fsync,fdatasync,msync",
+    "rename": "rename,renameat,renameat2",
+    "write": "pwrite64,ftruncate,fallocate",
+}
+
+
+@pytest.mark.parametrize("calls", FAULTS)
+@rounds(1, 20)
+def test_a_disk_that_fails_loses_nothing_that_was_told_as_done(
+    calls: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
+) -> None:
+    """A system call fails once, or each from then on; the run says so, and the next one ends as without a fault."""
+    name = f"disk: {calls} fails"
+    if shutil.which("strace") is None:
+        not_run(name, "needs strace", record_property)
+    refusals = harmless = 0
+    for number in range(rounds):
+        with told(name, number) as moments:
+            program = Program(tmp_path / str(number), settings=SETTINGS)
+            copy_sparse(case.old, program.data)
+            error = moments.choice(("EIO", "EIO", "EDQUOT", "ENOSPC", "EROFS"))
+            when = f"{moments.randrange(1, 40)}{moments.choice(('', '+'))}"
+            log = str(tmp_path / f"{number}.strace")
+            fault = f"inject={FAULTS[calls]}:error={error}:when={when}"
+            program.before = ("strace", "-f", "--seccomp-bpf", "-o", log, "-e", f"trace={FAULTS[calls]}", "-e", fault)
+            ended = program.run("index", case.root)
+            program.before = ()
+            if ended.code == FOUND:
+                harmless += 1
+            else:
+                refused(ended)
+                refusals += 1
+            found = program.run("search", QUESTIONS[0], case.root, "--json")
+            assert best(found) == case.answers[0], fault
+            program.ok("index", case.root)
+            assert "all as written" in program.ok("verify").out, fault
+            assert program.content() == case.expected, fault
+            shutil.rmtree(program.folder)
+    figure(name, rounds=rounds, told=refusals, harmless=harmless, lost=0)
