@@ -30,7 +30,7 @@ from typing import IO, Final, cast
 import numpy as np
 import qdrant_edge as engine
 
-from conexus.adapters.free_space import FREE_SPACE_HINT, FULL
+from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, FULL, NO_WRITES_HINT
 from conexus.adapters.memory_use import available_bytes, give_back_memory
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
@@ -614,9 +614,7 @@ def _translated(path: Path, action: str) -> Iterator[None]:
         found = _OS_ERROR.search(str(exc))
         code = int(found[1]) if found else None
         if code == errno.EIO and action in _WRITING:
-            raise StoreError(
-                message, hint="the disk fails: see the system's log; what was done before is kept"
-            ) from exc
+            raise StoreError(message, hint=FAILING_DISK_HINT) from exc
         if code in FULL | _PASSING:
             raise _os_failure(code, message) from exc
         raise StoreDamaged(message, hint=REBUILD_HINT) from exc
@@ -625,7 +623,7 @@ def _translated(path: Path, action: str) -> Iterator[None]:
 def _os_failure(code: int | None, message: str) -> StoreError:
     if code in FULL:
         return DiskFull(message, hint=FREE_SPACE_HINT)
-    return StoreError(message)
+    return StoreError(message, hint=NO_WRITES_HINT)
 
 
 def _write_mark(path: Path, dim: int) -> None:

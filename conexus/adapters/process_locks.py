@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from conexus.adapters.free_space import NO_WRITES_HINT
 from conexus.errors import StoreBusy, StoreError
 from conexus.values import dataclass
 
@@ -118,7 +119,7 @@ class FileLocks:
             if exc.errno == errno.EROFS:
                 with contextlib.suppress(OSError):
                     return Path(path if path.exists() else os.devnull).open("rb", buffering=0)
-            raise StoreError(f"cannot make the lock {path}: {exc.strerror}") from exc
+            raise StoreError(f"cannot make the lock {path}: {exc.strerror}", hint=NO_WRITES_HINT) from exc
 
 
 def _acquire(lock: IO[bytes], root: Path, until: float) -> None:
