@@ -7,10 +7,13 @@ import os
 import re
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, cast
+
+import msgpack
 
 from conexus.adapters.catalog_scope import Scope
 from conexus.chunk_ids import chunk_id_of, chunk_key, salted_id
@@ -74,6 +77,49 @@ def file_row(index: IndexId, commit: FileCommit, uses: int) -> tuple[object, ...
         uses,
         commit.salted,
     )
+
+
+# What `digest_of` is made of, each with the file as its parameter, in the order that the rows were written in.
+DIGESTED = (
+    "SELECT path, hash, skipped, rules, detail, language, encoding, mode, tags, redactions, chunks, salted FROM files "
+    "WHERE id = ?",
+    "SELECT file, ordinal, id, start_byte, end_byte, start_line, end_line, kind, symbol, signature, checksum "
+    "FROM chunks WHERE file = ? ORDER BY rowid",
+    "SELECT name, key, kind, start_byte, end_byte, start_line, end_line, name_line, chunk, parent, signature, doc "
+    "FROM symbols WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM refs WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM imports WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM packages_provided WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM packages_required WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM endpoints WHERE file = ? ORDER BY rowid",
+    "SELECT * FROM name_words WHERE file = ? ORDER BY word",
+)
+
+
+def digest_of(rows: Iterable[Sequence[object]]) -> int:
+    """Return a checksum of rows, as they are written or as they are read back."""
+    digest = 0
+    for row in rows:
+        plain = [int(value) if isinstance(value, bool) else value for value in row]
+        digest = zlib.crc32(msgpack.packb(plain), digest)
+    return digest
+
+
+def digest_row(commit: FileCommit) -> tuple[int, int]:
+    """Return the row of ``digests``, for the columns of :data:`DIGESTED`."""
+    _, _, path, _, _, _, _, content, _, skipped, rules, *described, _, salted = file_row(IndexId(0), commit, 0)
+    rows = chain(
+        [(path, content, skipped, rules, *described, salted)],
+        chunk_rows(commit),
+        (row[2:] for row in symbol_rows(IndexId(0), commit)),
+        reference_rows(commit),
+        import_rows(commit),
+        provided_rows(commit),
+        required_rows(commit),
+        endpoint_rows(commit),
+        sorted(word_rows(commit)),
+    )
+    return commit.id, digest_of(rows)
 
 
 def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:

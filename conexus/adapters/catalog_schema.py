@@ -318,9 +318,34 @@ CREATE TABLE endpoints (
 CREATE INDEX endpoints_file ON endpoints (file);
 """
 
+# A checksum of all that a file's rows say, and indexes that hold a second copy of the rest: SQLite compares
+# them with the tables when its integrity is checked. So flipped bits are found.
+_CHECKSUMS = """
+CREATE TABLE digests (
+    file INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE,
+    digest INTEGER NOT NULL
+);
+CREATE INDEX files_copy ON files (uses);
+CREATE INDEX members_copy ON members (uses);
+CREATE INDEX trim_files_copy ON trim_files (uses);
+CREATE INDEX repositories_copy ON repositories (name, used_at);
+CREATE INDEX views_copy ON views (repository, head, branch, pinned, ref, former);
+CREATE INDEX indexes_copy ON indexes (
+    fingerprint, model, model_fingerprint, dim, live, complete, finished, seen, pending, revision, retired, pool,
+    branches
+);
+CREATE INDEX api_keys_copy ON api_keys (
+    name, role, repos, created_at, expires_at, last_used_at, revoked_at, user, requests_per_s
+);
+CREATE INDEX webhooks_copy ON webhooks (url, created_at, secret);
+CREATE INDEX directory_copy ON directory (entry);
+CREATE INDEX change_events_copy ON change_events (type, at, actor, target, detail);
+CREATE INDEX policy_versions_copy ON policy_versions (at, actor, note, policies);
+"""
+
 CATALOG = Schema(
     "catalog",
     "run `conexus verify --repair`",
-    (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER, _OF_RETIRED, _DEPENDENCIES),
+    (_V1, _V2, _V3, _FRESHNESS, _EDITIONS, _SHARED_FILES, _TRIMS, _FORMER, _OF_RETIRED, _DEPENDENCIES, _CHECKSUMS),
 )
 """The catalog's own part of :mod:`conexus.adapters.sqlite_connection`."""

@@ -26,10 +26,13 @@ import numpy as np
 from conexus.adapters import catalog_pools as pools
 from conexus.adapters import catalog_trims as trims
 from conexus.adapters.catalog_rows import (
+    DIGESTED,
     FILE_COLUMNS,
     FileFacts,
     chunk_heads,
     chunk_rows,
+    digest_of,
+    digest_row,
     endpoint_rows,
     file_facts,
     file_record,
@@ -615,6 +618,7 @@ class SqliteCatalog:
             _insert(db, "packages_required", 6, (row for commit in files for row in required_rows(commit)))
             _insert(db, "endpoints", 6, (row for commit in files for row in endpoint_rows(commit)))
             _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
+            _insert(db, "digests", 2, map(digest_row, files))
             if scope.member is not None:
                 added = [FileRecord(c.id, c.result.stat, c.result.content_hash, c.result.checked_ns) for c in files]
                 pools.add(db, index, added)
@@ -802,7 +806,12 @@ class SqliteCatalog:
         """Return files whose chunks do not have the text they were written with, and what is wrong."""
         found: list[tuple[FileId, str]] = []
         pool = self.scope(index).pool
-        for file, expected in self._rows("SELECT id, chunks FROM files WHERE index_id = ? ORDER BY id", (pool,)):
+        for file, expected, digest in self._rows(
+            # A file that an earlier version wrote has no checksum until it is read again.
+            "SELECT f.id, f.chunks, coalesce(d.digest, -1) FROM files f LEFT JOIN digests d ON d.file = f.id "
+            "WHERE f.index_id = ? ORDER BY f.id",
+            (pool,),
+        ):
             # As bytes: a damaged text may be no UTF-8. File by file, so that never all of the texts are in memory.
             texts = self._rows(
                 "SELECT CAST(t.text AS BLOB), t.crc FROM chunks c JOIN texts t ON t.key = c.file << 20 | c.ordinal "
@@ -813,7 +822,16 @@ class SqliteCatalog:
                 found.append((FileId(_int(file)), f"has {len(texts)} of {expected} chunks"))
             elif any(zlib.crc32(_bytes(text)) != crc for text, crc in texts):
                 found.append((FileId(_int(file)), "a chunk's text does not have its checksum"))
+            elif digest != -1 and self._digest(_int(file)) != digest:
+                found.append((FileId(_int(file)), "what is kept of it is not as it was written"))
         return found
+
+    def _digest(self, file: int) -> int | None:
+        """Return the checksum of a file's rows as they are now."""
+        try:
+            return digest_of(row for statement in DIGESTED for row in self._rows(statement, (file,)))
+        except StoreDamaged:  # a text that is none
+            return None
 
     def symbols_named(self, index: IndexId, names: Sequence[str], where: PointFilter) -> list[SymbolMatch]:
         """Return definitions whose name agrees with one of ``names`` but for case and underscores."""

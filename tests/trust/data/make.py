@@ -28,6 +28,7 @@ COMMITS = {
     7: "f120d83",
     8: "45ae9ff",
     9: "3954880",
+    10: "2743cf1",
 }
 # The edition that is installed is not of the old programs.
 _WITHOUT_EDITIONS = """

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Bits that flip in the data folder: no answer is wrong without a word, ``verify`` finds what searches do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacks import SEED, dice, rounds
+from disks import copy_sparse
+from forked import ForkedProgram, Forks
+from program import ERROR, FOUND, INTERRUPTED, NOTHING, Ended, Program, commit, functions, write
+
+SETTINGS = {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "400"}
+BITS = 8
+# Each asks another part: meaning and words, a name, uses of a name, filters of the engine.
+QUESTIONS = (
+    ("search", "how is the elephant weighed"),
+    ("search", "module_3_2", "--explain"),
+    ("search", "feed the animals of the zoo", "--lang", "python"),
+    ("search", "visitors with a ticket", "--kind", "function"),
+    ("symbols", "weigh_elephant"),
+    ("graph", "."),
+)
+TREE = {
+    "scales.py": "def weigh_elephant(scales):\n    '''Weigh the elephant.'''\n    return scales.read() * 1000\n",
+    "zoo/keeper.py": "from scales import weigh_elephant\n\n\nclass Keeper:\n    '''Feeds animals.'''\n\n"
+    "    def feed(self, animal):\n        return weigh_elephant(animal.scales) / 50\n",
+    "zoo/gate.js": "export function openGate(visitors) {\n  return visitors.filter((one) => one.ticket);\n}\n",
+    "package.json": '{"name": "zoo", "version": "1.2.3", "dependencies": {"left-pad": "^1.0.0"}}\n',
+    "README.md": "# Zoo\n\nThe gate opens at nine. Elephants are weighed on Mondays.\n",
+    **{f"src/module_{n}.py": functions(f"module_{n}", 4) for n in range(8)},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tree, whole data of it, and what they answer."""
+
+    root: Path
+    whole: Path
+    answers: tuple[Any, ...]
+    content: frozenset[tuple[bytes, str, int]]
+
+
+def asked(program: Program, root: Path, question: tuple[str, ...]) -> Ended:
+    """The answer to one question; the tree is not looked at for what changed."""
+    name, *arguments = question
+    if name == "graph":
+        return program.run("graph", "--json", cwd=root)
+    if name == "symbols":
+        return program.run("symbols", *arguments, "--json", cwd=root)
+    return program.run("search", *arguments, "--json", cwd=root)
+
+
+def plain(ended: Ended) -> Any:
+    """An answer without what differs each time."""
+    try:
+        found = json.loads(ended.out)
+    except ValueError:
+        return ended.code, ended.out
+    return ended.code, _without_times(found)
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        left = {"elapsed_ms", "timings", "took_ms", "query_id", "indexed_at", "finished_at", "id", "age_s"}
+        return {key: _without_times(one) for key, one in value.items() if key not in left}
+    return [_without_times(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Data of a small tree, as a daemon that was killed left them: with the catalog's log beside it."""
+    folder = tmp_path_factory.mktemp("rot")
+    root = folder / "tree"
+    write(root, TREE)
+    commit(root, "https://example.org/team/rot.git")
+    program = Program(folder / "program", settings=SETTINGS)
+    program.ok("index", root)
+    program.ok("keys", "create", "--name", "ci")
+    program.ok("webhooks", "add", "https://ci.example.org/hooks/conexus")
+    daemon = program.start("serve", "--port", "0", "--grpc-port", "0")
+    until = time.monotonic() + 60
+    while not (program.data / "daemon.json").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    write(root, {"zoo/keeper.py": TREE["zoo/keeper.py"].replace("Feeds", "Gives food to")})
+    program.ok("index", root)
+    daemon.send_signal(signal.SIGKILL)
+    daemon.communicate()
+    whole = folder / "whole"
+    copy_sparse(program.data, whole)
+    assert (whole / "catalog.sqlite-wal").stat().st_size > 0
+    answers = tuple(plain(asked(program, root, question)) for question in QUESTIONS)
+    content = frozenset(program.content())
+    return Case(root, whole, answers, content)
+
+
+def kind_of(path: Path, data: Path) -> str:
+    """What kind of file one is: parts of the engine have names with ids in them."""
+    parts = path.relative_to(data).parts
+    if parts[0] != "vectors":
+        return "lock" if parts[0] == "locks" else parts[0]
+    return "/".join(part for part in (parts[0], *parts[4:]) if not part[:1].isdigit() or "-" not in part) or parts[-1]
+
+
+def kinds(data: Path) -> dict[str, list[Path]]:
+    """The files of a data folder that hold something, by kind."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(data.rglob("*")):
+        if path.is_file() and path.stat().st_blocks and path.stat().st_size:
+            found.setdefault(kind_of(path, data), []).append(path)
+    return found
+
+
+def written_parts(path: Path) -> list[tuple[int, int]]:
+    """Where a sparse file has data, as begin and end."""
+    found, at = [], 0
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        while at < size:
+            try:
+                at = os.lseek(stream.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                break
+            end = os.lseek(stream.fileno(), at, os.SEEK_HOLE)
+            found.append((at, end))
+            at = end
+    return found
+
+
+def flip(path: Path, chance: random.Random) -> list[int]:
+    """Flip bits of a file, of bytes that are not nothing where there are such; return where."""
+    with path.open("r+b") as stream:
+        offsets: list[int] = []
+        for begin, end in written_parts(path):
+            stream.seek(begin)
+            offsets += [begin + at for at, byte in enumerate(stream.read(end - begin)) if byte]
+        chosen = sorted(chance.sample(offsets, min(BITS, len(offsets)))) if offsets else []
+        for offset in chosen:
+            stream.seek(offset)
+            byte = stream.read(1)[0] ^ (1 << chance.randrange(8))
+            stream.seek(offset)
+            stream.write(bytes([byte]))
+    return chosen
+
+
+@dataclass
+class Found:
+    """What became of one damaged copy."""
+
+    told: bool
+    """Whether a command or ``verify`` said that something is wrong."""
+    wrong: list[str]
+    """Questions that were answered otherwise."""
+
+
+def examined(program: Program, case: Case) -> Found:
+    """Ask a damaged copy, then have it verified."""
+    told, wrong = False, []
+    for question, expected in zip(QUESTIONS, case.answers, strict=True):
+        found = asked(program, case.root, question)
+        assert found.code in {FOUND, NOTHING, ERROR, 3}, found
+        if found.code == ERROR or "damaged" in found.err:
+            told = True
+        elif plain(found) != expected:
+            wrong.append(" ".join(question))
+    verified = program.run("verify")
+    assert verified.code != INTERRUPTED
+    return Found(told or verified.code != FOUND, wrong)
+
+
+def mend(program: Program, case: Case) -> None:
+    """Do what the hints say; then all must be as it was."""
+    program.run("verify", "--repair")
+    program.ok("index", case.root)
+    verified = program.ok("verify")
+    assert "all as written" in verified.out
+    assert program.content() == case.content
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """A process for all commands."""
+    made = Forks()
+    yield made
+    made.close()
+
+
+@rounds(6, 200)
+def test_no_answer_is_silently_wrong(
+    rounds: int, case: Case, forks: Forks, tmp_path: Path, figure: Callable[..., None]
+) -> None:
+    """Eight bits flip in one file: each answer is as before, or the damage is told; then it is mended as told."""
+    name = "rot"
+    harmless = told = 0
+    silent: list[str] = []
+    unmended: list[str] = []
+    hit: Counter[str] = Counter()
+    for number in range(rounds):
+        chance = dice(name, number)
+        program = ForkedProgram(forks, tmp_path / str(number), SETTINGS)
+        copy_sparse(case.whole, program.data)
+        by_kind = kinds(program.data)
+        kind = sorted(by_kind)[number % len(by_kind)] if rounds > len(by_kind) else chance.choice(sorted(by_kind))
+        path = chance.choice(by_kind[kind])
+        offsets = flip(path, chance)
+        hit[kind] += 1
+        place = f"round {number}, CONEXUS_SEED={SEED}: {path.relative_to(program.data)} at {offsets}"
+        found = examined(program, case)
+        told += found.told
+        harmless += not found.told and not found.wrong
+        if found.wrong and not found.told:
+            silent.append(f"{place}: {found.wrong}")
+        if found.told:
+            try:
+                mend(program, case)
+            except AssertionError as exc:
+                unmended.append(f"{place}: {str(exc)[:500]}")
+        shutil.rmtree(program.folder)
+    figure(
+        name, copies=rounds, kinds=len(hit), told=told, harmless=harmless, silent=len(silent), unmended=len(unmended)
+    )
+    assert not silent, "\n".join(silent)
+    assert not unmended, "\n".join(unmended)
