@@ -8,15 +8,18 @@ import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgpack
 
+from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.catalog_scope import Scope
 from conexus.chunk_ids import chunk_id_of, chunk_key, salted_id
+from conexus.errors import StoreDamaged
 from conexus.lexical import name_key, split_identifier, stem, words
 from conexus.types import (
     Chunk,
@@ -36,11 +39,25 @@ from conexus.types import (
 )
 from conexus.values import dataclass
 
+E = TypeVar("E", bound=StrEnum)
+
 FILE_COLUMNS = 20
 _INT64 = 1 << 63
 
 # Files whose own name says nothing: their folder's name counts as well.
 _FOLDER_FILES = re.compile(r"^(?:__init__|__main__|index|mod|lib|main|init|package|default)$", re.IGNORECASE)
+
+
+def known(kind: type[E], written: object) -> E:
+    """Return the value of an enumeration that a row has.
+
+    Raises:
+        StoreDamaged: It has none of them.
+    """
+    try:
+        return kind(str(written))
+    except ValueError as exc:
+        raise StoreDamaged(f"the catalog is damaged: {exc}", hint=CATALOG.mend) from exc
 
 
 def inode_out(inode: int) -> int:
@@ -242,7 +259,7 @@ def file_record(row: Sequence[object]) -> FileRecord:
         stat=FileStat(os.fsdecode(path), size, mtime_ns, ctime_ns, _inode_in(inode)),
         content_hash=ContentHash(content_hash),
         checked_ns=checked_ns,
-        skipped=SkipReason(skipped) if skipped else None,
+        skipped=known(SkipReason, skipped) if skipped else None,
         rules=rules,
     )
 
@@ -281,7 +298,7 @@ def file_facts(row: Sequence[object]) -> FileFacts:
 @lru_cache(maxsize=1_000)
 def file_tags(written: str) -> frozenset[FileTag]:
     """Return the roles of a file as its row has them."""
-    return frozenset(FileTag(tag) for tag in written.split())
+    return frozenset(known(FileTag, tag) for tag in written.split())
 
 
 def chunk_heads(rows: Sequence[Sequence[object]]) -> Iterator[ChunkHead]:

@@ -39,6 +39,7 @@ from conexus.adapters.catalog_rows import (
     file_row,
     import_rows,
     inode_out,
+    known,
     of_tied_files,
     provided_rows,
     reference_rows,
@@ -684,7 +685,9 @@ class SqliteCatalog:
             "WHERE f.index_id = ? AND f.skipped IS NOT NULL ORDER BY f.path",
             (scope.pool,),
         )
-        return [SkippedFile(os.fsdecode(_bytes(path)), SkipReason(str(why)), str(detail)) for path, why, detail in rows]
+        return [
+            SkippedFile(os.fsdecode(_bytes(path)), known(SkipReason, why), str(detail)) for path, why, detail in rows
+        ]
 
     def problems(self, index: IndexId) -> list[FileProblem]:
         """Return the files that are in the index in a lesser form, and why."""
@@ -858,7 +861,7 @@ class SqliteCatalog:
             found += [
                 SymbolMatch(
                     f"{parent}.{name}" if parent else name,
-                    SymbolKind(kind),
+                    known(SymbolKind, kind),
                     line,
                     chunk_id_of(chunk),
                     file,

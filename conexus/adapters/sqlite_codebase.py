@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, TypeVar, cast
 
-from conexus.adapters.catalog_rows import of_tied_files
+from conexus.adapters.catalog_rows import known, of_tied_files
 from conexus.adapters.catalog_scope import Scope
 from conexus.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
@@ -163,7 +163,7 @@ class SqliteCodebase:
         """Return the packages that manifests describe."""
         rows = self._of_files(index, "packages_provided", "x.ecosystem, x.name, x.version, x.line")
         return [
-            (FileId(_int(file)), PackageProvided(Ecosystem(str(ecosystem)), str(name), str(version), _int(line)))
+            (FileId(_int(file)), PackageProvided(known(Ecosystem, ecosystem), str(name), str(version), _int(line)))
             for file, ecosystem, name, version, line in rows
         ]
 
@@ -172,7 +172,7 @@ class SqliteCodebase:
         columns = "x.ecosystem, x.name, x.version_range, x.scope, x.line"
         found: list[tuple[FileId, PackageRequired]] = []
         for file, ecosystem, name, version, scope, line in self._of_files(index, "packages_required", columns):
-            which = Ecosystem(str(ecosystem)), str(name), str(version), DependencyScope(str(scope))
+            which = known(Ecosystem, ecosystem), str(name), str(version), known(DependencyScope, scope)
             found.append((FileId(_int(file)), PackageRequired(*which, _int(line))))
         return found
 
@@ -182,7 +182,7 @@ class SqliteCodebase:
         for file, kind, side, method, path, line in self._of_files(
             index, "endpoints", "x.kind, x.side, x.method, x.path, x.line"
         ):
-            which = EndpointKind(str(kind)), EndpointSide(str(side)), str(method), str(path)
+            which = known(EndpointKind, kind), known(EndpointSide, side), str(method), str(path)
             found.append((FileId(_int(file)), Endpoint(*which, _int(line))))
         return found
 
@@ -295,7 +295,7 @@ def _symbol(row: Sequence[object]) -> Symbol:
     name, kind, start_byte, end_byte, start_line, end_line, name_line, parent, signature, doc = row
     return Symbol(
         name=str(name),
-        kind=SymbolKind(str(kind)),
+        kind=known(SymbolKind, kind),
         span=Span(_int(start_byte), _int(end_byte), _int(start_line), _int(end_line)),
         name_line=_int(name_line),
         parent=str(parent),

@@ -188,6 +188,8 @@ class SqliteConnection:
             checks = "see what its disk refuses: conexus doctor data-folder permissions"
             hint = FAILING_DISK_HINT if code.startswith("SQLITE_IOERR") else checks
             raise StoreError(f"{what} {self._path} failed: {text}", hint=hint) from exc
+        except UnicodeDecodeError as exc:  # of a name in the schema, which SQLite puts into its message
+            raise StoreDamaged(f"{what} {self._path} is damaged: {exc}", hint=self._schema.mend) from exc
         except UnicodeEncodeError as exc:
             raise StoreError(f"{what} cannot hold {exc.object!r}: it is not valid Unicode") from exc
 
