@@ -279,7 +279,8 @@ def test_a_disk_that_fails_loses_nothing_that_was_told_as_done(
                 refused(ended)
                 refusals += 1
             found = program.run("search", QUESTIONS[0], case.root, "--json")
-            assert best(found) == case.answers[0], fault
+            # What fails as an index is opened has it built anew; until then an answer says that it is incomplete.
+            assert found.code == INCOMPLETE or best(found) == case.answers[0], fault
             program.ok("index", case.root)
             assert "all as written" in program.ok("verify").out, fault
             assert program.content() == case.expected, fault
