@@ -40,6 +40,8 @@ class Case:
     expected: frozenset[tuple[bytes, str, int]]
     answers: tuple[list[str], ...]
     """The first path of each question, from the old data."""
+    took_s: float
+    """How long that run took."""
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +58,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     old = folder / "old"
     copy_sparse(program.data, old)
     write(root, {f"more/part_{n}.py": functions(f"part_{n}", 60) for n in range(3 * FILES)})
+    started = time.monotonic()
     program.ok("index", root)
-    return Case(root, old, frozenset(program.content()), answers)
+    return Case(root, old, frozenset(program.content()), answers, time.monotonic() - started)
 
 
 def best(found: Ended) -> list[str]:
@@ -128,7 +131,7 @@ def served(program: ProgramOnDisk) -> Iterator[Daemon]:
 def run_amid_a_fault(program: Program, case: Case, fault: Callable[[], None], moments: random.Random) -> Ended:
     """Index, let something happen to the disk meanwhile, and return how the run ended."""
     running = program.start("index", case.root)
-    time.sleep(moments.uniform(0.2, 4.0))
+    time.sleep(moments.uniform(0.1, case.took_s))
     fault()
     return finish(running)
 
