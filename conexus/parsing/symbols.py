@@ -28,6 +28,7 @@ from tree_sitter import Node, QueryCursor
 from conexus.parsing.grammars import Grammar
 from conexus.parsing.heads import QUOTES, SPACE, documentation, signature, text_of
 from conexus.parsing.positions import LineTable
+from conexus.parsing.rust_imports import rust_imports
 from conexus.types import Import, Reference, Symbol, SymbolKind
 from conexus.values import dataclass
 
@@ -44,6 +45,7 @@ _MAX_LINES_A_NAME = 50  # where a name is used more often in one file, the first
 _MAX_CHILDREN_OF_ERROR = 10_000  # a tenth of a second
 _RECEIVER_NOISE = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|[*&()\s]|\b(?:mut|const|dyn|self)\b")
 _IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
+_WILDCARDS = frozenset({"asterisk", "wildcard_import"})  # of Java and Kotlin
 _PATH_NODES = frozenset({"alias", "module", "package", "namespace_name", "bareword", "function"})
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 
@@ -229,24 +231,34 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
             if len(lines) < _MAX_LINES_A_NAME:
                 lines[node.start_point.row + 1] = None
     imports = {
-        (target, node.start_point.row + 1): None
+        imported: None
         for node in sorted(captures.get("import", ()), key=_start_of)
-        for target in _targets(source, node)
+        for imported in _targets(source, node)
     }
     return (
         tuple(Reference(name, tuple(sorted(lines))) for name, lines in used.items()),
-        tuple(Import(target, line) for target, line in sorted(imports, key=lambda item: item[1]) if target),
+        tuple(Import(target[:_MAX_NAME_CHARS], line) for target, line in sorted(imports, key=_line_of) if target),
     )
 
 
-def _targets(source: bytes, node: Node) -> list[str]:
-    """Return what an import is of: of Python's ``from a import b, c`` it is ``a.b`` and ``a.c``, which may be files."""
+def _line_of(imported: tuple[str, int]) -> int:
+    return imported[1]
+
+
+def _targets(source: bytes, node: Node) -> list[tuple[str, int]]:
+    """Return what an import is of, with its line: of Python's ``from a import b, c`` it is ``a.b`` and ``a.c``."""
+    if (of_rust := rust_imports(source, node)) is not None:
+        return of_rust
+    line = node.start_point.row + 1
     target = _imported(text_of(source, node))
     around = node.parent
+    if around is not None and any(child.type in _WILDCARDS for child in around.children):
+        return [(f"{target}.*", line)]
     if around is None or around.type != "import_from_statement":
-        return [target]
+        return [(target, line)]
     names = [text_of(source, name).split(" ", 1)[0] for name in around.children_by_field_name("name")]
-    return [f"{target}{'' if target.endswith('.') else '.'}{name}" for name in names] or [target]
+    joint = "" if target.endswith(".") else "."
+    return [(f"{target}{joint}{name}", line) for name in names] or [(target, line)]
 
 
 def _imported(text: str) -> str:

@@ -2,7 +2,7 @@
 """Tells to which package an import goes that leaves its tree. Pure.
 
 Only packages count that the tree requires, or whose modules are known. Where the names of imports and packages differ,
-what is known of the modules of other indexed packages decides; there is no list of such names.
+what is known of the modules of other indexed packages decides, and a short list of well-known ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from conexus.parsing.manifests.findings import normalized
+from conexus.search.known_modules import KNOWN_MODULES
 from conexus.types import Ecosystem, PackageKey
 
 _BY_LANGUAGE: Final = {
@@ -30,12 +31,29 @@ _BY_LANGUAGE: Final = {
 }
 _NPM_NAME = re.compile(r"(@[^/]+/[^/]+|[^@./][^/]*)(?:/.*)?$")
 _GO_MAJOR = re.compile(r"/v\d+$")
+_OF_NODE: Final = frozenset(
+    "assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel "
+    "dns dns/promises domain events fs fs/promises http http2 https inspector module net os path path/posix "
+    "path/win32 perf_hooks process punycode querystring readline readline/promises repl stream stream/promises "
+    "stream/web string_decoder sys timers timers/promises tls trace_events tty url util util/types v8 vm "
+    "wasi worker_threads zlib".split()
+)
+"""Node prefers its own modules to packages of the same names; ``punycode/`` with a slash is the package."""
 _OF_RUST: Final = frozenset({"std", "core", "alloc", "proc_macro", "test", "crate", "self", "super"})
-_OF_JVM = re.compile(r"^(?:java|javax\.(?:swing|crypto|net|sql|xml\.parsers)|kotlin|scala)\b")
+_OF_JVM = re.compile(
+    r"^(?:java|jdk|javax\.(?:annotation\.processing|crypto|imageio|lang|management|naming|net|script|security|sql|swing|tools"
+    r"|xml\.(?:parsers|stream|transform|validation|xpath))|kotlin|org\.w3c\.dom|org\.xml\.sax|scala)\b"
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _AFFIXES: Final = ("python-", "py-", "py", "lib", "django-", "types-")
 _ENDINGS: Final = ("-python", "-py", "-lib")
 _MIN_GROUP_PARTS = 2
+_WITHOUT_CLASSES: Final = ("-bom", "-parent", "-dependencies")
+_SAY_LITTLE: Final = frozenset(
+    "all android api base client common commons core data http impl io java json jvm kotlin lib main model server spi "
+    "sql test tests util utils web xml".split()
+)
+"""Words of artifacts that many have."""
 
 
 class PackageResolver:
@@ -71,13 +89,24 @@ class PackageResolver:
         ecosystem = _BY_LANGUAGE.get(language)
         if ecosystem is None or not target or target.startswith((".", "/")):
             return None
-        found = _FINDERS[ecosystem](target, self._names[ecosystem])
+        if _is_standard(ecosystem, target):
+            return None
+        found = self._well_known(ecosystem, target) or _FINDERS[ecosystem](target, self._names[ecosystem])
         if found is not None:
             return PackageKey(ecosystem, found)
         for module in _prefixes(target):
             known = self._modules.get(module)
-            if known is not None and known.ecosystem is ecosystem and not _is_standard(ecosystem, target):
+            if known is not None and known.ecosystem is ecosystem:
                 return known
+        return None
+
+    def _well_known(self, ecosystem: Ecosystem, target: str) -> str | None:
+        """Return the package of a module that is named otherwise, of those that the tree requires."""
+        known = KNOWN_MODULES.get(ecosystem, {})
+        for module in _prefixes(target) if known else ():
+            for name in known.get(module, ()):
+                if PackageKey(ecosystem, name) in self._required:
+                    return name
         return None
 
 
@@ -134,7 +163,7 @@ def _pypi(target: str, names: Mapping[str, str]) -> str | None:
 
 def _npm(target: str, names: Mapping[str, str]) -> str | None:
     found = _NPM_NAME.match(target.removeprefix("~"))
-    if found is None or target.startswith("node:"):
+    if found is None or target.startswith("node:") or target in _OF_NODE:
         return None
     name = found[1]
     types = f"@types/{name.removeprefix('@').replace('/', '__')}"
@@ -156,18 +185,42 @@ def _cargo(target: str, names: Mapping[str, str]) -> str | None:
 
 
 def _maven(target: str, names: Mapping[str, str]) -> str | None:
-    """Return the package whose group, or group and artifact, an import begins with, the longest such."""
+    """Return the package whose group, or group and artifact, an import begins with, or whose artifact it names."""
     if _OF_JVM.match(target):
         return None
-    best: tuple[int, str] | None = None
+    best: tuple[int, int, str] | None = None
     for name in names:
         group, _, artifact = name.partition(":")
+        if artifact.endswith(_WITHOUT_CLASSES):
+            continue
         score = max(_begins(target, group), _begins(target, f"{group}.{artifact.replace('-', '.')}"))
         words = artifact.replace(group.rpartition(".")[2], "").replace("-", ".").strip(".")
-        score = max(score, _begins(target, f"{group}.{words}") if words else 0)
-        if score and (best is None or (score, name) > best):
-            best = score, name
-    return best[1] if best is not None else None
+        score = max(score, _begins(target, f"{group}.{words}") if words else 0, _names_artifact(target, artifact))
+        order = score, -len(artifact), name
+        if score and (best is None or order > best):
+            best = order
+    return best[2] if best is not None else None
+
+
+def _names_artifact(target: str, artifact: str) -> int:
+    """Return how long the part of an import is that ends with an artifact's name, as ``okhttp3`` of ``okhttp``."""
+    folders = [part for part in target.split(".") if part[:1].islower()]
+    bare = [part.rstrip("0123456789") for part in folders]
+    words = [word.lower() for word in re.split(r"[-._]", artifact) if word]
+    found = 0
+    for length in range(len(words), 0, -1):
+        # ``slf4j-api`` has the classes of ``org.slf4j``.
+        if length < len(words) and not set(words[length:]) <= _SAY_LITTLE:
+            break
+        if length == 1 and words[0] in _SAY_LITTLE:
+            break
+        for start in range(len(folders)):
+            for own in (folders, bare):
+                if own[start : start + length] == words[:length]:
+                    found = max(found, len(".".join(folders[: start + length])))
+                if own[start] == "".join(words[:length]):
+                    found = max(found, len(".".join(folders[: start + 1])))
+    return found
 
 
 def _begins(target: str, prefix: str) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from conexus.search.modules import Modules
+from conexus.search.python_modules import PythonModules, shared_folders
+from conexus.search.rust_modules import RustModules
+from conexus.search.script_paths import ScriptPaths
 
 _Parts: TypeAlias = tuple[str, ...]
 
@@ -29,7 +31,6 @@ _FAMILIES: Final = (
 _INDEX: Final = frozenset({"index"})
 _STANDS_FOR_FOLDER: Final = {
     **dict.fromkeys(("javascript", "typescript", "tsx", "vue", "svelte", "json"), _INDEX),
-    "rust": frozenset({"mod", "lib"}),
     "lua": frozenset({"init"}),
 }
 _PYTHON: Final = frozenset({"python", "notebook"})
@@ -41,15 +42,14 @@ _FROM_ELSEWHERE: Final = frozenset({"javascript", "typescript", "tsx", "vue", "s
 """Languages in which one name alone is a package of others."""
 _HERE_FIRST: Final = frozenset({"c", "cpp", "objc", "ruby", "dart", "css", "html", "bash", "r", "zig", "julia", "hcl"})
 """Languages that look beside the file first."""
-_PREFIXED: Final = {"go": 9, "php": 9, "rust": 1, "dart": 1}
-"""How many names may stand before those of folders: a module's, a crate's, a namespace's."""
-_OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "rust": 2, "php": 1, "julia": 1}
+_PREFIXED: Final = {"go": 9, "php": 9, "dart": 1}
+"""How many names may stand before those of folders: a module's, a namespace's."""
+_OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "php": 1, "julia": 1}
 """How many names at the end may be of something in the file."""
 _OF_FOLDERS: Final = frozenset({"go", "csharp"})
 """Languages that import all files of a folder."""
 _ROOTS_OF_ELIXIR: Final = frozenset({"lib", "test", "support", "src"})
 _OUTSIDE = re.compile(r"^(?:\w+:)?//|^(?:node|data|dart|https?):")
-_OF_RUST = re.compile(r"(?:std|core|alloc)\b|super$")  # what a module within the file imports of the file, too
 _OF_C: Final = frozenset(
     "assert.h complex.h ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h "
     "setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h "
@@ -89,14 +89,19 @@ class ImportResolver:
         known = go_modules or modules.go_modules or {}
         self._go_modules = sorted(known.items(), key=lambda entry: -len(entry[1]))
         self._modules = modules
-        self._crates = sorted((modules.crates or {}).items(), key=lambda entry: -len(entry[1]))
         self._language = dict(files)
+        self._rust = RustModules(
+            (path for path, language in self._language.items() if language == "rust"),
+            modules.crates or {},
+            modules.required_crates,
+        )
+        self._scripts = ScriptPaths(self._language, dict((modules.packages or {}).values()))
         self._go_files: defaultdict[str, list[str]] = defaultdict(list)
         """Of each folder, those that can be imported."""
         for path in sorted(path for path, language in self._language.items() if language == "go"):
             if not path.endswith("_test.go"):
                 self._go_files[path.rpartition("/")[0]].append(path)
-        self._python = _PythonModules(
+        self._python = PythonModules(
             (path for path, language in self._language.items() if language in _PYTHON), packages, name
         )
         self._by_end: defaultdict[str, list[tuple[_Parts, str]]] = defaultdict(list)
@@ -120,21 +125,25 @@ class ImportResolver:
             target: What it imports, as written there.
         """
         language = self._language.get(importer) or ""
-        if not target or _OUTSIDE.search(target) or (language == "rust" and _OF_RUST.match(target)):
+        if not target or _OUTSIDE.search(target):
             return []
         if language in _PYTHON:
             return [path for path in self._python.resolve(importer, target) if path != importer]
         configured = self._configured(importer, language, target)
         if configured is not None:
             return [path for path in configured if path != importer]
-        relative = self._relative(importer, language, target)
+        if target.endswith(".*"):
+            if found := self._of_package(language, target.removesuffix(".*")):
+                return sorted(path for path in found if path != importer)
+            target = target.removesuffix(".*")
+        relative = self._relative(importer, target)
         found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, target)
         found = [path for path in found if path != importer]
         if language in _OF_FOLDERS or not found:
             return sorted(found)
         name = target.rpartition("/")[2]
         if language in _C_FAMILY:  # what is included is named in full
-            found = [path for path in found if path.rpartition("/")[2] == name]
+            found = [path for path in found if path.rpartition("/")[2] == name and _may_be_included(path, target)]
             if len(found) != 1:
                 return []
         return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
@@ -154,10 +163,13 @@ class ImportResolver:
         """Return the file that the tree's configuration says is meant; ``None`` where it says nothing."""
         if language == "go" and self._go_modules:
             return self._of_go_module(target)
-        if language in _SCRIPTS and not target.startswith("."):
+        if language in _SCRIPTS:
+            target = target.partition("?")[0]
+            if (relative := self._relative(importer, target)) is not None:
+                return self._first_at([relative], language) or []
             return self._of_alias(importer, language, target) or self._of_workspace(language, target)
-        if language == "rust" and self._crates:
-            return self._of_crate(importer, target)
+        if language == "rust":
+            return self._rust.resolve(importer, target)
         if language in _C_FAMILY and target not in _OF_C:
             return self._of_include_folder(importer, target)
         if language == "php":
@@ -166,12 +178,8 @@ class ImportResolver:
 
     def _first_at(self, paths: Iterable[str], language: str) -> list[str] | None:
         """Return the first of some paths at which there is a file, with or without its ending."""
-        for path in paths:
-            found = [path] if path in self._language else self._at(path, language)
-            if found:
-                name = path.rpartition("/")[2]
-                return [min(found, key=lambda one: (*_likeness(one.rpartition("/")[2], name), one))]
-        return None
+        found = next((found for path in paths if (found := self._scripts.find(path, language))), "")
+        return [found] if found else None
 
     def _of_alias(self, importer: str, language: str, target: str) -> list[str] | None:
         for alias in self._modules.aliases:
@@ -192,25 +200,6 @@ class ImportResolver:
                 return found
         return None
 
-    def _of_crate(self, importer: str, target: str) -> list[str] | None:
-        """Return the file of a module of a crate of the tree; the crate's own where a name in it is meant."""
-        head, *rest = target.removeprefix("::").split("::")
-        if head == "crate":
-            own = (folder for _, folder in self._crates if not folder or importer.startswith(f"{folder}/"))
-            folder = next(own, None)
-        else:
-            folder = (self._modules.crates or {}).get(head)
-        if folder is None:
-            return [] if head in self._modules.required_crates else None
-        source = posixpath.join(folder, "src")
-        for length in range(len(rest), 0, -1):
-            path = posixpath.join(source, *rest[:length])
-            for place in (f"{path}.rs", f"{path}/mod.rs"):
-                if place in self._language:
-                    return [place]
-        roots = (f"{source}/lib.rs", f"{source}/main.rs")
-        return next(([root] for root in roots if root in self._language), None)
-
     def _of_namespace(self, target: str) -> list[str] | None:
         name = target.strip("\\")
         for prefix, folder in self._modules.namespaces:
@@ -220,15 +209,10 @@ class ImportResolver:
                     return [path]
         return None
 
-    def _relative(self, importer: str, language: str, target: str) -> str | None:
+    @staticmethod
+    def _relative(importer: str, target: str) -> str | None:
         """Return the path that a relative import means, without its ending; nothing where it is not relative."""
         folder = posixpath.dirname(importer)
-        if language == "rust" and re.match(r"(?:self|super)\b", target):
-            own = importer.removesuffix(".rs").removesuffix("/mod")
-            parts = target.split("::")
-            ups = sum(part == "super" for part in parts)
-            rest = [part for part in parts if part not in {"super", "self"}]
-            return posixpath.normpath(posixpath.join(own, *[".."] * ups, *rest))
         if target.startswith(("./", "../")) or target in {".", ".."}:
             return posixpath.normpath(posixpath.join(folder, target))
         return None
@@ -262,8 +246,6 @@ class ImportResolver:
         if language in _C_FAMILY and target in _OF_C:
             return []
         target = _ALIAS.sub("./", target.removeprefix("package:"))
-        in_crate = target.startswith("crate::")
-        target = target.removeprefix("crate::")
         if language == "go":
             target = _GO_VERSION.sub("", target)
         if language in _PATHS or "/" in target:
@@ -273,12 +255,17 @@ class ImportResolver:
             wanted = tuple(_folded(part) for part in _SEPARATOR.split(target) if part)
         if not wanted or (len(wanted) == 1 and language in _FROM_ELSEWHERE and not target.startswith("./")):
             return []
-        for first in range(min(len(wanted), 1 + (0 if in_crate else _PREFIXED.get(language, 0)))):
+        for first in range(min(len(wanted), 1 + _PREFIXED.get(language, 0))):
             for end in range(len(wanted), max(first, len(wanted) - 1 - _OF_THINGS.get(language, 0)), -1):
                 if found := self._ending(wanted[first:end], importer, language):
-                    deep = in_crate and importer.count("/") > 1
-                    return [path for path in found if not deep or _shared(path, importer)]
+                    return found
         return []
+
+    def _of_package(self, language: str, name: str) -> list[str]:
+        """Return the files of a package, of which all is imported."""
+        wanted = tuple(_folded(part) for part in name.split(".") if part)
+        places = self._folders.get(wanted[-1], ()) if wanted else ()
+        return self._of_language((path for parts, path in places if parts[-len(wanted) :] == wanted), language)
 
     def _ending(self, wanted: _Parts, importer: str, language: str) -> list[str]:
         """Return the files, or the files of the folders, whose paths end so, those nearest to the importer."""
@@ -293,7 +280,7 @@ class ImportResolver:
                 language,
             )
             if found:
-                near = {path: _shared(path, importer) for path in found}
+                near = {path: shared_folders(path, importer) for path in found}
                 most = max(near.values())
                 return [path for path, shared in near.items() if shared == most]
         return []
@@ -307,55 +294,10 @@ class ImportResolver:
         return [path for path in paths if _goes_with(self._language.get(path) or "", language)]
 
 
-class _PythonModules:
-    """Finds modules as Python does: absolute ones below folders that are no packages."""
-
-    def __init__(self, paths: Iterable[str], packages: Iterable[str], name: str) -> None:
-        self._packages = {tuple(folder.split("/")) if folder else () for folder in packages}
-        self._name = name
-        self._modules: dict[_Parts, str] = {}
-        for path in sorted(paths):
-            parts = tuple(path.split("/"))
-            if parts[-1] == "__init__.py":
-                self._packages.add(parts[:-1])
-                self._modules[parts[:-1]] = path
-            else:
-                self._modules.setdefault((*parts[:-1], parts[-1].split(".", 1)[0]), path)
-        roots: defaultdict[str, set[_Parts]] = defaultdict(set)
-        for parts in self._modules:
-            for place, part in enumerate(parts):
-                if parts[:place] in self._packages:
-                    break
-                roots[part].add(parts[:place])
-        self._roots = {part: sorted(found) for part, found in roots.items()}
-        """Folders below which the first part of a name is found: none is in a package."""
-
-    def resolve(self, importer: str, target: str) -> list[str]:
-        """Return the file of a module, or of the module that has what is named last."""
-        folder = tuple(importer.split("/")[:-1])
-        names = tuple(part for part in target.split(".") if part)
-        dots = len(target) - len(target.lstrip("."))
-        if dots:
-            if dots - 1 > len(folder):
-                return []
-            return self._below(folder[: len(folder) - dots + 1], names)
-        if not names:
-            return []
-        if names[0] == self._name and () in self._packages and (found := self._below((), names[1:])):
-            return found
-        roots = self._roots.get(names[0], [])
-        if names[0] in sys.stdlib_module_names:
-            roots = [root for root in roots if root == folder]  # a script sees what is beside it first
-        for root in sorted(roots, key=lambda root: (-_shared("/".join((*root, "")), importer), len(root), root)):
-            if found := self._below(root, names):
-                return found
-        return []
-
-    def _below(self, root: _Parts, names: _Parts) -> list[str]:
-        for length in (len(names), len(names) - 1):
-            if length >= 0 and (found := self._modules.get((*root, *names[:length]))) is not None:
-                return [found]
-        return []
+def _may_be_included(path: str, target: str) -> bool:
+    """Whether a header is named so: one below ``include`` is named by its path from there."""
+    _, include, inner = path.rpartition("include/")
+    return not include or "include/" in target or inner.endswith(target) and not inner.removesuffix(target).strip("/")
 
 
 def _goes_with(one: str, other: str) -> bool:
@@ -380,16 +322,6 @@ def _folded(name: str) -> str:
 def _bare(name: str) -> str:
     """Return a file's name without its ending."""
     return name.split(".", 1)[0]
-
-
-def _shared(path: str, other: str) -> int:
-    """Return how many folders two paths share."""
-    count = 0
-    for one, two in zip(path.split("/")[:-1], other.split("/")[:-1], strict=False):
-        if one != two:
-            break
-        count += 1
-    return count
 
 
 __all__ = ["ImportResolver"]

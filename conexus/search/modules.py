@@ -94,7 +94,7 @@ def modules_of(
     exports: list[Alias] = []
     crates: dict[str, str] = {}
     go_modules: dict[str, str] = {}
-    for path, package in provided:
+    for path, package in sorted(provided, key=lambda one: one[0].count("/"), reverse=True):  # the outermost counts
         folder, _, name = path.rpartition("/")
         if package.ecosystem is Ecosystem.NPM and name == "package.json":
             document = documents.get(path, {})

@@ -420,7 +420,7 @@ class CodeReader:
             meant = resolver.resolve(path_of[file], target)
             if len(meant) > 1:
                 ties = self._code.ties(index.id) if ties is None else ties
-                meant = [path for path in meant if (file, id_of[path]) in ties]
+                meant = [path for path in meant if (file, id_of[path]) in ties] or [_stands_for_folder(meant)]
             for path in meant:
                 yield path_of[file], target, path
 
@@ -463,6 +463,18 @@ class CodeReader:
                 details={"field": "path"},
             )
         return found
+
+
+def _stands_for_folder(paths: Sequence[str]) -> str:
+    """Return the file of a folder that says most of it: where none is seen to be used, as of constants alone."""
+    folder = paths[0].rpartition("/")[0].rpartition("/")[2]
+    names = ("doc", folder)
+
+    def order(path: str) -> tuple[int, int, str]:
+        stem = path.rpartition("/")[2].partition(".")[0]
+        return (names.index(stem) if stem in names else len(names), len(path), path)
+
+    return min(paths, key=order)
 
 
 def _imported(line: str) -> set[str]:

@@ -93,7 +93,7 @@ TREE = [
         ("tools/src/de/mod.rs", "crate::de::value::Value", []),
         ("engine/src/de/value.rs", "super::Error", ["engine/src/de/mod.rs"]),
         ("engine/src/de/value.rs", "std::de", []),
-        ("engine/src/de/value.rs", "super", []),
+        ("engine/src/de/value.rs", "super", ["engine/src/de/mod.rs"]),
         ("j/src/test/java/org/shop/CartTest.java", "org.shop.Cart", ["j/src/main/java/org/shop/Cart.java"]),
         ("j/src/test/java/org/shop/CartTest.java", "org.shop.Cart.MAX", ["j/src/main/java/org/shop/Cart.java"]),
         ("j/src/test/java/org/shop/CartTest.java", "java.util.List", []),

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Finds the files of Rust's modules, by the compiler's rules of where they are. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+
+_STANDARD = frozenset({"std", "core", "alloc", "proc_macro", "test"})
+_ROOTS = ("lib.rs", "main.rs")
+_OWN_CRATES = re.compile(r"(?:^|/)(?:tests|benches|examples|src/bin)/[^/]+\.rs$|(?:^|/)build\.rs$")
+"""Files that cargo makes a crate each of."""
+
+
+class RustModules:
+    """Finds modules of a tree.
+
+    Args:
+        paths: The files that are in Rust.
+        crates: Folders of crates by the names that code uses.
+        required: Crates of others by the names that code uses.
+    """
+
+    def __init__(self, paths: Iterable[str], crates: Mapping[str, str], required: Set[str]) -> None:
+        self._files = frozenset(paths)
+        self._required = required | _STANDARD
+        self._roots = {posixpath.dirname(path) for path in self._files if path.rpartition("/")[2] in _ROOTS}
+        """Folders that crates begin in."""
+        self._libraries = dict(self._libraries_of(crates))
+
+    def _libraries_of(self, crates: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield names of crates with the folders that their modules are in."""
+        for folder in sorted(self._roots, key=len, reverse=True) if not crates else ():
+            if folder.endswith("/src"):
+                yield folder.split("/")[-2].replace("-", "_"), folder
+        for name, folder in crates.items():
+            below = f"{folder}/" if folder else ""
+            around = (root for root in self._roots if f"{root}/".startswith(below) or not folder)
+            own = f"{below}src"
+            best = min(around, key=lambda root: (root != own, root.count("/"), root), default=None)
+            if best is not None:
+                yield name, best
+
+    def resolve(self, importer: str, target: str) -> list[str]:
+        """Return the file of a module, or of the module that has what is named last.
+
+        Args:
+            importer: The file that imports.
+            target: A path as at the top of the file, or ``./path.rs``.
+        """
+        if target.startswith("./"):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
+            return [path] if path in self._files else []
+        parts = [part for part in target.replace("r#", "").split("::") if part]
+        if not parts:
+            return []
+        head, rest = parts[0], parts[1:]
+        home = self._home(importer)
+        if head in {"self", "super"}:
+            while parts and parts[0] in {"self", "super"}:
+                home = posixpath.dirname(home) if parts.pop(0) == "super" else home
+            return self._below(importer, home, parts)
+        if head in {"crate", "$crate"}:
+            return self._below(importer, self._root(importer), rest)
+        if not target.startswith("::") and self._file(home, head):
+            return self._below(importer, home, parts)
+        if head in self._required:
+            return []
+        if head in self._libraries:
+            return self._below("", self._libraries[head], rest)
+        root = self._root(importer)  # as paths began until the edition of 2018
+        return self._below(importer, root, parts) if self._file(root, head) else []
+
+    def _home(self, path: str) -> str:
+        """Return the folder in which modules of a file are."""
+        folder, _, name = path.rpartition("/")
+        if name in {*_ROOTS, "mod.rs"} or _OWN_CRATES.search(path):
+            return folder
+        return posixpath.join(folder, name.removesuffix(".rs"))
+
+    def _root(self, importer: str) -> str:
+        """Return the folder that the crate of a file begins in."""
+        folder = posixpath.dirname(importer)
+        if _OWN_CRATES.search(importer):
+            return folder
+        while folder and folder not in self._roots:
+            folder = posixpath.dirname(folder)
+        return folder
+
+    def _file(self, home: str, *names: str) -> str:
+        """Return the file of a module that has one; an empty text where there is none."""
+        path = posixpath.join(home, *names)
+        return next((one for one in (f"{path}.rs", f"{path}/mod.rs") if one in self._files), "")
+
+    def _below(self, importer: str, home: str, names: list[str]) -> list[str]:
+        for length in range(len(names), 0, -1):
+            if found := self._file(home, *names[:length]):
+                return [found]
+        if self._home(importer) == home and importer:
+            return [importer]
+        places = (f"{home}/mod.rs", f"{home}.rs", *(posixpath.join(home, root) for root in _ROOTS))
+        return next(([place] for place in places if place in self._files), [])
+
+
+__all__ = ["RustModules"]
