@@ -590,6 +590,7 @@ class _RustTree:
         self.libraries: dict[str, _Crate] = {}
         """By the name of the package."""
         self.modules: list[_Module] = []
+        self._by_file: dict[Path, _Module] = {}
         seen: set[str] = set()
         read: set[Path] = set()
         for manifest in sorted(walked(root, "Cargo.toml"), key=lambda path: len(path.parts)):
@@ -670,6 +671,9 @@ class _RustTree:
                 inside.children.setdefault(name, child)
                 if own not in read:
                     self._read(child, read)
+                    self._by_file[own] = child
+                elif own in self._by_file:
+                    child.children, child.items = self._by_file[own].children, self._by_file[own].items
                 return
 
     def find(self, parts: list[str], module: _Module, hops: int = 8) -> tuple[_Module | None, list[str]] | str | None:
@@ -763,7 +767,8 @@ def rust(root: Path, tools: Tools) -> Iterator[Judged]:
                 continue
             kind = "wildcard" if path != parts else "relative" if parts[0] in {"self", "super"} else "inside"
             found = tree.find(path, module)
-            text = "::".join(path)
+            text = "::".join(path).removeprefix("::") if module.crate.edition == "2015" else "::".join(path)
+            text = parts[1] if len(parts) == 2 and not parts[0] else text  # noqa: PLR2004 -- an extern crate
             if isinstance(found, str):
                 yield Judged(name, line, text, "standard" if found == OUTSIDE else "package", found)
             elif found is None or found[0] is None or len(found[1]) > 1:

@@ -241,7 +241,8 @@ def _settled(repositories: Repositories, sample: str, name: str, judged: Judged,
         judged = replace(judged, answer=import_judges.included(repositories.tree(name), tools, judged))
     if judged.answer.startswith((FILE, FOLDER)):
         indexed = repositories.index(name).paths
-        folders = {path.rpartition("/")[0] or "." for path in indexed}
+        ending = judged.path.rpartition(".")[2]
+        folders = {path.rpartition("/")[0] or "." for path in indexed if path.endswith(ending)}
         known = indexed if judged.answer.startswith(FILE) else folders
         if not known & set(judged.answer.partition(":")[2].split("|")):
             reason = f"what is meant is left out of the index: {judged.answer}"

@@ -188,7 +188,7 @@ def _maven(target: str, names: Mapping[str, str]) -> str | None:
     """Return the package whose group, or group and artifact, an import begins with, or whose artifact it names."""
     if _OF_JVM.match(target):
         return None
-    best: tuple[int, int, str] | None = None
+    best: tuple[int, int, int, str] | None = None
     for name in names:
         group, _, artifact = name.partition(":")
         if artifact.endswith(_WITHOUT_CLASSES):
@@ -196,10 +196,10 @@ def _maven(target: str, names: Mapping[str, str]) -> str | None:
         score = max(_begins(target, group), _begins(target, f"{group}.{artifact.replace('-', '.')}"))
         words = artifact.replace(group.rpartition(".")[2], "").replace("-", ".").strip(".")
         score = max(score, _begins(target, f"{group}.{words}") if words else 0, _names_artifact(target, artifact))
-        order = score, -len(artifact), name
+        order = score, _begins(target, group), -len(artifact), name
         if score and (best is None or order > best):
             best = order
-    return best[2] if best is not None else None
+    return best[3] if best is not None else None
 
 
 def _names_artifact(target: str, artifact: str) -> int:

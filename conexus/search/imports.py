@@ -57,6 +57,7 @@ _OF_C: Final = frozenset(
 )
 _C_FAMILY: Final = _FAMILIES[0]
 _GO_VERSION = re.compile(r"/v\d+$")
+_BELOW_INCLUDE = re.compile(r"(?:^|/)include/.")
 _ALIAS = re.compile(r"^[@~#]/")
 _SEPARATOR = re.compile(r"::|[./\\]")
 
@@ -142,10 +143,8 @@ class ImportResolver:
         if language in _OF_FOLDERS or not found:
             return sorted(found)
         name = target.rpartition("/")[2]
-        if language in _C_FAMILY:  # what is included is named in full
-            found = [path for path in found if path.rpartition("/")[2] == name and _may_be_included(path, target)]
-            if len(found) != 1:
-                return []
+        if language in _C_FAMILY and len(found) != 1:
+            return []
         return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
 
     def _of_include_folder(self, importer: str, target: str) -> list[str] | None:
@@ -166,7 +165,8 @@ class ImportResolver:
         if language in _SCRIPTS:
             target = target.partition("?")[0]
             if (relative := self._relative(importer, target)) is not None:
-                return self._first_at([relative], language) or []
+                found = self._scripts.find(relative, language) or self._scripts.variant(relative)
+                return [found] if found else []
             return self._of_alias(importer, language, target) or self._of_workspace(language, target)
         if language == "rust":
             return self._rust.resolve(importer, target)
@@ -241,7 +241,10 @@ class ImportResolver:
     def _anywhere(self, importer: str, language: str, target: str) -> list[str]:
         if language in _HERE_FIRST:
             beside = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
-            if found := self._at(beside, language):
+            found = self._at(beside, language)
+            if language in _C_FAMILY:  # what is included is named in full
+                found = [path for path in found if path == beside]
+            if found:
                 return found
         if language in _C_FAMILY and target in _OF_C:
             return []
@@ -257,7 +260,7 @@ class ImportResolver:
             return []
         for first in range(min(len(wanted), 1 + _PREFIXED.get(language, 0))):
             for end in range(len(wanted), max(first, len(wanted) - 1 - _OF_THINGS.get(language, 0)), -1):
-                if found := self._ending(wanted[first:end], importer, language):
+                if found := self._ending(wanted[first:end], importer, language, target):
                     return found
         return []
 
@@ -267,7 +270,7 @@ class ImportResolver:
         places = self._folders.get(wanted[-1], ()) if wanted else ()
         return self._of_language((path for parts, path in places if parts[-len(wanted) :] == wanted), language)
 
-    def _ending(self, wanted: _Parts, importer: str, language: str) -> list[str]:
+    def _ending(self, wanted: _Parts, importer: str, language: str, target: str) -> list[str]:
         """Return the files, or the files of the folders, whose paths end so, those nearest to the importer."""
         # A folder before a file: the package at the root of a Go module is in no folder.
         for places in (self._folders, self._by_end) if language in _OF_FOLDERS else (self._by_end,):
@@ -275,7 +278,9 @@ class ImportResolver:
                 (
                     path
                     for parts, path in places.get(wanted[-1], ())
-                    if parts[-len(wanted) :] == wanted and self._is_root(parts[: -len(wanted)], language)
+                    if parts[-len(wanted) :] == wanted
+                    and self._is_root(parts[: -len(wanted)], language)
+                    and (language not in _C_FAMILY or _may_be_included(path, target))
                 ),
                 language,
             )
@@ -295,9 +300,10 @@ class ImportResolver:
 
 
 def _may_be_included(path: str, target: str) -> bool:
-    """Whether a header is named so: one below ``include`` is named by its path from there."""
-    _, include, inner = path.rpartition("include/")
-    return not include or "include/" in target or inner.endswith(target) and not inner.removesuffix(target).strip("/")
+    """Whether a header is named so: in full, and one below ``include`` by its path from there."""
+    target = re.sub(r"^(?:\.\.?/)+", "", target)
+    before = path.removesuffix(target)
+    return before != path and before[-1:] in {"", "/"} and not _BELOW_INCLUDE.search(before)
 
 
 def _goes_with(one: str, other: str) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 
 _STANDARD = frozenset({"std", "core", "alloc", "proc_macro", "test"})
 _ROOTS = ("lib.rs", "main.rs")
-_OWN_CRATES = re.compile(r"(?:^|/)(?:tests|benches|examples|src/bin)/[^/]+\.rs$|(?:^|/)build\.rs$")
-"""Files that cargo makes a crate each of."""
+_OWN_CRATES = re.compile(r"(?P<package>(?:^|.*/))(?:(?:tests|benches|examples)/[^/]+\.rs|src/bin/[^/]+\.rs|build\.rs)$")
+"""Files that cargo makes a crate each of, where they are in a package's folder."""
 
 
 class RustModules:
@@ -75,14 +75,23 @@ class RustModules:
     def _home(self, path: str) -> str:
         """Return the folder in which modules of a file are."""
         folder, _, name = path.rpartition("/")
-        if name in {*_ROOTS, "mod.rs"} or _OWN_CRATES.search(path):
+        if name in {*_ROOTS, "mod.rs"} or self._is_own_crate(path):
             return folder
         return posixpath.join(folder, name.removesuffix(".rs"))
+
+    def _is_own_crate(self, path: str) -> bool:
+        found = _OWN_CRATES.match(path)
+        if found is None:
+            return False
+        folder = found["package"].rstrip("/")
+        while folder and posixpath.basename(folder) != "src":
+            folder = posixpath.dirname(folder)
+        return folder not in self._roots or not folder  # else a module that is called so
 
     def _root(self, importer: str) -> str:
         """Return the folder that the crate of a file begins in."""
         folder = posixpath.dirname(importer)
-        if _OWN_CRATES.search(importer):
+        if self._is_own_crate(importer):
             return folder
         while folder and folder not in self._roots:
             folder = posixpath.dirname(folder)

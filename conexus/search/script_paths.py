@@ -59,8 +59,11 @@ class ScriptPaths:
                 if found := self.find(entry, language, folders - 1):
                     return found
         index = posixpath.join(folder, "index")
-        found = next((index + one for one in endings if index + one in self._files), "")
-        return found or next(iter(self._variants.get(path, ())), "")
+        return next((index + one for one in endings if index + one in self._files), "")
+
+    def variant(self, path: str) -> str:
+        """Return the file for a platform at a path, the first of several; an empty text where there is none."""
+        return next(iter(self._variants.get(posixpath.normpath(path), ())), "")
 
 
 __all__ = ["ScriptPaths"]
