@@ -491,9 +491,7 @@ def java(root: Path, tools: Tools) -> Iterator[Judged]:
     program, listed = root.parent / "ImportsOfJava.java", root.parent / "files_of_java"
     program.write_text(_JAVA_PROGRAM, encoding="utf-8")
     listed.write_text("\n".join(str(path) for path in walked(root, ".java")), encoding="utf-8")
-    done = subprocess.run(
-        ["java", str(program), str(root), str(listed)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["java", str(program), str(root), str(listed)], capture_output=True, text=True, check=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     types: defaultdict[str, list[str]] = defaultdict(list)
     packages: defaultdict[str, set[str]] = defaultdict(set)
@@ -526,7 +524,10 @@ def _java_meant(
             return kind, FILE + "|".join(sorted(set(known)))
     if name != bare and bare in packages:
         return kind, FOLDER + "|".join(sorted(packages[bare]))
-    if re.match(r"(?:java|jdk|sun|com\.sun|javax\.(?:lang|tools|sql|naming|xml|crypto|net|management|security|swing|annotation\.processing))\.", name):
+    if re.match(
+        r"(?:java|jdk|sun|com\.sun|javax\.(?:lang|tools|sql|naming|xml|crypto|net|management|security|swing|annotation\.processing))\.",
+        name,
+    ):
         return "standard", OUTSIDE
     for length in range(len(parts), 0, -1):
         package = tools.names.get(".".join(parts[:length]))
@@ -604,7 +605,9 @@ class _RustTree:
                     self._add(package, read)
 
     def _add(self, package: dict[str, Any], read: set[Path]) -> None:
-        dependencies = {(one["rename"] or one["name"]).replace("-", "_"): one["name"] for one in package["dependencies"]}
+        dependencies = {
+            (one["rename"] or one["name"]).replace("-", "_"): one["name"] for one in package["dependencies"]
+        }
         targets = sorted(package["targets"], key=lambda one: "bin" in one["kind"] or "lib" not in "".join(one["kind"]))
         libraries = [one for one in targets if {"lib", "proc-macro", "rlib", "cdylib", "staticlib"} & set(one["kind"])]
         library = Path(libraries[0]["src_path"]) if libraries else None
@@ -719,7 +722,7 @@ class _RustTree:
     ) -> tuple[_Module | None, list[str]] | str | None:
         while module is not None and parts and parts[0] in module.children:
             module, parts = module.children[parts[0]], parts[1:]
-        if module is None or len(parts) < 2 or parts[0] in module.items or hops == 0:  # noqa: PLR2004 -- a name in a name
+        if module is None or len(parts) < 2 or parts[0] in module.items or hops == 0:
             return module, parts
         for path, name, _ in module.uses:
             if name == parts[0] and path[-1] != "*":
@@ -744,7 +747,9 @@ def _use_leaves(text: str) -> list[tuple[list[str], str]]:
             if part.strip():
                 for path, name in _use_leaves(part):
                     full = [*prefix, *path]
-                    found.append((full[:-1], full[-2] if name == "self" else name) if path == ["self"] else (full, name))
+                    found.append(
+                        (full[:-1], full[-2] if name == "self" else name) if path == ["self"] else (full, name)
+                    )
             part = ""
         else:
             part += letter
@@ -768,7 +773,7 @@ def rust(root: Path, tools: Tools) -> Iterator[Judged]:
             kind = "wildcard" if path != parts else "relative" if parts[0] in {"self", "super"} else "inside"
             found = tree.find(path, module)
             text = "::".join(path).removeprefix("::") if module.crate.edition == "2015" else "::".join(path)
-            text = parts[1] if len(parts) == 2 and not parts[0] else text  # noqa: PLR2004 -- an extern crate
+            text = parts[1] if len(parts) == 2 and not parts[0] else text
             if isinstance(found, str):
                 yield Judged(name, line, text, "standard" if found == OUTSIDE else "package", found)
             elif found is None or found[0] is None or len(found[1]) > 1:

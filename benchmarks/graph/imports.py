@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 import import_judges
-from import_judges import FILE, FOLDER, NOTHING, OUTSIDE, PACKAGE, UNSURE, Judged, Tools
+from import_judges import FILE, FOLDER, NOTHING, OUTSIDE, PACKAGE, Judged, Tools
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(_ROOT / "benchmarks" / "quality"))
@@ -261,7 +261,7 @@ def draw(repositories: Repositories, language: str, tools: Tools) -> None:
             indexed = repositories.index(name).paths
             found[name] = [one for one in import_judges.JUDGES[language](tree, own) if one.path in indexed]
         wanted = _SAMPLE
-        for place, name in enumerate(sorted(names, key=lambda name: len(found[name]))):  # noqa: B023 -- used at once
+        for place, name in enumerate(sorted(names, key=lambda name: len(found[name]))):
             chance = random.Random(f"{_SEED} {language} {name}")  # noqa: S311 -- a sample, no secret
             chosen = drawn(found[name], -(-wanted // (len(names) - place)), chance)
             wanted -= len(chosen)

@@ -40,7 +40,7 @@ RESULTS = Path(__file__).parent.parent / "results" / "graph-packages.md"
 APPLICATION = "jupyterlab"
 NPM_TOP = "express"
 GO_TOP, RUST_TOP = "golang-github-containers-common-dev", "librust-clap-dev"
-GO_PACKAGES, RUST_PACKAGES = 40, 60
+GO_PACKAGES, RUST_PACKAGES = 75, 60
 _QUIET = "--recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances".split()
 _RUNTIME = {DependencyScope.RUNTIME, DependencyScope.OPTIONAL}
 _PIP_S, _NPM_S, _APT_S = 100, 300, 60
@@ -193,7 +193,6 @@ def npm(folder: Path) -> Comparison:
     if not top.exists():
         top.mkdir()
         wanted = {"name": "top", "version": "1.0.0", "dependencies": {NPM_TOP: "*"}}
-        wanted = {"name": "top", "version": "1.0.0", "dependencies": {NPM_TOP: "*"}}
         (top / "package.json").write_text(json.dumps(wanted))
         run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", cwd=top, limit_s=_NPM_S)
     edges: set[tuple[str, str]] = set()
@@ -225,24 +224,22 @@ def npm(folder: Path) -> Comparison:
 # -------------------------------------------------------------------- Debian
 
 
-def debian(folder: Path) -> Path:
-    """Fetch Debian's packages of Go modules and Rust crates."""
+def debian(folder: Path, top: str, start: str, limit: int) -> list[Path]:
+    """Fetch Debian's packages of Go modules or Rust crates."""
     archives = folder / "debian"
-    if not archives.exists():
-        archives.mkdir()
-        for top, start, limit in ((GO_TOP, "golang-", GO_PACKAGES), (RUST_TOP, "librust-", RUST_PACKAGES)):
-            lines = run("apt-cache", "depends", *_QUIET, top).splitlines()
-            ours = {line for line in lines if line.startswith(start) and line.endswith("-dev")}
-            names = sorted(name for name in ours if "+" not in name)
-            for name in names[:limit]:
-                run("apt-get", "download", "-q", name, cwd=archives, limit_s=_APT_S)
-    return archives
+    if not any(archives.glob(f"{start}*.deb")):
+        archives.mkdir(exist_ok=True)
+        lines = run("apt-cache", "depends", *_QUIET, top).splitlines()
+        ours = {line for line in lines if line.startswith(start) and line.endswith("-dev")}
+        for name in sorted(name for name in ours if "+" not in name)[:limit]:
+            run("apt-get", "download", "-q", name, cwd=archives, limit_s=_APT_S)
+    return sorted(archives.glob(f"{start}*.deb"))
 
 
 def go(folder: Path, program: str) -> Comparison:
     """Compare with what the go command reads of each ``go.mod``."""
     result = Comparison("Go", "go mod edit -json")
-    for archive in sorted(debian(folder).glob("golang-*.deb")):
+    for archive in debian(folder, GO_TOP, "golang-", GO_PACKAGES):
         tree = unpacked(archive, folder / "trees")
         for manifest in sorted(tree.rglob("go.mod")):
             said = json.loads(run(program, "mod", "edit", "-json", str(manifest)) or "{}")
@@ -267,7 +264,7 @@ def rust(folder: Path) -> Comparison:
         DependencyScope.DEVELOPMENT: "dev",
         DependencyScope.BUILD: "build",
     }
-    for archive in sorted(debian(folder).glob("librust-*.deb")):
+    for archive in debian(folder, RUST_TOP, "librust-", RUST_PACKAGES):
         tree = unpacked(archive, folder / "trees")
         for manifest in sorted(tree.glob("usr/share/cargo/registry/*/Cargo.toml")):
             said = json.loads(run("cargo", "read-manifest", "--manifest-path", str(manifest)) or "{}")
@@ -286,10 +283,15 @@ def main() -> None:
     """Compare, print, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="what is fetched, and kept there")
+    parser.add_argument("--only-go", action="store_true", help="compare Go alone, printed and not written")
     parser.add_argument("--go", default=shutil.which("go"), help="the go command; without it Go is left out")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     folder: Path = options.folder.resolve()
+    if options.only_go:
+        compared = go(folder, options.go)
+        print("\n".join((compared.row(), *compared.differences(), *compared.notes)))
+        return
     found = [*pypi(folder), npm(folder), *([go(folder, options.go)] if options.go else []), rust(folder)]
     lines = [
         "# Package edges against the package managers",

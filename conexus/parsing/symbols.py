@@ -45,7 +45,8 @@ _MAX_LINES_A_NAME = 50  # where a name is used more often in one file, the first
 _MAX_CHILDREN_OF_ERROR = 10_000  # a tenth of a second
 _RECEIVER_NOISE = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|[*&()\s]|\b(?:mut|const|dyn|self)\b")
 _IMPORT_WORD = re.compile(r"^import\s+")  # of Scala, where a path is no node
-_WILDCARDS = frozenset({"asterisk", "wildcard_import"})  # of Java and Kotlin
+_WITH_WILDCARDS = frozenset({"import_declaration", "import_header"})  # of Java and Kotlin
+_WILDCARDS = frozenset({"asterisk", "wildcard_import"})
 _PATH_NODES = frozenset({"alias", "module", "package", "namespace_name", "bareword", "function"})
 _SYMBOL_LITERALS = frozenset({"simple_symbol", "atom", "quoted_atom", "keyword", "hash_key_symbol"})
 
@@ -252,13 +253,28 @@ def _targets(source: bytes, node: Node) -> list[tuple[str, int]]:
     line = node.start_point.row + 1
     target = _imported(text_of(source, node))
     around = node.parent
-    if around is not None and any(child.type in _WILDCARDS for child in around.children):
+    if around is not None and around.type in _WITH_WILDCARDS and any(one.type in _WILDCARDS for one in around.children):
         return [(f"{target}.*", line)]
+    if around is not None and around.type == "namespace_use_clause":  # PHP's ``use Shop\\{Cart, Item}``
+        return [(f"{_group_of(source, around)}{target}", line)]
+    if around is not None and around.type == "dot":  # Elixir's ``alias Shop.{Cart, Item}``
+        right = around.child_by_field_name("right")
+        inner = [text_of(source, child) for child in right.named_children] if right is not None else []
+        return [(f"{target}.{name}", line) for name in inner] or [(target, line)]
     if around is None or around.type != "import_from_statement":
         return [(target, line)]
     names = [text_of(source, name).split(" ", 1)[0] for name in around.children_by_field_name("name")]
     joint = "" if target.endswith(".") else "."
     return [(f"{target}{joint}{name}", line) for name in names] or [(target, line)]
+
+
+def _group_of(source: bytes, clause: Node) -> str:
+    """Return what stands before the braces that a clause of PHP is in, with its final ``\\``."""
+    group = clause.parent
+    if group is None or group.type != "namespace_use_group" or group.parent is None:
+        return ""
+    names = [child for child in group.parent.children if child.type == "namespace_name"]
+    return f"{text_of(source, names[0])}\\" if names else ""
 
 
 def _imported(text: str) -> str:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from conexus.search.declared_modules import DeclaredModules
 from conexus.search.modules import Modules
 from conexus.search.python_modules import PythonModules, shared_folders
 from conexus.search.rust_modules import RustModules
@@ -49,7 +50,7 @@ _OF_THINGS: Final = {"java": 2, "kotlin": 2, "scala": 2, "php": 1, "julia": 1}
 _OF_FOLDERS: Final = frozenset({"go", "csharp"})
 """Languages that import all files of a folder."""
 _ROOTS_OF_ELIXIR: Final = frozenset({"lib", "test", "support", "src"})
-_OUTSIDE = re.compile(r"^(?:\w+:)?//|^(?:node|data|dart|https?):")
+_OUTSIDE = re.compile(r"^(?:\w+:)?//|^(?:node|data|dart):")
 _OF_C: Final = frozenset(
     "assert.h complex.h ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h "
     "setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h "
@@ -77,6 +78,7 @@ class ImportResolver:
         go_modules: Paths of Go modules, as ``example.org/team/app``, by the folder of their ``go.mod``. Where none is
             known, a module's path is what stands before the folders of the tree.
         modules: What the tree's configuration says of where modules are.
+        declared: What files of C#, Elixir and PHP define: path, and qualified name with dots.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ImportResolver:
         name: str = "",
         go_modules: Mapping[str, str] | None = None,
         modules: Modules = NO_MODULES,
+        declared: Iterable[tuple[str, str]] = (),
     ) -> None:
         known = go_modules or modules.go_modules or {}
         self._go_modules = sorted(known.items(), key=lambda entry: -len(entry[1]))
@@ -96,6 +99,7 @@ class ImportResolver:
             modules.crates or {},
             modules.required_crates,
         )
+        self._declared = DeclaredModules(self._language.items(), declared)
         self._scripts = ScriptPaths(self._language, dict((modules.packages or {}).values()))
         self._go_files: defaultdict[str, list[str]] = defaultdict(list)
         """Of each folder, those that can be imported."""
@@ -172,9 +176,9 @@ class ImportResolver:
             return self._rust.resolve(importer, target)
         if language in _C_FAMILY and target not in _OF_C:
             return self._of_include_folder(importer, target)
-        if language == "php":
-            return self._of_namespace(target)
-        return None
+        if (declared := self._declared.resolve(language, target)) is not None:
+            return declared
+        return self._of_namespace(target) if language == "php" else None
 
     def _first_at(self, paths: Iterable[str], language: str) -> list[str] | None:
         """Return the first of some paths at which there is a file, with or without its ending."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from conexus.errors import InvalidRequest, NotFound
 from conexus.lexical import name_key, stem, words
 from conexus.ports import Catalog, Codebase
+from conexus.search.declared_modules import DECLARED_KINDS, DECLARING
 from conexus.search.graph import import_graph
 from conexus.search.imports import ImportResolver
 from conexus.search.modules import Modules, is_setting, modules_of
@@ -438,7 +439,15 @@ class CodeReader:
             },
             name,
             modules=self._modules(index, files),
+            declared=self._declared(files),
         )
+
+    def _declared(self, files: Sequence[FileOutline]) -> Iterator[tuple[str, str]]:
+        """Yield what files define whose language imports by it, with qualified names."""
+        path_of = {file.id: file.path for file in files if file.language in DECLARING}
+        for row in self._code.symbol_rows(list(path_of)):
+            if row.kind in DECLARED_KINDS:
+                yield path_of[row.file], f"{row.parent}.{row.name}" if row.parent else row.name
 
     def map(self, view: IndexedView, index: IndexInfo, limit: int) -> RepositoryMap:
         """Return the files that others use most, with what they define."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-_OF_TYPESCRIPT: Final = (".ts", ".tsx", ".mts", ".cts", ".d.ts")
+_OF_TYPESCRIPT: Final = (".ts", ".tsx", ".mts", ".cts")
 _OF_JAVASCRIPT: Final = (".js", ".jsx", ".mjs", ".cjs")
 _OTHERS: Final = (".vue", ".svelte", ".json", ".d.ts", ".d.mts", ".d.cts")
 _BUILT: Final[Mapping[str, tuple[str, ...]]] = {
@@ -18,6 +18,7 @@ _BUILT: Final[Mapping[str, tuple[str, ...]]] = {
     ".cjs": (".cts", ".d.cts"),
 }
 """What a file may be built of that an import names by its later name."""
+_PLATFORMS: Final = frozenset("android client ios macos native server web windows".split())
 _MAX_FOLDERS = 3
 
 
@@ -37,7 +38,7 @@ class ScriptPaths:
         for path in sorted(self._files):
             folder, _, name = path.rpartition("/")
             stem, *endings = name.split(".")
-            if stem and len(endings) > 1 and f".{endings[-1]}" in (*_OF_TYPESCRIPT, *_OF_JAVASCRIPT):
+            if len(endings) == 2 and endings[0] in _PLATFORMS:  # noqa: PLR2004 -- the platform's and the language's
                 self._variants[posixpath.join(folder, stem)].append(path)
 
     def find(self, path: str, language: str, folders: int = _MAX_FOLDERS) -> str:

@@ -36,7 +36,7 @@
 (binary_expression operator: "instanceof" right: [(name) @ref (qualified_name (name) @ref)])
 (namespace_use_clause (qualified_name) @import)
 (namespace_use_declaration (namespace_use_clause . (name) @import))
-(namespace_use_declaration (namespace_name) @import body: (namespace_use_group))
+(namespace_use_group (namespace_use_clause . (name) @import))
 (namespace_use_group (namespace_use_clause [(name) @ref (qualified_name (name) @ref)]))
 (require_expression [(string (string_content) @import) (binary_expression right: (string (string_content) @import))])
 (require_once_expression [(string (string_content) @import) (binary_expression right: (string (string_content) @import))])
