@@ -266,7 +266,8 @@ for (const file of files) {
   };
   (function visit(node) {
     if (ts.isImportDeclaration(node)) add(node, node.moduleSpecifier, "import");
-    else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node.exportClause ? "handed on" : "wildcard");
+    else if (ts.isExportDeclaration(node))
+      add(node, node.moduleSpecifier, node.exportClause ? "handed on" : "wildcard");
     else if (ts.isImportEqualsDeclaration(node)) add(node, node.moduleReference.expression, "import");
     else if (ts.isCallExpression(node) && node.arguments.length &&
       (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.text === "require"))
@@ -428,8 +429,9 @@ def included(root: Path, tools: Tools, one: Judged) -> str:
 
 _STANDARD_HEADERS: Final = frozenset(
     f"<{name}>"
-    for name in "stdio.h stdlib.h string.h errno.h stdint.h stddef.h assert.h unistd.h limits.h stdarg.h ctype.h time.h "
-    "sys/types.h string vector memory algorithm utility map set iostream functional cstdint cstring cstddef".split()
+    for name in "stdio.h stdlib.h string.h errno.h stdint.h stddef.h assert.h unistd.h limits.h stdarg.h ctype.h "
+    "time.h sys/types.h"
+    " string vector memory algorithm utility map set iostream functional cstdint cstring cstddef".split()
 )
 
 
@@ -484,6 +486,12 @@ public class ImportsOfJava {
   }
 }
 """
+
+
+_OF_JDK = re.compile(
+    r"(?:java|jdk|sun|com\.sun|javax\.(?:lang|tools|sql|naming|xml|crypto|net|management|security|swing"
+    r"|annotation\.processing))\."
+)
 
 
 def java(root: Path, tools: Tools) -> Iterator[Judged]:
@@ -623,7 +631,7 @@ class _RustTree:
                 self.libraries[package["name"]] = crate
             self._read(crate.root, read)
 
-    def _read(self, module: _Module, read: set[Path]) -> None:
+    def _read(self, module: _Module, read: set[Path]) -> None:  # noqa: C901 -- a case for each token
         read.add(module.file)
         text = _RUST_PATH.sub(lambda part: f"#[path=@{part[1]}@]", _text(module.file))
         text = _RUST_NOISE.sub(lambda part: re.sub(r"[^\n]", " ", part[0]), text)

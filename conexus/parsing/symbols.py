@@ -269,7 +269,7 @@ def _targets(source: bytes, node: Node) -> list[tuple[str, int]]:
 
 
 def _group_of(source: bytes, clause: Node) -> str:
-    """Return what stands before the braces that a clause of PHP is in, with its final ``\\``."""
+    """Return what stands before the braces that a clause of PHP is in, with what parts it from their names."""
     group = clause.parent
     if group is None or group.type != "namespace_use_group" or group.parent is None:
         return ""

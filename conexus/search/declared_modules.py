@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Finds the files of modules that say themselves what they are called, or that their folder names. Pure.
 
-A namespace of C# is all files that declare it, wherever they are; so is a module of Elixir and a class of PHP. A module of
-Swift is the folder of its target.
+A namespace of C# is all files that declare it, wherever they are; so is a module of Elixir and a class of PHP. A module
+of Swift is the folder of its target.
 """
 
 from __future__ import annotations

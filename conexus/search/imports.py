@@ -133,22 +133,25 @@ class ImportResolver:
         if not target or _OUTSIDE.search(target):
             return []
         if language in _PYTHON:
-            return [path for path in self._python.resolve(importer, target) if path != importer]
-        configured = self._configured(importer, language, target)
-        if configured is not None:
-            return [path for path in configured if path != importer]
-        if target.endswith(".*"):
-            if found := self._of_package(language, target.removesuffix(".*")):
-                return sorted(path for path in found if path != importer)
-            target = target.removesuffix(".*")
-        relative = self._relative(importer, target)
-        found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, target)
+            found = self._python.resolve(importer, target)
+        else:
+            configured = self._configured(importer, language, target)
+            found = configured if configured is not None else self._by_ends(importer, language, target)
+        return [path for path in found if path != importer]
+
+    def _by_ends(self, importer: str, language: str, target: str) -> list[str]:
+        """Return the files whose paths end as an import is written: the best one, but of a folder all."""
+        package = target.removesuffix(".*")
+        if package != target and (found := self._of_package(language, package)):
+            return sorted(found)
+        relative = self._relative(importer, package)
+        found = self._at(relative, language) if relative is not None else self._anywhere(importer, language, package)
         found = [path for path in found if path != importer]
         if language in _OF_FOLDERS or not found:
             return sorted(found)
-        name = target.rpartition("/")[2]
         if language in _C_FAMILY and len(found) != 1:
             return []
+        name = package.rpartition("/")[2]
         return [min(found, key=lambda path: (*_likeness(path.rpartition("/")[2], name), path.count("/"), path))]
 
     def _of_include_folder(self, importer: str, target: str) -> list[str] | None:
@@ -167,11 +170,7 @@ class ImportResolver:
         if language == "go" and self._go_modules:
             return self._of_go_module(target)
         if language in _SCRIPTS:
-            target = target.partition("?")[0]
-            if (relative := self._relative(importer, target)) is not None:
-                found = self._scripts.find(relative, language) or self._scripts.variant(relative)
-                return [found] if found else []
-            return self._of_alias(importer, language, target) or self._of_workspace(language, target)
+            return self._of_script(importer, language, target.partition("?")[0])
         if language == "rust":
             return self._rust.resolve(importer, target)
         if language in _C_FAMILY and target not in _OF_C:
@@ -179,6 +178,13 @@ class ImportResolver:
         if (declared := self._declared.resolve(language, target)) is not None:
             return declared
         return self._of_namespace(target) if language == "php" else None
+
+    def _of_script(self, importer: str, language: str, target: str) -> list[str] | None:
+        relative = self._relative(importer, target)
+        if relative is None:
+            return self._of_alias(importer, language, target) or self._of_workspace(language, target)
+        found = self._scripts.find(relative, language) or self._scripts.variant(relative)
+        return [found] if found else []
 
     def _first_at(self, paths: Iterable[str], language: str) -> list[str] | None:
         """Return the first of some paths at which there is a file, with or without its ending."""
@@ -243,13 +249,8 @@ class ImportResolver:
         return []
 
     def _anywhere(self, importer: str, language: str, target: str) -> list[str]:
-        if language in _HERE_FIRST:
-            beside = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
-            found = self._at(beside, language)
-            if language in _C_FAMILY:  # what is included is named in full
-                found = [path for path in found if path == beside]
-            if found:
-                return found
+        if found := self._beside(importer, language, target):
+            return found
         if language in _C_FAMILY and target in _OF_C:
             return []
         target = _ALIAS.sub("./", target.removeprefix("package:"))
@@ -267,6 +268,13 @@ class ImportResolver:
                 if found := self._ending(wanted[first:end], importer, language, target):
                     return found
         return []
+
+    def _beside(self, importer: str, language: str, target: str) -> list[str]:
+        if language not in _HERE_FIRST:
+            return []
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
+        found = self._at(path, language)
+        return [one for one in found if one == path] if language in _C_FAMILY else found  # a header is named in full
 
     def _of_package(self, language: str, name: str) -> list[str]:
         """Return the files of a package, of which all is imported."""

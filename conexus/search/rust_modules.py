@@ -55,22 +55,24 @@ class RustModules:
         parts = [part for part in target.replace("r#", "").split("::") if part]
         if not parts:
             return []
-        head, rest = parts[0], parts[1:]
         home = self._home(importer)
-        if head in {"self", "super"}:
+        if parts[0] in {"self", "super"}:
             while parts and parts[0] in {"self", "super"}:
                 home = posixpath.dirname(home) if parts.pop(0) == "super" else home
             return self._below(importer, home, parts)
-        if head in {"crate", "$crate"}:
-            return self._below(importer, self._root(importer), rest)
-        if not target.startswith("::") and self._file(home, head):
+        if not target.startswith("::") and self._file(home, parts[0]):
             return self._below(importer, home, parts)
-        if head in self._required:
-            return []
-        if head in self._libraries:
+        return self._of_crate(importer, parts[0], parts[1:])
+
+    def _of_crate(self, importer: str, head: str, rest: list[str]) -> list[str]:
+        root = self._root(importer)
+        if head in {"crate", "$crate"}:
+            return self._below(importer, root, rest)
+        if head in self._libraries and head not in self._required:
             return self._below("", self._libraries[head], rest)
-        root = self._root(importer)  # as paths began until the edition of 2018
-        return self._below(importer, root, parts) if self._file(root, head) else []
+        # As paths began until the edition of 2018.
+        of_root = head not in self._required and self._file(root, head)
+        return self._below(importer, root, [head, *rest]) if of_root else []
 
     def _home(self, path: str) -> str:
         """Return the folder in which modules of a file are."""

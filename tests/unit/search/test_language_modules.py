@@ -10,7 +10,8 @@ from conexus.search.imports import ImportResolver
 from conexus.search.modules import Modules
 
 RUST = [
-    *["app/src/lib.rs", "app/src/main.rs", "app/src/net.rs", "app/src/net/http/mod.rs", "app/src/net/tests/deep.rs"],
+    *["app/src/lib.rs", "app/src/main.rs", "app/src/net.rs", "app/src/net/http/mod.rs"],
+    *["app/src/net/tests/deep.rs"],
     *["app/src/bin/tool/main.rs", "app/src/bin/tool/config.rs", "app/tests/all.rs", "app/tests/support/mod.rs"],
     *["app/src/odd/place.rs", "core/lib.rs", "core/regex.rs"],
 ]
