@@ -321,21 +321,21 @@ def difference(verdict: Verdict, answer: Answer | None) -> str:
 
 _INTRODUCTION: Final = """# What imports mean, against independent judges
 
-Written by `benchmarks/graph/imports.py`: of each language and sample 300 imports of five repositories, drawn with a seed
-and weighted towards aliases, workspaces, wildcards and relative imports; the standard library's are few. Each is
+Written by `benchmarks/graph/imports.py`: of each language and sample 300 imports of five repositories, drawn with a
+seed and weighted towards aliases, workspaces, wildcards and relative imports; the standard library's are few. Each is
 resolved through the index. An import is right where Conexus gives the file that is meant and no other, or of a folder
 files of it alone; or where it is of others, their package, and nothing where no manifest names one or where no indexed
 file is meant.
 
 Judges: importlib's finder over the roots that pip and pytest make; TypeScript's resolution, with the tree's packages
-linked; `go/parser`, `go list std` and `go mod edit`; cargo's targets and rustc's rules of files; javac's parser; gcc with
-the project's include folders. What they could not tell, and each difference, was looked at by hand; `by hand` counts
-where that decided. The verdicts with their reasons are in `benchmarks/graph/import_verdicts`.
+linked; `go/parser`, `go list std` and `go mod edit`; cargo's targets and rustc's rules of files; javac's parser; gcc
+with the project's include folders. What they could not tell, and each difference, was looked at by hand, and thirty of
+each language that agree; `by hand` counts where that decided. The verdicts are in `benchmarks/graph/import_verdicts`.
 
 `before` is what Conexus said when the sample was first judged. What differed in the samples `first` and `second` was
 then mended. `third` was drawn from other repositories when that was done, and nothing was mended by it.
 
-| language | sample | repositories | imports | by hand | before | before, inside | right | inside | right, inside |
+| language | sample | from | imports | by hand | before | before, inside | right | inside | right, inside |
 |---|---|---|---|---|---|---|---|---|---|
 """
 
