@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -236,8 +237,8 @@ def svg(graph: DependencyGraph, title: str) -> str:
     if len(graph.nodes) > _MAX_DRAWN:
         graph = collapsed(graph)
     if len(graph.nodes) > _MAX_DRAWN:
-        kept = dict.fromkeys(sorted(range(len(graph.nodes)), key=lambda at: -_degree(graph, at))[:_MAX_DRAWN])
-        graph = _part_of(graph, list(kept))
+        ties = Counter(place for edge in graph.edges for place in {edge.source, edge.target})
+        graph = _part_of(graph, sorted(range(len(graph.nodes)), key=lambda place: -ties[place])[:_MAX_DRAWN])
     places = layout(len(graph.nodes), [(edge.source, edge.target) for edge in graph.edges]) * 1.4
     low = places.min(axis=0) - (60, 40) if len(places) else (0.0, 0.0)
     size = places.max(axis=0) - low + (220, 60) if len(places) else (200.0, 80.0)
@@ -262,10 +263,6 @@ def svg(graph: DependencyGraph, title: str) -> str:
         lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="{_COLOURS[node.thing.kind]}"/>')
         lines.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}">{name}</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
-
-
-def _degree(graph: DependencyGraph, place: int) -> int:
-    return sum(place in {edge.source, edge.target} for edge in graph.edges)
 
 
 def _part_of(graph: DependencyGraph, kept: Sequence[int]) -> DependencyGraph:

@@ -108,6 +108,17 @@ def test_a_large_picture_shows_repositories() -> None:
     assert svg(graph, "x").count("<circle") == 2
 
 
+def test_of_a_very_large_graph_the_most_tied_are_drawn() -> None:
+    """In one pass over the ties: there may be tens of thousands."""
+    count = 30_000
+    nodes = [DependencyNode(Thing(ThingKind.PACKAGE, f"p{number}", ecosystem="npm")) for number in range(count)]
+    edges = [DependencyEdge(number, count - 1 - number % 10, TieKind.REQUIRES) for number in range(count - 10)]
+    graph = DependencyGraph(tuple(nodes), tuple(edges), count, len(edges))
+    picture = svg(graph, "x")
+    assert picture.count("<circle") == 300
+    assert all(f">npm:p{count - 1 - number}<" in picture for number in range(10))
+
+
 def test_every_answer_with_ties_is_a_graph() -> None:
     """Each thing once, each tie once."""
     file, package, repository = things()
