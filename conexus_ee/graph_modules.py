@@ -175,14 +175,14 @@ def _of_go(target: str) -> list[Asked]:
 
 
 def _of_rust(target: str) -> list[Asked]:
-    first, _, rest = target.partition("::")
+    first, _, rest = target.removeprefix("::").partition("::")
     if first in {"crate", "self", "super", "std", "core", "alloc"}:
         return []
     return [Asked(("cargo", first.replace("_", "-")), rest.replace("::", "/"))]
 
 
 def _of_jvm(target: str) -> list[Asked]:
-    parts = target.split(".")
+    parts = target.removesuffix(".*").split(".")
     if parts[0] in {"java", "javax", "kotlin", "scala"}:
         return []
     return [Asked(("jvm", ".".join(parts[:length])), "/".join(parts[length:])) for length in range(len(parts), 1, -1)]

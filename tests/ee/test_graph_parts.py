@@ -218,6 +218,14 @@ def test_an_import_means_a_file_of_another_repository(
     assert [paths[file] for file in found[0]] == [expected]
 
 
+def test_an_import_of_all_of_a_package_means_the_files_of_its_folder() -> None:
+    """As Java writes it."""
+    at = {"src/main/java/com/acme/Thing.java": 0, "src/main/java/com/acme/Other.java": 1}
+    offers = offers_of(at, [])
+    [asked] = [one for one in asked_of("java", "com.acme.*") if one.key in offers]
+    assert files_meant(asked, offers[asked.key], at, {"src/main/java/com/acme": (0, 1)}) == [0, 1]
+
+
 def test_a_go_import_means_the_files_of_a_folder() -> None:
     """Of the innermost module that it can be of."""
     offers = offers_of({}, [("go.mod", PackageProvided(Ecosystem.GO, "example.org/x", "", 1))])
