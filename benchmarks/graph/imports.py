@@ -330,8 +330,8 @@ file is meant.
 Judges: importlib's finder over the roots that pip and pytest make; TypeScript's resolution, with the tree's packages
 linked; `go/parser`, `go list std` and `go mod edit`; cargo's targets and rustc's rules of files; javac's parser; gcc
 with the project's include folders. What they could not tell, and each difference, was decided by hand with Conexus's
-answer in sight, so not blindly; `by hand` counts these. Of what the tools said inside repositories or of packages, thirty
-of each language were read as they are listed, without opening each file. The verdicts are in
+answer in sight, so not blindly; `by hand` counts these. Of what the tools said inside repositories or of
+packages, thirty of each language were read as they are listed, without opening each file. The verdicts are in
 `benchmarks/graph/import_verdicts`.
 
 `before` is what Conexus said when the sample was first judged. What differed in the samples `first` and `second` was
