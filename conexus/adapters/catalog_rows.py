@@ -7,7 +7,7 @@ import os
 import re
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
@@ -40,8 +40,20 @@ from conexus.types import (
 from conexus.values import dataclass
 
 E = TypeVar("E", bound=StrEnum)
+Row = tuple[Any, ...]
 
 FILE_COLUMNS = 20
+COLUMNS = {
+    "chunks": 11,
+    "symbols": 14,
+    "refs": 3,
+    "imports": 3,
+    "packages_provided": 5,
+    "packages_required": 6,
+    "endpoints": 6,
+    "name_words": 3,
+}
+"""Tables with a file's rows, in the order of its checksum, and how many columns each has."""
 _INT64 = 1 << 63
 
 # Files whose own name says nothing: their folder's name counts as well.
@@ -69,7 +81,7 @@ def _inode_in(stored: int) -> int:
     return stored + 2 * _INT64 if stored < 0 else stored
 
 
-def file_row(index: IndexId, commit: FileCommit, uses: int) -> tuple[object, ...]:
+def file_row(index: IndexId, commit: FileCommit, uses: int) -> Row:
     """Return a row of ``files``; ``uses`` is what was counted of the file before it changed."""
     result, stat, parsed = commit.result, commit.result.stat, commit.result.parsed
     return (
@@ -92,7 +104,7 @@ def file_row(index: IndexId, commit: FileCommit, uses: int) -> tuple[object, ...
         parsed.redactions if parsed else 0,
         len(result.encoded),
         uses,
-        commit.salted,
+        int(commit.salted),
     )
 
 
@@ -115,31 +127,40 @@ DIGESTED = (
 
 def digest_of(rows: Iterable[Sequence[object]]) -> int:
     """Return a checksum of rows, as they are written or as they are read back."""
-    digest = 0
+    packer = msgpack.Packer(autoreset=False)
     for row in rows:
-        plain = [int(value) if isinstance(value, bool) else value for value in row]
-        digest = zlib.crc32(msgpack.packb(plain), digest)
-    return digest
+        packer.pack(row)
+    return zlib.crc32(packer.getbuffer())
 
 
-def digest_row(commit: FileCommit) -> tuple[int, int]:
-    """Return the row of ``digests``, for the columns of :data:`DIGESTED`."""
-    _, _, path, _, _, _, _, content, _, skipped, rules, *described, _, salted = file_row(IndexId(0), commit, 0)
-    rows = chain(
-        [(path, content, skipped, rules, *described, salted)],
-        chunk_rows(commit),
-        (row[2:] for row in symbol_rows(IndexId(0), commit)),
-        reference_rows(commit),
-        import_rows(commit),
-        provided_rows(commit),
-        required_rows(commit),
-        endpoint_rows(commit),
-        sorted(word_rows(commit)),
-    )
-    return commit.id, digest_of(rows)
+def rows_of(index: IndexId, commit: FileCommit) -> dict[str, list[Row]]:
+    """Return what the tables of :data:`COLUMNS` say of a file."""
+    return {
+        "chunks": list(chunk_rows(commit)),
+        "symbols": list(symbol_rows(index, commit)),
+        "refs": list(reference_rows(commit)),
+        "imports": list(import_rows(commit)),
+        "packages_provided": list(provided_rows(commit)),
+        "packages_required": list(required_rows(commit)),
+        "endpoints": list(endpoint_rows(commit)),
+        "name_words": sorted(word_rows(commit)),
+    }
 
 
-def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def digest_row(file: Row, rows: Mapping[str, Sequence[Row]]) -> Row:
+    """Return the row of ``digests``, for the columns of :data:`DIGESTED`.
+
+    Args:
+        file: The row of ``files``.
+        rows: Those of the other tables, as :func:`rows_of` has them.
+    """
+    number, _, path, _, _, _, _, content, _, skipped, rules, *described, _, salted = file
+    symbols = (row[2:] for row in rows["symbols"])
+    others = (symbols if table == "symbols" else rows[table] for table in COLUMNS)
+    return number, digest_of([(path, content, skipped, rules, *described, salted), *chain.from_iterable(others)])
+
+
+def chunk_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``chunks``."""
     parsed = commit.result.parsed
     if parsed is None:
@@ -162,7 +183,7 @@ def chunk_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
         )
 
 
-def text_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def text_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``texts``."""
     for ordinal, chunk in enumerate(commit.result.parsed.chunks if commit.result.parsed else ()):
         yield text_key(commit.id, ordinal), chunk.text, zlib.crc32(chunk.text.encode())
@@ -173,7 +194,7 @@ def text_key(file: int, ordinal: int) -> int:
     return file << 20 | ordinal
 
 
-def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``symbols``, each with the chunk that holds its name."""
     parsed = commit.result.parsed
     if parsed is None or not parsed.chunks:
@@ -203,37 +224,37 @@ def symbol_rows(index: IndexId, commit: FileCommit) -> Iterator[tuple[object, ..
         )
 
 
-def reference_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def reference_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``refs``."""
     for reference in commit.result.parsed.references if commit.result.parsed else ():
         yield commit.id, reference.name, " ".join(map(str, reference.lines))
 
 
-def import_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def import_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``imports``."""
     for found in commit.result.parsed.imports if commit.result.parsed else ():
         yield commit.id, found.target, found.line
 
 
-def provided_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def provided_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``packages_provided``."""
     for one in commit.result.parsed.packages_provided if commit.result.parsed else ():
         yield commit.id, one.ecosystem, one.name, one.version, one.line
 
 
-def required_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def required_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``packages_required``."""
     for one in commit.result.parsed.packages_required if commit.result.parsed else ():
         yield commit.id, one.ecosystem, one.name, one.constraint, one.scope, one.line
 
 
-def endpoint_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def endpoint_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``endpoints``."""
     for one in commit.result.parsed.endpoints if commit.result.parsed else ():
         yield commit.id, one.kind, one.side, one.method, one.path, one.line
 
 
-def word_rows(commit: FileCommit) -> Iterator[tuple[object, ...]]:
+def word_rows(commit: FileCommit) -> Iterator[Row]:
     """Yield the rows of ``name_words``: the stemmed words of the file's name."""
     if commit.result.parsed is None or commit.result.skipped is not None:
         return

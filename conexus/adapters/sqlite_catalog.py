@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -26,28 +26,22 @@ import numpy as np
 from conexus.adapters import catalog_pools as pools
 from conexus.adapters import catalog_trims as trims
 from conexus.adapters.catalog_rows import (
+    COLUMNS,
     DIGESTED,
     FILE_COLUMNS,
     FileFacts,
     chunk_heads,
-    chunk_rows,
     digest_of,
     digest_row,
-    endpoint_rows,
     file_facts,
     file_record,
     file_row,
-    import_rows,
     inode_out,
     known,
     of_tied_files,
-    provided_rows,
-    reference_rows,
-    required_rows,
+    rows_of,
     stored_chunk,
-    symbol_rows,
     text_rows,
-    word_rows,
 )
 from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.catalog_scope import Scope
@@ -606,20 +600,13 @@ class SqliteCatalog:
                 db.executemany("DELETE FROM files WHERE id = ?", [(file,) for file in removed])
             else:
                 pools.take_out(db, index, removed)
-            db.executemany(
-                f"INSERT INTO files VALUES ({', '.join('?' * FILE_COLUMNS)})",  # noqa: S608 -- question marks only
-                [file_row(pool, commit, uses.get(os.fsencode(commit.result.stat.path), 0)) for commit in files],
-            )
-            _insert(db, "chunks", 11, (row for commit in files for row in chunk_rows(commit)))
+            written = [file_row(pool, one, uses.get(os.fsencode(one.result.stat.path), 0)) for one in files]
+            rows = [rows_of(pool, commit) for commit in files]
+            _insert(db, "files", FILE_COLUMNS, written)
+            for table, columns in COLUMNS.items():
+                _insert(db, table, columns, (row for one in rows for row in one[table]))
             _insert(db, "texts", 3, (row for commit in files for row in text_rows(commit)))
-            _insert(db, "symbols", 14, (row for commit in files for row in symbol_rows(pool, commit)))
-            _insert(db, "refs", 3, (row for commit in files for row in reference_rows(commit)))
-            _insert(db, "imports", 3, (row for commit in files for row in import_rows(commit)))
-            _insert(db, "packages_provided", 5, (row for commit in files for row in provided_rows(commit)))
-            _insert(db, "packages_required", 6, (row for commit in files for row in required_rows(commit)))
-            _insert(db, "endpoints", 6, (row for commit in files for row in endpoint_rows(commit)))
-            _insert(db, "name_words", 3, (row for commit in files for row in word_rows(commit)))
-            _insert(db, "digests", 2, map(digest_row, files))
+            _insert(db, "digests", 2, map(digest_row, written, rows))
             if scope.member is not None:
                 added = [FileRecord(c.id, c.result.stat, c.result.content_hash, c.result.checked_ns) for c in files]
                 pools.add(db, index, added)
@@ -1077,7 +1064,7 @@ def _heads(scope: Scope) -> str:
     )
 
 
-def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterator[tuple[object, ...]]) -> None:
+def _insert(db: sqlite3.Connection, table: str, columns: int, rows: Iterable[tuple[object, ...]]) -> None:
     db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", rows)  # noqa: S608 -- names from this module
 
 
