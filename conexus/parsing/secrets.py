@@ -19,7 +19,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 Range = tuple[int, int]
 
@@ -133,16 +133,11 @@ _ASSIGNMENT = re.compile(
       | (?=[A-Za-z+/_!@\#%^*~.?-]{0,64}+\d) (?P<bare>(?:\d{8,10}:)?[A-Za-z0-9+/_!@\#%^*~.?-]{8,}+) )""",
     re.VERBOSE,
 )
-# What else stands between a name and its literal. A name is known by its end, a rare letter first, and then checked.
-_NAME_ENDS = (
-    (
-        ("key", "Key", "KEY", "oken", "OKEN", "pwd", "Pwd", "PWD", "word", "WORD", "sswd", "SSWD"),
-        r"[kK](?:e[yn]|E[YN])|[wW](?:d|D|ord|ORD)",
-    ),
-    (("cret", "CRET"), r"[cC](?:ret|RET)"),
-    (("redential", "REDENTIAL"), r"[cC](?:redential|REDENTIAL)"),
-    (("hrase", "HRASE"), r"[pP](?:hrase|HRASE)"),
-)
+# One of these is in each such name, in small letters: they are looked for before anything else is.
+_NAME_PARTS = ("key", "token", "pwd", "pass", "secret", "credential", "authorization")
+_REST_OF_PASS = re.compile(r"(?:word|wd|phrase)?")
+_SEPARATOR = re.compile("[=:]")
+# What else stands between a name and its literal, behind the end of the name.
 _BESIDE = r"""[sS]?(?:\d|_?(?:value|VALUE|id|ID))?(?P<end>)
     (?: (?: \\{0,7}(?P<first>["'])[ \t]*,[ \t]*  # set("NAME", "…")
           | \\{0,7}["'\])]{0,3}[ \t]*(?:<-|\?\?=?|\|\|=?|or\b)[ \t]*  # a default, or R
@@ -160,9 +155,9 @@ _BESIDE = r"""[sS]?(?:\d|_?(?:value|VALUE|id|ID))?(?P<end>)
     )"""
 
 
-@functools.cache  # compiled when first needed: it takes a while, and the text of a question seldom needs them
-def _given_by(name_ends: str) -> re.Pattern[str]:
-    return re.compile(f"(?:{name_ends}){_BESIDE}", re.VERBOSE)
+@functools.cache  # compiled when first needed: it takes a while, and the text of a question seldom needs it
+def _beside() -> re.Pattern[str]:
+    return re.compile(_BESIDE, re.VERBOSE)
 
 
 _OPTION = re.compile(r"(?:--[\w-]*|(?:ENV|ARG|[sS][eE][tT][xX]?|\#define)[ \t]+\w*)$")
@@ -273,8 +268,10 @@ def _secrets(text: str) -> Iterator[Range]:
     for match in _URL_PASSWORD.finditer(text):
         if not _is_placeholder(match.group(1)):
             yield match.span(1)
-    yield from _assigned(text)
-    yield from _given(text)
+    names = _names(text)
+    if names:
+        yield from _assigned(text, names)
+        yield from _given(text, names)
 
 
 def _tokens(text: str) -> Iterator[Range]:
@@ -328,33 +325,67 @@ def _length_of_key_lines(text: str) -> int:
 # ------------------------------------------------------------------ literals by name
 
 
-def _assigned(text: str) -> Iterator[Range]:
-    for match in _ASSIGNMENT.finditer(text):
-        is_quoted = match["quoted"] is not None
-        start, end = match.span("quoted" if is_quoted else "bare")
-        name = _secret_name(text, match.start())
-        if name is None:
-            continue
-        end = _quoted_end(text, match) if is_quoted else _bare_end(text, end)
-        if end and _looks_secret(text[start:end], is_password=name["password"] is not None, is_quoted=is_quoted):
-            yield start, end
+def _names(text: str) -> list[int]:
+    """Return where names for secrets may end, in order."""
+    small = text.lower()
+    if len(small) != len(text):  # of the letters that grow by it there is but one
+        small = text.replace("\u0130", "i").lower()
+    ends = []
+    for part in _NAME_PARTS:
+        at = small.find(part)
+        while at >= 0:
+            at += len(part)
+            if part == "pass" and (rest := _REST_OF_PASS.match(small, at)):
+                at = rest.end()
+            ends.append(at)
+            at = small.find(part, at)
+    return sorted(ends)
 
 
-def _given(text: str) -> Iterator[Range]:
+def _assigned(text: str, names: Sequence[int]) -> Iterator[Range]:
+    done = 0
+    for name_end in names:
+        limit = name_end + _MAX_NAME_CHARS
+        line_end = text.find("\n", name_end, limit)
+        start, done = max(name_end, done), max(done, limit if line_end < 0 else line_end)
+        for separator in _SEPARATOR.finditer(text, start, done):
+            match = _ASSIGNMENT.match(text, separator.start())
+            if match and (given := _assigned_by(text, match)):
+                yield given
+
+
+def _assigned_by(text: str, match: re.Match[str]) -> Range | None:
+    name = _secret_name(text, match.start())
+    if name is None:
+        return None
+    is_quoted = match["quoted"] is not None
+    start, end = match.span("quoted" if is_quoted else "bare")
+    end = _quoted_end(text, match) if is_quoted else _bare_end(text, end)
+    if end and _looks_secret(text[start:end], is_password=name["password"] is not None, is_quoted=is_quoted):
+        return start, end
+    return None
+
+
+def _given(text: str, names: Iterable[int]) -> Iterator[Range]:
     """Yield literals that are given to a name by other means than an assignment."""
-    for anchors, name_ends in _NAME_ENDS:
-        if not any(anchor in text for anchor in anchors):
-            continue
-        for match in _given_by(name_ends).finditer(text):
-            end = match.start("end")
-            name = _secret_name(text, end)
-            kind = match.lastgroup or ""
-            is_argument = kind == "argument"
-            before = _OPTION if is_argument else _FIRST if match["first"] else None
-            if name is None or (before and not before.search(text[max(0, end - _MAX_NAME_CHARS) : end])):
-                continue
-            if _looks_secret(match[kind], is_password=name["password"] is not None, is_quoted=not is_argument):
-                yield match.span(kind)
+    beside = _beside()
+    for name_end in names:
+        match = beside.match(text, name_end)
+        if match and (given := _given_by(text, match)):
+            yield given
+
+
+def _given_by(text: str, match: re.Match[str]) -> Range | None:
+    end = match.start("end")
+    name = _secret_name(text, end)
+    kind = match.lastgroup or ""
+    is_argument = kind == "argument"
+    before = _OPTION if is_argument else _FIRST if match["first"] else None
+    if name is None or (before and not before.search(text[max(0, end - _MAX_NAME_CHARS) : end])):
+        return None
+    if _looks_secret(match[kind], is_password=name["password"] is not None, is_quoted=not is_argument):
+        return match.span(kind)
+    return None
 
 
 def _quoted_end(text: str, match: re.Match[str]) -> int:
