@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import QUESTION, Bench
-from processes import memory_of, timed
+from processes import memory_of, timed, tree_of
 from report import Row, Section
 
 _HERE = Path(__file__).resolve().parent
@@ -43,7 +43,7 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
             many = [asked_by_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
             rows.append(Row(f"{kind}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
             rows.append(Row("- p50", "ms", _cuts(many, 50)))
-        memory = memory_of([pid])
+        memory = memory_of(tree_of(pid))
         ours = []
         theirs = []
         cache = bench.scratch / f"semble-{name}"
