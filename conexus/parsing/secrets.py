@@ -135,7 +135,8 @@ _ASSIGNMENT = re.compile(
 )
 # One of these is in each such name, in small letters: they are looked for before anything else is.
 _NAME_PARTS = ("key", "token", "pwd", "pass", "secret", "credential", "authorization")
-_REST_OF_PASS = re.compile(r"(?:word|wd|phrase)?")
+_ASSIGNED_ONLY = frozenset({"pass", "authorization"})
+_REST_OF_PASS = re.compile("word|wd|phrase")
 _SEPARATOR = re.compile("[=:]")
 # What else stands between a name and its literal, behind the end of the name.
 _BESIDE = r"""[sS]?(?:\d|_?(?:value|VALUE|id|ID))?(?P<end>)
@@ -268,10 +269,10 @@ def _secrets(text: str) -> Iterator[Range]:
     for match in _URL_PASSWORD.finditer(text):
         if not _is_placeholder(match.group(1)):
             yield match.span(1)
-    names = _names(text)
-    if names:
-        yield from _assigned(text, names)
-        yield from _given(text, names)
+    names, given = _names(text)
+    yield from _assigned(text, names)
+    if given:
+        yield from _given(text, given)
 
 
 def _tokens(text: str) -> Iterator[Range]:
@@ -325,21 +326,25 @@ def _length_of_key_lines(text: str) -> int:
 # ------------------------------------------------------------------ literals by name
 
 
-def _names(text: str) -> list[int]:
-    """Return where names for secrets may end, in order."""
+def _names(text: str) -> tuple[list[int], list[int]]:
+    """Return where names for secrets may end: all of them in order, and those to which more than ``=`` and ``:`` give.
+
+    ``pass`` by itself is a word of many other meanings.
+    """
     small = text.lower()
     if len(small) != len(text):  # of the letters that grow by it there is but one
         small = text.replace("\u0130", "i").lower()
-    ends = []
+    names: list[int] = []
+    others: list[int] = []
     for part in _NAME_PARTS:
         at = small.find(part)
         while at >= 0:
             at += len(part)
-            if part == "pass" and (rest := _REST_OF_PASS.match(small, at)):
-                at = rest.end()
-            ends.append(at)
+            rest = _REST_OF_PASS.match(small, at) if part == "pass" else None
+            at = rest.end() if rest else at
+            (names if rest or part not in _ASSIGNED_ONLY else others).append(at)
             at = small.find(part, at)
-    return sorted(ends)
+    return sorted(names + others), names
 
 
 def _assigned(text: str, names: Sequence[int]) -> Iterator[Range]:

@@ -289,6 +289,7 @@ def test_code_that_names_a_key_header_is_left_alone() -> None:
         "src/main.c:1024:12:warning:unused_variable_2",
         "<token>identifier_2</token>",
         "the private key ed25519-2024 of the host",
+        "#define OCTEON_CN68XX_PASS1\tOCTEON_CN68XX_PASS1_X",
     ],
 )
 def test_what_is_no_secret_is_left_alone(line: str) -> None:
@@ -395,6 +396,18 @@ def test_detect_secrets_finds_nothing_more(tmp_path: Path) -> None:
     assert left <= {"BEGIN RSA PRIVATE KEY"}  # the header stays, to say what was there
 
 
+@pytest.mark.parametrize("line", ["{}: {}", "{} {}", "--{} {}"])
+def test_a_secret_is_found_behind_letters_that_grow_in_small_ones(line: str) -> None:
+    """A name is looked for in small letters, and one capital letter has two of them."""
+    secret = strong(ALNUM, 20)
+    before = "\u0130" * 50 + "\n" + line.format("API_TOKEN", f'"{secret}"') + "\n"
+
+    after, count = redact(before)
+
+    assert count == 1
+    assert secret not in after
+
+
 def test_non_ascii_secrets_keep_their_length_in_bytes() -> None:
     """A secret of letters of several bytes each gives way to as many bytes."""
     secret = "pä55wörtSicher€" + pick(ALNUM, 4) + "7!"
@@ -468,6 +481,7 @@ HOSTILE = {
     "bearer": "Bearer ",
     "hex": "SK0123456789abcdef",
     "given": "token ",
+    "names in a row": "passpasswordtokenkey",
     "given in calls": '("token","',
     "given below": 'token"\n value: ',
     "given in blocks": 'token" {' + "a" * 199,
