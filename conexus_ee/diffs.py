@@ -11,6 +11,11 @@ from conexus.errors import InvalidRequest
 from conexus.values import dataclass
 
 _HUNK: Final = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@", re.ASCII)
+_HEAD: Final = "diff --git "
+_BINARY: Final = "Binary files "
+_DIFFER: Final = " differ"
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SIDE: Final = re.compile(r"^[a-z]/")
 _NONE: Final = "/dev/null"
 _ESCAPED: Final = re.compile(r"\\([0-7]{3}|.)")
 _PLAIN: Final = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "r": "\r"}
@@ -51,22 +56,86 @@ def changes_of(diff: str) -> list[FileChange]:
 
 
 def _changes(lines: list[str]) -> Iterator[FileChange]:
-    old = new = ""
-    place, renamed = 0, ""
+    place = 0
+    section = _Section("")
     while place < len(lines):
         line = lines[place]
-        if line.startswith("rename from "):
-            renamed = _unquoted(line.removeprefix("rename from "))
-        elif line.startswith("rename to ") and renamed:
-            yield FileChange(renamed, _unquoted(line.removeprefix("rename to ")))
-            renamed = ""
+        if line.startswith(_HEAD):
+            yield from section.rest()
+            section = _Section(line)
         elif line.startswith("--- ") and place + 1 < len(lines) and lines[place + 1].startswith("+++ "):
             old, new = _path(line[4:], "a/"), _path(lines[place + 1][4:], "b/")
-            place += 2
-            change, place = _hunks(lines, place, old, new)
+            section.is_told = True
+            change, place = _hunks(lines, place + 2, old, new)
             yield change
             continue
+        else:
+            yield from section.read(line)
         place += 1
+    yield from section.rest()
+
+
+class _Section:
+    """What git writes of one file before its lines, and in place of them where it writes none.
+
+    Args:
+        head: Its first line; empty of a diff that another program wrote.
+    """
+
+    def __init__(self, head: str) -> None:
+        self._old, self._new = _both(head.removeprefix(_HEAD))
+        self._is_of_one = bool(head)
+        self._renamed = ""
+        self.is_told = False
+
+    def read(self, line: str) -> Iterator[FileChange]:
+        """Yield the change that a line tells of by itself."""
+        if line.startswith("rename from "):
+            self._renamed = _unquoted(line.removeprefix("rename from "))
+        elif line.startswith("rename to ") and self._renamed:
+            self.is_told = True
+            yield FileChange(self._renamed, _unquoted(line.removeprefix("rename to ")))
+            self._renamed = ""
+        elif line.startswith("copy to "):
+            self._old, self._new = "", _unquoted(line.removeprefix("copy to "))
+        elif line.startswith("new file mode "):
+            self._old = ""
+        elif line.startswith("deleted file mode "):
+            self._new = ""
+        elif line.startswith(_BINARY) and line.endswith(_DIFFER) and " and " in line:
+            if self._is_of_one and self.is_told:
+                return
+            self.is_told = True
+            yield FileChange(*_two_paths(line.removeprefix(_BINARY).removesuffix(_DIFFER)))
+
+    def rest(self) -> Iterator[FileChange]:
+        """Yield a change without lines, as of what is no text, is empty, or has another mode."""
+        if not self.is_told and (self._old or self._new):
+            yield FileChange(self._old, self._new)
+
+
+def _both(names: str) -> tuple[str, str]:
+    """Return the paths after ``diff --git``; empty ones where they differ, which other lines tell then."""
+    if names.startswith('"'):
+        found = _QUOTED.match(names)
+        old, new = (found[0], names[found.end() + 1 :]) if found else ("", "")
+    else:
+        half = len(names) // 2
+        old, new = names[:half], names[half + 1 :]
+    old, new = _path(old, "a/"), _path(new, "b/")
+    same = old == new or _SIDE.sub("", old) == _SIDE.sub("", new)
+    return (old, new) if same else ("", "")
+
+
+def _two_paths(names: str) -> tuple[str, str]:
+    """Return the paths of ``a/x and b/y``; where a path holds the word itself, the word in the middle parts them."""
+    if names.startswith(f"{_NONE} and "):
+        return "", _path(names.removeprefix(f"{_NONE} and "), "b/")
+    if names.endswith(f" and {_NONE}"):
+        return _path(names.removesuffix(f" and {_NONE}"), "a/"), ""
+    parts = names.split(" and ")
+    half = len(parts) // 2
+    return _path(" and ".join(parts[:half]), "a/"), _path(" and ".join(parts[half:]), "b/")
 
 
 def _hunks(lines: list[str], place: int, old: str, new: str) -> tuple[FileChange, int]:

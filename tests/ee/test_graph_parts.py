@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from builders import checkout_of, commit_of, source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from program import commit
 
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
@@ -159,6 +161,46 @@ def test_a_diff_is_read() -> None:
     assert (quoted.new, quoted.new_lines) == ("café.py", (9,))
 
 
+@pytest.mark.parametrize(
+    ("diff", "changed"),
+    [
+        (["diff --git a/x.png b/x.png", "Binary files a/x.png and b/x.png differ"], [("x.png", "x.png")]),
+        (["diff --git a/x.bin b/x.bin", "index 1..2 100644", "GIT binary patch", "delta 1", "zc", "", "delta 1", "zd"],
+         [("x.bin", "x.bin")]),
+        (["diff --git a/n.bin b/n.bin", "new file mode 100644", "Binary files /dev/null and b/n.bin differ"],
+         [("", "n.bin")]),
+        (["diff --git a/n.bin b/n.bin", "deleted file mode 100644", "GIT binary patch", "literal 0"], [("n.bin", "")]),
+        (["diff --git a/to and fro.bin b/to and fro.bin",
+          "Binary files a/to and fro.bin and b/to and fro.bin differ"], [("to and fro.bin", "to and fro.bin")]),
+        (['diff --git "a/caf\\303\\251.png" "b/caf\\303\\251.png"', "GIT binary patch"], [("café.png", "café.png")]),
+        (["Binary files one/x.bin and two/x.bin differ", "Binary files one/y.bin and two/y.bin differ"],
+         [("one/x.bin", "two/x.bin"), ("one/y.bin", "two/y.bin")]),
+        (["diff --git a/empty.py b/empty.py", "new file mode 100644", "index 0000000..e69de29"], [("", "empty.py")]),
+        (["diff --git a/run.sh b/run.sh", "old mode 100644", "new mode 100755"], [("run.sh", "run.sh")]),
+        (["diff --git i/run.sh w/run.sh", "old mode 100644", "new mode 100755"], [("i/run.sh", "w/run.sh")]),
+        (["diff --git a/a.py b/b.py", "similarity index 100%", "copy from a.py", "copy to b.py"], [("", "b.py")]),
+        (["diff --git a/a.py b/b.py", "rename from a.py", "rename to b.py", "GIT binary patch"], [("a.py", "b.py")]),
+        (["diff --git a/x.png b/x.png", "Binary files a/x.png and b/x.png differ",
+          "diff --git a/y.py b/y.py", "--- a/y.py", "+++ b/y.py", "@@ -1 +1 @@", "-a", "+b"],
+         [("x.png", "x.png"), ("y.py", "y.py")]),
+    ],
+)  # fmt: skip
+def test_a_file_whose_lines_a_diff_does_not_show_is_changed(diff: list[str], changed: list[tuple[str, str]]) -> None:
+    """What is no text, empty, or has another mode."""
+    assert [(change.old, change.new) for change in changes_of("\n".join(diff))] == changed
+
+
+def test_a_diff_of_no_text_is_read_as_git_writes_it(tmp_path: Path) -> None:
+    """In both forms that git has for it."""
+    file = tmp_path / "of a picture.bin"
+    file.write_bytes(b"\0one")
+    commit(tmp_path, "")
+    file.write_bytes(b"\0two")
+    for form in ([], ["--binary"]):
+        made = subprocess.run(["git", "diff", *form], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+        assert [change.new for change in changes_of(made)] == [file.name], made
+
+
 def test_the_side_that_is_indexed_counts() -> None:
     """Lines are those of the file before the change, or after it."""
     [change, *_] = changes_of(DIFF.replace("@@ -1,4 +1,5 @@\n one\n", "@@ -11,3 +21,4 @@\n"))
@@ -175,7 +217,12 @@ def test_lines_beyond_the_end_count_as_the_last() -> None:
     assert lines_changed(change, "one\ntwo\nthree")[1] == (1, 2, 3)
 
 
-@given(st.text(alphabet="-+@ ab/\n,0123", max_size=300))
+@given(
+    st.lists(
+        st.sampled_from(["diff --git ", "Binary files ", "/dev/null", " and ", " differ", "GIT binary patch", '"'])
+        | st.text(alphabet="-+@ ab/\n,0123", max_size=30)
+    ).map("".join)
+)
 def test_no_diff_breaks_anything(text: str) -> None:
     """It is read, or refused with a message."""
     try:
