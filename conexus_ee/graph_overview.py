@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator
-from typing import Final
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -41,6 +42,9 @@ _MOST_CYCLES: Final = 10_000
 # ------------------------------------------------------------------------------ what depends on what
 
 
+_Found: TypeAlias = tuple[tuple[Node, Node, TieKind, str], Step]
+
+
 class _Edges:
     """Edges of an answer, alike ones as one."""
 
@@ -65,7 +69,7 @@ def dependencies(world: World, request: DependenciesRequest) -> DependencyGraph:
     wanted = None if request.repos is None else {world.number[repo] for repo in request.repos if repo in world.number}
     found = [(key, step) for key, step in edges.found.items() if wanted is None or _touches(world, step, wanted)]
     found.sort(key=lambda one: (one[1].kind is not TieKind.PROVIDES, -one[1].places))
-    shown = found[: request.limit]
+    shown = _weightiest(found, request.limit)
     repositories = [
         Node(ThingKind.REPOSITORY, number, 0)
         for number in range(len(world.parts))
@@ -83,6 +87,34 @@ def dependencies(world: World, request: DependenciesRequest) -> DependencyGraph:
         len(every),
         len(found),
     )
+
+
+def _weightiest(found: Sequence[_Found], limit: int) -> list[_Found]:
+    """Return what is shown of too many edges, in their order.
+
+    Repositories take turns, and so do the kinds of edges within each, those of most places first. Who provides a
+    package comes with the edges that require it; what else is provided comes last.
+    """
+    provided: defaultdict[Node, list[int]] = defaultdict(list)
+    ties: list[tuple[int, int, int]] = []
+    of_kind: Counter[tuple[int, TieKind]] = Counter()
+    for place, (_, step) in enumerate(found):
+        if step.kind is TieKind.PROVIDES:
+            provided[step.source].append(place)
+            continue
+        ties.append((of_kind[step.part, step.kind], -step.places, place))
+        of_kind[step.part, step.kind] += 1
+    turns: list[tuple[int, int, int]] = []
+    of_part: Counter[int] = Counter()
+    for _, weight, place in sorted(ties):
+        part = found[place][1].part
+        turns.append((of_part[part], weight, place))
+        of_part[part] += 1
+    order: dict[int, None] = {}
+    for _, _, place in sorted(turns):
+        order |= dict.fromkeys([place, *provided.get(found[place][1].target, ())])
+    order |= dict.fromkeys(place for places in provided.values() for place in places)
+    return [found[place] for place in sorted(islice(order, limit))]
 
 
 def _touches(world: World, step: Step, wanted: Collection[int]) -> bool:

@@ -33,8 +33,10 @@ from conexus.types import (
     DependencyGraph,
     DependencyScope,
     Ecosystem,
+    ImpactAnswer,
     ImpactRequest,
     IndexedView,
+    OwnersAnswer,
     PathAnswer,
     RepoId,
 )
@@ -114,7 +116,7 @@ def repos(
     ] = None,
     external: Annotated[bool, typer.Option("--external", help="Also packages that none of them provides.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Also the imports between files.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", help="Most edges.")] = 1000,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Most ties, the strongest of each repository.")] = 1000,
     style: FormatOption = PictureFormat.TABLE,
     output: OutputOption = None,
     plain: PlainOption = False,
@@ -147,8 +149,9 @@ def repos(
 
     found = _asked(ask, style, output)
     _show(found, "repos", _as_asked(style, plain=plain), output, repo_lines)
-    shown = f"{console.count(len(found.nodes), 'node')}, {console.count(len(found.edges), 'tie')}"
-    _tell(shown + (f" of {found.edges_total:,}: raise -n for more" if len(found.edges) < found.edges_total else ""))
+    nodes, ties = console.count(len(found.nodes), "node"), console.count(len(found.edges), "tie")
+    left = found.edges_total - len(found.edges)
+    _tell(f"{nodes}, {ties}" + (f"; {left:,} of {found.edges_total:,} are left out: raise -n for more" if left else ""))
     _end(found=bool(found.edges))
 
 
@@ -168,7 +171,7 @@ def impact(
 ) -> None:
     """Find what a change may break, direct and through others, with the path that shows it.
 
-    Exit code: 0 found, 1 nothing depends on it, 2 an error.
+    Exit code: 0 found, 1 nothing depends on it or nothing changes, 2 an error.
 
     Examples:
         conexus graph impact Cart.total
@@ -179,7 +182,11 @@ def impact(
         conexus graph impact --range main..HEAD -f html -o impact.html
     """
     request = _impact_request(what, diff, span, (depth, limit, certain), elsewhere=elsewhere)
-    found = _asked(lambda session: session.service.graph_impact(_at_home(session, request, repo), USER), style, output)
+    found = (
+        ImpactAnswer((), (), (), 0)
+        if request is None
+        else _asked(lambda session: session.service.graph_impact(_at_home(session, request, repo), USER), style, output)
+    )
     _show(found, "impact", _as_asked(style, plain=plain), output, impact_lines)
     for notice in found.notices:
         _tell(f"note: {console.one_line(notice)}")
@@ -254,7 +261,7 @@ def owners(
 ) -> None:
     """List the owners of what a change may break, by the CODEOWNERS of each repository.
 
-    Exit code: 0 found, 1 nothing depends on it, 2 an error.
+    Exit code: 0 found, 1 nothing depends on it or nothing changes, 2 an error.
 
     Examples:
         conexus graph owners Cart.total
@@ -262,7 +269,11 @@ def owners(
         conexus graph owners --range main..HEAD --json | jq -r '.owners[].owner'
     """
     request = _impact_request(what, diff, span, (depth, limit, certain), elsewhere=elsewhere)
-    found = _asked(lambda session: session.service.graph_owners(_at_home(session, request, repo), USER))
+    found = (
+        OwnersAnswer((), (), 0)
+        if request is None
+        else _asked(lambda session: session.service.graph_owners(_at_home(session, request, repo), USER))
+    )
     _show(found, "owners", PictureFormat.JSON if plain else PictureFormat.TABLE, None, owner_lines)
     for notice in found.notices:
         _tell(f"note: {console.one_line(notice)}")
@@ -321,7 +332,8 @@ def _require_known(option: str, given: Sequence[str] | None, known: Sequence[str
 
 def _impact_request(
     what: Sequence[str] | None, diff: str, span: str, numbers: tuple[int, int, float], *, elsewhere: bool
-) -> ImpactRequest:
+) -> ImpactRequest | None:
+    """Return what is asked; ``None``, once that is said, where nothing changes."""
     if sum(map(bool, (what, diff, span))) != 1:
         raise ConfigError("give what changes by name, or --diff, or --range", hint="see conexus graph impact --help")
     depth, limit, certain = numbers
@@ -334,8 +346,9 @@ def _impact_request(
         from conexus.adapters.git_diff import diff_between  # noqa: PLC0415 -- brings dulwich
 
         text = diff_between(Path.cwd(), span)
-        if not text.strip():
-            raise ConfigError(f"nothing changed in {span}")
+    if (span or diff) and not text.strip():
+        _tell(f"nothing changed in {console.one_line(span)}" if span else "the diff is empty: nothing changes")
+        return None
     return ImpactRequest(tuple(what or ()), text, None, depth, limit, certain, elsewhere=elsewhere)
 
 
@@ -347,8 +360,6 @@ def _read_diff(name: str) -> str:
         raise SourceError(f"{name} cannot be read: {exc.strerror}") from exc
     if len(data) > _MAX_DIFF_BYTES:
         raise SourceError(f"the diff has more than {_MAX_DIFF_BYTES:,} bytes", hint="name the files instead")
-    if not data.strip():
-        raise ConfigError("the diff is empty: nothing changes")
     return data.decode("utf-8", "replace")
 
 

@@ -241,6 +241,39 @@ def test_a_diff(acme: Acme, tmp_path: Path) -> None:
     git(root, "checkout", "--quiet", "-")
 
 
+def test_a_limit_leaves_something_of_each_repository(acme: Acme) -> None:
+    """And of what is required, who provides it; how many are left out is told."""
+    whole = acme.rest("repos", {})
+    total = whole["edges_total"]
+    assert len(whole["edges"]) == total
+
+    def shown(limit: int) -> tuple[list[tuple[str, str, str]], str]:
+        ended = acme.served.program.run("graph", "repos", "-n", str(limit), "--json")
+        nodes = [node["thing"]["name"].rpartition("/")[2] for node in ended.json["nodes"]]
+        return [(nodes[e["source"]], e["kind"], nodes[e["target"]]) for e in ended.json["edges"]], ended.err
+
+    edges, said = shown(7)
+    assert {source for source, kind, _ in edges if kind != "provides"} == {"book", "ledger", "shop", "site"}
+    required = {target for _, kind, target in edges if kind == "requires"}
+    assert required
+    assert {source for source, kind, _ in edges if kind == "provides"} == required - {"buttons"}
+    assert f"{total - 7:,} of {total} are left out" in said
+    edges, _ = shown(13)
+    assert {kind for _, kind, _ in edges} == {"provides", "requires", "imports", "calls"}
+    assert "left out" not in shown(total)[1]
+
+
+def test_nothing_that_changes_is_no_error(acme: Acme) -> None:
+    """It is said, the answer is an empty one, and the command ends as where nothing is found."""
+    program, root = acme.served.program, acme.roots["money"]
+    for words in (["--range", "HEAD..HEAD"], ["--diff", "/dev/null"]):
+        for question in ("impact", "owners"):
+            ended = program.run("graph", question, *words, cwd=root)
+            assert (ended.code, ended.out) == (1, ""), ended.text
+            assert "nothing change" in ended.err
+            assert acme.terminal(question, *words, code=1, cwd=root)["changed"] == []
+
+
 def test_names_as_people_write_them(acme: Acme) -> None:
     """A manifest stands for its package; parameters of routes; sides of a diff by git's other letters."""
     package = acme.terminal("impact", "pypi:acme-money")
