@@ -976,6 +976,10 @@ class DependencyFacts(Protocol):
         """Return the definitions of a name, whatever its case and underscores."""
         ...
 
+    def similar(self, index: IndexId, name: str, limit: int) -> list[tuple[FileId, Symbol]]:
+        """Return the definitions of a name, and of names that one letter parts from it, whatever their case."""
+        ...
+
     def text(self, view: IndexedView, path: str) -> str:
         """Return the text of a file as it is indexed; an empty one where there is none."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from conexus.errors import InvalidRequest, NotFound
@@ -35,6 +35,7 @@ _MOST_MEANT: Final = 20
 _NEAR: Final = 3
 _CUTOFF: Final = 0.5
 _MAX_SHOWN: Final = 200
+_MOST_ALIKE: Final = 200
 
 
 class Names:
@@ -267,7 +268,7 @@ class Names:
         return [node for node, endpoint in ends.items() if endpoint.side is EndpointSide.SERVES]
 
     def _symbols(self, within: Iterable[int], name: str) -> list[Node]:
-        parts = [one for one in re.split(r"::|->|[.#]", name.removesuffix("()")) if one]
+        parts = _parts_of(name)
         if not parts:
             return []
         found: list[Node] = []
@@ -288,19 +289,50 @@ class Names:
         return sorted({name for part in self._world.parts for name in (part.repo, part.view.name)})
 
     def _near(self, name: str) -> list[str]:
-        """Return names like one, of what the caller sees."""
+        """Return names like one, of what the caller sees, the most alike first."""
+        name = name[:_MAX_SHOWN]
+        found = [*self._near_names(name), *self._near_routes(name), *self._near_definitions(name)]
+        last = _last(name)
+        if "." in last:
+            files = {path.rpartition("/")[2]: f"{part.repo}:{path}" for part in self._world.parts for path in part.at}
+            found += _alike(last, files, 0.7)[:1]
+        found.sort(key=lambda one: -one[0])
+        return list(dict.fromkeys(text for _, text in found))[:_NEAR]
+
+    def _near_names(self, name: str) -> list[tuple[float, str]]:
+        """Return repositories and packages."""
         known = dict.fromkeys(self._repository_names())
         known |= dict.fromkeys(
             f"{ecosystem}:{one}" for ecosystem, one in [*self._world.providers, *self._world.requirers]
         )
-        found = difflib.get_close_matches(name[:_MAX_SHOWN], known, _NEAR, _CUTOFF)
-        last = name.rpartition("/")[2].rpartition(":")[2]
-        by_last = {one.rpartition("/")[2].rpartition(":")[2]: one for one in known}
-        found += [by_last[one] for one in difflib.get_close_matches(last[:_MAX_SHOWN], by_last, _NEAR, 0.7)]
-        if len(found) < _NEAR and "." in last:
-            files = {path.rpartition("/")[2]: f"{part.repo}:{path}" for part in self._world.parts for path in part.at}
-            found += [files[one] for one in difflib.get_close_matches(last[:_MAX_SHOWN], files, 1, 0.7)]
-        return list(dict.fromkeys(found))[:_NEAR]
+        by_last = {_last(one): one for one in known}
+        return _alike(name, {one: one for one in known}, _CUTOFF) + _alike(_last(name), by_last, 0.7)
+
+    def _near_routes(self, name: str) -> list[tuple[float, str]]:
+        """Return routes and remote methods."""
+        if "/" not in name:
+            return []
+        has_method = _ENDPOINT.match(name) is not None
+        known: dict[str, str] = {}
+        for part in self._world.parts:
+            for _, one in part.endpoints:
+                shown = endpoint_name(one.kind, one.method, one.path)
+                known[one.path if one.kind is EndpointKind.HTTP and not has_method else shown] = shown
+        return _alike(_PARAMETER.sub("{}", name), known, 0.7)
+
+    def _near_definitions(self, name: str) -> list[tuple[float, str]]:
+        first, _, rest = name.partition(":")
+        within = self._repositories(first) if rest else []
+        wanted = _parts_of(rest if within else name)
+        if not wanted or "/" in name:
+            return []
+        before = f"{first}:" if within else ""
+        known: dict[str, str] = {}
+        for number in within or range(len(self._world.parts)):
+            for _, one in self._world.facts.similar(self._world.parts[number].index.id, wanted[-1], _MOST_ALIKE):
+                qualified = ".".join(one.qualified_name.split(".")[-len(wanted) :])
+                known[qualified] = before + qualified
+        return _alike(".".join(wanted), known, _CUTOFF)
 
     # --------------------------------------------------------------------------- diffs to nodes
 
@@ -342,6 +374,23 @@ class Names:
         )
         notes = [f"{told} {unknown[0]}"] if unknown else []
         return list(found), notes
+
+
+def _parts_of(name: str) -> list[str]:
+    """Return the parts of a definition's name, as languages write it."""
+    return [one for one in re.split(r"::|->|[.#]", name.removesuffix("()")) if one]
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(":")[2]
+
+
+def _alike(name: str, known: Mapping[str, str], cutoff: float) -> list[tuple[float, str]]:
+    """Return what stands for texts that are like a name, each with how alike it is."""
+    return [
+        (difflib.SequenceMatcher(None, one, name).ratio(), known[one])
+        for one in difflib.get_close_matches(name, sorted(known), _NEAR, cutoff)
+    ]
 
 
 def _nodes_at(world: World, number: int, part: Part, places: Sequence[tuple[FileId, int, int]]) -> list[Node]:

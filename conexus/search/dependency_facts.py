@@ -10,6 +10,7 @@ from conexus.lexical import name_key
 from conexus.ports import Catalog, Codebase
 from conexus.search.import_packages import PackageResolver
 from conexus.search.reading import CodeReader
+from conexus.search.spelling import variants
 from conexus.types import (
     Endpoint,
     FileId,
@@ -85,6 +86,11 @@ class CatalogFacts:
         """Return the definitions of a name, whatever its case and underscores."""
         key = name_key(name)
         return self._code.definitions(index, [key], limit) if key else []
+
+    def similar(self, index: IndexId, name: str, limit: int) -> list[tuple[FileId, Symbol]]:
+        """Return the definitions of a name, and of names that one letter parts from it, whatever their case."""
+        key = name_key(name)
+        return self._code.definitions(index, variants(key), limit) if key else []
 
     def text(self, view: IndexedView, path: str) -> str:
         """Return the text of a file as it is indexed; an empty one where there is none."""

@@ -12,6 +12,8 @@ from conexus.lexical import QUESTION_WORDS, count_words, split_identifier, words
 MIN_CHARS = 5
 """Shorter words have too many neighbours that are words as well."""
 _TWO_EDITS_CHARS = 8  # of a word in which two letters may be wrong
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_MIN_VARIED, _MAX_VARIED = 3, 60
 _MAX_WORDS = 8  # looked at in one question; a pasted log has hundreds that no index knows
 
 
@@ -66,6 +68,24 @@ def edits(one: str, other: str, most: int) -> int:
         if min(row) > most:
             return most + 1
     return min(row[-1], most + 1)
+
+
+def variants(word: str) -> list[str]:
+    """Return a word, and what it may have been before one edit: a letter too many, left out, another or swapped.
+
+    Of a very short or long word there is only itself.
+
+    Args:
+        word: In lower case.
+    """
+    if not _MIN_VARIED <= len(word) <= _MAX_VARIED:
+        return [word]
+    found = {word: None}
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        others = [before + letter + after[kept:] for letter in _LETTERS for kept in (0, 1)]
+        found |= dict.fromkeys([*others, before + after[1:], before + after[1:2] + after[:1] + after[2:]])
+    return list(found)
 
 
 def replaced(text: str, corrections: Mapping[str, str]) -> str:

@@ -41,7 +41,9 @@ VAULT = {
     ),
     "vault/zanzibar.py": (
         "from acme_money import add_amounts\n\n\ndef zanzibar():\n    return add_amounts(1, 2)\n\n\n"
-        'def ask():\n    import requests\n\n    return requests.get("/carts/1/unused")\n'
+        'def ask():\n    import requests\n\n    return requests.get("/carts/1/unused")\n\n\n'
+        "def serve():\n    from fastapi import FastAPI\n\n    app = FastAPI()\n\n"
+        '    @app.get("/zanzibar/{key}/gold")\n    def dig(key):\n        return key\n'
     ),
 }
 """A repository that nobody but the administrator sees anything of."""
@@ -75,6 +77,10 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("impact", {"targets": ["npm:@acme/sites"]}),
     ("impact", {"targets": ["shop/carts.py"]}),
     ("impact", {"targets": ["pypi:vault-zanziba"]}),
+    *(("impact", {"targets": [name]}) for name in (
+        "zanziba", "Cart.totl", "Cart.totals", "shop:Cart.totl", "pain", "Pots", "round_cent",
+        "GET /zanziba/{}/gold", "/zanziba/{}/gold", "GET /carts/{}/unusd", "GET /carts/{}/gold",
+    )),
 ]  # fmt: skip
 
 

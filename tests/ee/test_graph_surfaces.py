@@ -216,6 +216,28 @@ def test_what_is_not_there_is_told_with_what_is_near(acme: Acme) -> None:
     assert "npm:@acme/buttons" in str(answer)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("round_cent", "round_cents"),
+        ("RoundCents", "round_cents"),
+        ("Crat.total", "Cart.total"),
+        ("shop:Cart.totl", "shop:Cart.total"),
+        ("Cart::totals", "Cart.total"),
+        ("GET /carts/{}/totl", "GET /carts/{}/total"),
+        ("GET /cart/:id/total", "GET /carts/{}/total"),
+        ("/carts/{}/totals", "GET /carts/{}/total"),
+        ("POST /carts/{}/total", "GET /carts/{}/total"),
+    ],
+)
+def test_definitions_and_routes_are_suggested(acme: Acme, written: str, meant: str) -> None:
+    """As what is nearest; what is suggested is found."""
+    hint = acme.rest("impact", {"targets": [written]})["hint"]
+    assert hint.startswith((f"did you mean {meant}?", f"did you mean {meant},")), hint
+    assert acme.rest("path", {"source": written, "target": "site"})["hint"] == hint
+    assert acme.rest("impact", {"targets": [meant]})["changed"]
+
+
 def test_a_diff(acme: Acme, tmp_path: Path) -> None:
     """From a file, from stdin and of a range of commits: the definitions around changed lines, and no others."""
     root = acme.roots["money"]

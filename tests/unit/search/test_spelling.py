@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conexus.search.spelling import correction, edits, replaced, suspects, vocabulary
+from conexus.search.spelling import correction, edits, replaced, suspects, variants, vocabulary
 
 KNOWN = {"serializer": 3, "authentication": 5, "serialize": 9, "session": 4, "sessions": 9, "retry": 2}
 WORDS = st.text(string.ascii_lowercase, min_size=1, max_size=9)
@@ -72,3 +72,12 @@ def test_a_correction_keeps_the_case() -> None:
 def test_words_of_texts_are_counted_by_their_parts() -> None:
     """Short ones cannot be meant and are left out."""
     assert vocabulary(["sendRequest send_request\nto x", "request2"]) == {"send": 2, "request": 3}
+
+
+def test_variants_are_all_words_of_one_edit() -> None:
+    """And no others; ``edits`` judges."""
+    found = variants("cart")
+    assert {"cart", "cat", "carts", "crat", "card", "xcart"} <= set(found)
+    assert all(edits(one, "cart", 3) <= 1 for one in found)
+    assert variants("ab") == ["ab"]
+    assert variants("a" * 61) == ["a" * 61]
