@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from xml.parsers import expat
 
@@ -30,6 +30,14 @@ _MAX_TEXT_CHARS = 1_000  # of an element of XML; a name or a version is shorter
 _LONG_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){200}""")  # takes the square of its length to read
 _BRACKET = re.compile(r"[\[\]{}]")
 _MERGE: Final = "<<"
+_KINDS: Final[Mapping[type, str]] = {
+    dict: "a table",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
 
 Key: TypeAlias = str | int
 
@@ -41,6 +49,8 @@ class Located:
     data: dict[str, Any]
     """Hostile: any value may be of any type."""
     lines: Mapping[tuple[Key, ...], int]
+    note: Callable[[str], None]
+    """Is told what is of another type than it has to be."""
 
     def line(self, *path: Key) -> int:
         """Return the line of a key or an element; of the nearest part around it where it is not known."""
@@ -51,18 +61,40 @@ class Located:
 
     def table(self, *path: str) -> dict[str, Any]:
         """Return a table by its path; an empty one where there is none."""
-        found: Any = self.data
-        for part in path:
-            found = found.get(part) if isinstance(found, dict) else None
-        return found if isinstance(found, dict) else {}
+        found: dict[str, Any] = self.data
+        for count, part in enumerate(path, 1):
+            inner = found.get(part)
+            if not self.expect(inner, dict, *path[:count]):
+                return {}
+            found = inner
+        return found
 
     def list(self, *path: str) -> list[Any]:
         """Return a list by its path; an empty one where there is none."""
         found = self.table(*path[:-1]).get(path[-1])
-        return found if isinstance(found, list) else []
+        return found if self.expect(found, list, *path) else []
+
+    def text(self, *path: str) -> str:
+        """Return a text by its path; an empty one where there is none."""
+        found = self.table(*path[:-1]).get(path[-1])
+        return found if self.expect(found, str, *path) else ""
+
+    def expect(self, value: object, kind: type | tuple[type, ...], *path: Key) -> bool:
+        """Return whether a value is of a type; where it is of another one, that is told.
+
+        What is not there, or an empty list in place of a table, as PHP writes it, says nothing.
+        """
+        if isinstance(value, kind):
+            return True
+        if value is not None and value != []:
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            wanted = " or ".join(_KINDS[one] for one in kinds)
+            is_one = _KINDS.get(type(value), "a date")
+            self.note(f"line {self.line(*path)}: {'.'.join(map(str, path))} is {is_one} where {wanted} is expected")
+        return False
 
 
-def read_toml(text: str, depth: int = 4) -> Located:
+def read_toml(text: str, note: Callable[[str], None], depth: int = 4) -> Located:
     """Read TOML; lines are known of keys and elements at most ``depth`` deep.
 
     Raises:
@@ -77,10 +109,10 @@ def read_toml(text: str, depth: int = 4) -> Located:
         raise Unreadable(f"it is not valid TOML: {exc}") from None
     except (RecursionError, ValueError):
         raise Unreadable("it is TOML that nests too deep or holds a number or date that is none") from None
-    return Located(data, _toml_lines(text, depth))
+    return Located(data, _toml_lines(text, depth), note)
 
 
-def read_json(text: str, depth: int = 3) -> Located:
+def read_json(text: str, note: Callable[[str], None], depth: int = 3) -> Located:
     """Read a JSON object; lines are known of keys and elements at most ``depth`` deep.
 
     Raises:
@@ -96,7 +128,7 @@ def read_json(text: str, depth: int = 3) -> Located:
         raise Unreadable("it is JSON that nests too deep or holds a number of too many digits") from None
     if not isinstance(data, dict):
         raise Unreadable("it is JSON, but no object")
-    return Located(data, _json_lines(text, depth))
+    return Located(data, _json_lines(text, depth), note)
 
 
 def _check_size(text: str, limit: int = MAX_CHARS) -> None:

@@ -56,10 +56,10 @@ def read_packages_config(_path: str, text: str, findings: Findings) -> None:
 
 def read_packages_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``packages.lock.json``; projects of the same solution are left out."""
-    found = read_json(text)
-    for framework, packages in found.table("dependencies").items():
-        for name, entry in packages.items() if isinstance(packages, dict) else ():
-            if isinstance(entry, dict) and entry.get("type") != "Project":
+    found = read_json(text, findings.note)
+    for framework in found.table("dependencies"):
+        for name, entry in found.table("dependencies", framework).items():
+            if found.expect(entry, dict, "dependencies", framework, name) and entry.get("type") != "Project":
                 line = found.line("dependencies", framework, name)
                 findings.require(Ecosystem.NUGET, name, entry.get("resolved", ""), DependencyScope.LOCKED, line)
 

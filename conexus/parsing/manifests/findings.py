@@ -103,9 +103,9 @@ def normalized(ecosystem: Ecosystem, name: str) -> str:
 
 def _version(written: object) -> str:
     """Return a version or a constraint on one line, without what may be secret in an address."""
-    if isinstance(written, bool) or not isinstance(written, str | int | float):
+    if not isinstance(written, str):
         return ""
-    return _printable(_CREDENTIALS.sub("", _BLANKS.sub(" ", str(written)).strip()))[:_MAX_VERSION_CHARS]
+    return _printable(_CREDENTIALS.sub("", _BLANKS.sub(" ", written).strip()))[:_MAX_VERSION_CHARS]
 
 
 def _shown(text: str) -> str:

@@ -27,15 +27,15 @@ _YARN_RESOLUTION = re.compile(r"\s+resolution: \"((?:@[^/@\s\"]+/)?[^@\s\"]+)@(\
 
 def read_package_json(_path: str, text: str, findings: Findings) -> None:
     """Read ``package.json``; an alias is the package that it stands for."""
-    found = read_json(text)
-    if "name" in found.data:
-        findings.provide(Ecosystem.NPM, found.data["name"], found.data.get("version", ""), found.line("name"))
+    found = read_json(text, findings.note)
+    findings.provide(Ecosystem.NPM, found.text("name"), found.text("version"), found.line("name"))
     peers = found.table("peerDependenciesMeta")
     optional = found.table("optionalDependencies")
     for section, scope in _SCOPES.items():
         for name, written in found.table(section).items():
             if section == "dependencies" and name in optional:
                 continue  # npm writes what is optional into both
+            found.expect(written, str, section, name)
             of_peer = peers.get(name) if section == "peerDependencies" else None
             is_optional = isinstance(of_peer, dict) and of_peer.get("optional") is True
             alias = _ALIAS.fullmatch(written) if isinstance(written, str) else None
@@ -50,10 +50,10 @@ def read_package_json(_path: str, text: str, findings: Findings) -> None:
 
 def read_npm_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``package-lock.json`` or ``npm-shrinkwrap.json`` of any version; workspaces and links are left out."""
-    found = read_json(text, depth=2)
+    found = read_json(text, findings.note, depth=2)
     packages = found.table("packages")
     for place, entry in packages.items():
-        if _MODULES not in place or not isinstance(entry, dict) or entry.get("link") is True:
+        if _MODULES not in place or not found.expect(entry, dict, "packages", place) or entry.get("link") is True:
             continue
         name = entry.get("name") or place.rpartition(_MODULES)[2]
         _lock(findings, name, entry.get("version", ""), found.line("packages", place))
@@ -63,7 +63,7 @@ def read_npm_lock(_path: str, text: str, findings: Findings) -> None:
     while pending:
         table, depth, outer = pending.pop()
         for name, entry in table.items():
-            if not isinstance(entry, dict):
+            if not found.expect(entry, dict, "dependencies", name):
                 continue
             line = outer or found.line("dependencies", name)
             version = str(entry.get("version", ""))

@@ -106,13 +106,15 @@ class _Pom:
 
 def read_version_catalog(_path: str, text: str, findings: Findings) -> None:
     """Read ``libs.versions.toml``: the libraries and plugins that a build with Gradle chooses from."""
-    found = read_toml(text)
+    found = read_toml(text, findings.note)
     for alias, written in found.table("libraries").items():
+        found.expect(written, (str, dict), "libraries", alias)
         name, version = _library(written)
         scope = DependencyScope.RUNTIME
         findings.require(Ecosystem.MAVEN, name, _version(found, version), scope, found.line("libraries", alias))
     for alias, written in found.table("plugins").items():
         line = found.line("plugins", alias)
+        found.expect(written, (str, dict), "plugins", alias)
         if isinstance(written, str):
             plugin, _, given = written.partition(":")
             findings.require(Ecosystem.MAVEN, f"{plugin}:{plugin}.gradle.plugin", given, _BUILD, line)

@@ -14,21 +14,21 @@ _PLATFORM = re.compile(r"(?:php(?:-.*)?|hhvm|ext-.*|lib-.*|composer(?:-.*)?)$")
 
 def read_composer(_path: str, text: str, findings: Findings) -> None:
     """Read ``composer.json``; PHP itself and its extensions are no packages."""
-    found = read_json(text)
-    if "name" in found.data:
-        findings.provide(Ecosystem.COMPOSER, found.data["name"], found.data.get("version", ""), found.line("name"))
+    found = read_json(text, findings.note)
+    findings.provide(Ecosystem.COMPOSER, found.text("name"), found.text("version"), found.line("name"))
     for section, scope in (("require", DependencyScope.RUNTIME), ("require-dev", DependencyScope.DEVELOPMENT)):
         for name, written in found.table(section).items():
+            found.expect(written, str, section, name)
             if not _PLATFORM.match(name):
                 findings.require(Ecosystem.COMPOSER, name, written, scope, found.line(section, name))
 
 
 def read_composer_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``composer.lock``."""
-    found = read_json(text)
+    found = read_json(text, findings.note)
     for section in ("packages", "packages-dev"):
         for place, entry in enumerate(found.list(section)):
-            if isinstance(entry, dict):
+            if found.expect(entry, dict, section, place):
                 line = found.line(section, place, "name")
                 findings.require(
                     Ecosystem.COMPOSER, entry.get("name"), entry.get("version", ""), DependencyScope.LOCKED, line

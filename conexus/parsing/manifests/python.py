@@ -46,17 +46,12 @@ def require(findings: Findings, written: object, scope: DependencyScope, line: i
     findings.require(Ecosystem.PYPI, found.name, constraint, _OPTIONAL if of_extra else scope, line)
 
 
-def _require_all(
-    findings: Findings, found: Located, path: tuple[str, ...], scope: DependencyScope, items: object = None
-) -> None:
-    """Note the requirements of a list in a document."""
-    for place, written in enumerate(found.list(*path) if items is None else _listed(items)):
-        if isinstance(written, str):
+def _require_all(findings: Findings, found: Located, path: tuple[str, ...], scope: DependencyScope) -> None:
+    """Note the requirements of a list in a document; what includes another group is none."""
+    for place, written in enumerate(found.list(*path)):
+        includes = isinstance(written, dict) and "include-group" in written
+        if not includes and found.expect(written, str, *path, place):
             require(findings, written, scope, found.line(*path, place))
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 # ------------------------------------------------------------- pyproject.toml
@@ -64,10 +59,9 @@ def _listed(value: object) -> list[Any]:
 
 def read_pyproject(_path: str, text: str, findings: Findings) -> None:
     """Read ``pyproject.toml``: PEP 621, PEP 735, and the tables of Poetry, PDM, uv, Flit and Hatch."""
-    found = read_toml(text, depth=6)
-    project = found.table("project")
-    if "name" in project:
-        findings.provide(Ecosystem.PYPI, project["name"], project.get("version", ""), found.line("project", "name"))
+    found = read_toml(text, findings.note, depth=6)
+    line = found.line("project", "name")
+    findings.provide(Ecosystem.PYPI, found.text("project", "name"), found.text("project", "version"), line)
     _require_all(findings, found, ("project", "dependencies"), _RUNTIME)
     for extra in found.table("project", "optional-dependencies"):
         _require_all(findings, found, ("project", "optional-dependencies", extra), _OPTIONAL)
@@ -96,10 +90,10 @@ def _read_flit(found: Located, findings: Findings) -> None:
 
 
 def _read_poetry(found: Located, findings: Findings) -> None:
-    poetry = found.table("tool", "poetry")
-    if "name" in poetry and "name" not in found.table("project"):
-        line = found.line("tool", "poetry", "name")
-        findings.provide(Ecosystem.PYPI, poetry["name"], poetry.get("version", ""), line)
+    poetry = ("tool", "poetry")
+    if "name" not in found.table("project"):
+        line = found.line(*poetry, "name")
+        findings.provide(Ecosystem.PYPI, found.text(*poetry, "name"), found.text(*poetry, "version"), line)
     _read_poetry_table(found, ("tool", "poetry", "dependencies"), _RUNTIME, findings)
     _read_poetry_table(found, ("tool", "poetry", "dev-dependencies"), _DEVELOPMENT, findings)
     for group in found.table("tool", "poetry", "group"):
@@ -111,10 +105,17 @@ def _read_poetry_table(found: Located, path: tuple[str, ...], scope: DependencyS
         if name.lower() == "python":
             continue
         for one in written if isinstance(written, list) else [written]:
+            _expect_constraint(found, one, *path, name)
             optional = isinstance(one, dict) and one.get("optional") is True
             findings.require(
                 Ecosystem.PYPI, name, _constraint(one), _OPTIONAL if optional else scope, found.line(*path, name)
             )
+
+
+def _expect_constraint(found: Located, written: object, *path: str) -> None:
+    found.expect(written, (str, dict), *path)
+    if isinstance(written, dict):
+        found.expect(written.get("version"), str, *path, "version")
 
 
 def _constraint(written: object) -> str:
@@ -392,11 +393,12 @@ def read_metadata(_path: str, text: str, findings: Findings) -> None:
 
 def read_pipfile(_path: str, text: str, findings: Findings) -> None:
     """Read ``Pipfile``."""
-    found = read_toml(text)
+    found = read_toml(text, findings.note)
     for category, table in found.data.items():
-        if category in {"source", "requires", "scripts", "pipenv"} or not isinstance(table, dict):
+        if category in {"source", "requires", "scripts", "pipenv"} or not found.expect(table, dict, category):
             continue
         for name, written in table.items():
+            _expect_constraint(found, written, category, name)
             constraint = _constraint(written)
             scope = _RUNTIME if category == "packages" else _DEVELOPMENT
             constraint = "" if constraint == "*" else constraint
@@ -408,19 +410,19 @@ def read_pipfile(_path: str, text: str, findings: Findings) -> None:
 
 def read_pipfile_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``Pipfile.lock``."""
-    found = read_json(text)
-    for category, table in found.data.items():
-        for name, entry in table.items() if category != "_meta" and isinstance(table, dict) else ():
-            version = entry.get("version", "") if isinstance(entry, dict) else ""
+    found = read_json(text, findings.note)
+    for category in (one for one in found.data if one != "_meta"):
+        for name, entry in found.table(category).items():
+            version = entry.get("version", "") if found.expect(entry, dict, category, name) else ""
             _lock(findings, name, str(version).removeprefix("=="), found.line(category, name))
 
 
 def read_package_lock(_path: str, text: str, findings: Findings) -> None:
     """Read the lock files of Poetry, uv and PDM, and ``pylock.toml``: what is in the project itself is left out."""
-    found = read_toml(text, depth=3)
+    found = read_toml(text, findings.note, depth=3)
     key = "packages" if "lock-version" in found.data and "packages" in found.data else "package"
     for place, entry in enumerate(found.list(key)):
-        if isinstance(entry, dict) and not _is_local(entry):
+        if found.expect(entry, dict, key, place) and not _is_local(entry):
             _lock(findings, entry.get("name"), entry.get("version", ""), found.line(key, place, "name"))
 
 

@@ -25,15 +25,12 @@ def read_cargo_toml(_path: str, text: str, findings: Findings) -> None:
     What is inherited from a workspace is filled in where the workspace is in the same file. Else its version is not
     known here; the file of the workspace names it.
     """
-    found = read_toml(text, depth=5)
-    package = found.table("package") or found.table("project")
-    shared = found.table("workspace", "package")
-    version = package.get("version", "")
-    if isinstance(version, dict):
-        version = shared.get("version", "")
-    if "name" in package:
-        where = "package" if "package" in found.data else "project"
-        findings.provide(Ecosystem.CARGO, package["name"], version, found.line(where, "name"))
+    found = read_toml(text, findings.note, depth=5)
+    where = "package" if "package" in found.data else "project"
+    version = found.table(where).get("version")
+    inherits = isinstance(version, dict) and version.get("workspace") is True
+    version = found.text("workspace", "package", "version") if inherits else found.text(where, "version")
+    findings.provide(Ecosystem.CARGO, found.text(where, "name"), version, found.line(where, "name"))
     for path, scope in _tables(found):
         for key, written in found.table(*path).items():
             _read_dependency(found, (*path, key), written, scope, findings)
@@ -52,7 +49,10 @@ def _read_dependency(
 ) -> None:
     name: Any = path[-1]
     line = found.line(*path)
+    found.expect(written, (str, dict), *path)
     if isinstance(written, dict):
+        for key in ("version", "package", "git", "path"):
+            found.expect(written.get(key), str, *path, key)
         if written.get("optional") is True and scope is DependencyScope.RUNTIME:
             scope = DependencyScope.OPTIONAL
         if written.get("workspace") is True:
@@ -75,9 +75,9 @@ def _constraint(written: object) -> object:
 
 def read_cargo_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``Cargo.lock``; crates of the workspace, which have no source, are left out."""
-    found = read_toml(text, depth=3)
+    found = read_toml(text, findings.note, depth=3)
     for place, entry in enumerate(found.list("package")):
-        if isinstance(entry, dict) and "source" in entry:
+        if found.expect(entry, dict, "package", place) and "source" in entry:
             line = found.line("package", place, "name")
             findings.require(Ecosystem.CARGO, entry.get("name"), entry.get("version", ""), DependencyScope.LOCKED, line)
 

@@ -58,10 +58,10 @@ def _constraint(syntax: Syntax, call: Node) -> str:
 
 def read_package_resolved(_path: str, text: str, findings: Findings) -> None:
     """Read ``Package.resolved`` of any version."""
-    found = read_json(text, depth=4)
+    found = read_json(text, findings.note, depth=4)
     inside = () if "pins" in found.data else ("object",)
     for place, pin in enumerate(found.list(*inside, "pins")):
-        if not isinstance(pin, dict):
+        if not found.expect(pin, dict, *inside, "pins", place):
             continue
         url = pin.get("location", pin.get("repositoryURL", ""))
         name = pin.get("identity") or _identity(url if isinstance(url, str) else "")

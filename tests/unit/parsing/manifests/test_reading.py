@@ -1042,6 +1042,100 @@ def test_what_cannot_be_read_is_noted(path: str, text: str, words: str) -> None:
     assert any(words in note for note in read_manifest(path, text).notes), read_manifest(path, text).notes
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [
+        ("package.json", '{\n"dependencies": "x"}', "line 2: dependencies is a text where a table is expected"),
+        ("package.json", '{"devDependencies": ["x"]}', "devDependencies is a list where a table"),
+        ("package.json", '{"dependencies": {"a": 1}}', "dependencies.a is a number where a text"),
+        ("package.json", '{"dependencies": {"a": {"version": "1"}}}', "dependencies.a is a table where a text"),
+        ("package.json", '{"name": ["a"]}', "name is a list where a text"),
+        ("package.json", '{"name": "a", "version": 1.10}', "version is a number where a text"),
+        (
+            "package-lock.json",
+            '{"packages": {"node_modules/a": "1"}}',
+            "packages.node_modules/a is a text where a table",
+        ),
+        ("package-lock.json", '{"dependencies": {"a": "1"}}', "dependencies.a is a text where a table"),
+        ("composer.json", '{"require": "a/b"}', "require is a text where a table"),
+        ("composer.json", '{"require": {"a/b": true}}', "require.a/b is true or false where a text"),
+        ("composer.lock", '{"packages": {"a": 1}}', "packages is a table where a list"),
+        ("Cargo.toml", 'dependencies = ["serde"]', "dependencies is a list where a table"),
+        ("Cargo.toml", "[dependencies]\nserde = 1", "line 2: dependencies.serde is a number where a text or a table"),
+        (
+            "Cargo.toml",
+            "[dependencies]\nserde = { version = 1.0 }",
+            "dependencies.serde.version is a number where a text",
+        ),
+        ("Cargo.toml", "[target]\nunix = 1", "target.unix is a number where a table"),
+        ("Cargo.toml", '[package]\nname = "a"\nversion = 1', "package.version is a number where a text"),
+        ("Cargo.toml", '[package]\nname = "a"\nversion = 1979-05-27', "package.version is a date where a text"),
+        ("Cargo.lock", 'package = "a"', "package is a text where a list"),
+        ("pyproject.toml", "project = 1", "project is a number where a table"),
+        ("pyproject.toml", '[project]\ndependencies = "requests"', "project.dependencies is a text where a list"),
+        ("pyproject.toml", '[project.dependencies]\nrequests = "1"', "project.dependencies is a table where a list"),
+        (
+            "pyproject.toml",
+            "[project]\ndependencies = [\n1]",
+            "line 3: project.dependencies.0 is a number where a text",
+        ),
+        ("pyproject.toml", '[project]\noptional-dependencies = ["a"]', "optional-dependencies is a list where a table"),
+        ("pyproject.toml", '[dependency-groups]\ndev = "pytest"', "dependency-groups.dev is a text where a list"),
+        (
+            "pyproject.toml",
+            "[tool.poetry.dependencies]\na = 1.10",
+            "tool.poetry.dependencies.a is a number where a text",
+        ),
+        ("pyproject.toml", '[tool.hatch]\nenvs = "x"', "tool.hatch.envs is a text where a table"),
+        ("Pipfile", 'packages = "a"', "packages is a text where a table"),
+        ("Pipfile", "[packages]\na = 1", "packages.a is a number where a text or a table"),
+        ("Pipfile.lock", '{"default": ["a"]}', "default is a list where a table"),
+        ("libs.versions.toml", "[libraries]\na = 1", "libraries.a is a number where a text or a table"),
+        ("packages.lock.json", '{"dependencies": {"net8.0": "x"}}', "dependencies.net8.0 is a text where a table"),
+        ("Package.resolved", '{"pins": {}}', "pins is a table where a list"),
+    ],
+)
+def test_a_value_of_another_type_is_noted(path: str, text: str, words: str) -> None:
+    """By its key; and once, whoever asks for it."""
+    notes = read_manifest(path, text).notes
+    assert any(words in note for note in notes), notes
+    assert len(notes) == 1
+
+
+def test_no_number_becomes_a_version() -> None:
+    """``1.10`` is 1.1 to TOML and JSON."""
+    assert told(read("Cargo.toml", "[dependencies]\nserde = { version = 1.10 }")) == ["runtime cargo serde @2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("package.json", '{"dependencies": null, "devDependencies": {}, "peerDependencies": [], "name": null}'),
+        ("package.json", '{"dependencies": {"a": ""}, "workspaces": ["a"], "bundleDependencies": true}'),
+        ("composer.json", '{"require": [], "require-dev": {"a/b": "*"}}'),
+        ("composer.lock", '{"packages": [], "packages-dev": null}'),
+        (
+            "Cargo.toml",
+            "[package]\nname = 'a'\nversion.workspace = true\n[dependencies]\na.workspace = true\nb = {path='b'}",
+        ),
+        ("Cargo.toml", "[target.'cfg(unix)'.dependencies]\na = '1'\n[workspace]\nmembers = ['a']"),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'a'\ndynamic = ['version']\n[dependency-groups]\na = [{include-group='b'}]\nb = []",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.poetry.dependencies]\na = [{version='1'}, {version='2'}]\nb = {git='https://x.org/b'}",
+        ),
+        ("pyproject.toml", "[tool.poetry.dependencies]\npython = 3\n[tool.hatch.envs.a]\nmatrix = [{python=['3']}]"),
+        ("Pipfile", "[packages]\na = '*'\nb = {version='*', extras=['x']}\n[pipenv]\nallow_prereleases = true"),
+    ],
+)
+def test_odd_forms_that_are_allowed_are_not_noted(path: str, text: str) -> None:
+    """As package managers take them, or other programs write them."""
+    assert not read_manifest(path, text).notes
+
+
 def test_what_is_around_a_fault_counts() -> None:
     """One bad requirement does not hide the others."""
     found = read("requirements.txt", "good==1\n=bad\nalso-good\n")
