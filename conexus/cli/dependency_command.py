@@ -16,13 +16,16 @@ from conexus.cli import console
 from conexus.cli.dependency_lines import (
     cycle_lines,
     drift_lines,
+    drift_markdown,
     impact_lines,
     orphan_lines,
+    orphan_markdown,
     owner_lines,
+    owner_markdown,
     path_lines,
     repo_lines,
 )
-from conexus.cli.dependency_render import PictureFormat, as_json, dot, graph_of, graphml, mermaid, svg
+from conexus.cli.dependency_render import ListFormat, PictureFormat, as_json, dot, graph_of, graphml, mermaid, svg
 from conexus.cli.examples import CommandWithExamples
 from conexus.cli.graph_command import graph
 from conexus.cli.scope import EXIT_NOTHING, require_between
@@ -72,7 +75,7 @@ FormatOption = Annotated[
     PictureFormat, typer.Option("--format", "-f", help="html is a page with zoom, search and filters.")
 ]
 PlainOption = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ListOption = Annotated[ListFormat, typer.Option("--format", "-f", help="A list is drawn in no picture.")]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", parser=given_path, metavar="FILE", help="Write to this file, - for stdout."),
@@ -227,7 +230,9 @@ def path(
 def drift(
     package: Annotated[str, typer.Argument(help="All uses of this package, as npm:react.")] = "",
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most packages.")] = 100,
-    plain: JsonOption = False,
+    style: ListOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    plain: PlainOption = False,
 ) -> None:
     """List packages of which repositories ask for different versions, or all who use one package.
 
@@ -240,8 +245,8 @@ def drift(
         conexus graph drift --json | jq '.packages[] | select(.kinds[] == "behind").name'
     """
     require_between("-n", limit, 1, _MAX_HITS)
-    found = _asked(lambda session: session.service.graph_drift(package, limit, USER))
-    _show(found, "drift", PictureFormat.JSON if plain else PictureFormat.TABLE, None, drift_lines)
+    found = _asked(lambda session: session.service.graph_drift(package, limit, USER), output=output)
+    _show_list(found, "drift", ListFormat.JSON if plain else style, output, (drift_lines, drift_markdown))
     if found.total > len(found.packages):
         _tell(f"{len(found.packages):,} of {console.count(found.total, 'package')}: raise -n for more")
     _end(found=bool(found.packages))
@@ -257,7 +262,9 @@ def owners(
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most owners.")] = 100,
     certain: CertainOption = 0.3,
     elsewhere: ElsewhereOption = False,
-    plain: JsonOption = False,
+    style: ListOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    plain: PlainOption = False,
 ) -> None:
     """List the owners of what a change may break, by the CODEOWNERS of each repository.
 
@@ -272,9 +279,9 @@ def owners(
     found = (
         OwnersAnswer((), (), 0)
         if request is None
-        else _asked(lambda session: session.service.graph_owners(_at_home(session, request, repo), USER))
+        else _asked(lambda session: session.service.graph_owners(_at_home(session, request, repo), USER), output=output)
     )
-    _show(found, "owners", PictureFormat.JSON if plain else PictureFormat.TABLE, None, owner_lines)
+    _show_list(found, "owners", ListFormat.JSON if plain else style, output, (owner_lines, owner_markdown))
     for notice in found.notices:
         _tell(f"note: {console.one_line(notice)}")
     _end(found=bool(found.owners))
@@ -282,7 +289,10 @@ def owners(
 
 @app.command("orphans", cls=CommandWithExamples)
 def orphans(
-    limit: Annotated[int, typer.Option("-n", "--limit", help="Most of each kind.")] = 100, plain: JsonOption = False
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Most of each kind.")] = 100,
+    style: ListOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    plain: PlainOption = False,
 ) -> None:
     """List repositories and packages that nobody uses, endpoints that nobody calls, and calls that nobody serves.
 
@@ -293,8 +303,8 @@ def orphans(
         conexus graph orphans --json | jq '.served[].name'
     """
     require_between("-n", limit, 1, _MAX_HITS)
-    found = _asked(lambda session: session.service.graph_orphans(limit, USER))
-    _show(found, "orphans", PictureFormat.JSON if plain else PictureFormat.TABLE, None, orphan_lines)
+    found = _asked(lambda session: session.service.graph_orphans(limit, USER), output=output)
+    _show_list(found, "orphans", ListFormat.JSON if plain else style, output, (orphan_lines, orphan_markdown))
     _end(found=bool(found.repositories or found.packages or found.served or found.called))
 
 
@@ -438,9 +448,29 @@ def _show(
     if style is PictureFormat.TABLE:
         text = "".join(f"{line}\n" for line in lines(answer))
     elif style is PictureFormat.JSON:
-        text = json.dumps(as_json(answer, _SCHEMA.format(name)), indent=2) + "\n"
+        text = _json(answer, name)
     else:
         text = _drawn(answer, style, name)
+    _write(text, output)
+
+
+def _show_list(
+    answer: Any,  # noqa: ANN401 -- as above
+    name: str,
+    style: ListFormat,
+    output: Path | None,
+    lines: tuple[Callable[[Any], Iterator[str]], Callable[[Any], Iterator[str]]],
+) -> None:
+    """Write what is no graph, as a table for people or of Markdown, or as JSON."""
+    chosen = lines[1] if style is ListFormat.MARKDOWN else lines[0]
+    _write(_json(answer, name) if style is ListFormat.JSON else "".join(f"{line}\n" for line in chosen(answer)), output)
+
+
+def _json(answer: Any, name: str) -> str:  # noqa: ANN401 -- as above
+    return json.dumps(as_json(answer, _SCHEMA.format(name)), indent=2) + "\n"
+
+
+def _write(text: str, output: Path | None) -> None:
     if output is not None and str(output) != "-":
         output.expanduser().write_text(text, encoding="utf-8")
         console.err(f"written: {console.one_line(str(output))}")

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from conexus.cli import console
 from conexus.cli.dependency_render import label, short
+from conexus.search.packing import code_span
 from conexus.types import (
     CyclesAnswer,
     DependencyGraph,
@@ -31,6 +32,19 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _place(repo: str, file: str, line: int) -> str:
     return console.one_line(f"{short(repo)}:{file}{f':{line}' if line else ''}") if file else ""
+
+
+def _markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield a table of Markdown; cells are code, so that nothing of others' text is markup."""
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+
+
+def _cell(text: str) -> str:
+    """Return a cell; a backslash of its own would take back what escapes the bar behind it."""
+    return code_span(console.one_line(text).replace("\\|", "\\ |")).replace("|", "\\|") if text else ""
 
 
 def repo_lines(found: DependencyGraph) -> Iterator[str]:
@@ -107,6 +121,39 @@ def drift_lines(found: DriftAnswer) -> Iterator[str]:
         yield from _columns(rows)
 
 
+def drift_markdown(found: DriftAnswer) -> Iterator[str]:
+    """Yield a row for each use of a package."""
+    rows = [
+        (
+            f"{one.ecosystem}:{one.name}",
+            ", ".join(kind.value for kind in one.kinds),
+            one.version,
+            use.constraint or "any version",
+            use.scope,
+            f"{use.repo}:{use.path}:{use.line}",
+            "behind" if use.allows_provided is False else "",
+        )
+        for one in found.packages
+        for use in one.uses
+    ]
+    if rows:
+        yield from _markdown(("package", "differ", "provided", "asked for", "scope", "where", ""), rows)
+
+
+def owner_markdown(found: OwnersAnswer) -> Iterator[str]:
+    """Yield a row for each owner."""
+    rows = [(one.owner or "(nobody)", f"{one.hits:,}", ", ".join(one.repositories)) for one in found.owners]
+    if rows:
+        yield from _markdown(("owner", "hits", "repositories"), rows)
+
+
+def orphan_markdown(found: OrphansAnswer) -> Iterator[str]:
+    """Yield a row for each thing that nobody uses."""
+    rows = [(title, label(thing, whole=True)) for title, things in _orphans(found) for thing in things]
+    if rows:
+        yield from _markdown(("what", "which"), rows)
+
+
 def owner_lines(found: OwnersAnswer) -> Iterator[str]:
     """Yield owners."""
     rows = [
@@ -122,15 +169,19 @@ def owner_lines(found: OwnersAnswer) -> Iterator[str]:
 
 def orphan_lines(found: OrphansAnswer) -> Iterator[str]:
     """Yield what nobody uses."""
-    for title, things in (
+    for title, things in _orphans(found):
+        if things:
+            yield f"{title}:"
+            yield from (f"  {label(thing, whole=True)}" for thing in things)
+
+
+def _orphans(found: OrphansAnswer) -> tuple[tuple[str, tuple[Thing, ...]], ...]:
+    return (
         ("repositories that nothing ties to others", found.repositories),
         ("packages that no other repository uses", found.packages),
         ("endpoints that nobody calls", found.served),
         ("calls that nobody serves", found.called),
-    ):
-        if things:
-            yield f"{title}:"
-            yield from (f"  {label(thing, whole=True)}" for thing in things)
+    )
 
 
 def cycle_lines(found: CyclesAnswer) -> Iterator[str]:

@@ -59,6 +59,14 @@ class PictureFormat(StrEnum):
     HTML = "html"
 
 
+class ListFormat(StrEnum):
+    """How what is no graph is written: a list of packages, owners or things."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 def graph_of(answer: DependencyGraph | ImpactAnswer | PathAnswer | CyclesAnswer) -> DependencyGraph:
     """Return what an answer shows as a graph: of an impact, the paths to all hits."""
     match answer:

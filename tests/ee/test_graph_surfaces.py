@@ -406,6 +406,26 @@ def test_pictures(acme: Acme, tmp_path: Path) -> None:
     assert json.loads(program.ok("graph", str(acme.roots["shop"]), "--json").out)["schema"] == "conexus.graph/1"
 
 
+def test_lists(acme: Acme, tmp_path: Path) -> None:
+    """What is no graph is a table for people, of Markdown or JSON, on the terminal or in a file; and no picture."""
+    program = acme.served.program
+    for words, row in (
+        (["drift"], "| `npm:react` | `constraints` |  | `^17.0.0` | `runtime` |"),
+        (["owners", "round_cents"], "| `@acme/money` | `2` |"),
+        (["orphans"], "| `packages that no other repository uses` | `pypi:acme-shop` |"),
+    ):
+        told = program.run("graph", *words, "-f", "markdown")
+        assert (told.code, row in told.out) == (0, True), told.text
+        assert len({line.count("|") for line in told.out.splitlines()}) == 1
+        file = tmp_path / "list"
+        assert program.run("graph", *words, "-f", "markdown", "-o", str(file)).code == 0
+        assert file.read_text().rstrip() == told.out.rstrip()
+        assert program.run("graph", *words, "-f", "json").json == program.run("graph", *words, "--json").json
+        refused = program.run("graph", *words, "-f", "svg")
+        assert refused.code == 2
+        assert "'table', 'json', 'markdown'" in refused.err
+
+
 def test_a_change_is_seen_at_once(acme: Acme) -> None:
     """What is indexed anew is in the next answer: a use more, a use less."""
     root = acme.roots["book"]

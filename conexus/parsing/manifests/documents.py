@@ -63,7 +63,7 @@ class Located:
         """Return a table by its path; an empty one where there is none."""
         found: dict[str, Any] = self.data
         for count, part in enumerate(path, 1):
-            inner = found.get(part)
+            inner: Any = found.get(part)
             if not self.expect(inner, dict, *path[:count]):
                 return {}
             found = inner
@@ -71,12 +71,12 @@ class Located:
 
     def list(self, *path: str) -> list[Any]:
         """Return a list by its path; an empty one where there is none."""
-        found = self.table(*path[:-1]).get(path[-1])
+        found: Any = self.table(*path[:-1]).get(path[-1])
         return found if self.expect(found, list, *path) else []
 
     def text(self, *path: str) -> str:
         """Return a text by its path; an empty one where there is none."""
-        found = self.table(*path[:-1]).get(path[-1])
+        found: Any = self.table(*path[:-1]).get(path[-1])
         return found if self.expect(found, str, *path) else ""
 
     def expect(self, value: object, kind: type | tuple[type, ...], *path: Key) -> bool:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from conexus.cli.dependency_lines import orphan_markdown
 from conexus.cli.dependency_page import page
 from conexus.cli.dependency_render import as_json, collapsed, dot, graph_of, graphml, mermaid, svg
 from conexus.types import (
@@ -18,6 +19,7 @@ from conexus.types import (
     DependencyNode,
     ImpactAnswer,
     ImpactHit,
+    OrphansAnswer,
     PathAnswer,
     RepoId,
     Thing,
@@ -46,6 +48,24 @@ def hostile() -> DependencyGraph:
         DependencyEdge(2, 1, TieKind.REQUIRES, scope="runtime", detail=HOSTILE),
     )
     return DependencyGraph(tuple(DependencyNode(thing, HOSTILE) for thing in things()), edges, 3, 2)
+
+
+def test_cells_of_markdown_hold_names_as_names() -> None:
+    """A bar parts no cell, a backtick ends no code, and a row is a line."""
+    names = ["^1 || ^2", "a\\|b", "`|`", "x` | ![](https://x.org/y.png) | `", HOSTILE]
+    found = OrphansAnswer((), tuple(Thing(ThingKind.PACKAGE, name, ecosystem="npm") for name in names), (), ())
+    head, rule, *rows = orphan_markdown(found)
+    assert (head, rule) == ("| what | which |", "|---|---|")
+    assert len(rows) == len(names)
+    for row in rows:
+        _, what, which, after = re.split(r"(?<!\\)\|", row)
+        assert (what, after) == (" `packages that no other repository uses` ", "")
+        ticks = re.match(r" (`+)", which)
+        assert ticks
+        assert which.endswith(f"{ticks[1]} ")
+        assert ticks[1] not in which.strip().removeprefix(ticks[1]).removesuffix(ticks[1])
+        assert "\\\\|" not in which
+    assert r"^1 \|\| ^2" in rows[0]
 
 
 def test_graphviz_and_mermaid_read_names_as_names() -> None:
