@@ -8,6 +8,7 @@ asked, by whatever way, the caller is told the same in both.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ SHUT = (
     "ledger/ledger.go",  # one of the two sides of a cycle
     "ledger/go.mod",
     "buttons/src/paint.ts",
+    "site/package-lock.json",
 )
 VAULT = {
     "vault/pyproject.toml": (
@@ -47,6 +49,24 @@ VAULT = {
     ),
 }
 """A repository that nobody but the administrator sees anything of."""
+VAULT["vault/uv.lock"] = "version = 1\n" + "".join(
+    f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ registry = "https://pypi.org/simple" }}\n'
+    for name, version in (("attrs", "99.1"), ("zanzibar-locked", "1.0"))
+)
+
+
+def npm_lock(**versions: str) -> str:
+    """A lock file of npm."""
+    packages = {f"node_modules/{name}": {"version": version} for name, version in versions.items()}
+    return json.dumps({"lockfileVersion": 3, "packages": packages})
+
+
+LOCKED = {
+    "site/package-lock.json": npm_lock(react="18.3.1", zanzibar_locked="1.0.0", shared="2.0.0"),
+    "buttons/package-lock.json": npm_lock(react="17.0.2", shared="1.0.0"),
+    "money/requirements.txt": "attrs==23.1.0\n",
+}
+"""More files of the repositories, by path; one of the locks is shut."""
 ASKED: list[tuple[str, dict[str, Any]]] = [
     ("repos", {}),
     ("repos", {"external": True, "files": True}),
@@ -77,8 +97,10 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("impact", {"targets": ["npm:@acme/sites"]}),
     ("impact", {"targets": ["shop/carts.py"]}),
     ("impact", {"targets": ["pypi:vault-zanziba"]}),
+    *(("drift", {"package": name}) for name in ("npm:zanzibar_locked", "pypi:zanzibar-locked", "npm:shared")),
     *(("impact", {"targets": [name]}) for name in (
-        "zanziba", "Cart.totl", "Cart.totals", "shop:Cart.totl", "pain", "Pots", "round_cent",
+        "npm:zanzibar_locked", "npm:zanziba_locked", "pypi:zanzibar-locked", "pypi:zanziba-locked", "npm:shared",
+        "npm:share", "zanziba", "Cart.totl", "Cart.totals", "shop:Cart.totl", "pain", "Pots", "round_cent",
         "GET /zanziba/{}/gold", "/zanziba/{}/gold", "GET /carts/{}/unusd", "GET /carts/{}/gold",
     )),
 ]  # fmt: skip
@@ -103,7 +125,7 @@ def labels() -> list[dict[str, Any]]:
     return [
         {"name": "shut", "paths": ["*cart.py", "*paint.ts", "*ledger.go", "*zanzibar*", "vault/*"]},
         {"name": "owners", "paths": ["CODEOWNERS"], "repositories": [f"{ORGANISATION}/money"]},
-        {"name": "manifest", "paths": ["package.json"], "repositories": [f"{ORGANISATION}/site"]},
+        {"name": "manifest", "paths": ["package.json", "package-lock.json"], "repositories": [f"{ORGANISATION}/site"]},
         {"name": "module", "paths": ["go.mod"], "repositories": [f"{ORGANISATION}/ledger"]},
     ]
 
@@ -117,6 +139,11 @@ def world_at(folder: Path, stack: ExitStack, without: tuple[str, ...]) -> World:
         "CONEXUS_DAEMON_REQUESTS_PER_S": "10000",
     }
     roots = make(folder, without)
+    for path, text in LOCKED.items():
+        name, _, inside = path.partition("/")
+        if path not in without:
+            write(roots[name], {inside: text})
+            commit(roots[name])
     if not without:
         roots["vault"] = folder / "vault"
         write(roots["vault"], VAULT)
@@ -174,6 +201,24 @@ def test_the_administrator_is_told_more(worlds: tuple[World, World]) -> None:
     ]
     assert len(differ) > len(ASKED) * 0.7
     assert {name for name, _ in differ} == {"repos", "impact", "owners", "path", "drift", "orphans", "cycles"}
+
+
+def test_locked_packages_are_those_of_locks_that_are_seen(worlds: tuple[World, World]) -> None:
+    """Who sees all is told of each; others of none that only a shut lock or a shut repository has."""
+    whole, _ = worlds
+    request = {"external": True}
+    told = {user: str(whole.ask(user, "graph/repos", request)[1]) for user in ("ann", "bob")}
+    for name in ("zanzibar_locked", "zanzibar-locked"):
+        assert name in told["bob"]
+        assert name not in told["ann"]
+    drift = {user: whole.ask(user, "graph/drift", {"package": "npm:shared"})[1] for user in ("ann", "bob")}
+    [seen], [known] = (drift[user]["packages"] for user in ("ann", "bob"))
+    assert [use["constraint"] for use in seen["uses"]] == ["1.0.0"]
+    assert [use["constraint"] for use in known["uses"]] == ["1.0.0", "2.0.0"]
+    assert (seen["kinds"], known["kinds"]) == ([], ["locked"])
+    for user, versions in (("ann", False), ("bob", True)):
+        uses = whole.ask(user, "graph/drift", {"package": "pypi:attrs"})[1]["packages"][0]["uses"]
+        assert ("99.1" in {use["constraint"] for use in uses}) is versions
 
 
 def test_grpc_tells_the_same_in_both_worlds(worlds: tuple[World, World]) -> None:
