@@ -98,6 +98,7 @@ class ImportResolver:
             (path for path, language in self._language.items() if language == "rust"),
             modules.crates or {},
             modules.required_crates,
+            modules.placed or {},
         )
         self._declared = DeclaredModules(self._language.items(), declared)
         self._scripts = ScriptPaths(self._language, dict((modules.packages or {}).values()))

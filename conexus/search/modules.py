@@ -68,6 +68,8 @@ class Modules:
     """Of PHP (PSR-4): a namespace with its final ``\\`` and its folder, the longest first."""
     go_modules: Mapping[str, str] | None = None
     """Paths of Go modules by their folders."""
+    placed: Mapping[str, str] | None = None
+    """Files of Rust that an attribute makes modules of, with the files that say so."""
 
 
 def is_setting(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from conexus.errors import InvalidRequest, NotFound
 from conexus.lexical import name_key, stem, words
@@ -14,6 +15,7 @@ from conexus.search.graph import import_graph
 from conexus.search.imports import ImportResolver
 from conexus.search.modules import Modules, is_setting, modules_of
 from conexus.search.references import ReferenceResolver
+from conexus.search.rust_modules import placed_modules
 from conexus.search.snippets import lines_of
 from conexus.types import (
     Chunk,
@@ -429,6 +431,7 @@ class CodeReader:
         self, index: IndexInfo, name: str, files: Sequence[FileOutline], imports: Sequence[tuple[FileId, str]]
     ) -> ImportResolver:
         path_of = {file.id: file.path for file in files}
+        placed = placed_modules((path_of[file], target) for file, target in imports if file in path_of)
         return ImportResolver(
             ((file.path, file.language) for file in files),
             # An empty __init__.py is not indexed; what imports relatively is in a package all the same.
@@ -438,7 +441,7 @@ class CodeReader:
                 if target.startswith(".") and path_of.get(file, "").endswith(".py")
             },
             name,
-            modules=self._modules(index, files),
+            modules=replace(self._modules(index, files), placed=placed),
             declared=self._declared(files),
         )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 
 _STANDARD = frozenset({"std", "core", "alloc", "proc_macro", "test"})
 _ROOTS = ("lib.rs", "main.rs")
+_MAX_HOPS = 20
 _OWN_CRATES = re.compile(r"(?P<package>(?:^|.*/))(?:(?:tests|benches|examples)/[^/]+\.rs|src/bin/[^/]+\.rs|build\.rs)$")
 """Files that cargo makes a crate each of, where they are in a package's folder."""
 
@@ -20,10 +22,17 @@ class RustModules:
         paths: The files that are in Rust.
         crates: Folders of crates by the names that code uses.
         required: Crates of others by the names that code uses.
+        placed: Files that an attribute makes modules of (``#[path]``), with the files that say so. The modules of such
+            a file are in its own folder.
     """
 
-    def __init__(self, paths: Iterable[str], crates: Mapping[str, str], required: Set[str]) -> None:
+    def __init__(
+        self, paths: Iterable[str], crates: Mapping[str, str], required: Set[str], placed: Mapping[str, str]
+    ) -> None:
         self._files = frozenset(paths)
+        self._placed = {path: outer for path, outer in placed.items() if path in self._files and path != outer}
+        self._placed_in = dict(self._folders_of_placed())
+        """The one such file of a folder that is no other module's."""
         self._required = required | _STANDARD
         self._roots = {posixpath.dirname(path) for path in self._files if path.rpartition("/")[2] in _ROOTS}
         """Folders that crates begin in."""
@@ -42,6 +51,13 @@ class RustModules:
             if best is not None:
                 yield name, best
 
+    def _folders_of_placed(self) -> Iterator[tuple[str, str]]:
+        counts = Counter(posixpath.dirname(path) for path in self._placed)
+        for path in self._placed:
+            folder = posixpath.dirname(path)
+            if counts[folder] == 1 and not self._files.intersection(_places(folder)):
+                yield folder, path
+
     def resolve(self, importer: str, target: str) -> list[str]:
         """Return the file of a module, or of the module that has what is named last.
 
@@ -57,9 +73,11 @@ class RustModules:
             return []
         home = self._home(importer)
         if parts[0] in {"self", "super"}:
+            file = importer
             while parts and parts[0] in {"self", "super"}:
-                home = posixpath.dirname(home) if parts.pop(0) == "super" else home
-            return self._below(importer, home, parts)
+                if parts.pop(0) == "super":
+                    home, file = self._around(home, file)
+            return self._below(file, home, parts)
         if not target.startswith("::") and self._file(home, parts[0]):
             return self._below(importer, home, parts)
         return self._of_crate(importer, parts[0], parts[1:])
@@ -74,10 +92,18 @@ class RustModules:
         of_root = head not in self._required and self._file(root, head)
         return self._below(importer, root, [head, *rest]) if of_root else []
 
+    def _around(self, home: str, file: str) -> tuple[str, str]:
+        """Return the folder of the module around one, and its file where an attribute tells it."""
+        if file in self._placed:
+            outer = self._placed[file]
+            return self._home(outer), outer
+        home = posixpath.dirname(home)
+        return home, self._placed_in.get(home, "")
+
     def _home(self, path: str) -> str:
         """Return the folder in which modules of a file are."""
         folder, _, name = path.rpartition("/")
-        if name in {*_ROOTS, "mod.rs"} or self._is_own_crate(path):
+        if name in {*_ROOTS, "mod.rs"} or path in self._placed or self._is_own_crate(path):
             return folder
         return posixpath.join(folder, name.removesuffix(".rs"))
 
@@ -90,12 +116,16 @@ class RustModules:
             folder = posixpath.dirname(folder)
         return folder not in self._roots or not folder  # else a module that is called so
 
-    def _root(self, importer: str) -> str:
+    def _root(self, importer: str, hops: int = _MAX_HOPS) -> str:
         """Return the folder that the crate of a file begins in."""
         folder = posixpath.dirname(importer)
+        if importer in self._placed and hops:
+            return self._root(self._placed[importer], hops - 1)
         if self._is_own_crate(importer):
             return folder
         while folder and folder not in self._roots:
+            if folder in self._placed_in and hops:
+                return self._root(self._placed_in[folder], hops - 1)
             folder = posixpath.dirname(folder)
         return folder
 
@@ -110,8 +140,25 @@ class RustModules:
                 return [found]
         if self._home(importer) == home and importer:
             return [importer]
-        places = (f"{home}/mod.rs", f"{home}.rs", *(posixpath.join(home, root) for root in _ROOTS))
-        return next(([place] for place in places if place in self._files), [])
+        return next(([place] for place in _places(home) if place in self._files), [])
 
 
-__all__ = ["RustModules"]
+def placed_modules(imports: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the files that an attribute makes modules of, with the first that says so.
+
+    Args:
+        imports: Paths of files, and what these import.
+    """
+    found: dict[str, str] = {}
+    for path, target in imports:
+        if path.endswith(".rs") and target.startswith("./"):
+            found.setdefault(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)), path)
+    return found
+
+
+def _places(home: str) -> tuple[str, ...]:
+    """Return where the file may be of the module whose own ones are in a folder."""
+    return (f"{home}/mod.rs", f"{home}.rs", *(posixpath.join(home, root) for root in _ROOTS))
+
+
+__all__ = ["RustModules", "placed_modules"]

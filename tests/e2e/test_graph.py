@@ -224,3 +224,23 @@ def test_the_page_is_clicked_and_moved(opened: Opened) -> None:
     page.mouse.up()
     page.get_by_role("button", name="Fit").click()
     assert page.locator("#all").get_attribute("transform") == before
+
+
+def test_a_module_of_rust_is_where_its_attribute_places_it(program: Program, tree: Path) -> None:
+    """What it imports relatively is of the module around it, and its own modules are beside it."""
+    for path, text in {
+        "Cargo.toml": '[package]\nname = "kit"\nversion = "1.0.0"\n',
+        "src/lib.rs": "pub mod net;\n",
+        "src/net.rs": '#[cfg(test)]\n#[path = "checks/net_checks.rs"]\nmod checks;\n\npub struct Socket;\n',
+        "src/checks/net_checks.rs": "mod data;\n\nuse super::Socket;\n\npub fn check(_: Socket) {}\n",
+        "src/checks/data.rs": "pub const ONE: u8 = 1;\n",
+    }.items():
+        (tree / path).parent.mkdir(exist_ok=True, parents=True)
+        (tree / path).write_text(text)
+    program.ok("index", tree)
+    assert program.ok("graph", tree).out.splitlines() == [
+        "src/checks/net_checks.rs -> src/checks/data.rs",
+        "src/checks/net_checks.rs -> src/net.rs",
+        "src/lib.rs -> src/net.rs",
+        "src/net.rs -> src/checks/net_checks.rs",
+    ]

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conexus.parsing.languages import detect
 from conexus.search.imports import ImportResolver
 from conexus.search.modules import Modules
+from conexus.search.rust_modules import placed_modules
 
 RUST = [
     *["app/src/lib.rs", "app/src/main.rs", "app/src/net.rs", "app/src/net/http/mod.rs"],
@@ -76,6 +79,51 @@ def languages(paths: list[str]) -> list[tuple[str, str | None]]:
 def test_modules_of_rust(importer: str, target: str, meant: list[str]) -> None:
     """As rustc finds them."""
     assert ImportResolver(languages(RUST), modules=CRATES).resolve(importer, target) == meant
+
+
+PLACED = [
+    *["k/src/lib.rs", "k/src/net.rs", "k/src/tests/net_tests.rs", "k/src/tests/data.rs", "k/src/odd/place.rs"],
+    *["k/src/odd/inner.rs", "k/src/odd/inner/deep.rs", "k/src/error.rs", "shared/util.rs", "shared/more.rs"],
+    *["k/src/sys/mod.rs", "k/src/sys/unix.rs", "k/src/sys/fd.rs", "x/src/a.rs", "x/src/b.rs"],
+]
+PLACES = [
+    ("k/src/net.rs", "./tests/net_tests.rs"),
+    ("k/src/lib.rs", "./odd/place.rs"),
+    ("k/src/lib.rs", "./../../shared/util.rs"),
+    ("k/src/sys/mod.rs", "./unix.rs"),
+    ("x/src/a.rs", "./b.rs"),
+    ("x/src/b.rs", "./a.rs"),
+    ("k/src/lib.rs", "./gone.rs"),
+    ("k/src/script.py", "./error.rs"),
+]
+
+
+@pytest.mark.parametrize(
+    ("importer", "target", "meant"),
+    [
+        ("k/src/tests/net_tests.rs", "super::Socket", ["k/src/net.rs"]),
+        ("k/src/tests/net_tests.rs", "super::super::error::Error", ["k/src/error.rs"]),
+        ("k/src/tests/net_tests.rs", "super::super", ["k/src/lib.rs"]),
+        ("k/src/tests/net_tests.rs", "self::data", ["k/src/tests/data.rs"]),
+        ("k/src/odd/place.rs", "self::inner", ["k/src/odd/inner.rs"]),
+        ("k/src/odd/place.rs", "super::net::Socket", ["k/src/net.rs"]),
+        ("k/src/odd/inner.rs", "super::Place", ["k/src/odd/place.rs"]),
+        ("k/src/odd/inner.rs", "super::super::error::Error", ["k/src/error.rs"]),
+        ("k/src/odd/inner/deep.rs", "super::super::super::net", ["k/src/net.rs"]),
+        ("k/src/sys/unix.rs", "super::fd::Fd", ["k/src/sys/fd.rs"]),
+        ("k/src/sys/unix.rs", "super::Sys", ["k/src/sys/mod.rs"]),
+        ("shared/util.rs", "crate::net::Socket", ["k/src/net.rs"]),
+        ("shared/util.rs", "self::more", ["shared/more.rs"]),
+        ("shared/more.rs", "crate::error::Error", ["k/src/error.rs"]),
+        ("shared/more.rs", "super::Util", ["shared/util.rs"]),
+        ("x/src/a.rs", "super::super::super::c", ["x/src/b.rs"]),  # each says that it has the other
+        ("x/src/a.rs", "crate::c", []),
+    ],
+)
+def test_modules_where_an_attribute_places_them(importer: str, target: str, meant: list[str]) -> None:
+    """As rustc finds them: what such a file has is beside it, and what is around it is who names it."""
+    modules = replace(CRATES, placed=placed_modules(PLACES))
+    assert ImportResolver(languages(PLACED), modules=modules).resolve(importer, target) == meant
 
 
 @pytest.mark.parametrize(
