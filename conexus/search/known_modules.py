@@ -76,6 +76,24 @@ io.reactivex io.reactivex.rxjava2:rxjava
 io.reactivex.rxjava3 io.reactivex.rxjava3:rxjava
 javax.annotation com.google.code.findbugs:jsr305 javax.annotation:javax.annotation-api javax.annotation:jsr250-api
 okhttp3.mockwebserver com.squareup.okhttp3:mockwebserver
+org.apache.hc.client5 org.apache.httpcomponents.client5:httpclient5
+org.apache.hc.core5 org.apache.httpcomponents.core5:httpcore5 org.apache.httpcomponents.client5:httpclient5
+org.apache.http org.apache.httpcomponents:httpcore org.apache.httpcomponents:httpclient
+org.apache.http.auth org.apache.httpcomponents:httpclient
+org.apache.http.client org.apache.httpcomponents:httpclient
+org.apache.http.conn org.apache.httpcomponents:httpclient
+org.apache.http.cookie org.apache.httpcomponents:httpclient
+org.apache.http.entity.mime org.apache.httpcomponents:httpmime
+org.apache.http.impl.auth org.apache.httpcomponents:httpclient
+org.apache.http.impl.client org.apache.httpcomponents:httpclient
+org.apache.http.impl.conn org.apache.httpcomponents:httpclient
+org.apache.http.impl.cookie org.apache.httpcomponents:httpclient
+org.apache.http.impl.nio org.apache.httpcomponents:httpcore-nio org.apache.httpcomponents:httpasyncclient
+org.apache.http.impl.nio.client org.apache.httpcomponents:httpasyncclient
+org.apache.http.impl.nio.conn org.apache.httpcomponents:httpasyncclient
+org.apache.http.nio org.apache.httpcomponents:httpcore-nio org.apache.httpcomponents:httpasyncclient
+org.apache.http.nio.client org.apache.httpcomponents:httpasyncclient
+org.apache.http.nio.conn org.apache.httpcomponents:httpasyncclient
 org.bouncycastle org.bouncycastle:bcprov-jdk18on org.bouncycastle:bcprov-jdk15on
 rx io.reactivex:rxjava
 """

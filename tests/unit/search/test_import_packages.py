@@ -98,3 +98,27 @@ def test_only_packages_that_are_known_are_found(language: str, target: str) -> N
     """Whatever an import says."""
     found = PackageResolver(REQUIRED, MODULES).resolve(language, target)
     assert found is None or found in REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("target", "artifact"),
+    [
+        ("org.apache.http.nio.conn.NHttpClientConnectionManager", "httpasyncclient"),
+        ("org.apache.http.impl.nio.client.HttpAsyncClients", "httpasyncclient"),
+        ("org.apache.http.impl.nio.reactor.IOReactorConfig", "httpcore-nio"),
+        ("org.apache.http.client.methods.HttpGet", "httpclient"),
+        ("org.apache.http.HttpResponse", "httpcore"),
+        ("org.apache.httpd.Server", None),
+    ],
+)
+def test_artifacts_whose_names_are_in_no_package_of_theirs(target: str, artifact: str | None) -> None:
+    """Those of Apache's HttpComponents share one root; what of them the tree requires decides."""
+    group = "org.apache.httpcomponents"
+    required = [
+        PackageKey(Ecosystem.MAVEN, f"{group}:{name}")
+        for name in ("httpasyncclient", "httpclient", "httpcore", "httpcore-nio")
+    ]
+    wanted = PackageKey(Ecosystem.MAVEN, f"{group}:{artifact}") if artifact else None
+    assert package_of_import("java", target, required) == wanted
+    alone = required[1:2]
+    assert package_of_import("java", "org.apache.http.HttpResponse", alone) == alone[0]
