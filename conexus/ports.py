@@ -964,6 +964,10 @@ class DependencyFacts(Protocol):
         """
         ...
 
+    def aliases(self, view: IndexedView, paths: Iterable[str]) -> dict[str, str]:
+        """Return the names under which some manifests have packages that are called otherwise, with those packages."""
+        ...
+
     def symbols(self, files: Sequence[FileId]) -> list[SymbolRow]:
         """Return what files define, file by file in the order of their places, outer ones before inner ones."""
         ...

@@ -141,6 +141,14 @@ def _python_names(path: str, paths: Collection[str], roots: Sequence[str], *, al
 # ------------------------------------------------------------------------------ what an import asks for
 
 
+def unaliased(language: str, target: str, aliases: Mapping[str, str]) -> str:
+    """Return an import with the package in it that is meant, where the manifest gives it another name."""
+    if not aliases or language not in _SCRIPT:
+        return target
+    name = "/".join(target.split("/")[: 2 if target.startswith("@") else 1])
+    return aliases[name] + target.removeprefix(name) if name in aliases else target
+
+
 def asked_of(language: str, target: str) -> list[Asked]:
     """Return the names that an import may mean, the most special first; none where it lies within its own tree."""
     if not target or target.startswith((".", "/")):

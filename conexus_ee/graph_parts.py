@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from conexus.edition import DependencyFacts
 from conexus.types import (
+    Ecosystem,
     Endpoint,
     FileId,
     IndexedView,
@@ -155,6 +156,8 @@ class Part:
     targets: list[str]
     """What imports say, each once."""
     offers: Offers
+    aliases: Mapping[str, str]
+    """Names under which its manifests have packages of npm that are called otherwise, with those packages."""
     code: Code | None = None
     ties: Ties | None = None
 
@@ -196,6 +199,10 @@ def read_part(view: IndexedView, index: IndexInfo, state: str, facts: Dependency
     targets: dict[str, int] = {}
     target_of = _ints([targets.setdefault(one.target, len(targets)) for _, one in imports])
     provided = [(place[file], one) for file, one in facts.packages_provided(index.id) if file in place]
+    required = [(place[file], one) for file, one in facts.packages_required(index.id) if file in place]
+    of_npm = [(paths[file], one.name) for file, one in required if one.ecosystem is Ecosystem.NPM]
+    names = {name for _, name in of_npm}
+    aliases = facts.aliases(view, sorted({path for path, _ in of_npm}))
     part = Part(
         view=view,
         index=index,
@@ -206,13 +213,14 @@ def read_part(view: IndexedView, index: IndexInfo, state: str, facts: Dependency
         tests=tests,
         at=at,
         provided=provided,
-        required=[(place[file], one) for file, one in facts.packages_required(index.id) if file in place],
+        required=required,
         endpoints=[(place[file], one) for file, one in facts.endpoints(index.id) if file in place],
         import_file=_ints([file for file, _ in imports]),
         import_target=target_of,
         import_line=_ints([one.line for _, one in imports]),
         targets=list(targets),
         offers=offers_of(at, [(paths[file], one) for file, one in provided]),
+        aliases={alias: name for alias, name in aliases.items() if alias not in names},
     )
     if old is not None and old.code is not None:
         part.code = _changed_code(old, part, facts)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from conexus.edition import DependencyFacts
 from conexus.types import Endpoint, EndpointSide, PackageKey, PackageProvided, PackageRequired, RepoId
 from conexus.values import dataclass
-from conexus_ee.graph_modules import Asked, Key, asked_of, files_meant
+from conexus_ee.graph_modules import Asked, Key, asked_of, files_meant, unaliased
 from conexus_ee.graph_parts import NOWHERE, Hashes, Ints, Part
 from conexus_ee.graph_routes import Routes
 
@@ -235,12 +235,16 @@ def _linked(world: World, number: int) -> Link:
     for row, (file, target) in enumerate(zip(part.import_file.tolist(), part.import_target.tolist(), strict=True)):
         asked = (part.languages[file], target)
         if asked not in known:
-            written = part.targets[target]
+            written = unaliased(asked[0], part.targets[target], part.aliases)
             known[asked] = _meant(world, number, declared, asked[0], written) or _by_package(
                 world, number, package_of(asked[0], written)
             )
         rows += [(row, *one) for one in known[asked]]
-    keys = {hash(asked.key) for language, target in known for asked in asked_of(language, part.targets[target])}
+    keys = {
+        hash(asked.key)
+        for language, target in known
+        for asked in asked_of(language, unaliased(language, part.targets[target], part.aliases))
+    }
     columns = np.array(rows, np.float64).reshape(-1, 4)
     return Link(
         columns[:, 0].astype(np.int32),
@@ -297,7 +301,8 @@ def importing_package(world: World, part: Part, package: PackageId) -> list[int]
     return [
         row
         for row, (file, target) in enumerate(zip(part.import_file.tolist(), part.import_target.tolist(), strict=True))
-        if package_of(part.languages[file], part.targets[target]) == package
+        for language in [part.languages[file]]
+        if package_of(language, unaliased(language, part.targets[target], part.aliases)) == package
     ]
 
 

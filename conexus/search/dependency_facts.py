@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from conexus.errors import InvalidRequest, NotFound
 from conexus.lexical import name_key
+from conexus.parsing.manifests.javascript import aliases_of
 from conexus.ports import Catalog, Codebase
 from conexus.search.import_packages import PackageResolver
 from conexus.search.reading import CodeReader
@@ -73,6 +74,14 @@ class CatalogFacts:
     def packages_of(self, required: Collection[PackageKey]) -> Callable[[str, str], PackageKey | None]:
         """Return what tells the package that an import means."""
         return PackageResolver(required).resolve
+
+    def aliases(self, view: IndexedView, paths: Iterable[str]) -> dict[str, str]:
+        """Return the names under which some manifests have packages that are called otherwise, with those packages."""
+        found: dict[str, str] = {}
+        for path in paths:
+            if path.rpartition("/")[2] == "package.json":
+                found = aliases_of(self.text(view, path)) | found
+        return found
 
     def symbols(self, files: Sequence[FileId]) -> list[SymbolRow]:
         """Return what files define."""

@@ -36,7 +36,7 @@ from conexus.types import (
 )
 from conexus_ee.diffs import changes_of, lines_changed
 from conexus_ee.graph import LicensedGraph
-from conexus_ee.graph_modules import asked_of, files_meant, offers_of
+from conexus_ee.graph_modules import asked_of, files_meant, offers_of, unaliased
 from conexus_ee.graph_parts import code_of, read_part
 from conexus_ee.graph_routes import Routes
 from conexus_ee.versions import allows, newest, same
@@ -271,6 +271,23 @@ def test_an_import_of_all_of_a_package_means_the_files_of_its_folder() -> None:
     offers = offers_of(at, [])
     [asked] = [one for one in asked_of("java", "com.acme.*") if one.key in offers]
     assert files_meant(asked, offers[asked.key], at, {"src/main/java/com/acme": (0, 1)}) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("language", "target", "meant"),
+    [
+        ("typescript", "zod3", "zod"),
+        ("typescript", "zod3/v4/core", "zod/v4/core"),
+        ("javascript", "@my/x", "@its/x"),
+        ("javascript", "@my/x/y", "@its/x/y"),
+        ("javascript", "zod34", "zod34"),
+        ("javascript", "./zod3", "./zod3"),
+        ("python", "zod3", "zod3"),
+    ],
+)
+def test_an_import_by_an_alias_means_the_package(language: str, target: str, meant: str) -> None:
+    """Of what it is an alias of, in languages that have such."""
+    assert unaliased(language, target, {"zod3": "zod", "@my/x": "@its/x"}) == meant
 
 
 def test_a_go_import_means_the_files_of_a_folder() -> None:

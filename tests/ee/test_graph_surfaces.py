@@ -20,7 +20,7 @@ from google.protobuf.json_format import MessageToDict
 from licences import licence
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from program import Program, git
+from program import Program, git, write
 
 from conexus import connect
 from conexus.daemon.operations import BY_NAME
@@ -439,3 +439,18 @@ def test_a_change_is_seen_at_once(acme: Acme) -> None:
     names = {hit["thing"]["name"] for hit in acme.rest("impact", {"targets": ["book:Write"]})["hits"]}
     assert "Post" in names
     assert "Twice" not in names
+
+
+def test_an_alias_is_the_package_that_it_stands_for(acme: Acme) -> None:
+    """What is imported by a name that only the manifest gives it is tied to who provides it, to the file."""
+    root = acme.roots["money"]
+    write(
+        root,
+        {
+            "web/package.json": '{"name": "web", "dependencies": {"paint-kit": "npm:@acme/buttons@^1.0.0"}}\n',
+            "web/show.ts": 'import { paint } from "paint-kit";\n\nexport const shown = paint("x");\n',
+        },
+    )
+    acme.served.program.ok("index", root)
+    hits = acme.rest("impact", {"targets": ["paint"], "elsewhere": True})["hits"]
+    assert (MONEY, "web/show.ts") in {(hit["thing"]["repository"], hit["thing"]["path"]) for hit in hits}

@@ -48,6 +48,22 @@ def read_package_json(_path: str, text: str, findings: Findings) -> None:
             )
 
 
+def aliases_of(text: str) -> dict[str, str]:
+    """Return the names under which a ``package.json`` has packages that are called otherwise, with those packages."""
+    if '"npm:' not in text:
+        return {}
+    try:
+        found = read_json(text, lambda _: None)
+    except Unreadable:
+        return {}
+    return {
+        name: alias[1]
+        for section in _SCOPES
+        for name, written in found.table(section).items()
+        if isinstance(written, str) and (alias := _ALIAS.fullmatch(written)) is not None and alias[1] != name
+    }
+
+
 def read_npm_lock(_path: str, text: str, findings: Findings) -> None:
     """Read ``package-lock.json`` or ``npm-shrinkwrap.json`` of any version; workspaces and links are left out."""
     found = read_json(text, findings.note, depth=2)
@@ -108,4 +124,4 @@ def _lock(findings: Findings, name: object, version: object, line: int) -> None:
     findings.require(Ecosystem.NPM, name, version, DependencyScope.LOCKED, line)
 
 
-__all__ = ["read_npm_lock", "read_package_json", "read_pnpm_lock", "read_yarn_lock"]
+__all__ = ["aliases_of", "read_npm_lock", "read_package_json", "read_pnpm_lock", "read_yarn_lock"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conexus.parsing.manifests import reading
 from conexus.parsing.manifests.findings import MAX_PACKAGES, Manifest
+from conexus.parsing.manifests.javascript import aliases_of
 from conexus.parsing.manifests.reading import is_lock_file, is_manifest, read_manifest
 
 
@@ -1100,6 +1101,16 @@ def test_a_value_of_another_type_is_noted(path: str, text: str, words: str) -> N
     notes = read_manifest(path, text).notes
     assert any(words in note for note in notes), notes
     assert len(notes) == 1
+
+
+def test_aliases_of_npm() -> None:
+    """Of every section; nothing of what is no alias, or cannot be read."""
+    text = (
+        '{"dependencies": {"zod3": "npm:zod@^3", "a": "1"}, "devDependencies": {"@my/x": "npm:@its/x", "b": "npm:b@1"}}'
+    )
+    assert aliases_of(text) == {"zod3": "zod", "@my/x": "@its/x"}
+    assert aliases_of('{"dependencies": {"zod3": "npm:zod"') == {}
+    assert aliases_of('{"dependencies": ["npm:zod", 1]}') == {}
 
 
 def test_no_number_becomes_a_version() -> None:
