@@ -124,9 +124,13 @@ def _instructions(text: str) -> Iterator[tuple[int, str]]:
 
 def read_compose(_path: str, text: str, findings: Findings) -> None:
     """Read the images of a Compose file; one that a service builds is provided here."""
-    for _, service, _ in read_yaml(text).at("services"):
+    services = read_yaml(text).get("services")
+    if services is None or not services.expect("mapping", "services", findings.note):
+        return
+    for key, service, _ in services.items():
+        service.expect("mapping", f"services.{key}", findings.note)
         image = service.get("image")
-        if image is None or not image.text:
+        if image is None or not image.expect("scalar", f"services.{key}.image", findings.note) or not image.text:
             continue
         written = filled(image.text, {})
         if service.get("build") is not None:

@@ -39,6 +39,9 @@ _KINDS: Final[Mapping[type, str]] = {
     float: "a number",
 }
 
+_KINDS_OF_YAML: Final = {"mapping": "a table", "sequence": "a list", "scalar": "a text"}
+_NO_YAML: Final[tuple[object, ...]] = ("", "~", "null", [])
+
 Key: TypeAlias = str | int
 
 
@@ -270,6 +273,18 @@ class Yaml:
     def text(self) -> str:
         """What a scalar holds; empty of others."""
         return self._node.value if self._node.id == "scalar" else ""
+
+    def expect(self, kind: str, name: str, note: Callable[[str], None]) -> bool:
+        """Return whether it is a mapping, a sequence or a scalar; where it is another one, that is told.
+
+        What is empty says nothing.
+        """
+        found = self._node.id
+        if found == kind:
+            return True
+        if self._node.value not in _NO_YAML:
+            note(f"line {self.line}: {name} is {_KINDS_OF_YAML[found]} where {_KINDS_OF_YAML[kind]} is expected")
+        return False
 
     def items(self) -> Iterator[tuple[str, Yaml, int]]:
         """Yield the keys of a mapping with their values and lines, those that ``<<`` brings in last."""

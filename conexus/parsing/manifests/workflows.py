@@ -16,7 +16,11 @@ _BUILD = DependencyScope.BUILD
 
 def read_workflow(_path: str, text: str, findings: Findings) -> None:
     """Read a workflow: what its steps and jobs use, by repository, and the images they run in."""
-    for _, job, _ in read_yaml(text).at("jobs"):
+    jobs = read_yaml(text).get("jobs")
+    if jobs is None or not jobs.expect("mapping", "jobs", findings.note):
+        return
+    for name, job, _ in jobs.items():
+        job.expect("mapping", f"jobs.{name}", findings.note)
         _read_uses(job, findings)
         _read_steps(job, findings)
         container = job.get("container")
@@ -40,13 +44,16 @@ def read_action(_path: str, text: str, findings: Findings) -> None:
 
 def _read_steps(job: Yaml, findings: Findings) -> None:
     steps = job.get("steps")
-    for step in steps.elements() if steps is not None else ():
+    if steps is None or not steps.expect("sequence", "steps", findings.note):
+        return
+    for step in steps.elements():
+        step.expect("mapping", "a step", findings.note)
         _read_uses(step, findings)
 
 
 def _read_uses(place: Yaml, findings: Findings) -> None:
     uses = place.get("uses")
-    if uses is None or not uses.text or uses.text.startswith("./"):
+    if uses is None or not uses.expect("scalar", "uses", findings.note) or not uses.text or uses.text.startswith("./"):
         return
     if uses.text.startswith("docker://"):
         _read_image(uses, findings)

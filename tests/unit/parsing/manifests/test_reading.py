@@ -1094,6 +1094,17 @@ def test_what_cannot_be_read_is_noted(path: str, text: str, words: str) -> None:
         ("libs.versions.toml", "[libraries]\na = 1", "libraries.a is a number where a text or a table"),
         ("packages.lock.json", '{"dependencies": {"net8.0": "x"}}', "dependencies.net8.0 is a text where a table"),
         ("Package.resolved", '{"pins": {}}', "pins is a table where a list"),
+        ("compose.yaml", "services:\n  - a", "line 2: services is a list where a table"),
+        ("compose.yaml", "services:\n  web: nginx", "services.web is a text where a table"),
+        ("compose.yaml", "services:\n  web:\n    image: [nginx]", "services.web.image is a list where a text"),
+        (".github/workflows/a.yml", "jobs: build", "jobs is a text where a table"),
+        (
+            ".github/workflows/a.yml",
+            "jobs:\n  a:\n    steps:\n      uses: a/b@1",
+            "line 4: steps is a table where a list",
+        ),
+        (".github/workflows/a.yml", "jobs:\n  a:\n    steps:\n      - a/b@1", "a step is a text where a table"),
+        (".github/workflows/a.yml", "jobs:\n  a:\n    steps:\n      - uses: [a/b@1]", "uses is a list where a text"),
     ],
 )
 def test_a_value_of_another_type_is_noted(path: str, text: str, words: str) -> None:
@@ -1139,6 +1150,9 @@ def test_no_number_becomes_a_version() -> None:
             "[tool.poetry.dependencies]\na = [{version='1'}, {version='2'}]\nb = {git='https://x.org/b'}",
         ),
         ("pyproject.toml", "[tool.poetry.dependencies]\npython = 3\n[tool.hatch.envs.a]\nmatrix = [{python=['3']}]"),
+        ("compose.yaml", "services:\n  web:\n  db:\n    image:\n"),
+        ("compose.yaml", "services: {}\nvolumes: [a]\n"),
+        (".github/workflows/a.yml", "jobs:\n  a:\n    steps:\n  b:\n    steps: []\n  c:\n    container: node:20\n"),
         ("Pipfile", "[packages]\na = '*'\nb = {version='*', extras=['x']}\n[pipenv]\nallow_prereleases = true"),
     ],
 )
