@@ -1021,9 +1021,11 @@ class SqliteCatalog:
         try:
             found = [str(row[0]) for row in self._rows("PRAGMA integrity_check")]
             broken = self._rows("PRAGMA foreign_key_check")
+            altered = self._connection.altered()
         except StoreError as exc:
             return [exc.message]
         problems = [line for line in found if line != "ok"]
+        problems += [f"{name} is not as it was made" for name in altered]
         return problems + [f"a row of {row[0]} belongs to nothing" for row in broken[:10]]
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, is_f
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.values import dataclass
 
+_SCHEMA = "SELECT name, type, tbl_name, CAST(sql AS BLOB) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
 MEMORY = ":memory:"
 BUSY_S = 10.0
 _POLL_S = 0.005
@@ -116,6 +117,13 @@ class SqliteConnection:
         with self._translated(), self._reader() as reader:
             return reader.execute(sql, parameters).fetchall()
 
+    def altered(self) -> list[str]:
+        """Return the tables, indexes and triggers that are not as the migrations made them."""
+        with contextlib.closing(sqlite3.connect(MEMORY, isolation_level=None)) as fresh:
+            migrate(fresh, self._schema)
+            made = set(fresh.execute(_SCHEMA))
+        return sorted({str(row[0]) for row in made.symmetric_difference(self.rows(_SCHEMA))})
+
     def state(self) -> tuple[int, int] | None:
         """Return numbers that differ after each change of the database, whoever made it.
 
@@ -183,7 +191,8 @@ class SqliteConnection:
                 raise DiskFull(f"the disk is full: {self._path}", hint=FREE_SPACE_HINT) from exc
             if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
-            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text:
+            # Statements are ours, so that one which names something unknown tells of a damaged schema.
+            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text or "no such" in text:
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
             checks = "see what its disk refuses: conexus doctor data-folder permissions"
             hint = FAILING_DISK_HINT if code.startswith("SQLITE_IOERR") else checks
