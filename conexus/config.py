@@ -62,7 +62,7 @@ class IndexOptions:
     workers: int = 0
     """Parsing processes; 0 means one a core, at most 8."""
     parse_timeout_s: float = 2.0
-    """CPU time for one file; large files get a second more for each megabyte."""
+    """CPU time in seconds for one file, all attempts together; a file over a megabyte gets as much for each."""
     parse_memory_mb: int = 512
     """Memory for one file."""
     memory_mb: int = 1000

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -33,6 +34,7 @@ from conexus.adapters.worker_wire import (
     READY,
     Batch,
     WorkerSetup,
+    cpu_limit_s,
     pack_result,
     read_frame,
     unpack_batch,
@@ -44,6 +46,7 @@ from conexus.config import IndexOptions
 from conexus.indexing.priors import prior_of
 from conexus.indexing.writer import embedding_head
 from conexus.parsing import classify, languages
+from conexus.parsing.grammars import grammar_of
 from conexus.parsing.manifests.findings import Manifest
 from conexus.parsing.manifests.reading import is_manifest, read_manifest
 from conexus.parsing.parse import parse_text
@@ -118,11 +121,11 @@ class FileProcessor:
             return FileResult(stat, checked_ns, ReadOutcome.UNCHANGED, digest)
         if not data:
             return _skipped(stat, checked_ns, digest, SkipReason.EMPTY, "")
-        self._limit_cpu(data)
         if len(data) > limit:
             detail = f"more than {limit:,} bytes (index.max_file_bytes)"
             return _skipped(stat, checked_ns, digest, SkipReason.TOO_LARGE, detail)
         language = languages.detect(path, data[:20_000])
+        self._start(language, len(data), batch)
         is_data = language is not None and language.is_data
         skip = classify.skip_by_content(path, is_data, data, self._options, forced=job.forced)
         if skip is not None:
@@ -132,9 +135,15 @@ class FileProcessor:
             parsed = self._packages_of(path, data)
             return replace(skipped, parsed=parsed, detail="; ".join(filter(None, (skip[1], parsed.note))))
         parsed = self._parse(path, data, language, batch)
-        self._limit_cpu(data)
         encoded = self._encode(path, parsed)
         return FileResult(stat, checked_ns, ReadOutcome.PARSED, digest, parsed=parsed, encoded=encoded)
+
+    def _start(self, language: languages.Language | None, size_bytes: int, batch: Batch) -> None:
+        """Have the process killed where a file takes too long; its grammar is loaded before, for all such files."""
+        if batch.use_tree and language is not None and language.grammar:
+            with suppress(LookupError):  # told of the file, once it is parsed
+                grammar_of(language.name)
+        _limit_cpu(cpu_limit_s(self._setup, size_bytes, use_tree=batch.use_tree))
 
     def _read(self, path: str, limit: int) -> tuple[FileStat, bytes]:
         """Read a file with its times as they were before; a write meanwhile changes them, which the next run sees."""
@@ -145,7 +154,6 @@ class FileProcessor:
         decoded = decode(data)
         text, redactions = redact(decoded.text)
         note, use_tree = batch.note, batch.use_tree
-        self._limit_cpu(data)
         try:
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=use_tree)
             if use_tree and is_manifest(path):
@@ -154,7 +162,6 @@ class FileProcessor:
             note = f"the parser failed: {type(exc).__name__}"
             if isinstance(exc, MemoryError):
                 note = f"parsing took more than {self._setup.parse_memory_mb} MB of memory"
-            self._limit_cpu(data)
             parsed = parse_text(text, language, self._options.max_chunk_chars, use_tree=False)
         note = note or parsed.note if parsed.mode is ParseMode.FALLBACK else parsed.note
         return replace(parsed, encoding=decoded.encoding, tags=classify.tags_of(path), redactions=redactions, note=note)
@@ -163,7 +170,6 @@ class FileProcessor:
         """Read a manifest that is not searched: a lock file, or one that a program wrote."""
         decoded = decode(data)
         text, redactions = redact(decoded.text)
-        self._limit_cpu(data)
         found = read_manifest(path, text)
         return ParsedFile(
             language=None,
@@ -175,10 +181,6 @@ class FileProcessor:
             packages_required=found.required,
             note="; ".join(found.notes),
         )
-
-    def _limit_cpu(self, data: bytes) -> None:
-        """Have the process killed where the next step takes too long: to read a file, to parse it, to encode it."""
-        _limit_cpu(self._setup.parse_timeout_s + len(data) / _MEGABYTE)
 
     def _encode(self, path: str, parsed: ParsedFile) -> tuple[EncodedChunk, ...]:
         if not parsed.chunks:

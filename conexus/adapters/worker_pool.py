@@ -29,9 +29,11 @@ from msgpack import UnpackException
 from conexus.adapters.config_files import current_environ
 from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.worker_wire import (
+    BATCH_BYTES,
     READY,
     Batch,
     WorkerSetup,
+    cpu_limit_s,
     pack_batch,
     pack_setup,
     read_frame,
@@ -42,7 +44,6 @@ from conexus.errors import StoreError
 from conexus.types import ContentHash, FileResult, ParseJob, ReadOutcome, SkipReason
 from conexus.values import dataclass
 
-_BATCH_BYTES = 128_000
 _BATCH_FILES = 64
 _BYTES_A_CHILD = 400_000  # a further one costs 0.15 s to start, in which the first parses about as much
 _BATCH_PATH_BYTES = 6_000  # a frame must fit into a pipe's buffer, or both ends could wait for each other
@@ -262,7 +263,7 @@ class WorkerPool:
                 )
             todo.extendleft(reversed(child.waiting))
             return None
-        cause = child.fault or _cause(code, self.setup)
+        cause = child.fault or _cause(child, code, self.setup)
         self._failures += 1
         if self._failures > _FAILURES[0] + _FAILURES[1] * self._wanted:
             raise StoreError(
@@ -304,9 +305,9 @@ def _alone(child: _Child) -> bool:
 
 def _batches(jobs: Sequence[ParseJob], children: int) -> Iterator[Batch]:
     """Group jobs; large files come first, so that none is left for the end by itself."""
-    ordered = sorted(jobs, key=lambda job: job.stat.size_bytes < _BATCH_BYTES)
+    ordered = sorted(jobs, key=lambda job: job.stat.size_bytes < BATCH_BYTES)
     total = sum(job.stat.size_bytes for job in jobs)
-    most = max(1_000, min(_BATCH_BYTES, total // (4 * max(1, children))))
+    most = max(1_000, min(BATCH_BYTES, total // (4 * max(1, children))))
     batch: list[ParseJob] = []
     size = path_bytes = 0
     for job in ordered:
@@ -336,9 +337,9 @@ def _read(child: _Child, results: queue.Queue[tuple[_Child, bytes | None]], is_c
                     break
 
 
-def _cause(code: int, setup: WorkerSetup) -> str:
+def _cause(child: _Child, code: int, setup: WorkerSetup) -> str:
     if -code == signal.SIGPROF:
-        return f"parsing took more than {setup.parse_timeout_s:g} s"
+        return f"parsing took more than {_limit_s(child, setup):g} s (see index.parse_timeout_s)"
     if -code == signal.SIGABRT:  # what a parser does that gets no more memory
         return f"parsing took more than {setup.parse_memory_mb} MB of memory"
     if -code == signal.SIGKILL:
@@ -346,6 +347,14 @@ def _cause(code: int, setup: WorkerSetup) -> str:
     if -code == signal.SIGSEGV:
         return f"the parser crashed, or wanted more than {setup.parse_memory_mb} MB of memory"
     return f"the parser crashed (code {code})"
+
+
+def _limit_s(child: _Child, setup: WorkerSetup) -> float:
+    """How long the file could take that a child was at."""
+    job = next(iter(child.left.values()), None)
+    if job is None:
+        return setup.parse_timeout_s
+    return round(cpu_limit_s(setup, job.stat.size_bytes, use_tree=child.waiting[0].use_tree), 3)
 
 
 def _pipe(stream: IO[bytes] | None) -> BinaryIO:

@@ -41,6 +41,11 @@ from conexus.values import dataclass
 
 _LENGTH = struct.Struct("<I")
 _MAX_FRAME_BYTES = 1 << 30
+_MEGABYTE = 1_000_000
+BATCH_BYTES = 128_000
+"""Files that are larger have a batch of their own."""
+_SHARE = 0.75
+_SHARE_BY_LINES = 0.25
 READY = b""
 """The frame that a parsing process sends before its first result."""
 
@@ -72,6 +77,19 @@ class Batch:
     """False for a file that a parser failed on: cut it by lines."""
     note: str = ""
     """Why, for the report."""
+
+
+def cpu_limit_s(setup: WorkerSetup, size_bytes: int, *, use_tree: bool) -> float:
+    """Return the CPU time that one attempt at a file may take, all steps together.
+
+    All attempts together take no more than ``parse_timeout_s``, and in a file of more than a megabyte as much for
+    each. A file that shares its batch may be tried twice with its grammar, since its neighbours may be at fault; then it
+    is cut by lines, which takes normal files a quarter of the time.
+    """
+    whole = setup.parse_timeout_s * max(1.0, size_bytes / _MEGABYTE)
+    if not use_tree:
+        return whole * _SHARE_BY_LINES
+    return whole * (_SHARE if size_bytes > BATCH_BYTES else _SHARE / 2)
 
 
 def write_frame(stream: BinaryIO, payload: bytes) -> None:
