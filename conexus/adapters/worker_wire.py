@@ -83,8 +83,8 @@ def cpu_limit_s(setup: WorkerSetup, size_bytes: int, *, use_tree: bool) -> float
     """Return the CPU time that one attempt at a file may take, all steps together.
 
     All attempts together take no more than ``parse_timeout_s``, and in a file of more than a megabyte as much for
-    each. A file that shares its batch may be tried twice with its grammar, since its neighbours may be at fault; then it
-    is cut by lines, which takes normal files a quarter of the time.
+    each. A file that shares its batch may be tried twice with its grammar, since its neighbours may be at fault; then
+    it is cut by lines, which takes normal files a quarter of the time.
     """
     whole = setup.parse_timeout_s * max(1.0, size_bytes / _MEGABYTE)
     if not use_tree:

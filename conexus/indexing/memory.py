@@ -15,6 +15,7 @@ _SHARE = 0.8  # of what there is: others need memory too
 _SAVING = 0.75  # of the budget; from here on a run saves memory
 _OF_A_GRAMMAR_MB = 200
 _OF_A_FILE = 0.6
+_OF_A_SCAN = 0.5  # what is planned with the files that a scan found takes as much again
 _PARENT = 150 * MEGABYTE  # what a run takes beside its parsing processes
 _CHILD = 100 * MEGABYTE  # what each of them takes
 _LOOKED_EVERY_S = 0.1
@@ -94,6 +95,24 @@ class MemoryWatch:
                 "(index.max_file_bytes)",
             )
         return False
+
+    def require_room(self, files: int) -> None:
+        """Stop a scan of a tree that has more files than there is memory for.
+
+        Args:
+            files: How many it found until now.
+
+        Raises:
+            MemoryFull: They take more than a scan may.
+        """
+        taken, most = self._used() - self._before, self._budget.most_bytes
+        if taken > most * _OF_A_SCAN:
+            raise MemoryFull(
+                f"the tree has too many files: the names of {files:,} take {taken // MEGABYTE:,} MB of memory, "
+                f"and the whole run may take {most // MEGABYTE:,}",
+                hint="index its parts by themselves, leave folders out (.conexusignore), "
+                "or let it have more (index.memory_mb)",
+            )
 
 
 __all__ = ["MEGABYTE", "MemoryBudget", "MemoryWatch"]

@@ -44,6 +44,7 @@ _LEAST_BATCH_CHUNKS = 64  # where memory is short
 _BATCH_S = 3.0  # so that a crash costs little and searches soon see what is done
 _KEPT_TEXT = " no path"  # another text for what slow models are given builds a generation anew
 _OPTIMIZE_CHUNKS = 20_000  # below, packing a shard makes searches no faster
+_FILES_A_LOOK = 10_000  # of a scan, between two looks at the memory that it takes
 _PACK_CHUNKS = 50_000  # what is not packed is in memory, some 2 KB each
 _SHARED_SHARE = 0.5  # of a tree's files that another view has; with fewer, hiding the others would cost searches more
 _LARGE_SHARE = 0.1  # a run that wrote less leaves the shard, and who uses what, nearly as they were
@@ -421,11 +422,14 @@ class Indexer:
             found, changed = tree.scan(), None
         stats: list[FileStat] = []
         skipped: list[SkippedFile] = []
-        for entry in found:
+        memory = self._resources.memory()
+        for number, entry in enumerate(found, 1):
             if isinstance(entry, FileStat):
                 stats.append(entry)
             else:
                 skipped.append(entry)
+            if not number % _FILES_A_LOOK:
+                memory.require_room(number)
         known: dict[str, FileRecord] = {}
         if index is not None:
             known = self._catalog.files(index.id) if changed is None else self._catalog.files_at(index.id, changed)

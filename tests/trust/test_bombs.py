@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import resource
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from attacks import SEED, dice, rounds
 from bombs import Bomb, brackets, crowds, documents, encodings, mutated, real_samples, repeated, soups
-from program import Program, serving, write
+from program import ERROR, Program, serving, write
 
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.git_metadata import find_checkout
@@ -264,6 +265,57 @@ def test_a_tree_of_very_many_files_is_scanned_in_steady_memory(
     figure("very many files", files=seen, grown_mb=most - first)
     assert seen == rounds
     assert most - first < 50
+
+
+_ENDLESS = """
+import re
+import sys
+from pathlib import Path
+from conexus.__main__ import main
+from conexus.adapters.filesystem import FilesystemTree
+
+def most_kb():
+    return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+
+def endless(tree):
+    before = most_kb()
+    try:
+        while True:
+            yield from scan(tree)
+    finally:
+        Path(taken).write_text(str(most_kb() - before))
+
+_, taken, _, *sys.argv[1:] = sys.argv
+scan, FilesystemTree.scan = FilesystemTree.scan, endless
+main()
+"""
+
+
+@rounds(100, 1_000)
+def test_a_tree_of_more_files_than_there_is_memory_for_is_refused(
+    tmp_path: Path, rounds: int, figure: Callable[..., None]
+) -> None:
+    """A run on a tree without end, of so many megabytes, says what is wrong, and has not taken more than it may."""
+    tree = tmp_path / "tree"
+    write(tree, {f"folder/{number}.py": "a = 1\n" for number in range(1_000)})
+    script = tmp_path / "endless.py"
+    script.write_text(_ENDLESS, encoding="utf-8")
+    program = Program(tmp_path / "program", settings={"CONEXUS_INDEX_MEMORY_MB": str(rounds)})
+    taken = tmp_path / "taken"
+    program.before = (sys.executable, "-P", str(script), str(taken))
+    ended = program.run("index", tree)
+    told, taken_mb = " ".join(ended.err.split()), int(taken.read_text()) / 1024
+    found = re.search(r"the names of ([\d,]+) take", told)
+    figure(
+        "too many files",
+        memory_mb=rounds,
+        files=int(found[1].replace(",", "")) if found else 0,
+        taken_mb=round(taken_mb),
+    )
+    assert ended.code == ERROR, told
+    assert "the tree has too many files" in told
+    assert "index.memory_mb" in told
+    assert taken_mb < rounds
 
 
 def _endless(tree: FilesystemTree) -> Iterator[object]:

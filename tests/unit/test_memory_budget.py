@@ -46,6 +46,17 @@ def test_it_stops_where_saving_did_not_help() -> None:
     assert "index.memory_mb" in (caught.value.hint or "")
 
 
+def test_a_scan_stops_where_its_files_take_half_of_it() -> None:
+    """What is planned with them takes as much again."""
+    world = World(400)
+    world.parent_mb = 699
+    world.watch.require_room(10_000)
+    world.parent_mb = 701
+    with pytest.raises(MemoryFull, match=r"too many files: the names of 20,000 take 201 MB .* may take 400") as caught:
+        world.watch.require_room(20_000)
+    assert "index.memory_mb" in (caught.value.hint or "")
+
+
 def test_near_its_budget_it_goes_on() -> None:
     """Beyond three quarters it saves; only beyond the whole it stops."""
     world = World(400)

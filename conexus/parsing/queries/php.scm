@@ -33,7 +33,7 @@
 (trait_declaration body: (declaration_list (use_declaration [(name) @ref (qualified_name (name) @ref)])))
 (named_type [(name) @ref (qualified_name (name) @ref)] (#not-match? @ref "^(static|self|parent)$"))
 (attribute [(name) @ref (qualified_name (name) @ref)])
-(binary_expression operator: "instanceof" right: [(name) @ref (qualified_name (name) @ref)])
+("instanceof" . [(name) @ref (qualified_name (name) @ref)])
 (namespace_use_clause (qualified_name) @import)
 (namespace_use_declaration (namespace_use_clause . (name) @import))
 (namespace_use_group (namespace_use_clause . (name) @import))

@@ -126,7 +126,7 @@
 (new_expression constructor: (member_expression property: (property_identifier) @ref))
 (decorator (identifier) @ref)
 (decorator (member_expression property: (property_identifier) @ref))
-(binary_expression operator: "instanceof" right: (identifier) @ref)
+("instanceof" . (identifier) @ref)
 (import_specifier name: (identifier) @ref)
 (export_specifier name: (identifier) @ref)
 (import_statement source: (string) @import)
