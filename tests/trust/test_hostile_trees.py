@@ -32,6 +32,8 @@ from hostile import (
     recipes,
 )
 from program import FOUND, Program, write
+from surfaces import Daemon as Surfaces
+from surfaces import file_uri, serving
 
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.git_metadata import find_checkout
@@ -42,6 +44,7 @@ _CANARY = re.compile(rb"zqx[0-9a-f]*", re.IGNORECASE)
 _JOB_S = 300.0
 _QUICK = max(len(GIT_FORMS), len(INGREDIENTS))  # so that each is there once
 _QUESTION = "weighs the value of a bait"
+_OUTSIDE = ("innocent.py", "relative.py", "folder/x.py", "proc/environ.txt", "through.py", "../outside/secret.py")
 
 
 @dataclass
@@ -66,6 +69,15 @@ class Daemon:
     process: subprocess.Popen[bytes]
     client: httpx.Client
     answers: Answers
+    surfaces: Surfaces
+
+    def ask_otherwise(self, root: str, *, models: bool) -> None:
+        """Ask by gRPC, and as a model does."""
+        self.answers.keep(self.surfaces.over_grpc(_QUESTION))
+        if models:
+            uris = [file_uri(root, path) for path in _OUTSIDE]
+            for text in self.surfaces.over_mcp(_tools(root), uris).values():
+                self.answers.keep(text)
 
     def ask(self, path: str, asked: dict[str, Any]) -> Any:
         """What it says, kept."""
@@ -107,10 +119,10 @@ def traced(program: Program, log: Path, record_property: Callable[[str, object],
         assert time.monotonic() < until
         time.sleep(0.02)
     token = (program.data / "daemon.token").read_text().strip()
-    address = json.loads(state.read_text())["http"]
+    told = json.loads(state.read_text())
     answers = Answers()
-    with httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=120) as client:
-        yield Daemon(process, client, answers)
+    with httpx.Client(base_url=told["http"], headers={"authorization": f"Bearer {token}"}, timeout=120) as client:
+        yield Daemon(process, client, answers, Surfaces(told["http"], told["grpc"], token, client))
     process.terminate()
     out, err = process.communicate(timeout=120)
     answers.keep(out)
@@ -137,7 +149,7 @@ def attack(daemon: Daemon, grounds: Grounds, word: str) -> str:
     daemon.ask("/v1/symbols", {"name": word, "uses": True, "callees": True, **asked})
     daemon.ask("/v1/map", {"repository": root, "limit": 100})
     daemon.ask("/v1/graph", {"repository": root})
-    for path in ("innocent.py", "relative.py", "folder/x.py", "proc/environ.txt", "through.py", "../outside/secret.py"):
+    for path in _OUTSIDE:
         daemon.ask("/v1/file", {"repository": root, "path": path})
         daemon.ask("/v1/related", {"repository": root, "path": path})
         daemon.ask("/v1/similar", {"repository": root, "path": path})
@@ -153,6 +165,13 @@ def attack(daemon: Daemon, grounds: Grounds, word: str) -> str:
                 daemon.ask("/v1/search", {"query": "secret", "limit": 50, **of_ref})
     paths = [hit["path"] for hit in found.get("results", ())]
     return "" if job.get("state") == "done" and "innocent.py" in paths else f"{job}, {found}"
+
+
+def _tools(root: str) -> list[tuple[str, dict[str, Any]]]:
+    """What a model may ask of a tree."""
+    calls: list[tuple[str, dict[str, Any]]] = [("search_code", {"query": _QUESTION, "repository": root, "limit": 50})]
+    calls += [("read_file", {"repository": root, "path": path}) for path in _OUTSIDE]
+    return [*calls, ("get_context", {"query": _QUESTION, "repository": root}), ("repository_map", {"repository": root})]
 
 
 def written_to(*folders: Path) -> list[str]:
@@ -202,8 +221,9 @@ def test_hostile_trees_give_nothing_away(
                 write(grounds.root, {"innocent.py": f"def {word}(value):\n    return value\n"})
                 if why := attack(daemon, grounds, word):
                     lost.append(f"{told}: {why}")
+                daemon.ask_otherwise(str(grounds.root), models=number % 7 == 0)
                 terminal = Program(tmp_path / f"terminal{number}", settings=settings)
-                if number % 5 == 0 and alone(terminal, grounds, daemon.answers) != FOUND:
+                if number % 7 == 0 and alone(terminal, grounds, daemon.answers) != FOUND:
                     lost.append(f"{told}; in the terminal")
                 kept = b"\n".join(files_below(program.data, terminal.folder))
                 seen += word.encode() in kept  # so that what is kept can be read this way at all
@@ -298,7 +318,7 @@ def looked_at(tree: FilesystemTree) -> bytes:
     return b"\n".join(told)
 
 
-@rounds(400, 20_000)
+@rounds(150, 20_000)
 def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
     tmp_path: Path, rounds: int, figure: Callable[..., None]
 ) -> None:
@@ -323,6 +343,39 @@ def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
     figure("swapped for links", swaps=count, looks=looks, index_runs=runs, leaks=len(leaks), seed=SEED)
     assert not leaks
     assert b"harmless" in kept
+
+
+@rounds(8, 2_000)
+def test_a_daemon_that_follows_such_a_tree_tells_nothing(
+    tmp_path: Path, rounds: int, figure: Callable[..., None]
+) -> None:
+    """A daemon that brings its index up to date meanwhile neither keeps nor answers anything from outside."""
+    answers, asked = Answers(), 0
+    states: set[str] = set()
+    program = Program(tmp_path / "program")
+    with made(tmp_path / "tree", dice("followed"), [], "none") as grounds, serving(program) as daemon:
+        root = str(grounds.root)
+        write(grounds.root, {"good.py": "def harmless():\n    return 0\n"})
+        program.ok("index", root)
+        with swapped(grounds) as swaps:
+            while asked < rounds or swaps() < 2_000:
+                asked += 1
+                write(grounds.root, {"good.py": f"def harmless():\n    return {asked}\n"})
+                for name in ("search", "context"):
+                    answers.keep(daemon.rest("POST", f"/v1/{name}", {"query": _QUESTION}))
+                states |= set(re.findall(r"return \d+", daemon.rest("POST", "/v1/search", {"query": "harmless"})))
+                answers.keep(daemon.over_grpc(_QUESTION))
+                for path in ("folder/x.py", "folder/package.json", "deep/file.py", "file.py"):
+                    answers.keep(daemon.rest("POST", "/v1/file", {"repository": root, "path": path}))
+                if asked % 20 == 1:
+                    for text in daemon.over_mcp(_tools(root), [file_uri(root, "folder/x.py")]).values():
+                        answers.keep(text)
+            count = swaps()
+        answers.keep(b"\n".join(files_below(program.data)))
+    leaks = answers.canaries()
+    figure("swapped below a daemon", swaps=count, asked=asked, states=len(states), leaks=len(leaks), seed=SEED)
+    assert not leaks
+    assert len(states) > 1, "the daemon did not follow the tree"
 
 
 def test_a_settings_file_that_is_a_link_tells_nothing(tmp_path: Path, figure: Callable[..., None]) -> None:

@@ -51,7 +51,7 @@
   (#not-match? @ref "^(def(p|n|np|macrop?|guardp?|delegate|module|protocol|impl|struct|exception)?|alias|import|require|use|if|unless|case|cond|with|for|quote|unquote|raise)$"))
 (call target: (dot right: (identifier) @ref))
 (alias) @ref
-("|>" . (identifier) @ref)
+(binary_operator operator: "|>" right: (identifier) @ref)
 (unary_operator operator: "&" operand: (binary_operator left: [(identifier) @ref (call target: (dot right: (identifier) @ref))]))
 (unary_operator operator: "@" operand: (identifier) @ref)
 ; The head of a definition is no call.
