@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attacks import SEED
 from program import commit, git, write
 
 DEEP = 4_096
@@ -509,9 +510,9 @@ GIT_FORMS: dict[str, Callable[[Grounds], None]] = {
 
 
 def recipes(number: int, rounds: int, dice: random.Random) -> tuple[list[str], str]:
-    """What goes into a tree: in all rounds together everything, and in each what chance adds."""
+    """What goes into a tree: each ingredient once in all rounds, and what chance adds; a few rounds have some forms."""
     forms, names = list(GIT_FORMS), list(INGREDIENTS)
-    form = forms[number % len(forms)]
+    form = forms[(number + SEED) % len(forms)]
     own = names[number % len(names) :: max(1, min(rounds, len(names)))]
     return sorted({*own, *(name for name in names if name != "deep" and dice.random() < 0.4)}), form
 

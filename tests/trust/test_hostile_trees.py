@@ -23,8 +23,6 @@ from urllib.parse import quote
 import httpx
 from attacks import SEED, dice, not_run, rounds
 from hostile import (
-    GIT_FORMS,
-    INGREDIENTS,
     Grounds,
     files_below,
     made,
@@ -42,7 +40,7 @@ from conexus.config import IndexOptions
 
 _CANARY = re.compile(rb"zqx[0-9a-f]*", re.IGNORECASE)
 _JOB_S = 300.0
-_QUICK = max(len(GIT_FORMS), len(INGREDIENTS))  # so that each is there once
+_QUICK = 5  # trees, with all ingredients and some forms of git's folder
 _QUESTION = "weighs the value of a bait"
 _OUTSIDE = ("innocent.py", "relative.py", "folder/x.py", "proc/environ.txt", "through.py", "../outside/secret.py")
 
@@ -318,7 +316,7 @@ def looked_at(tree: FilesystemTree) -> bytes:
     return b"\n".join(told)
 
 
-@rounds(150, 20_000)
+@rounds(60, 20_000)
 def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
     tmp_path: Path, rounds: int, figure: Callable[..., None]
 ) -> None:
@@ -345,7 +343,7 @@ def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(
     assert b"harmless" in kept
 
 
-@rounds(8, 2_000)
+@rounds(6, 2_000)
 def test_a_daemon_that_follows_such_a_tree_tells_nothing(
     tmp_path: Path, rounds: int, figure: Callable[..., None]
 ) -> None:
