@@ -215,7 +215,7 @@ def test_long_chains_of_operators_keep_their_grammar(parsers: Parsers, figure: C
     assert not cut
 
 
-@rounds(200, 100_000)
+@rounds(120, 100_000)
 def test_damaged_files_kill_no_run(parsers: Parsers, rounds: int, figure: Callable[..., None]) -> None:
     """Real files of every language that are cut, flipped, spliced and nested: each gets a result, whatever dies."""
     samples, chance = real_samples(), dice("fuzz")
@@ -242,7 +242,7 @@ def test_damaged_files_kill_no_run(parsers: Parsers, rounds: int, figure: Callab
     assert not left_out
 
 
-@rounds(50, 3_000)
+@rounds(30, 3_000)
 def test_damaged_files_kill_no_daemon(tmp_path: Path, rounds: int, figure: Callable[..., None]) -> None:
     """A daemon indexes them, answers all the while, and is the same process afterwards."""
     chance, samples = dice("daemon"), real_samples()
