@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Fuzzes what of our own code reads foreign bytes, guided by what they reach.
 
-``python tools/fuzz.py [FOLDER] [OPTIONS]`` needs ``pip install atheris``, which has no wheels for every Python and so is
-no part of the development tools. The folder keeps the inputs that reached something new; options are libFuzzer's, as
+``python tools/fuzz.py [FOLDER] [OPTIONS]`` needs ``pip install atheris``, which has no wheels for every Python and so
+is no part of the development tools. The folder keeps the inputs that reached something new; options are libFuzzer's, as
 ``-max_total_time=60``.
 """
 
