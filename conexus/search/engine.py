@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from conexus.errors import IndexIncompatible
 from conexus.lexical import encode_query
 from conexus.points import KEY, NOTHING, keys_of
 from conexus.ports import Catalog, Embedder, VectorShard
@@ -26,6 +27,7 @@ from conexus.types import (
     Chunk,
     ChunkId,
     ChunkKeys,
+    DenseVector,
     FileId,
     Freshness,
     Hit,
@@ -147,7 +149,7 @@ class SearchEngine:
             hits=hits,
             elapsed_ms=(time.perf_counter() - started) * 1000,
             complete=all(view.index.complete for view in views),
-            notices=tuple(_notices(query, hits, copies, views)),
+            notices=(*_notices(query, hits, copies, views), *self._of_words_alone(views)),
         )
 
     def hit_at(self, view: IndexedView, stored: StoredChunk, line: int) -> Hit:
@@ -189,8 +191,9 @@ class SearchEngine:
         for number, view in enumerate(views):
             check()
             where = self._point_filter(view, request.where)
-            vector = self._embedder_of(view.index).embed_documents([origin.chunk.text])[0]
-            dense, bm25 = view.shard.search(vector if vector.any() else None, sparse, _CANDIDATES, where)
+            model = self._model(view)
+            vector = None if model is None else _known(model.embed_documents([origin.chunk.text])[0])
+            dense, bm25 = view.shard.search(vector, sparse, _CANDIDATES, where)
             best_bm25 = max([best_bm25, *(point.score for point in bm25)])
             cosine = {point.id: point.score for point in dense}
             words = {point.id: point.score for point in bm25}
@@ -202,7 +205,7 @@ class SearchEngine:
             hits=hits,
             elapsed_ms=(time.perf_counter() - started) * 1000,
             complete=all(view.index.complete for view in views),
-            notices=tuple(_notices(None, hits, (), views)),
+            notices=(*_notices(None, hits, (), views), *self._of_words_alone(views)),
         )
 
     def _most_alike(
@@ -267,10 +270,11 @@ class SearchEngine:
         Those of the best results come first, then names of definitions. A word that the model knows is not misspelt,
         so that most questions cost nothing here.
         """
+        models = [self._model(view) for view in views]
         wrong = [
             word
             for word in spelling.suspects(query.text)
-            if not any(self._embedder_of(view.index).knows(word) for view in views)
+            if not any(model is None or model.knows(word) for model in models)
         ]
         for view in views if wrong else ():
             where = self._point_filter(view, request.where)
@@ -299,6 +303,22 @@ class SearchEngine:
             names.update(self._catalog.names_like(view.index.id, word, spelling.most_edits(word), where))
         return spelling.correction(word, names)
 
+    def _model(self, view: SearchableView) -> Embedder | None:
+        """Return the model that an index was built with; nothing where it is gone, as after an upgrade."""
+        try:
+            return self._embedder_of(view.index)
+        except IndexIncompatible:
+            return None
+
+    def _of_words_alone(self, views: Sequence[SearchableView]) -> Iterator[str]:
+        for view in views:
+            if self._model(view) is None:
+                name, root = view.view.name, view.view.root
+                yield (
+                    f"the model that the index of {name} was built with is gone, and it was searched by words alone; "
+                    f"run `conexus index {root}`"
+                )
+
     def _point_filter(self, view: SearchableView, where: SearchFilter) -> PointFilter:
         index = view.index
         files: frozenset[FileId] | None = None
@@ -318,8 +338,8 @@ class SearchEngine:
         self, query: Query, view: SearchableView, number: int, where: PointFilter, depth: int
     ) -> tuple[Candidates, float]:
         """Return the candidates of one view, and the similarity below which the dense search says nothing."""
-        vector = self._embedder_of(view.index).embed_query(query.text)
-        known = vector if vector.any() else None  # a query without a known word is equally far from everything
+        model = self._model(view)
+        known = None if model is None else _known(model.embed_query(query.text))
         terms = encode_query(query.text)
         asked = [VectorQuery(terms, depth, where)]
         if (narrowed := self._files_by_name(query, view, where)) is not None:
@@ -441,6 +461,11 @@ class _Found:
             if place >= 0:
                 matches.setdefault(place, []).append(match)
         return Candidates(parts, dense, np.maximum(bm25, by_name), found_by, matches)
+
+
+def _known(vector: DenseVector) -> DenseVector | None:
+    """Return a vector, or nothing where no word of the text is known: it is equally far from everything."""
+    return vector if vector.any() else None
 
 
 def _focus_line(candidate: Candidate, chunk: Chunk, query: Query) -> int:

@@ -10,7 +10,8 @@ import pytest
 from builders import REPO, Piece, SmallIndex, SourceFile, source
 
 from conexus.adapters.static_embedder import StaticEmbedder
-from conexus.errors import QueryError
+from conexus.errors import IndexIncompatible, QueryError
+from conexus.ports import Embedder
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.features import FEATURES
 from conexus.search.ranking import changed
@@ -18,6 +19,7 @@ from conexus.types import (
     Freshness,
     Hit,
     IndexedView,
+    IndexInfo,
     Retriever,
     SearchFilter,
     SearchRequest,
@@ -251,6 +253,24 @@ def test_a_question_of_unknown_words_is_answered_by_words_alone(engine: SearchEn
     runes = "\u16a0\u16a2\u16a6"  # of which the model's vocabulary has none
     assert not StaticEmbedder().embed_query(runes).any()
     assert ask(engine, view, runes).hits == ()
+
+
+def test_an_index_whose_model_is_gone_is_searched_by_words_alone(index: SmallIndex, view: SearchableView) -> None:
+    """As after an upgrade: the answer says so, and what to do; no word is taken for misspelt."""
+
+    def gone(_: IndexInfo) -> Embedder:
+        raise IndexIncompatible("the model is gone")
+
+    engine = SearchEngine(index.catalog, gone, Disk())
+    found = ask(engine, view, "retry with backoff for several attepmts")
+    assert found.hits[0].chunk.path == "src/http/retry.py"
+    assert all(Retriever.DENSE not in hit.found_by for hit in found.hits)
+    [notice] = found.notices
+    assert "by words alone" in notice
+    assert "conexus index /home/a/app" in notice
+    [stored] = index.catalog.chunks_by_id(view.index.id, [found.hits[0].chunk.id]).values()
+    alike = engine.similar(stored, SearchRequest("", 5), [view])
+    assert alike.notices == (notice,)
 
 
 def test_changed_and_missing_files_are_told(engine: SearchEngine, view: SearchableView, disk: Disk) -> None:
