@@ -11,7 +11,8 @@ ConexusError
 ├── StoreError              STORE            the vector store or the catalog failed or is down
 │   ├── StoreBusy           STORE_BUSY       another process works on the index
 │   ├── StoreDamaged        STORE_DAMAGED    what is stored cannot be trusted
-│   └── DiskFull            DISK_FULL        too little space to go on safely
+│   ├── DiskFull            DISK_FULL        too little space to go on safely
+│   └── DiskFailing         DISK_FAILING     the disk cannot be read or written
 ├── MemoryFull              MEMORY_FULL      the work takes more memory than it may
 ├── Cancelled               CANCELLED        the caller asked to stop
 ├── AccessDenied            ACCESS_DENIED    the caller may not do this
@@ -52,6 +53,7 @@ class ErrorCode(StrEnum):
     STORE_BUSY = "store_busy"
     STORE_DAMAGED = "store_damaged"
     DISK_FULL = "disk_full"
+    DISK_FAILING = "disk_failing"
     MEMORY_FULL = "memory_full"
     CANCELLED = "cancelled"
     ACCESS_DENIED = "access_denied"
@@ -142,6 +144,12 @@ class DiskFull(StoreError):
     """Too little disk space to go on safely. What is indexed so far stays good."""
 
     code = ErrorCode.DISK_FULL
+
+
+class DiskFailing(StoreError):
+    """The disk cannot be read or written. What is on it may be whole, and is not given up for that."""
+
+    code = ErrorCode.DISK_FAILING
 
 
 class SourceError(ConexusError):

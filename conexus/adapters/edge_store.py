@@ -30,9 +30,9 @@ from typing import IO, Final, cast
 import numpy as np
 import qdrant_edge as engine
 
-from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, FULL, NO_WRITES_HINT
+from conexus.adapters.free_space import FREE_SPACE_HINT, FULL, NO_WRITES_HINT, UNREADABLE_HINT
 from conexus.adapters.memory_use import available_bytes, give_back_memory
-from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.points import KEY, NOTHING, listed
 from conexus.types import (
@@ -99,7 +99,7 @@ _IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of a random name 
 
 REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
 _OS_ERROR = re.compile(r"os error (\d+)")
-_WRITING = frozenset({"create", "write", "optimize", "close"})
+_FAILING = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT})
 _PASSING = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EAGAIN})
 
 
@@ -179,9 +179,9 @@ class EdgeStore:
                 f"the index in {path} holds vectors of {stored} numbers; the model makes {dim}",
                 hint="Index the repository again.",
             )
-        if not _has_segments(path):
-            raise StoreDamaged(f"the vectors in {path} are gone", hint=REBUILD_HINT)
         with _translated(path, "open"):
+            if not _has_segments(path):
+                raise StoreDamaged(f"the vectors in {path} are gone", hint=REBUILD_HINT)
             shard = engine.EdgeShard.load(str(path))
             points = shard.info().points_count
             if (
@@ -222,9 +222,9 @@ class EdgeStore:
         try:
             with (path / _MARK).open("rb") as mark:
                 _read_mark(mark)
+            return _has_segments(path)
         except (OSError, StoreDamaged, IndexIncompatible):
             return False
-        return _has_segments(path)
 
     def size_bytes(self, index: IndexId) -> int:
         """Disk space of a shard, as allocated; its files are sparse."""
@@ -613,9 +613,7 @@ def _translated(path: Path, action: str) -> Iterator[None]:
         message = f"cannot {action} the index in {path}: {reason}"
         found = _OS_ERROR.search(str(exc))
         code = int(found[1]) if found else None
-        if code == errno.EIO and action in _WRITING:
-            raise StoreError(message, hint=FAILING_DISK_HINT) from exc
-        if code in FULL | _PASSING:
+        if code in FULL | _FAILING | _PASSING:
             raise _os_failure(code, message) from exc
         raise StoreDamaged(message, hint=REBUILD_HINT) from exc
 
@@ -623,6 +621,8 @@ def _translated(path: Path, action: str) -> Iterator[None]:
 def _os_failure(code: int | None, message: str) -> StoreError:
     if code in FULL:
         return DiskFull(message, hint=FREE_SPACE_HINT)
+    if code in _FAILING:
+        return DiskFailing(message, hint=UNREADABLE_HINT)
     return StoreError(message, hint=NO_WRITES_HINT)
 
 
@@ -651,10 +651,10 @@ def _claim(path: Path) -> tuple[IO[bytes], int]:
     try:
         mark = (path / _MARK).open("rb")
     except OSError as exc:
-        if exc.errno in _PASSING:
-            raise StoreError(f"cannot open the index in {path}: {exc.strerror}") from exc
+        if exc.errno in FULL | _FAILING | _PASSING:
+            raise _os_failure(exc.errno, f"cannot open the index in {path}: {exc.strerror}") from exc
         raise StoreDamaged(f"there is no index in {path}", hint=REBUILD_HINT) from exc
-    with ExitStack() as claim:
+    with ExitStack() as claim, _translated(path, "open"):
         claim.callback(_let_go, mark)
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

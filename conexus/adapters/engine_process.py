@@ -26,7 +26,7 @@ from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, s
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.worker_wire import read_frame, write_frame
-from conexus.errors import DiskFull, StoreDamaged, StoreError, error_of
+from conexus.errors import DiskFailing, DiskFull, StoreDamaged, StoreError, error_of
 from conexus.points import listed
 from conexus.types import (
     DenseVector,
@@ -205,7 +205,7 @@ class EngineStore:
             except StoreError as exc:
                 failure = exc
                 break
-        if to_write or type(failure) not in {DiskFull, StoreError}:
+        if to_write or type(failure) not in {DiskFull, DiskFailing, StoreError}:
             raise failure
         try:
             engine = self._for_use(to_write=False)

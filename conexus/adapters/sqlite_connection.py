@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, is_full
-from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
+from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.values import dataclass
 
 _SCHEMA = "SELECT name, type, tbl_name, CAST(sql AS BLOB) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
@@ -195,8 +195,9 @@ class SqliteConnection:
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text or "no such" in text:
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
             checks = "see what its disk refuses: conexus doctor data-folder permissions"
-            hint = FAILING_DISK_HINT if code.startswith("SQLITE_IOERR") else checks
-            raise StoreError(f"{what} {self._path} failed: {text}", hint=hint) from exc
+            if code.startswith("SQLITE_IOERR"):
+                raise DiskFailing(f"{what} {self._path} failed: {text}", hint=FAILING_DISK_HINT) from exc
+            raise StoreError(f"{what} {self._path} failed: {text}", hint=checks) from exc
         except UnicodeDecodeError as exc:  # of a name in the schema, which SQLite puts into its message
             raise StoreDamaged(f"{what} {self._path} is damaged: {exc}", hint=self._schema.mend) from exc
         except UnicodeEncodeError as exc:

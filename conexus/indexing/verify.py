@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from conexus.errors import StoreDamaged
+from conexus.errors import DiskFailing, StoreDamaged, StoreError
 from conexus.indexing.pipeline import repair_unfinished
 from conexus.ports import Catalog, VectorShard, VectorStore
 from conexus.types import ChunkId, FileId, IndexedView, IndexInfo, StoredPoint, VerifyFinding
@@ -36,7 +36,7 @@ def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repai
         return ViewCheck(0, 0, (), 0)
     try:
         shard = store.open(live.vectors, live.dim)
-    except StoreDamaged as exc:
+    except (StoreDamaged, DiskFailing) as exc:
         if not live.complete and not catalog.files(live.id):
             return ViewCheck(0, 0, (), 0)  # a run was stopped before it had made its vectors
         return _unreadable(catalog, store, view, live, exc, repair=repair)
@@ -52,13 +52,13 @@ def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repai
 class _VectorsDamaged(Exception):
     """The vectors of an index cannot be read to their end."""
 
-    def __init__(self, cause: StoreDamaged) -> None:
+    def __init__(self, cause: StoreError) -> None:
         super().__init__(cause.message)
         self.cause = cause
 
 
 def _unreadable(
-    catalog: Catalog, store: VectorStore, view: IndexedView, live: IndexInfo, exc: StoreDamaged, *, repair: bool
+    catalog: Catalog, store: VectorStore, view: IndexedView, live: IndexInfo, exc: StoreError, *, repair: bool
 ) -> ViewCheck:
     """Report vectors that cannot be read, and drop the whole index where it is to be mended."""
     finding = VerifyFinding(view.repo, "", f"the vectors cannot be read: {exc.message}")
@@ -71,7 +71,7 @@ def _unreadable(
 def _points(shard: VectorShard) -> Iterator[StoredPoint]:
     try:
         yield from shard.points()
-    except StoreDamaged as exc:
+    except (StoreDamaged, DiskFailing) as exc:
         raise _VectorsDamaged(exc) from exc
 
 
