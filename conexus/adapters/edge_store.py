@@ -30,6 +30,7 @@ from typing import IO, Final, cast
 import numpy as np
 import qdrant_edge as engine
 
+from conexus.adapters.edge_check import PointsRead
 from conexus.adapters.free_space import FREE_SPACE_HINT, FULL, NO_WRITES_HINT, UNREADABLE_HINT
 from conexus.adapters.memory_use import available_bytes, give_back_memory
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
@@ -405,18 +406,25 @@ class EdgeVectorShard:
     def points(self) -> Iterator[StoredPoint]:
         """Yield every point in the order of ids, with a checksum of what is read back.
 
+        At the end what searches read is compared with the points, which must not be written meanwhile.
+
         Raises:
-            StoreDamaged: A point lacks a part.
+            StoreDamaged: A point lacks a part, or an index says something else of the points.
         """
         offset: engine.PointId | None = None
+        read = PointsRead(_DENSE, _SPARSE, self._dim)
         while True:
-            request = engine.ScrollRequest(offset, _PAGE_POINTS, with_payload=["f"], with_vector=[_DENSE, _SPARSE])
+            request = engine.ScrollRequest(offset, _PAGE_POINTS, with_payload=True, with_vector=[_DENSE, _SPARSE])
             with _translated(self._path, "read"):
                 records, offset = self._shard().scroll(request)
             for record in records:
-                yield self._stored(record)
+                yield self._stored(record, read)
             if offset is None:
-                return
+                break
+        with _translated(self._path, "read"):
+            wrong = read.disagreement(self._shard(), is_scanned=self._points() < GRAPH_POINTS)
+        if wrong:
+            raise StoreDamaged(f"the index of {wrong} in {self._path} is not of its points", hint=REBUILD_HINT)
 
     def count(self) -> int:
         """Return the number of points."""
@@ -475,7 +483,7 @@ class EdgeVectorShard:
             raise StoreError(f"the index in {self._path} is closed")
         return self._open_shard
 
-    def _stored(self, record: engine.Record) -> StoredPoint:
+    def _stored(self, record: engine.Record, read: PointsRead) -> StoredPoint:
         file = (record.payload or {}).get("f")
         vectors = record.vector
         dense = vectors.get(_DENSE) if isinstance(vectors, dict) else None
@@ -483,9 +491,9 @@ class EdgeVectorShard:
         if not isinstance(file, int) or not isinstance(dense, list) or not isinstance(sparse, engine.SparseVector):
             raise StoreDamaged(f"point {record.id} of the index in {self._path} lacks a part", hint=REBUILD_HINT)
         terms = SparseVector(np.array(sparse.indices, dtype=np.uint32), np.array(sparse.values, dtype=np.float32))
-        return StoredPoint(
-            ChunkId(str(record.id)), FileId(file), vector_checksum(np.array(dense, dtype=np.float16), terms)
-        )
+        numbers = np.array(dense, dtype=np.float16)
+        read.add(cast("uuid.UUID", record.id), record.payload or {}, numbers, terms)
+        return StoredPoint(ChunkId(str(record.id)), FileId(file), vector_checksum(numbers, terms))
 
 
 _PAYLOAD_INDEXES: Final = (

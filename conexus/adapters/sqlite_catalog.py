@@ -118,8 +118,9 @@ class SqliteCatalog:
         self._connection = SqliteConnection(path, CATALOG, busy_s=_BUSY_S)
         self._db = self._connection.raw
         self._db.execute("PRAGMA cache_size = -32000")
-        self._scopes = pools.scopes(self._db)
-        self._parts = trims.scopes(self._db)
+        with self._connection.reading() as db:
+            self._scopes = pools.scopes(db)
+            self._parts = trims.scopes(db)
         """Of each part of a generation: the generation, and the part's scope."""
         self._scoping = threading.RLock()
         self._hidden: dict[IndexId, tuple[object, frozenset[FileId]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -22,6 +23,8 @@ MEMORY = ":memory:"
 BUSY_S = 10.0
 _POLL_S = 0.005
 _PRIVATE = 0o600
+_IS_DAMAGE = re.compile(r"^no such (?:table|column)|decode to UTF-8")
+"""What SQLite says of a text that is none, and of a schema that is not the one it was made with."""
 _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
@@ -191,8 +194,7 @@ class SqliteConnection:
                 raise DiskFull(f"the disk is full: {self._path}", hint=FREE_SPACE_HINT) from exc
             if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
-            # Statements are ours, so that one which names something unknown tells of a damaged schema.
-            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in text or "no such" in text:
+            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or _IS_DAMAGE.search(text):
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc
             checks = "see what its disk refuses: conexus doctor data-folder permissions"
             if code.startswith("SQLITE_IOERR"):

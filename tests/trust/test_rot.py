@@ -9,7 +9,10 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,13 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from attacks import SEED, dice, rounds
 from disks import copy_sparse
 from forked import ForkedProgram, Forks
 from program import ERROR, FOUND, INTERRUPTED, NOTHING, Ended, Program, commit, functions, write
 
+from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
+from conexus.types import ChunkId, FileId, IndexId, SparseVector, VectorPoint
 
 SETTINGS = {"CONEXUS_INDEX_MAX_CHUNK_CHARS": "400"}
 BITS = 8
@@ -313,3 +319,109 @@ def test_every_column_of_what_is_kept_of_a_file_is_checked(
     figure("rot: columns", columns=len(columns), missed=len(missed), missed_without_checksums=missed_without)
     assert not missed
     assert missed_without > len(columns) // 2
+
+
+# In a process of its own: the engine may be ended by what it reads.
+_PROBE = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from conexus.adapters.edge_store import EdgeStore
+from conexus.errors import StoreError
+from conexus.types import FileId, IndexId, PointFilter, SparseVector
+answers, points, told = [], [], False
+try:
+    shard = EdgeStore(Path(sys.argv[1])).open(IndexId(1), 32)
+    for number in range(30):
+        chance = np.random.default_rng(number)
+        where = PointFilter(
+            languages=frozenset({"go"}) if number % 3 == 1 else None,
+            files=frozenset(map(FileId, range(number))) if number % 3 == 2 else None,
+            without_tags=frozenset({"test"}) if number % 2 else frozenset(),
+        )
+        words = np.unique(chance.integers(0, 900, 9, dtype=np.uint32))
+        terms = SparseVector(words, np.ones(len(words), dtype=np.float32))
+        dense, words = shard.search(chance.standard_normal(32).astype(np.float16), terms, 20, where)
+        answers.append([[point.id for point in found] for found in (dense, words)])
+    for point in shard.points():
+        points.append((point.id, point.file, point.checksum))
+except StoreError:
+    told = True
+print(json.dumps([answers, points, told]))
+"""
+
+
+def small_index(folder: Path) -> None:
+    """Points of two languages, some of tests, most of them packed by the engine and some written after that."""
+    shard = EdgeStore(folder).create(IndexId(1), 32)
+    for file in range(50):
+        chance = np.random.default_rng(file)
+        shard.upsert(
+            [
+                VectorPoint(
+                    id=ChunkId(str(uuid.UUID(int=(file << 64) + number + 1))),
+                    file=FileId(file),
+                    dense=(dense := chance.standard_normal(32) / 6).astype(np.float16),
+                    sparse=SparseVector(
+                        words := np.unique(chance.integers(0, 900, 30, dtype=np.uint32)),
+                        chance.random(len(words), dtype=np.float32),
+                    ),
+                    language="python" if dense[0] > 0 else "go",
+                    kinds=("function",),
+                    tags=("test",) if number % 4 == 0 else (),
+                )
+                for number in range(64)
+            ]
+        )
+        if file == 45:
+            shard.optimize()
+    shard.flush()
+    shard.close()
+
+
+def probed(folder: Path) -> tuple[Any, Any, bool]:
+    """What an index answers, the points it has, and whether it said that it is damaged."""
+    done = subprocess.run([sys.executable, "-c", _PROBE, folder], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        return [], [], True  # the engine's process ended, which is told
+    assert done.returncode == 0, done.stderr
+    answers, points, told = json.loads(done.stdout)
+    return answers, points, told
+
+
+@rounds(4, 150)
+def test_what_searches_read_is_compared_with_what_is_kept(
+    rounds: int, tmp_path: Path, figure: Callable[..., None]
+) -> None:
+    """Bits flip in what the engine makes of the points: lists of words, of values, packed vectors."""
+    small_index(tmp_path / "whole")
+    answers, points, damaged = probed(tmp_path / "whole")
+    assert answers
+    assert not damaged
+    made = ("payload_index", "vector_index", "quantized")
+    told = changed = 0
+    silent: list[str] = []
+    by_kind: dict[str, list[Path]] = {}
+    for path in sorted((tmp_path / "whole").rglob("*")):
+        place = path.relative_to(tmp_path / "whole")
+        if path.is_file() and path.stat().st_blocks and any(part in str(place) for part in made):
+            by_kind.setdefault(path.name, []).append(place)
+    for number in range(rounds):
+        chance = dice("rot: indexes", number)
+        # Half of them hit what most answers are read from.
+        kind = sorted(by_kind)[chance.randrange(len(by_kind))]
+        if number % 2:
+            kind = chance.choice(
+                ["inverted_index.dat", "values_to_points.bin", "point_to_values.bin", "quantized.data"]
+            )
+        place = chance.choice(by_kind[kind])
+        copy_sparse(tmp_path / "whole", tmp_path / "copy")
+        offsets = flip(tmp_path / "copy" / place, chance)
+        found, kept, is_told = probed(tmp_path / "copy")
+        told += is_told
+        changed += found != answers and kept == points
+        if found != answers and not is_told and kept == points:
+            silent.append(f"round {number}, CONEXUS_SEED={SEED}: {place} at {offsets}")
+        shutil.rmtree(tmp_path / "copy")
+    figure("rot: indexes", copies=rounds, told=told, changed_with_whole_points=changed, silent=len(silent))
+    assert not silent, "\n".join(silent)
