@@ -681,8 +681,9 @@ def test_vectors_of_another_catalog_are_not_taken_over(program: Program, indexed
     for path in program.data.glob("catalog.sqlite*"):
         path.unlink()
     shutil.copytree(program.data / "vectors", program.folder / "vectors")
-    write(indexed, {"a.py": "def newer():\n    return 'another text'\n"})
-    program.ok("index", indexed)
+    root = Path(shutil.copytree(indexed, program.folder / "tree"))
+    write(root, {"a.py": "def newer():\n    return 'another text'\n"})
+    program.ok("index", root)
     with closing(program.catalog()) as catalog:  # as it is between the entry of an index and its vectors
         catalog.execute("PRAGMA foreign_keys = ON")
         catalog.execute("DELETE FROM files")
@@ -690,7 +691,7 @@ def test_vectors_of_another_catalog_are_not_taken_over(program: Program, indexed
         catalog.commit()
     shutil.rmtree(program.data / "vectors")
     shutil.move(program.folder / "vectors", program.data / "vectors")
-    program.ok("index", indexed)
+    program.ok("index", root)
     assert "all as written" in program.ok("verify").out
     assert len(program.content()) > 0
 
