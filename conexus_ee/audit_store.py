@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from conexus.errors import DaemonUnavailable, InvalidRequest, StoreDamaged, StoreError
 from conexus.types import AuditHead, AuditHold
@@ -48,7 +48,16 @@ PRAGMA user_version = 1;
 _VERSION = 1
 _BUSY_MS = 5_000
 _HEAD_EVERY_S = 60.0  # heads in between are replaced by the next
+_KEEP = "keep it for whoever looks into it"
 _HINT = "free some space or make the folder writable; nothing is answered without a record"
+
+
+_T = TypeVar("_T")
+
+
+def _typed(value: object, otherwise: _T) -> _T:
+    """Return a value of a damaged file where it has the type of another one, else that."""
+    return value if isinstance(value, type(otherwise)) else otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,17 @@ class Stored:
     public: str | None
     private: str | None
     salt: bytes | None
+
+    @classmethod
+    def read(cls, seq: int, leaf: object, public: object, private: object, salt: object) -> Stored:
+        """Return what a row says; what is of another type than was written is nothing that could have been."""
+        return cls(
+            seq,
+            _typed(leaf, b""),
+            None if public is None else _typed(public, ""),
+            None if private is None else _typed(private, ""),
+            None if salt is None else _typed(salt, b""),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +167,11 @@ class AuditStore:
             self._inode = None if path == ":memory:" else Path(path).stat().st_ino
         except (sqlite3.OperationalError, OSError) as exc:
             raise DaemonUnavailable(f"the audit log {path} cannot be opened: {exc}", hint=_HINT) from exc
-        except sqlite3.DatabaseError as exc:
-            raise StoreDamaged(f"{path} is no audit log: {exc}", hint="keep it for whoever looks into it") from exc
+        except (
+            sqlite3.DatabaseError,
+            UnicodeDecodeError,
+        ) as exc:  # the latter of a name in the schema
+            raise StoreDamaged(f"{path} is no audit log: {exc}", hint=_KEEP) from exc
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -348,7 +371,7 @@ class AuditStore:
                 "LIMIT 1000",
                 (edge,),
             )
-            yield from (Stored(*row) for row in rows)
+            yield from (Stored.read(*row) for row in rows)
             if not rows:
                 return
             edge = rows[-1][0]
@@ -364,30 +387,33 @@ class AuditStore:
     def _heads(self, which: str) -> list[AuditHead]:
         name = self.name()
         rows = self._rows(f"SELECT size, at, root, signature FROM heads {which}")  # noqa: S608 -- from above
-        return [AuditHead(name, size, at, root.hex(), signature.hex()) for size, at, root, signature in rows]
+        return [
+            AuditHead(name, size, _typed(at, 0.0), _typed(root, b"").hex(), _typed(signature, b"").hex())
+            for size, at, root, signature in rows
+        ]
 
     def name(self) -> str:
         """Return the name that the log gave itself."""
-        return str(self._state("name", ""))
+        return self._state("name", "")
 
     def size(self) -> int:
         """Return how many records were ever written, as the log itself says."""
-        return int(self._state("size", 0))
+        return self._state("size", 0)
 
     def frontier(self) -> bytes:
         """Return the tree as the log goes on with it."""
-        return bytes(self._state("frontier", b""))
+        return self._state("frontier", b"")
 
-    def _state(self, column: str, otherwise: Any) -> Any:  # noqa: ANN401 -- by column
+    def _state(self, column: str, otherwise: _T) -> _T:
         rows = self._rows(f"SELECT {column} FROM log")  # noqa: S608 -- names from above
-        return rows[0][0] if rows else otherwise
+        return _typed(rows[0][0], otherwise) if rows else otherwise
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._writing:
                 return self._db.execute(sql, parameters).fetchall()
-        except sqlite3.Error as exc:
-            raise StoreError(f"the audit log cannot be read: {exc}") from exc
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
+            raise StoreError(f"the audit log cannot be read: {exc}", hint=_KEEP) from exc
 
     # ------------------------------------------------------------------------ holds
 

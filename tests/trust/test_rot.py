@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attacks import SEED, dice, rounds
+from attacks import SEED, dice, not_run, rounds
 from disks import copy_sparse
 from forked import ForkedProgram, Forks
 from program import ERROR, FOUND, INTERRUPTED, NOTHING, Ended, Program, commit, functions, write
+from surfaces import licensed
 
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
@@ -424,4 +425,55 @@ def test_what_searches_read_is_compared_with_what_is_kept(
             silent.append(f"round {number}, CONEXUS_SEED={SEED}: {place} at {offsets}")
         shutil.rmtree(tmp_path / "copy")
     figure("rot: indexes", copies=rounds, told=told, changed_with_whole_points=changed, silent=len(silent))
+    assert not silent, "\n".join(silent)
+
+
+def recorded(program: Program) -> tuple[int, Any]:
+    """The records of an audit log without those of having looked at it."""
+    found = program.run("audit", "search", "-n", "500", "--json")
+    if found.code != FOUND:
+        return found.code, []
+    return FOUND, [one for one in found.json["records"] if one["action"] not in {"audit.verify", "audit.search"}]
+
+
+@rounds(3, 100)
+def test_a_damaged_audit_log_is_told(
+    rounds: int,
+    forks: Forks,
+    tmp_path: Path,
+    figure: Callable[..., None],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Eight bits flip in its file: ``audit verify`` says so, or all records read as before."""
+    name = "rot: audit log"
+    program = ForkedProgram(forks, tmp_path / "whole", {})
+    if not licensed(program):
+        not_run(name, "needs the enterprise edition", record_property)
+    write(tmp_path / "tree", {"scales.py": TREE["scales.py"]})
+    program.ok("index", tmp_path / "tree")
+    for number in range(5):
+        program.ok("search", f"elephant {number}", tmp_path / "tree")
+    assert program.ok("audit", "verify", "--json").json["sound"]
+    code, records = recorded(program)
+    assert code == FOUND
+    assert len(records) > 5
+    told = harmless = 0
+    silent: list[str] = []
+    for number in range(rounds + 1):
+        copy = ForkedProgram(forks, tmp_path / str(number), program.settings)
+        copy_sparse(program.data, copy.data)
+        if number == rounds:  # a copy itself is no damage
+            assert copy.ok("audit", "verify", "--json").json["sound"]
+            break
+        offsets = flip(copy.data / "audit.sqlite", dice(name, number))
+        verified = copy.run("audit", "verify", "--json")
+        assert verified.code in {FOUND, NOTHING, ERROR}, verified
+        if verified.code != FOUND:
+            told += 1
+        elif recorded(copy) == (FOUND, records):
+            harmless += 1
+        else:
+            silent.append(f"round {number}, CONEXUS_SEED={SEED}: {offsets}")
+        shutil.rmtree(copy.folder)
+    figure(name, copies=rounds, told=told, harmless=harmless, silent=len(silent))
     assert not silent, "\n".join(silent)
