@@ -31,6 +31,12 @@ Figure = Callable[..., None]
 Record = Callable[[str, object], None]
 
 
+def rounds_of(argument: str, first: str, *others: str) -> Callable[[Any], Any]:
+    """Run a test with each of some values twenty times, slow, and once with the first."""
+    full = [pytest.param(one, 20, id=f"{one}-full", marks=pytest.mark.slow) for one in (first, *others)]
+    return pytest.mark.parametrize((argument, "rounds"), [pytest.param(first, 1, id=f"{first}-quick"), *full])
+
+
 @dataclass(frozen=True)
 class Case:
     """A tree, a data folder that is behind it, and what a run without faults makes of it."""
@@ -149,8 +155,7 @@ def told(name: str, number: int) -> Iterator[random.Random]:
         raise
 
 
-@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
-@rounds(1, 20)
+@rounds_of("kind", "tmpfs", "ext4")
 def test_a_daemon_outlives_a_disk_that_fills_up(
     kind: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
 ) -> None:
@@ -217,8 +222,7 @@ def test_a_daemon_outlives_a_disk_that_turns_read_only(
 # ---------------------------------------------------------------------------- the terminal
 
 
-@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "btrfs"])
-@rounds(1, 20)
+@rounds_of("kind", "ext4", "tmpfs", "btrfs")
 def test_a_command_ends_with_a_clear_error_where_the_disk_fills_up(
     kind: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
 ) -> None:
@@ -258,8 +262,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("calls", FAULTS)
-@rounds(1, 20)
+@rounds_of("calls", *FAULTS)
 def test_a_disk_that_fails_loses_nothing_that_was_told_as_done(
     calls: str, rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
 ) -> None:
@@ -296,7 +299,7 @@ def test_a_disk_that_fails_loses_nothing_that_was_told_as_done(
 READS = "openat,read,pread64,mmap,msync,fsync,fdatasync,ftruncate"
 
 
-@rounds(2, 60)
+@rounds(1, 60)
 def test_an_index_that_cannot_be_read_for_a_moment_is_not_given_up(
     rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
 ) -> None:

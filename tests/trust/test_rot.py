@@ -211,7 +211,7 @@ def forks() -> Iterator[Forks]:
     made.close()
 
 
-@rounds(6, 200)
+@rounds(3, 200)
 def test_no_answer_is_silently_wrong(
     rounds: int, case: Case, forks: Forks, tmp_path: Path, figure: Callable[..., None]
 ) -> None:
@@ -390,7 +390,7 @@ def probed(folder: Path) -> tuple[Any, Any, bool]:
     return answers, points, told
 
 
-@rounds(4, 150)
+@rounds(3, 150)
 def test_what_searches_read_is_compared_with_what_is_kept(
     rounds: int, tmp_path: Path, figure: Callable[..., None]
 ) -> None:
@@ -436,7 +436,7 @@ def recorded(program: Program) -> tuple[int, Any]:
     return FOUND, [one for one in found.json["records"] if one["action"] not in {"audit.verify", "audit.search"}]
 
 
-@rounds(3, 100)
+@rounds(2, 100)
 def test_a_damaged_audit_log_is_told(
     rounds: int,
     forks: Forks,

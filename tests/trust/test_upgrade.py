@@ -64,7 +64,7 @@ def test_there_are_data_of_every_earlier_version() -> None:
     assert list(VERSIONS) == list(range(1, len(CATALOG.migrations)))
 
 
-@rounds(3, len(VERSIONS))
+@rounds(1, len(VERSIONS))
 def test_earlier_data_are_migrated_and_nothing_of_people_is_lost(
     rounds: int, earlier: Callable[[int], tuple[Program, Path]], figure: Callable[..., None]
 ) -> None:
