@@ -63,7 +63,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     assert all(answers)
     old = folder / "old"
     copy_sparse(program.data, old)
-    write(root, {f"more/part_{n}.py": functions(f"part_{n}", 60) for n in range(3 * FILES)})
+    write(root, {f"more/part_{n}.py": functions(f"part_{n}", 60) for n in range(2 * FILES)})
     started = time.monotonic()
     program.ok("index", root)
     return Case(root, old, frozenset(program.content()), answers, time.monotonic() - started)
