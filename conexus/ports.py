@@ -285,8 +285,13 @@ class VectorStore(Protocol):
         """
         ...
 
-    def open(self, index: IndexId, dim: int) -> VectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> VectorShard:
         """Open a shard.
+
+        Args:
+            index: Whose.
+            dim: Length of its vectors.
+            to_write: Whether it is to be written soon; it may be in any case.
 
         Raises:
             StoreDamaged: There is none, or it cannot be read.

@@ -134,7 +134,7 @@ class EdgeStore:
         mark, _ = _claim(path)
         return EdgeVectorShard(shard, path, dim, mark)
 
-    def open(self, index: IndexId, dim: int) -> EdgeVectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> EdgeVectorShard:
         """Open a shard; see :meth:`conexus.ports.VectorStore.open`.
 
         Raises:

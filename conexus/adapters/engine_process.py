@@ -44,6 +44,7 @@ from conexus.values import dataclass
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _COMMAND: Final = (sys.executable, "-P", "-m", "conexus.vector_engine")
+_OF_THE_PARENT: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _EXIT_S: Final = 10.0
 _DAMAGED: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
@@ -68,6 +69,8 @@ class _Engine:
     """One process. Threads may call at once."""
 
     def __init__(self, command: Sequence[str]) -> None:
+        # Ctrl-C reaches all processes of a terminal, and must not end this one before it can ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_PARENT)
         try:
             self.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
                 list(command),
@@ -78,6 +81,8 @@ class _Engine:
             )
         except OSError as exc:
             raise StoreError(f"the process of the vector engine cannot be started: {exc}") from exc
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._numbers = count(1)
         self._waiting: dict[int, SimpleQueue[Sequence[Any] | None]] = {}
         self._registering = threading.Lock()
@@ -182,9 +187,9 @@ class EngineStore:
         except _Ended as exc:
             raise self.failure(exc, "made", index) from exc
 
-    def open(self, index: IndexId, dim: int) -> EngineShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> EngineShard:
         """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
-        return EngineShard(self, index, dim, self.place(index, dim, to_write=False))
+        return EngineShard(self, index, dim, self.place(index, dim, to_write=to_write))
 
     def place(self, index: IndexId, dim: int, *, to_write: bool) -> _Place:
         """Open a shard in the process, and where the disk takes no writes, a copy of it that can be read.

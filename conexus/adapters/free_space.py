@@ -11,7 +11,9 @@ from typing import Final
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 FREE_SPACE_HINT: Final = "free some space on the disk and run it again; what was done before is kept"
-FAILING_DISK_HINT: Final = "the disk fails: see the system's log; what was done before is kept"
+FAILING_DISK_HINT: Final = (
+    "the disk fails: see the system's log and `conexus doctor data-folder`; what was done before is kept"
+)
 UNREADABLE_HINT: Final = "the disk fails: see the system's log; if it stays so, run `conexus verify --repair`"
 NO_WRITES_HINT: Final = "see to it that the data folder can be written; what was done before is kept"
 _PROBE_BYTES: Final = 1 << 20

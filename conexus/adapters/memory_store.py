@@ -58,7 +58,7 @@ class MemoryStore:
         content = self._contents[index] = _Content(dim)
         return MemoryVectorShard(content)
 
-    def open(self, index: IndexId, dim: int) -> MemoryVectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> MemoryVectorShard:
         """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
         content = self._contents.get(index)
         if content is None:

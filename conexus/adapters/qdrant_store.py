@@ -98,7 +98,7 @@ class QdrantStore:
             client.upsert(name, [mark], wait=True)
         return QdrantVectorShard(client, tenant, dim, self.address)
 
-    def open(self, index: IndexId, dim: int) -> QdrantVectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> QdrantVectorShard:
         """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
         tenant, wanted = _Tenant(self._namespace, index), _collection(dim)
         client = self._connected()

@@ -42,12 +42,12 @@ class SharedStore:
         with self._mutex:
             return self._handle(index, _Open(self._inner.create(index, dim), dim))
 
-    def open(self, index: IndexId, dim: int) -> VectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> VectorShard:
         """Open a shard, or share the one that is open."""
         with self._mutex:
             entry = self._open.get(index)
             if entry is None or entry.dim != dim:
-                entry = _Open(self._inner.open(index, dim), dim)
+                entry = _Open(self._inner.open(index, dim, to_write=to_write), dim)
             return self._handle(index, entry)
 
     def exists(self, index: IndexId) -> bool:

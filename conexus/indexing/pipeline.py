@@ -356,7 +356,7 @@ class Indexer:
             plan = self._behind(tree, None).plan
             there = self._elsewhere(pool, tree, plan.to_read)
             if len(there) >= len(plan.to_read) * _SHARED_SHARE:
-                shard = self._store.open(pool, embedder.dim)
+                shard = self._store.open(pool, embedder.dim, to_write=True)
                 index = self._catalog.begin_index(view.id, fingerprint, embedder, pool)
                 self._catalog.adopt(index.id, there, ())
                 return index, shard
@@ -395,7 +395,7 @@ class Indexer:
     def _open(self, index: IndexInfo) -> tuple[VectorShard | None, str]:
         """Open a generation and drop what a crash left in flight; nothing where it cannot be read."""
         try:
-            shard = self._store.open(index.vectors, index.dim)
+            shard = self._store.open(index.vectors, index.dim, to_write=True)
         except StoreDamaged as exc:
             return None, f"the index was damaged: {exc.message}"
         repair_unfinished(self._catalog, shard, index)
@@ -543,7 +543,7 @@ def release(catalog: Catalog, store: VectorStore, index: IndexInfo) -> None:
     if index.pool is None:
         store.drop(index.id)
     elif files := catalog.exclusive(index.id):
-        with closing(store.open(index.vectors, index.dim)) as shard:
+        with closing(store.open(index.vectors, index.dim, to_write=True)) as shard:
             catalog.open_batch(index.id, files, 0)
             shard.delete_files(files)
             shard.flush()

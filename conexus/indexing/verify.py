@@ -35,7 +35,7 @@ def check_view(catalog: Catalog, store: VectorStore, view: IndexedView, *, repai
     if live is None:
         return ViewCheck(0, 0, (), 0)
     try:
-        shard = store.open(live.vectors, live.dim)
+        shard = store.open(live.vectors, live.dim, to_write=repair)
     except (StoreDamaged, DiskFailing) as exc:
         if not live.complete and not catalog.files(live.id):
             return ViewCheck(0, 0, (), 0)  # a run was stopped before it had made its vectors

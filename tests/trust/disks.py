@@ -16,7 +16,7 @@ from program import Program
 _MEGABYTES = 160
 _MOUNT = {
     "tmpfs": 'mount -t tmpfs -o size="$2"m conexus-test "$0"',
-    "ext4": 'truncate -s "$2"M "$1" && mkfs.ext4 -q -m 0 "$1" && mount -o loop,errors=remount-ro "$1" "$0"',
+    "ext4": 'truncate -s "$2"M "$1" && mkfs.ext4 -q -b 4096 -m 0 "$1" && mount -o loop,errors=remount-ro "$1" "$0"',
     "btrfs": 'truncate -s 512M "$1" && mkfs.btrfs -q "$1" >/dev/null && mount -o loop "$1" "$0" && '
     'btrfs quota enable "$0" && btrfs qgroup limit "$2"M "$0"',
 }

@@ -700,7 +700,7 @@ class WatchedStore:
         self.before_create()
         return self._watched(self._inner.create(index, dim))
 
-    def open(self, index: IndexId, dim: int) -> VectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> VectorShard:
         """Open a shard that tells."""
         return self._watched(self._inner.open(index, dim))
 

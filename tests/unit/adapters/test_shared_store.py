@@ -45,7 +45,7 @@ class Counting:
         """Make and count."""
         return self._counted(self._inner.create(index, dim))
 
-    def open(self, index: IndexId, dim: int) -> VectorShard:
+    def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> VectorShard:
         """Open and count."""
         return self._counted(self._inner.open(index, dim))
 
