@@ -137,6 +137,7 @@ def test_another_program_finds_nothing_more(figure: Callable[..., None], tmp_pat
 
 REPO = "example.org/acme/orders"
 MARKER = "harbour_of_orders"
+_OF_MARKER = "lib/orders.py"
 _NEEDLE = 14  # characters of a secret that no other text has
 
 
@@ -188,7 +189,7 @@ def plant(root: Path, per_kind: int) -> Secrets:
             path = f"part_{kind}/{number}/{file.path}"
             (old if number % 4 == 3 else files)[path] = f"{file.text}\n" if number % 2 else file.text
     files |= manifests(canaries)
-    files["lib/orders.py"] = f'def {MARKER}(order):\n    """Ship an order from the harbour."""\n    return order\n'
+    files[_OF_MARKER] = f'def {MARKER}(order):\n    """Ship an order from the harbour."""\n    return order\n'
     write(root, {**files, **old, "lib/orders.py": "def old_harbour(order):\n    return order\n"})
     remote, message = (password(dice("canary", number), 20, 24) for number in range(2))
     for word in (remote, message):
@@ -282,7 +283,7 @@ def ask_daemon(daemon: Daemon, secrets: Secrets) -> Iterator[tuple[str, str]]:
     for one in QUESTIONS:
         yield f"REST search {one}", daemon.rest("POST", "/v1/search", {"query": one, "limit": 100, "explain": True})
         yield f"gRPC search {one}", daemon.over_grpc(one)
-    for path in paths[:: max(1, len(paths) // 40)]:
+    for path in [_OF_MARKER, *paths[:: max(1, len(paths) // 40)]]:
         yield f"REST file {path}", daemon.rest("POST", "/v1/file", {"repository": REPO, "path": path})
     yield "REST context", daemon.rest("POST", "/v1/context", {"query": f"password of {MARKER}", "max_tokens": 30_000})
     for name, body in (
@@ -297,7 +298,7 @@ def ask_daemon(daemon: Daemon, secrets: Secrets) -> Iterator[tuple[str, str]]:
     calls: list[tuple[str, Mapping[str, object]]] = [
         *(("search_code", {"query": one, "limit": 100, "max_tokens": 20_000}) for one in QUESTIONS),
         *(("get_context", {"query": one, "max_tokens": 20_000}) for one in QUESTIONS),
-        *(("read_file", {"path": path}) for path in paths[:: max(1, len(paths) // 20)]),
+        *(("read_file", {"path": path}) for path in [_OF_MARKER, *paths[:: max(1, len(paths) // 20)]]),
         ("find_symbol", {"name": "password", "uses": True}),
         ("repository_map", {}),
         ("index_status", {}),

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,11 @@ SOONEST = {"api_keys": 3, "webhooks": 3, "directory": 5, "change_events": 5, "po
 @pytest.fixture
 def earlier(tmp_path: Path) -> Callable[[int], tuple[Program, Path]]:
     """Gives a program with the data of a version, and the tree that was indexed, where it is now."""
+    numbers = count()
 
     def made(version: int) -> tuple[Program, Path]:
-        program, root = Program(tmp_path / str(version)), tmp_path / str(version) / "tree"
+        folder = tmp_path / f"{next(numbers)} of {version}"
+        program, root = Program(folder), folder / "tree"
         unpack(version, program.folder)
         write(root, TREE)
         commit(root, REMOTE)
