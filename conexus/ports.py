@@ -253,8 +253,15 @@ class VectorShard(Protocol):
         """
         ...
 
-    def points(self) -> Iterator[StoredPoint]:
-        """Yield every point, with a checksum of its vectors as they are read back."""
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
+        """Yield every point, with a checksum of its vectors as they are read back.
+
+        Args:
+            compare: Whether what searches read is compared at the end with the points, where the store can.
+
+        Raises:
+            StoreDamaged: A point lacks a part, or what searches read is not of the points.
+        """
         ...
 
     def count(self) -> int:

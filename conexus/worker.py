@@ -105,8 +105,14 @@ class FileProcessor:
             skip_generated=setup.skip_generated,
         )
 
-    def process(self, job: ParseJob, batch: Batch) -> FileResult:  # noqa: PLR0911 -- one a way out
-        """Read, parse and encode one file."""
+    def process(self, job: ParseJob, batch: Batch) -> FileResult:
+        """Read, parse and encode one file. The process is killed where that takes too long."""
+        try:
+            return self._process(job, batch)
+        finally:
+            _limit_cpu(0.0)
+
+    def _process(self, job: ParseJob, batch: Batch) -> FileResult:  # noqa: PLR0911 -- one a way out
         checked_ns = time.time_ns()
         path = job.stat.path
         limit = _MAX_FORCED_BYTES if job.forced else self._setup.max_file_bytes
@@ -261,7 +267,6 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
                 payload = pack_result(processor.process(job, batch))
             except MemoryError:
                 os.abort()  # so that the caller knows why
-            _limit_cpu(0.0)
             write_frame(answers, payload)
 
 

@@ -403,10 +403,12 @@ class EdgeVectorShard:
             counted = _EXACT_IDF
         return engine.QueryRequest(query.limit, query=nearest, filter=_engine_filter(where), params=counted)
 
-    def points(self) -> Iterator[StoredPoint]:
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point in the order of ids, with a checksum of what is read back.
 
-        At the end what searches read is compared with the points, which must not be written meanwhile.
+        Args:
+            compare: Whether what searches read is compared at the end with the points, which must not be written
+                meanwhile.
 
         Raises:
             StoreDamaged: A point lacks a part, or an index says something else of the points.
@@ -421,6 +423,8 @@ class EdgeVectorShard:
                 yield self._stored(record, read)
             if offset is None:
                 break
+        if not compare:
+            return
         with _translated(self._path, "read"):
             wrong = read.disagreement(self._shard(), is_scanned=self._points() < GRAPH_POINTS)
         if wrong:

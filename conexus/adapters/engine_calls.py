@@ -63,9 +63,9 @@ class EngineCalls:
         """Answer several queries."""
         return [found_out(found) for found in self._shard(number).search_all([query_in(query) for query in queries])]
 
-    def first_points(self, number: int) -> list[tuple[str, int, int]]:
+    def first_points(self, number: int, compare: bool) -> list[tuple[str, int, int]]:
         """Return the first points of all."""
-        self._opened[number].points = self._shard(number).points()
+        self._opened[number].points = self._shard(number).points(compare=compare)
         return self.more_points(number)
 
     def more_points(self, number: int) -> list[tuple[str, int, int]]:

@@ -311,10 +311,10 @@ class EngineShard:
         found = self._read("search_all", [query_out(query) for query in queries])
         return [found_in(one) for one in found]
 
-    def points(self) -> Iterator[StoredPoint]:
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point; see :meth:`conexus.ports.VectorShard.points`."""
         place = self._opened(to_write=False)
-        page = self._tried(place, "read", "first_points")
+        page = self._tried(place, "read", "first_points", compare)
         while page:
             yield from map(stored_in, page)
             page = self._tried(place, "read", "more_points")

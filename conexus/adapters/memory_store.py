@@ -172,7 +172,7 @@ class MemoryVectorShard:
             for query in queries
         ]
 
-    def points(self) -> Iterator[StoredPoint]:
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point, with the checksum of its vectors."""
         content = self._use()
         with content.lock:

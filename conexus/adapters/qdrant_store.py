@@ -313,7 +313,7 @@ class QdrantVectorShard:
         params = models.SearchParams(idf=corpus)
         return models.QueryRequest(query=terms, using=_SPARSE, filter=only, limit=query.limit, params=params)
 
-    def points(self) -> Iterator[StoredPoint]:
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point, with a checksum of what is read back.
 
         Raises:

@@ -126,9 +126,9 @@ class _Handle:
         """Answer several queries at once."""
         return self._shard.search_all(queries)
 
-    def points(self) -> Iterator[StoredPoint]:
+    def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point."""
-        return self._shard.points()
+        return self._shard.points(compare=compare)
 
     def count(self) -> int:
         """Return the number of points."""

@@ -344,7 +344,7 @@ try:
         terms = SparseVector(words, np.ones(len(words), dtype=np.float32))
         dense, words = shard.search(chance.standard_normal(32).astype(np.float16), terms, 20, where)
         answers.append([[point.id for point in found] for found in (dense, words)])
-    for point in shard.points():
+    for point in shard.points(compare=True):
         points.append((point.id, point.file, point.checksum))
 except StoreError:
     told = True
