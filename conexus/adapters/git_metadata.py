@@ -117,6 +117,12 @@ def _belongs_to(private: Path, root: Path) -> bool:
         return False
 
 
+def git_target(root: Path) -> Path:
+    """Return the folder that ``.git`` is or leads to."""
+    target = _pointer(root / ".git", "gitdir:", follow=True)
+    return root / ".git" if target is None else root / target
+
+
 def is_foreign(root: Path) -> bool:
     """Whether ``.git`` leads to a folder outside of the tree that does not name the tree, so that it is not read."""
     return git_folders(root) is None and is_nested_checkout(str(root))

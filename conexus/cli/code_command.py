@@ -30,7 +30,7 @@ from conexus.cli.scope import (
     require_between,
 )
 from conexus.cli.search_command import limited, show_results
-from conexus.cli.session import USER, steadily
+from conexus.cli.session import USER, require_no_way_out, steadily
 from conexus.errors import ConfigError, SourceError
 from conexus.lexical import name_key
 from conexus.tokens import count_tokens
@@ -90,6 +90,7 @@ def similar(
             hint="give a file and a line, as src/app.py:42",
         )
     wanted, where_languages, where_kinds = limited(limit), languages(lang or ()), kinds(kind or ())
+    require_no_way_out(file.parent)
     full = file.parent.resolve() / file.name
 
     def ask() -> tuple[SearchRequest, SearchResponse]:

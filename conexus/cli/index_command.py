@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conexus.adapters.git_metadata import is_foreign
+from conexus.adapters.git_metadata import git_target, is_foreign
 from conexus.cli import console
 from conexus.cli.progress import ProgressDisplay, cancel_on_interrupt
 from conexus.cli.session import (
@@ -132,7 +133,11 @@ def _show_foreign_git(checkout: Checkout) -> None:
         f"note: {root}/.git leads to a folder that does not name this tree in turn: branch, remote and git's rules "
         "are not read"
     )
-    console.err(f"hint: where it is yours, run `git -C {shlex.quote(root)} config core.worktree {shlex.quote(root)}`")
+    theirs = console.one_line(os.path.realpath(git_target(checkout.root)))
+    console.err(
+        f"hint: only where {theirs} is the repository of this tree, run "
+        f"`git -C {shlex.quote(root)} config core.worktree {shlex.quote(root)}`"
+    )
 
 
 def _asked(path: Path, ref: str, *, force: bool, watch: bool) -> Checkout:

@@ -276,7 +276,7 @@ def checkout_at(path: Path, *, force: bool = False) -> Checkout:
     """
     home = Path.home()
     folder = path.expanduser()
-    _require_no_way_out(folder)
+    require_no_way_out(folder)
     return checkout_of(folder, home, force=force)
 
 
@@ -291,11 +291,11 @@ def ref_at_folder(folder: Path, name: str) -> Checkout:
     place = folder.expanduser()
     if not place.is_dir():
         raise SourceError(f"{folder} is no folder", hint="name a folder of the repository")
-    _require_no_way_out(place)
+    require_no_way_out(place)
     return ref_checkout(place, name)
 
 
-def _require_no_way_out(folder: Path) -> None:
+def require_no_way_out(folder: Path) -> None:
     """Refuse a path that leaves its repository through a link: a link in a stranger's code may lead anywhere.
 
     Raises:

@@ -437,6 +437,19 @@ def test_links_are_not_followed(program: Program, tree: Path) -> None:
     assert set(found_in(program, tree, "outside_secret")) <= {"a.py", "folder/b.py"}
 
 
+def test_code_behind_a_link_is_not_compared(program: Program, tree: Path) -> None:
+    """A path through a link that leads out of the repository indexes nothing there."""
+    outside = tree.parent / "outside"
+    write(outside, {"secret.py": "def outside_secret():\n    return 1\n"})
+    write(tree, {"a.py": GOOD})
+    commit(tree)
+    (tree / "out").symlink_to(outside)
+    ended = program.run("similar", f"{tree / 'out' / 'secret.py'}:1")
+    assert ended.code == ERROR
+    assert "is a link that leads out of" in ended.err
+    assert not program.data.exists() or "outside" not in program.ok("repos", "list").out
+
+
 # ------------------------------------------------------------------------------------ git
 
 
@@ -464,6 +477,7 @@ def test_gits_folder_elsewhere_is_read_once_it_names_the_tree(program: Program, 
     git(tree, "remote", "add", "origin", "https://example.org/team/apart.git")
     told = program.ok("index", tree).err
     assert "does not name this tree in turn" in told
+    assert f"only where {(tree.parent / 'store.git').resolve()} is the repository of this tree" in told
     command = told.partition("run `git -C ")[2].partition("`")[0].split()
     assert "example.org/team/apart" not in program.ok("repos", "list").out
     git(tree, *command[1:])
