@@ -134,10 +134,15 @@ class _Check:
         )
 
     def _holds(self) -> None:
-        """Compare the holds with their records: what is wrong before and after the records were read is."""
+        """Compare the holds with their records: what is wrong before and after the records were read is.
+
+        But for one that was made and released meanwhile, whose release only a further look at the records shows.
+        """
         before, after = (self._recorded.problems(rows) for rows in (self._rows, self._store.hold_rows()))
-        for of, seq, what in after:
-            if any(of == other for other, _, _ in before):
+        wrong = [one for one in after if any(one[0] == other for other, _, _ in before)]
+        in_force = recorded_holds(self._store).by_id if wrong else {}
+        for of, seq, what in wrong:
+            if of in in_force or of not in self._recorded.by_id:
                 self._find(max(1, seq), max(1, seq), what)
 
     def _signed_heads(self, size: int) -> dict[int, list[AuditHead]]:
