@@ -414,7 +414,7 @@ class EdgeVectorShard:
             StoreDamaged: A point lacks a part, or an index says something else of the points.
         """
         offset: engine.PointId | None = None
-        read = PointsRead(_DENSE, _SPARSE, self._dim)
+        read = PointsRead(_DENSE, _SPARSE, self._dim) if compare else None
         while True:
             request = engine.ScrollRequest(offset, _PAGE_POINTS, with_payload=True, with_vector=[_DENSE, _SPARSE])
             with _translated(self._path, "read"):
@@ -423,7 +423,7 @@ class EdgeVectorShard:
                 yield self._stored(record, read)
             if offset is None:
                 break
-        if not compare:
+        if read is None:
             return
         with _translated(self._path, "read"):
             wrong = read.disagreement(self._shard(), is_scanned=self._points() < GRAPH_POINTS)
@@ -487,7 +487,7 @@ class EdgeVectorShard:
             raise StoreError(f"the index in {self._path} is closed")
         return self._open_shard
 
-    def _stored(self, record: engine.Record, read: PointsRead) -> StoredPoint:
+    def _stored(self, record: engine.Record, read: PointsRead | None) -> StoredPoint:
         file = (record.payload or {}).get("f")
         vectors = record.vector
         dense = vectors.get(_DENSE) if isinstance(vectors, dict) else None
@@ -496,7 +496,8 @@ class EdgeVectorShard:
             raise StoreDamaged(f"point {record.id} of the index in {self._path} lacks a part", hint=REBUILD_HINT)
         terms = SparseVector(np.array(sparse.indices, dtype=np.uint32), np.array(sparse.values, dtype=np.float32))
         numbers = np.array(dense, dtype=np.float16)
-        read.add(cast("uuid.UUID", record.id), record.payload or {}, numbers, terms)
+        if read is not None:
+            read.add(cast("uuid.UUID", record.id), record.payload or {}, numbers, terms)
         return StoredPoint(ChunkId(str(record.id)), FileId(file), vector_checksum(numbers, terms))
 
 

@@ -152,12 +152,8 @@ def _place(root: Path) -> tuple[int, int] | None:
     return state.st_dev, state.st_ino
 
 
-def require_room(root: Path, *, by_another: bool = False) -> None:
-    """Make sure that one more folder could be watched.
-
-    Args:
-        root: Any folder.
-        by_another: Whether it is one more watcher that is to watch it, of which the system has a number too.
+def require_room(root: Path) -> None:
+    """Make sure that one more watcher could watch one more folder.
 
     Raises:
         WatchUnavailable: None could.
@@ -167,9 +163,7 @@ def require_room(root: Path, *, by_another: bool = False) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(_IN_CLOEXEC)
     if handle < 0:
-        if by_another:
-            raise WatchUnavailable(_NO_WATCHER)
-        return  # that says nothing of the watches
+        raise WatchUnavailable(_NO_WATCHER)
     try:
         if libc.inotify_add_watch(handle, os.fsencode(root), _IN_ONLYDIR_MODIFY) < 0 and (
             ctypes.get_errno() == errno.ENOSPC

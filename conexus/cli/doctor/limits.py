@@ -32,7 +32,7 @@ def check_watching(config: Config) -> str:
     if not sys.platform.startswith("linux"):
         return f"{console.count(len(roots), 'repository')}; this system has no limit on watches"
     try:
-        require_room(Path("/"), by_another=True)
+        require_room(Path("/"))
     except WatchUnavailable as exc:
         what = "user_instances" if "instances" in str(exc) else "user_watches"
         raise ConexusError(f"{exc}; trees are looked at again and again", hint=_raise_limit(what, 0)) from exc
