@@ -38,7 +38,7 @@ test: $(TESTS) system-packages  ## run all tests but the slow ones
 	PYTHONPATH="$(CURDIR)/tests/core_alone" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --ignore=tests/ee
 
 test-slow: $(TESTS) system-packages browser  ## run the tests that take minutes
-	$(BIN)/python -m pytest -n 2 -m slow --figures $(BUILD)/trust/figures.jsonl
+	CONEXUS_SEED=$${CONEXUS_SEED:-$$(date +%s)} $(BIN)/python -m pytest -n 2 -m slow --figures $(BUILD)/trust/figures.jsonl
 
 test-langchain: $(PYENV)  ## run LangChain's own suite for retrievers, in an environment of its own
 	$(BIN)/python -m venv $(BUILD)/langchain

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Attacks on the whole of Conexus, each with a figure; ``docs/reliability.md`` and ``docs/security.md`` hold them.
 
-Every attack has a quick form, which runs with all tests, and a full one, which is slow. ``CONEXUS_SEED`` repeats one.
+Every attack has a quick form, which runs with all tests, and a full one, which is slow. ``CONEXUS_SEED`` repeats
+one, or makes another: without it every run is the same.
 """
 
 from __future__ import annotations

@@ -177,9 +177,10 @@ def _specials(grounds: Grounds) -> None:
     folder = grounds.root / "special"
     folder.mkdir()
     os.mkfifo(folder / "pipe.py")
-    short = os.path.relpath(folder)  # a socket's name has to be short
+    opened = os.open(folder, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"/proc/self/cwd/{short}/socket.py"[-100:] if len(short) > 90 else f"{short}/socket.py")
+        listener.bind(f"/proc/self/fd/{opened}/socket.py")  # a socket's name has to be short
+    os.close(opened)
     if os.geteuid() == 0:
         os.mknod(folder / "zero.py", stat.S_IFCHR | 0o644, os.makedev(1, 5))
         os.mknod(folder / "tty.py", stat.S_IFCHR | 0o644, os.makedev(5, 0))
