@@ -355,6 +355,10 @@ class ParsePool(Protocol):
         """Go on with one process, a new one that holds nothing yet."""
         ...
 
+    def grow(self) -> None:
+        """Go on with as many as before it shrank."""
+        ...
+
     def close(self) -> None:
         """End the processes. Idempotent."""
         ...

@@ -113,6 +113,11 @@ class KeptPool:
         if self._pool is not None:
             self._pool.shrink()
 
+    def grow(self) -> None:
+        """Go on with as many as there is work for."""
+        if self._pool is not None:
+            self._pool.grow()
+
     def close(self) -> None:
         """Give the processes back. Idempotent."""
         pool, self._pool = self._pool, None

@@ -98,6 +98,8 @@ class WorkerPool:
     """When no child has said anything for so long, those that should have are killed."""
     bytes_a_child: int = _BYTES_A_CHILD
     """How much there is to parse for each child but the first."""
+    _useful: int = 1
+    """For how many children there is work."""
     _wanted: int = 1
     _children: list[_Child] = field(default_factory=list)
     _results: queue.Queue[tuple[_Child, bytes | None]] = field(
@@ -123,7 +125,8 @@ class WorkerPool:
         Raises:
             StoreError: No child process can be started, or all of them fail.
         """
-        self._wanted = min(self.size, 1 + sum(job.stat.size_bytes for job in jobs) // self.bytes_a_child)
+        self._useful = min(self.size, 1 + sum(job.stat.size_bytes for job in jobs) // self.bytes_a_child)
+        self._wanted = self._useful
         todo = deque(_batches(jobs, self._wanted))
         left = len(jobs)
         while left:
@@ -150,6 +153,10 @@ class WorkerPool:
         self._wanted = 1
         for child in self._children:
             child.last = True
+
+    def grow(self) -> None:
+        """Go on with as many processes as there is work for, after :meth:`shrink`."""
+        self._wanted = self._useful
 
     def trim(self, most: int) -> None:
         """End the processes beyond so many, where none of them has anything to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 
 from conexus.errors import MemoryFull
 from conexus.values import dataclass
@@ -13,6 +14,7 @@ MEGABYTE = 1_000_000
 _LEAST = 256 * MEGABYTE  # with less a run comes nowhere, so no less is tried
 _SHARE = 0.8  # of what there is: others need memory too
 _SAVING = 0.75  # of the budget; from here on a run saves memory
+_EASED = 0.55  # of the budget; from here down it need not save any more
 _OF_A_GRAMMAR_MB = 200
 _OF_A_FILE = 0.6
 _OF_A_SCAN = 0.5  # what is planned with the files that a scan found takes as much again
@@ -20,6 +22,17 @@ _PARENT = 150 * MEGABYTE  # what a run takes beside its parsing processes
 _CHILD = 100 * MEGABYTE  # what each of them takes
 _LOOKED_EVERY_S = 0.1
 _PATIENCE_S = 10.0  # for processes to end and memory to be given back
+
+
+class Pressure(Enum):
+    """What a run is to do about its memory; each is said once, when it begins."""
+
+    NONE = auto()
+    """Go on as before."""
+    SHORT = auto()
+    """Do less at once."""
+    EASED = auto()
+    """Do as much at once as in the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +79,10 @@ class MemoryWatch:
         self._before = used()
         self._looked_at = clock() - _LOOKED_EVERY_S
         self._saving_since: float | None = None
+        self._does_less = False
 
-    def must_save(self, of_children: Callable[[], int]) -> bool:
-        """Whether memory is to be saved now: true once each time that the run comes near its budget.
+    def look(self, of_children: Callable[[], int]) -> Pressure:
+        """Tell when the run comes near its budget, and when it is far from it again.
 
         Args:
             of_children: Returns how many bytes parsing processes hold.
@@ -78,15 +92,18 @@ class MemoryWatch:
         """
         now = self._clock()
         if now - self._looked_at < _LOOKED_EVERY_S:
-            return False
+            return Pressure.NONE
         self._looked_at = now
         taken = self._used() - self._before + of_children()
         if taken < self._budget.most_bytes * _SAVING:
             self._saving_since = None
-            return False
+            if self._does_less and taken < self._budget.most_bytes * _EASED:
+                self._does_less = False
+                return Pressure.EASED
+            return Pressure.NONE
         if self._saving_since is None:
-            self._saving_since = now
-            return True
+            self._saving_since, self._does_less = now, True
+            return Pressure.SHORT
         if taken > self._budget.most_bytes and now - self._saving_since > _PATIENCE_S:
             most = self._budget.most_bytes
             raise MemoryFull(
@@ -94,7 +111,7 @@ class MemoryWatch:
                 hint="what was done is kept; let it have more (index.memory_mb), or leave large files out "
                 "(index.max_file_bytes)",
             )
-        return False
+        return Pressure.NONE
 
     def require_room(self, files: int) -> None:
         """Stop a scan of a tree that has more files than there is memory for.
@@ -115,4 +132,4 @@ class MemoryWatch:
             )
 
 
-__all__ = ["MEGABYTE", "MemoryBudget", "MemoryWatch"]
+__all__ = ["MEGABYTE", "MemoryBudget", "MemoryWatch", "Pressure"]

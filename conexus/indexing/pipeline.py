@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from conexus.config import Config
 from conexus.context_service import ProgressListener
 from conexus.errors import StoreDamaged
-from conexus.indexing.memory import MemoryWatch
+from conexus.indexing.memory import MemoryWatch, Pressure
 from conexus.indexing.places import Places
 from conexus.indexing.plan import plan_index, rules_of
 from conexus.indexing.writer import IndexWriter, require_space
@@ -446,7 +446,7 @@ class Indexer:
         asked = {job.stat.path: job.stat for job in run.plan.to_read}
         elsewhere = tree.files_root != tree.checkout.root
         tree.provide(asked.keys())
-        most = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
+        most = usual = _BATCH_CHUNKS if self._embedder.is_fast else _SLOW_BATCH_CHUNKS
         memory = self._resources.memory()
         batch: list[FileResult] = []
         chunks, since = 0, time.monotonic()
@@ -457,7 +457,8 @@ class Indexer:
             _count(run, result)
             run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
             run.cancelled = run.caller.is_cancelled()
-            is_short = memory.must_save(pool.memory_bytes)
+            pressure = memory.look(pool.memory_bytes)
+            is_short = pressure is Pressure.SHORT
             if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled or is_short:
                 self._write(run, writer, batch, tree)
                 self._pack(run, shard, chunks, at_once=is_short)
@@ -465,6 +466,9 @@ class Indexer:
             if is_short:
                 pool.shrink()
                 most = max(_LEAST_BATCH_CHUNKS, most // 2)
+            elif pressure is Pressure.EASED:
+                pool.grow()
+                most = usual
             if run.cancelled:
                 return
         self._write(run, writer, batch, tree)

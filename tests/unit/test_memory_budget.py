@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conexus.errors import MemoryFull
-from conexus.indexing.memory import MEGABYTE, MemoryBudget, MemoryWatch
+from conexus.indexing.memory import MEGABYTE, MemoryBudget, MemoryWatch, Pressure
 
 
 class World:
@@ -20,10 +20,14 @@ class World:
             MemoryBudget(most_mb * MEGABYTE), lambda: self.parent_mb * MEGABYTE, clock=lambda: self.now
         )
 
-    def look(self, parent_mb: int, children_mb: int = 0, after_s: float = 1.0) -> bool:
-        """How the run is told at some time."""
+    def told(self, parent_mb: int, children_mb: int = 0, after_s: float = 1.0) -> Pressure:
+        """What the run is told at some time."""
         self.parent_mb, self.children_mb, self.now = parent_mb, children_mb, self.now + after_s
-        return self.watch.must_save(lambda: self.children_mb * MEGABYTE)
+        return self.watch.look(lambda: self.children_mb * MEGABYTE)
+
+    def look(self, parent_mb: int, children_mb: int = 0, after_s: float = 1.0) -> bool:
+        """Whether it is told to save."""
+        return self.told(parent_mb, children_mb, after_s) is Pressure.SHORT
 
 
 def test_it_saves_once_each_time_that_it_comes_near() -> None:
@@ -34,6 +38,19 @@ def test_it_saves_once_each_time_that_it_comes_near() -> None:
     assert not world.look(600, 250)
     assert not world.look(600, 100)
     assert world.look(850)
+
+
+def test_it_says_once_when_there_is_plenty_again() -> None:
+    """Well below where it began to save, so that a run does not go to and fro."""
+    world = World(400)
+    assert world.told(600) is Pressure.NONE
+    assert world.told(800) is Pressure.SHORT
+    assert world.told(790) is Pressure.NONE
+    assert world.told(730) is Pressure.NONE
+    assert world.told(710) is Pressure.EASED
+    assert world.told(600) is Pressure.NONE
+    assert world.told(810) is Pressure.SHORT
+    assert world.told(600) is Pressure.EASED
 
 
 def test_it_stops_where_saving_did_not_help() -> None:

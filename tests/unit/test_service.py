@@ -34,6 +34,7 @@ from conexus.errors import (
     StoreDamaged,
     StoreError,
 )
+from conexus.indexing.memory import Pressure
 from conexus.indexing.pipeline import Indexer
 from conexus.ports import Embedder, Locks, VectorShard, VectorStore
 from conexus.search.query import analyse
@@ -775,12 +776,12 @@ class _ShortOfMemory:
         self.stops = stops
         self.looks = 0
 
-    def must_save(self, _of_children: Callable[[], int]) -> bool:
-        """Short at every look but the first."""
+    def look(self, _of_children: Callable[[], int]) -> Pressure:
+        """Short at every look but the first, and the sixth, when all is well."""
         self.looks += 1
         if self.stops and self.looks == 4:
             raise MemoryFull("indexing takes too much")
-        return self.looks > 1
+        return {1: Pressure.NONE, 6: Pressure.EASED}.get(self.looks, Pressure.SHORT)
 
 
 @pytest.mark.parametrize("stops", [False, True])

@@ -124,6 +124,22 @@ def test_a_pool_that_is_to_shrink_goes_on_with_one_new_process(make_pool: PoolMa
     assert last.process.pid not in before
 
 
+def test_a_pool_that_shrank_can_grow_again(make_pool: PoolMaker, tmp_path: Path) -> None:
+    """To as many processes as there is work for."""
+    pool = make_pool(3)
+    shrank, grew, most = False, False, 0
+    for number, _ in enumerate(pool.run(small_tree(tmp_path, 900))):
+        if number == 20:
+            pool.shrink()
+            shrank = True
+        elif shrank and not grew and len(pool._children) == 1:
+            pool.grow()
+            grew = True
+        elif grew:
+            most = max(most, len(pool._children))
+    assert (grew, most) == (True, 3)
+
+
 @pytest.fixture
 def odd_worker(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Command of the worker that misbehaves where a file asks for it."""
