@@ -20,6 +20,7 @@ _OF_A_FILE = 0.6
 _OF_A_SCAN = 0.5  # what is planned with the files that a scan found takes as much again
 _PARENT = 150 * MEGABYTE  # what a run takes beside its parsing processes
 _CHILD = 100 * MEGABYTE  # what each of them takes
+_OF_A_CHUNK = 600  # what the index holds of each in memory, however little is done at once
 _LOOKED_EVERY_S = 0.1
 _PATIENCE_S = 10.0  # for processes to end and memory to be given back
 
@@ -40,14 +41,21 @@ class MemoryBudget:
     """How much memory a run may take beyond what its process had."""
 
     most_bytes: int
+    there_bytes: int | None = None
+    """How much there is for a run, whatever is set; ``None`` where that is not known."""
 
     @classmethod
     def of(cls, setting_mb: int, available_bytes: int | None) -> MemoryBudget:
         """Return the budget for a run: the setting, or less where there is less, but never too little to run at all."""
-        most = setting_mb * MEGABYTE
-        if available_bytes is not None:
-            most = min(most, max(_LEAST, int(available_bytes * _SHARE)))
-        return cls(most)
+        if available_bytes is None:
+            return cls(setting_mb * MEGABYTE)
+        there = max(_LEAST, int(available_bytes * _SHARE))
+        return cls(min(setting_mb * MEGABYTE, there), there)
+
+    def most_after(self, chunks: int) -> int:
+        """Return how many bytes the run may take once it has written so many chunks: the index itself holds some."""
+        most = self.most_bytes + chunks * _OF_A_CHUNK
+        return most if self.there_bytes is None else max(self.most_bytes, min(most, self.there_bytes))
 
     def processes(self, most: int) -> int:
         """Return how many parsing processes there is memory for, at least one and at most ``most``."""
@@ -81,11 +89,12 @@ class MemoryWatch:
         self._saving_since: float | None = None
         self._does_less = False
 
-    def look(self, of_children: Callable[[], int]) -> Pressure:
+    def look(self, of_children: Callable[[], int], chunks: int = 0) -> Pressure:
         """Tell when the run comes near its budget, and when it is far from it again.
 
         Args:
             of_children: Returns how many bytes parsing processes hold.
+            chunks: How many it has written.
 
         Raises:
             MemoryFull: The run is beyond its budget, and saving did not help.
@@ -95,17 +104,17 @@ class MemoryWatch:
             return Pressure.NONE
         self._looked_at = now
         taken = self._used() - self._before + of_children()
-        if taken < self._budget.most_bytes * _SAVING:
+        most = self._budget.most_after(chunks)
+        if taken < most * _SAVING:
             self._saving_since = None
-            if self._does_less and taken < self._budget.most_bytes * _EASED:
+            if self._does_less and taken < most * _EASED:
                 self._does_less = False
                 return Pressure.EASED
             return Pressure.NONE
         if self._saving_since is None:
             self._saving_since, self._does_less = now, True
             return Pressure.SHORT
-        if taken > self._budget.most_bytes and now - self._saving_since > _PATIENCE_S:
-            most = self._budget.most_bytes
+        if taken > most and now - self._saving_since > _PATIENCE_S:
             raise MemoryFull(
                 f"indexing takes {taken // MEGABYTE:,} MB of memory, and may take {most // MEGABYTE:,}",
                 hint="what was done is kept; let it have more (index.memory_mb), or leave large files out "

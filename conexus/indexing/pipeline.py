@@ -457,7 +457,7 @@ class Indexer:
             _count(run, result)
             run.report_progress(IndexStage.INDEX, writer.chunks_written + chunks)
             run.cancelled = run.caller.is_cancelled()
-            pressure = memory.look(pool.memory_bytes)
+            pressure = memory.look(pool.memory_bytes, writer.chunks_written)
             is_short = pressure is Pressure.SHORT
             if chunks >= most or time.monotonic() - since > _BATCH_S or run.cancelled or is_short:
                 self._write(run, writer, batch, tree)

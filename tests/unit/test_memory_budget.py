@@ -40,6 +40,19 @@ def test_it_saves_once_each_time_that_it_comes_near() -> None:
     assert world.look(850)
 
 
+def test_what_the_index_holds_comes_on_top_where_there_is_more() -> None:
+    """A run over a large tree would else do little at once from some chunk on, however long it takes."""
+    free = MemoryBudget(400 * MEGABYTE)
+    assert (free.most_after(0), free.most_after(1_000_000)) == (400 * MEGABYTE, 1_000 * MEGABYTE)
+    for available_mb, most_mb in ((2_000, 1_000), (1_000, 800), (500, 400), (300, 256)):
+        budget = MemoryBudget.of(400, available_mb * MEGABYTE)
+        assert budget.most_after(1_000_000) == most_mb * MEGABYTE
+    world = World(400)
+    assert world.watch.look(lambda: 350 * MEGABYTE, 200_000) is Pressure.NONE
+    world.now += 1
+    assert world.watch.look(lambda: 350 * MEGABYTE) is Pressure.SHORT
+
+
 def test_it_says_once_when_there_is_plenty_again() -> None:
     """Well below where it began to save, so that a run does not go to and fro."""
     world = World(400)

@@ -776,7 +776,7 @@ class _ShortOfMemory:
         self.stops = stops
         self.looks = 0
 
-    def look(self, _of_children: Callable[[], int]) -> Pressure:
+    def look(self, _of_children: Callable[[], int], _chunks: int) -> Pressure:
         """Short at every look but the first, and the sixth, when all is well."""
         self.looks += 1
         if self.stops and self.looks == 4:
