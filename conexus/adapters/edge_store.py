@@ -32,7 +32,7 @@ import qdrant_edge as engine
 
 from conexus.adapters.edge_check import PointsRead
 from conexus.adapters.free_space import FREE_SPACE_HINT, FULL, NO_WRITES_HINT, UNREADABLE_HINT
-from conexus.adapters.memory_use import available_bytes, give_back_memory
+from conexus.adapters.memory_use import available_bytes, give_back_memory, let_go_of
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.points import KEY, NOTHING, listed
@@ -453,10 +453,12 @@ class EdgeVectorShard:
         """
         with _translated(self._path, "optimize"):
             shard = self._shard()
+            let_go_of(self._path)  # what is packed is read, and what is made of it written, through maps
             if shard.optimize():
                 shard.flush()
                 _sync_folders(self._path)
                 give_back_memory()
+                let_go_of(self._path)
 
     def is_wasteful(self) -> bool:
         """Whether there are some thousands of deleted points, and as many of them as of others or three times as many.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
+_MADV_DONTNEED = 4  # of Linux's own, which Python tells for maps of its own only
 _UNLIMITED = 1 << 60  # version 1 says so with a number beyond all memory
 
 
@@ -95,4 +96,23 @@ def give_back_memory() -> None:
         library.malloc_trim(0)
 
 
-__all__ = ["available_bytes", "give_back_memory", "own_private_bytes", "private_bytes"]
+def let_go_of(folder: Path, proc: Path = _PROC) -> None:
+    """Let go of what this process has in memory of the files below a folder that it maps and shares.
+
+    The system keeps it, as long as there is room, and gives it back where it is read again.
+    """
+    below = f"{folder.resolve()}/"
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    try:
+        maps = (proc / "self" / "maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in maps:
+        span, rights, _, _, _, *path = line.split(maxsplit=5)
+        if rights.endswith("s") and path and path[0].startswith(below):  # what is not shared would lose its changes
+            start, end = (int(part, 16) for part in span.split("-"))
+            advise(start, end - start, _MADV_DONTNEED)
+
+
+__all__ = ["available_bytes", "give_back_memory", "let_go_of", "own_private_bytes", "private_bytes"]

@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from mmap import ACCESS_COPY, ACCESS_WRITE, mmap
 from pathlib import Path
 
 import pytest
 
-from conexus.adapters.memory_use import available_bytes, own_private_bytes, private_bytes
+from conexus.adapters.memory_use import available_bytes, let_go_of, own_private_bytes, private_bytes
 
 GB = 1 << 30
 V2, V1 = (
@@ -104,3 +105,30 @@ def test_the_real_figures_are_likely() -> None:
     room = available_bytes()
     assert room is not None
     assert room > 0
+
+
+def _of_files() -> int:
+    """What this process has in memory of files, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[2]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell what is mapped")
+def test_what_is_let_go_of_is_not_lost(tmp_path: Path) -> None:
+    """Maps of one folder alone, through a link as well; what was written and is on no disk yet is there afterwards."""
+    size = 8_000_000
+    for name in ("in/shared", "in/own", "in-other/shared"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "link").symlink_to("in")
+    maps = []
+    for name, access in (("in/shared", ACCESS_WRITE), ("in/own", ACCESS_COPY), ("in-other/shared", ACCESS_WRITE)):
+        with (tmp_path / name).open("r+b") as file:
+            maps.append(mmap(file.fileno(), 0, access=access))
+        maps[-1][:] = b"x" * size
+    before = _of_files()
+    let_go_of(tmp_path / "link")
+    assert before - _of_files() == pytest.approx(size, rel=0.2)
+    for mapped in maps:
+        assert mapped[:] == b"x" * size
+        mapped.close()
+    assert (tmp_path / "in/own").read_bytes() == bytes(size)
