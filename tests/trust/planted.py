@@ -450,6 +450,7 @@ def _spellings(name: str) -> dict[str, str]:
         "pascal": "".join(word.title() for word in words),
         "dashed": "-".join(words),
         "dotted": ".".join(words),
+        "spaced": " ".join(words),
     }
 
 
@@ -467,6 +468,11 @@ class Planted:
     text: str
 
 
+def planted_in(form: str, secret: Secret, dice: Dice) -> str:
+    """Put a secret that needs a name into a form of ``FORMS`` or ``ASSIGNMENTS``."""
+    return form.format(value=secret.value, **_spellings(dice.choice(secret.names)))
+
+
 def planted(secret: Secret, dice: Dice) -> Planted:
     """Put a secret into a file of a kind that it is found in; one in eight into a notebook."""
     if secret.file:
@@ -476,7 +482,7 @@ def planted(secret: Secret, dice: Dice) -> Planted:
         text = _LINES_IN_CODE[path](secret.value.splitlines())
     elif secret.names:
         path = dice.choice(list(ASSIGNMENTS))
-        text = ASSIGNMENTS[path].format(value=secret.value, **_spellings(dice.choice(secret.names)))
+        text = planted_in(ASSIGNMENTS[path], secret, dice)
     else:
         path = dice.choice(list(ANYWHERE))
         text = ANYWHERE[path].format(value=secret.value)
@@ -488,4 +494,4 @@ def planted(secret: Secret, dice: Dice) -> Planted:
     return Planted(secret, path, f"{text}\n")
 
 
-__all__ = ["KINDS", "Dice", "Planted", "Secret", "notebook", "password", "pem", "pick", "planted"]
+__all__ = ["KINDS", "Dice", "Planted", "Secret", "notebook", "password", "pem", "pick", "planted", "planted_in"]

@@ -16,7 +16,8 @@ import pytest
 from attacks import SEED, dice, rounds
 from detect_secrets.core.scan import scan_file
 from detect_secrets.settings import default_settings
-from planted import KINDS, Dice, Secret, notebook, password, planted
+from planted import KINDS, Dice, Secret, notebook, password, planted, planted_in
+from planted_forms import FORMS
 from program import Program, commit, git, write
 from surfaces import Daemon, all_files, file_uri, licensed, receiver, serving
 
@@ -59,6 +60,31 @@ def test_planted_secrets_are_replaced(figure: Callable[..., None], rounds: int) 
     assert recall >= LEAST_RECALL, told
     # The fewer there are of a kind, the more one of them weighs.
     assert worst[1] <= max(1, (1 - LEAST_RECALL_OF_A_KIND) * rounds), told
+
+
+@rounds(quick=1, full=20)
+def test_secrets_in_each_form_are_replaced(figure: Callable[..., None], rounds: int) -> None:
+    """Values that need a name are found in each form in which one is given to it."""
+    missed: Counter[str] = Counter()
+    examples = []
+    makers = [make for make in KINDS if make(dice("form")).names]
+    for form, text in FORMS.items():
+        for kind, make in enumerate(makers):
+            for number in range(rounds):
+                chance = dice(f"form {form} {kind}", number)
+                secret = make(chance)
+                if found := secret.leaks_into(redact(f"{planted_in(text, secret, chance)}\n")[0]):
+                    missed[form] += 1
+                    examples.append(f"{secret.kind} in {form}, round {number}: {found}")
+    of_a_form = len(makers) * rounds
+    total = len(FORMS) * of_a_form
+    recall = 1 - missed.total() / total
+    worst = missed.most_common(1)[0] if missed else ("none", 0)
+    told_worst = f"{worst[0]}: {worst[1]} of {of_a_form} missed"
+    figure("secrets by form", forms=len(FORMS), planted=total, recall=round(recall, 4), worst=told_worst)
+    told = f"seed {SEED}; " + "; ".join(examples[:20])
+    assert recall >= LEAST_RECALL, told
+    assert worst[1] <= max(1, (1 - LEAST_RECALL_OF_A_KIND) * of_a_form), told
 
 
 def texts_of(paths: Iterator[Path], most: int) -> Iterator[tuple[Path, str]]:
