@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from conexus.parsing.secret_values import MAX_VALUE_CHARS, Range, is_words, looks_secret
+from conexus.parsing.secret_values import MAX_VALUE_CHARS, Range, is_words, looks_random, looks_secret
 
 # The literal is looked ahead at only: it may hold an assignment itself, as a connection string does.
 _ASSIGNMENT = re.compile(
@@ -26,12 +26,14 @@ _NEXT_PART = re.compile(  # of a literal in parts, or of a list
     r"""\s{0,99}+(?:(?P<comma>,)|[+&]|\.\.?|\\\r?\n)?\s{0,99}+(?P<quote>["'`])(?P<part>[^\s"'`\\]{1,256}+)(?P=quote)(?!\s?:)"""
 )
 _MAX_PARTS = 8
-_PAIR = re.compile(r"""(?:\s?=\s?)?\(\s?["'][^"'\n]{1,64}["'],\s?["']([^\s"']{6,128}+)["']""")  # auth=("user", "…")
+_PAIR = re.compile(  # auth=("user", "…"), and "auth": "…" as docker writes it
+    r"""(?:\s?=\s?)?\(\s?["'][^"'\n]{1,64}["'],\s?["']([^\s"']{6,128}+)["']|":\s?"([^\s"\\]{12,256}+)\""""
+)
 _TYPE_OF_KEY = re.compile(r"[pP]rivate_?[kK]ey")  # no value, where it stands without quotes
 _DIGIT = re.compile(r"\d")
 # One of these is in each such name, in small letters: they are looked for before anything else is.
 _NAME_PARTS = ("key", "token", "pwd", "pass", "secret", "credential", "auth")
-_REST_OF_PASS = re.compile("word|wd|phrase")
+_REST_OF_PASS = re.compile("word|wd|phrase|code")
 _REST_OF_AUTH = "orization"
 _SEPARATOR = re.compile("[=:]")
 # What else stands between a name and its literal, behind the end of the name.
@@ -70,7 +72,7 @@ _BARE_REST = re.compile(r"[A-Za-z0-9+/=_!@#%^*~.?:$-]*+")
 _BARE_END = "\n\r \t\"'`;,&<|)"
 
 _MAX_NAME_CHARS = 96  # looked back from the separator, the type annotation included
-_LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passwd|pwd|(?<![a-z0-9])pass"
+_LOGIN_WORDS = r"passw(?:or)?d|passwort|passphrase|passcode|passwd|pwd|(?<![a-z0-9])pass"
 _SECRET_NAME = re.compile(
     rf"(?P<password>{_LOGIN_WORDS})(?:\d|_?value|_?base)?$|(?:secret|token|credentials?"
     r"|(?:api|access|auth|private|secret|encryption|signing|account|master|shared|storage|client|session|service|app|license)"
@@ -91,7 +93,7 @@ class Names:
     assigned_only: list[int]
     """To which ``=`` and ``:`` alone give one, as the word has other meanings."""
     logins: list[int]
-    """To which a pair of user and password is given."""
+    """To which a pair of user and password is given, or both as one text."""
 
 
 def find_names(small: str) -> Names:
@@ -109,7 +111,7 @@ def find_names(small: str) -> Names:
                 found.of_secrets.append(at)
             elif small.startswith(_REST_OF_AUTH, at):
                 found.assigned_only.append(at + len(_REST_OF_AUTH))
-            elif small[at : at + 1] in ("=", "(", " "):
+            elif small[at : at + 1] in ("=", "(", " ", '"'):
                 found.logins.append(at)
             at = small.find(part, at)
     found.of_secrets.sort()
@@ -122,8 +124,8 @@ def named(text: str, names: Names) -> Iterator[Range]:
     yield from _given(text, names.of_secrets)
     for end in names.logins:
         pair = _PAIR.match(text, end)
-        if pair and looks_secret(pair[1], is_password=True, is_quoted=True):
-            yield pair.span(1)
+        if pair and looks_secret(pair[pair.lastindex or 0], is_password=pair[1] is not None, is_quoted=True):
+            yield pair.span(pair.lastindex or 0)
 
 
 def _assigned(text: str, names: Sequence[int]) -> Iterator[Range]:
@@ -175,9 +177,11 @@ def _wrapped_by(text: str, match: re.Match[str]) -> Iterator[Range]:
 def _whole(text: str, parts: list[Range], *, is_password: bool) -> Iterable[Range]:
     """The parts of a literal, if it looks like a secret."""
     whole = "".join(text[start:end] for start, end in parts)
-    is_secret = (
-        _DIGIT.search(whole) and not is_words(whole) and looks_secret(whole, is_password=is_password, is_quoted=True)
-    )
+    is_secret = _DIGIT.search(whole) is not None and not is_words(whole)
+    if is_password:
+        is_secret = is_secret and looks_secret(whole, is_password=True, is_quoted=True)
+    else:
+        is_secret = is_secret and looks_random(whole, is_quoted=True)
     return parts if is_secret else ()
 
 

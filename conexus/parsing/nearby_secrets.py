@@ -30,19 +30,20 @@ _VALUE = re.compile(
 _MAX_CHARS_BEFORE = 200  # looked at of what stands before a value on its line
 _OF_ELSE = re.compile(  # what a value belongs to that is no secret
     r"(?:\b|_)(?:sha-?\d*|hash|checksum|digest|integrity|commit|revision|rev|reference|resolved|etag|md5|oid|[ug]uid|\w*id"
-    r"|nonce|salt|fingerprint|thumbprint|h1|version|signature|sig|public_?key\w*)[\"'`]?[\])]?\s?[:=(,\s]\s?[\"'`]?$",
+    r"|nonce|salt|fingerprint|thumbprint|h1|version|signature|sig|public_?(?:key\w*)?)[\"'`]?[\])]?\s?[:=(,\s]\s?[\"'`]?$",
     re.IGNORECASE,
 )
 _MAX_OWNER_CHARS = 64
 _OWNER = re.compile(r"([\w.%-]+)=$")  # as in a query or a cookie
 _NO_SECRET = re.compile(
-    r"0x[0-9a-f]+[UuLl]*$|[\d.]+[eE][+-]?\d+$|sha\d+[-/]|GHSA-|.*[@/][0-9a-f]{40}$|//|(?=.*0-9).*(?:a-z|A-Z)"
+    r"0x[0-9a-f]+[UuLl]*$|[a-z]+-[0-9a-f]{8}(?:[0-9a-f]{9})?$|[\d.]+[eE][+-]?\d+$|sha\d+[-/]|GHSA-|.*[@/][0-9a-f]{40}$|//|(?=.*0-9).*(?:a-z|A-Z)"
 )
 _PERCENT = re.compile("%[0-9A-Fa-f]{2}")
 _MAX_PERCENTS = 2  # more of them are in an address
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OF_A_COMMIT = re.compile(r"(?:\b(?:in|by|at|of|to|see|from|since|fix\w*|commit)|@\S{1,40})\s[(\[]?$", re.IGNORECASE)
 _AFTER_A_WORD = re.compile(r"\w\s$")
+_MIN_BLOCK_CHARS = 48
 _QUOTES = ("'", '"', "`")
 
 
@@ -116,7 +117,16 @@ def _belongs_elsewhere(text: str, start: int, end: int, value: str) -> bool:
     owner = _OWNER.search(name)
     return (
         before.endswith((".", "->", "::", "\\"))
-        or (not is_quoted and (text.startswith(("(", "[", "]("), end) or _is_commit(value, before)))
+        or text.startswith(("](", "`]("), end)  # a link
+        or (
+            not is_quoted
+            and (
+                text.startswith(("(", "["), end)
+                or (before.endswith("-> ") and text.startswith((":", " {", ";"), end))
+                or _is_commit(value, before)
+            )
+        )
+        or (not before.strip() and _is_of_block(text, start, end))
         or "://" in before[max(before.rfind(" "), before.rfind('"'), before.rfind("'")) + 1 :]
         or (owner is not None and _NAME.search(owner[1]) is None and owner[1].lower() != "parametervalue")
         or _OF_ELSE.search(name) is not None
@@ -129,3 +139,13 @@ def _is_commit(value: str, before: str) -> bool:
         return False
     has_name = _NAME.search(before) is not None or "key" in before.lower()
     return _OF_A_COMMIT.search(before) is not None or (not has_name and _AFTER_A_WORD.search(before) is not None)
+
+
+def _is_of_block(text: str, start: int, end: int) -> bool:
+    """Whether a long value is alone on its line, and a line beside has the same length: a certificate, an image."""
+    size = end - start
+    if size < _MIN_BLOCK_CHARS or text[end : end + 1] not in ("", "\n", "\r"):
+        return False
+    above = text[max(0, start - 2 * size) : start].split("\n")[-2:-1]
+    below = text[end : end + 2 * size].split("\n")[1:2]
+    return any(len(line.strip()) == size and " " not in line.strip() for line in above + below)

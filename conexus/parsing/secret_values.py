@@ -46,6 +46,7 @@ _MIN_BARE_PIECE_CHARS, _MIN_LONG_PIECE_CHARS = 2.4, 2.9
 _MIN_LONG_CHARS = 20
 _MIXED = re.compile(r"[!#%^*~?$]|(?=.*[a-z])(?=.*[A-Z])|^(?:[a-z]{2,8}[-_])?[a-z0-9]{20,}$")
 _MIN_RANDOM_CHARS = 10
+_VERSION = re.compile(r"[vV]\d{1,3}(?:p\d)?(?:alpha|beta|rc)\d?")
 _SEPARATORS = re.compile(r"[-_./+%]")
 _MIN_SLUG_PIECES, _MAX_SLUG_PIECE_CHARS = 4, 14
 _HEX = re.compile(r"[0-9a-f-]{16,}|[0-9A-F-]{16,}")
@@ -82,6 +83,7 @@ def looks_random(value: str, *, is_quoted: bool) -> bool:
 
     Names in code have digits in them too: what is short and in no quotes has to be more mixed than they are.
     """
+    value = _VERSION.sub("", value)
     if len(value) < _MIN_RANDOM_CHARS or not (_DIGIT.search(value) and _LETTER.search(value)):
         return False
     if len(value) >= _MIN_LONG_CHARS:

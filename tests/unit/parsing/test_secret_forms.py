@@ -209,6 +209,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "ecs": '{"Name": "API_KEY", "Value": "V"}',
         "terraform": 'set {\n  name  = "db.password"\n  value = "V"\n}',
         "terraform variable": 'variable "password" {\n  type    = string\n  default = "V"\n}',
+        "docker": '{"auths": {"registry.acme.dev": {"auth": "V"}}}',
+        "pass code": "passcode: V",
         "c sharp tuple": '("password", "V")',
     },
     "setter": {
@@ -363,6 +365,7 @@ def test_a_password_that_people_made_up_is_replaced_where_it_is_given(form: str,
     assert value not in after
 
 
+CERTIFICATE = "".join(random.Random("certificate").choices(ALNUM + "+/", k=190))  # noqa: S311 -- the same each time
 CLEAN = [
     # defaults
     'api_key = os.environ.get("API_KEY", "")',
@@ -456,6 +459,12 @@ CLEAN = [
     "fixes the token check in " + "0ff997f7c4c07660ffc6ad2506d5f56b8136208b",
     "// CVE of the token parser: GHSA-8vj2-vxx3-667w",
     "#define TOKEN_H_62B23520_7C8E_11DE",
+    "* url: fix the password [[`a89f8c1bd0`](https://github.com/acme/app/commit/a89f8c1bd0)]",
+    "CLIENT_SECRET = 'CLIENT_SECRET'\nCLASS_NAME = 'RedisV1beta1'\nPATH = 'sql/v1beta4/'",
+    "tokens = messages.MessageField('GoogleCloudDocumentaiV1DocumentPageToken', 14)",
+    "def secret(self, secret: str) -> k8s_min.EnvVarSource:",
+    "'PageToken': 1, 'Filter.1.Value': 'subnet-9d4a7b6c'",
+    "the token is of\n" + f"{CERTIFICATE[:64]}\n{CERTIFICATE[64:128]}\n{CERTIFICATE[128:]}",
     # setters
     'setattr(client, "password", password2)',
     'cfg.set("password", "")',
@@ -471,6 +480,7 @@ CLEAN = [
     'strcpy(password, "");',
     'assertEquals(password, "password1")',
     'auth=("user", "pass")',
+    '{"auth": "oauth2", "authentication": "Basic2Authentication"}',
     'auth = ("user1", "password1")',
     'session.auth = HTTPBasicAuth("user", os.environ["PASSWORD_2"])',
     # statements
