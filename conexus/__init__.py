@@ -3,26 +3,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from conexus.errors import ConexusError
-from conexus.types import Chunk, Hit, SearchRequest
-
+TYPE_CHECKING = False  # as of `typing`, which takes as long to import as all else that is needed to stop by Ctrl-C
 if TYPE_CHECKING:
     from conexus.client import AsyncCode, Code, Filter, connect, connect_async, open, open_async  # noqa: A004
+    from conexus.errors import ConexusError
+    from conexus.types import Chunk, Hit, SearchRequest
 
 __version__ = "0.1.0"
 
-_API = frozenset({"AsyncCode", "Code", "Filter", "connect", "connect_async", "open", "open_async"})
+_API = {
+    **dict.fromkeys(("AsyncCode", "Code", "Filter", "connect", "connect_async", "open", "open_async"), "client"),
+    **dict.fromkeys(("Chunk", "Hit", "SearchRequest"), "types"),
+    "ConexusError": "errors",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import the API when it is first used: commands start without it."""
+    """Import the API when it is first used: commands start without it, and know what Ctrl-C means before all else."""
     if name not in _API:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from conexus import client  # noqa: PLC0415 -- see above
+    from importlib import import_module  # noqa: PLC0415 -- see above
 
-    return getattr(client, name)
+    return getattr(import_module(f"conexus.{_API[name]}"), name)
 
 
 __all__ = [

@@ -19,12 +19,11 @@ import typer
 from conexus import __version__
 from conexus.adapters import config_files
 from conexus.adapters.config_files import current_environ
-from conexus.cli import console
+from conexus.cli import console, interrupts
 from conexus.cli.examples import CommandWithExamples
 from conexus.errors import Cancelled, ConexusError, SourceError
 
 EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="conexus",
@@ -146,6 +145,7 @@ def run() -> NoReturn:
     try:
         try:
             _add_commands(sys.argv[1:])
+            interrupts.end_in_order()
             app(standalone_mode=True)
         finally:
             sys.stdout.flush()  # here, where it can still be told that there was no room
@@ -155,13 +155,13 @@ def run() -> NoReturn:
         raise
     except Cancelled as error:
         console.fail(error, as_json=as_json)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(interrupts.EXIT_INTERRUPTED)
     except ConexusError as error:
         console.fail(error, as_json=as_json)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
         console.err("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(interrupts.EXIT_INTERRUPTED)
     except BrokenPipeError:  # `conexus search … | head`
         console.give_up_output()
         sys.exit(0)
