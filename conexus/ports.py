@@ -307,6 +307,17 @@ class VectorStore(Protocol):
         """
         ...
 
+    def open_beside(self, index: IndexId, dim: int) -> VectorShard:
+        """Open a shard to search it alone, also where another process writes it and lets others search.
+
+        The caller needs no lock, and closes it soon: whoever opens it to write waits for that.
+
+        Raises:
+            StoreBusy: Another process has it open, and lets nobody search.
+            StoreError: As :meth:`open`.
+        """
+        ...
+
     def exists(self, index: IndexId) -> bool:
         """Whether there is a shard, as far as a look without opening it tells."""
         ...

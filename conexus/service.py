@@ -95,6 +95,7 @@ _Run = Callable[[SearchRequest, Sequence[SearchableView]], SearchResponse]
 
 _FIRST_VECTORS_S = 5.0  # a run makes its vectors right after its entry in the catalog
 _POLL_S = 0.01
+_BRIEFLY_S = 0.2  # others that search are done then
 _TRIES = 3
 _LARGE_SHARE = 0.1
 _KEPT_GENERATION_S = 7 * 86_400.0
@@ -133,6 +134,8 @@ class _Held:
     """Changes that threads of this process have made."""
     users: int = 0
     locked: bool = False
+    beside: str = ""
+    """Who changes the index meanwhile, where this is searched without the lock."""
     shards: dict[IndexId, VectorShard] = field(default_factory=dict)
     """Generations that are open for searches: live ones, and others that were it until just now."""
 
@@ -484,14 +487,15 @@ class LocalService:
             busy: list[str] = []
             for view in views:
                 try:
-                    held[view.id] = stack.enter_context(self._holding(view, "searching"))
+                    held[view.id] = self._hold_to_search(stack, view)
                 except StoreBusy as exc:
                     if not held and view is views[-1]:
                         raise  # it was the only one, or they all are busy
                     busy.append(f"{view.name} is left out: {exc.message}")
             response = self._answer(narrowed, held, run, caller)
             searched = [(view, view.live) for view in self._views(caller) if view.id in held and view.live is not None]
-            response = _with_snapshots(response, self._snapshots(searched))
+            beside = {view.repo: held[view.id].beside for view, _ in searched if held[view.id].beside}
+            response = _with_snapshots(response, self._snapshots(searched, beside), beside.values())
         # Decided before the search and looked at again after it: nothing leaves that may not be read.
         seen = self._may_see(caller, [(hit.root, hit.chunk.path) for hit in response.hits])
         hits = tuple(hit for hit in response.hits if (hit.root, hit.chunk.path) in seen)
@@ -501,11 +505,18 @@ class LocalService:
             )
         return response
 
-    def _snapshots(self, views: Sequence[tuple[IndexedView, IndexInfo]]) -> tuple[Snapshot, ...]:
-        """Return the states in which the indexes are that were just asked."""
+    def _snapshots(
+        self, views: Sequence[tuple[IndexedView, IndexInfo]], beside: Collection[RepoId] = ()
+    ) -> tuple[Snapshot, ...]:
+        """Return the states in which the indexes are that were just asked.
+
+        Args:
+            views: The views, and what was asked of each.
+            beside: The repositories that another process works on.
+        """
         found = self.catalog.snapshots([live.id for _, live in views])
         return tuple(
-            replace(found[live.id], indexing=not view.trimmed and self._is_written(view.repo))
+            replace(found[live.id], indexing=not view.trimmed and (view.repo in beside or self._is_written(view.repo)))
             for view, live in views
             if live.id in found
         )
@@ -517,18 +528,23 @@ class LocalService:
             writes = sum(one.writes for one in held.values())
             asked = self._live_now(held, caller)
             try:
-                found = [SearchableView(view, live, self._shard(held[view.id], view, live)) for view, live in asked]
+                found = [
+                    SearchableView(view, live, self._shard(one, view, live), bool(one.beside) or one.writing.locked())
+                    for view, live in asked
+                    for one in (held[view.id],)
+                ]
                 response = run(request, found)
             except StoreError:
-                # A thread that removes the index takes its vectors first.
-                changing = any(one.writing.locked() for one in held.values()) and time.monotonic() < until
+                # A thread that removes the index takes its vectors first, and another process may close its shard.
+                changing = any(one.writing.locked() or one.beside for one in held.values())
+                changing = changing and time.monotonic() < until
                 if self._still_live(asked, held, caller) and not changing:
                     raise
                 time.sleep(_POLL_S)
                 continue
-            # Other processes are kept out, and without a writer here there is no need to look.
+            # Where other processes are kept out, and without a writer here, there is no need to look.
             quiet = writes == sum(one.writes for one in held.values()) and not any(
-                one.writing.locked() for one in held.values()
+                one.writing.locked() or one.beside for one in held.values()
             )
             if quiet or self._still_live(asked, held, caller):
                 return response
@@ -1030,7 +1046,9 @@ class LocalService:
     def _shard(self, held: _Held, view: IndexedView, live: IndexInfo) -> VectorShard:
         with held.gate:
             if live.vectors not in held.shards:
-                held.shards[live.vectors] = self._open(held, view, live)
+                held.shards[live.vectors] = (
+                    self.store.open_beside(live.vectors, live.dim) if held.beside else self._open(held, view, live)
+                )
             return held.shards[live.vectors]
 
     def _keep_open(self, held: _Held, root: Path) -> None:
@@ -1078,17 +1096,38 @@ class LocalService:
                 # The disk takes no writes: what is there answers until a run can mend the rest.
         return shard
 
+    def _hold_to_search(self, stack: ExitStack, view: IndexedView) -> _Held:
+        """Hold a repository until a stack is closed, or search beside the process that works on it.
+
+        Raises:
+            StoreBusy: Another process works on it, and lets nobody search.
+        """
+        try:
+            wait_s = min(_BRIEFLY_S, self.options.lock_wait_s)
+            return stack.enter_context(self._holding(view, "searching", wait_s))
+        except StoreBusy as busy:
+            held = _Held(beside=busy.message)
+        live = view.live
+        if live is not None:
+            try:
+                held.shards[live.vectors] = self.store.open_beside(live.vectors, live.dim)
+            except StoreError:
+                return stack.enter_context(self._holding(view, "searching"))
+        stack.callback(held.close)
+        return held
+
     @contextmanager
-    def _holding(self, tree: Checkout | IndexedView, purpose: str) -> Iterator[_Held]:
+    def _holding(self, tree: Checkout | IndexedView, purpose: str, wait_s: float | None = None) -> Iterator[_Held]:
         """Hold the lock of a tree's repository; calls of one process share it."""
         repo = tree.repo
+        wait_s = self.options.lock_wait_s if wait_s is None else wait_s
         with self._mutex:
             held = self._held.setdefault(repo, _Held())
             held.users += 1
         try:
             with held.gate:  # not the mutex: other repositories need not wait for this one's lock
                 if not held.locked:
-                    held.stack.enter_context(self.locks.view(tree.root, purpose, self.options.lock_wait_s, repo))
+                    held.stack.enter_context(self.locks.view(tree.root, purpose, wait_s, repo))
                     held.locked = True
             yield held
         finally:
@@ -1140,9 +1179,18 @@ def _shown(hits: Iterable[Hit]) -> tuple[str, ...]:
     return tuple(f"{chunk.repo}:{chunk.path}:{span.start_line}-{span.end_line}" for chunk, span in spans)
 
 
-def _with_snapshots(response: SearchResponse, snapshots: tuple[Snapshot, ...]) -> SearchResponse:
-    """Say in which state the indexes are, and in words where a run is not done with one."""
-    told = tuple(
+def _with_snapshots(
+    response: SearchResponse, snapshots: tuple[Snapshot, ...], beside: Iterable[str] = ()
+) -> SearchResponse:
+    """Say in which state the indexes are, and in words where a run is not done with one.
+
+    Args:
+        response: The answer.
+        snapshots: The states.
+        beside: Who works on them in other processes.
+    """
+    told = tuple(f"{who}; until it is done, what is in the index so far answers" for who in beside)
+    told += tuple(
         f"{one.repo} is being indexed: {one.files_indexed:,} of {one.files_seen:,} files are in"
         for one in snapshots
         if one.indexing and one.files_indexed < one.files_seen

@@ -28,7 +28,7 @@ def main() -> None:
     """Answer until stdin ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the parent's to handle
-    engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))))
+    engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))), lets_in=True)
     writing = threading.Lock()
 
     def answer(payload: bytes) -> None:

@@ -31,6 +31,7 @@ import numpy as np
 import qdrant_edge as engine
 
 from conexus.adapters.edge_check import PointsRead
+from conexus.adapters.engine_door import DOOR
 from conexus.adapters.free_space import FREE_SPACE_HINT, FULL, NO_WRITES_HINT, UNREADABLE_HINT
 from conexus.adapters.memory_use import available_bytes, give_back_memory, let_go_of
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
@@ -119,7 +120,7 @@ class EdgeStore:
     def create(self, index: IndexId, dim: int) -> EdgeVectorShard:
         """Make an empty shard; see :meth:`conexus.ports.VectorStore.create`."""
         self.drop(index)
-        path = self._path(index)
+        path = self.folder_of(index)
         with _translated(path, "create"):
             path.mkdir(parents=True)
             shard = engine.EdgeShard.create(str(path), _config(dim, graph=False))
@@ -140,7 +141,7 @@ class EdgeStore:
         Raises:
             StoreBusy: It is open already, in this process or another.
         """
-        path = self._path(index)
+        path = self.folder_of(index)
         mark, stored = _claim(path)
         with ExitStack() as claim:
             claim.callback(_let_go, mark)
@@ -151,13 +152,17 @@ class EdgeStore:
             claim.pop_all()
         return EdgeVectorShard(shard, path, dim, mark, exact=exact)
 
+    def open_beside(self, index: IndexId, dim: int) -> EdgeVectorShard:
+        """Open a shard to search it; see :meth:`conexus.ports.VectorStore.open_beside`."""
+        return self.open(index, dim)
+
     def open_copy(self, index: IndexId, dim: int) -> EdgeVectorShard:
         """Open a copy of a shard in memory, to be read alone: the engine opens none on a disk that takes no writes.
 
         Raises:
             StoreError: As :meth:`open`, or it is too large.
         """
-        path = self._path(index)
+        path = self.folder_of(index)
         mark, stored = _claim(path)
         with ExitStack() as claim:
             claim.callback(_let_go, mark)
@@ -197,7 +202,7 @@ class EdgeStore:
 
         The folder is first renamed, so that a crash never leaves half a shard under its own name.
         """
-        path = self._path(index)
+        path = self.folder_of(index)
         try:
             if path.is_symlink() or path.is_file():
                 path.unlink()
@@ -219,7 +224,7 @@ class EdgeStore:
 
     def exists(self, index: IndexId) -> bool:
         """Whether there is a shard that can be opened by all its folder shows; the vectors are not read."""
-        path = self._path(index)
+        path = self.folder_of(index)
         try:
             with (path / _MARK).open("rb") as mark:
                 _read_mark(mark)
@@ -230,7 +235,7 @@ class EdgeStore:
     def size_bytes(self, index: IndexId) -> int:
         """Disk space of a shard, as allocated; its files are sparse."""
         total = 0
-        for folder, _, names in os.walk(self._path(index)):
+        for folder, _, names in os.walk(self.folder_of(index)):
             for name in names:
                 try:
                     total += (Path(folder) / name).lstat().st_blocks * 512
@@ -255,7 +260,8 @@ class EdgeStore:
     def close(self) -> None:
         """Nothing is left open by it."""
 
-    def _path(self, index: IndexId) -> Path:
+    def folder_of(self, index: IndexId) -> Path:
+        """Return the folder of a shard."""
         return self._folder / str(int(index))
 
 
@@ -715,6 +721,8 @@ def _copy_sparse(source: Path, target: Path) -> None:
         place = target / Path(folder).relative_to(source)
         place.mkdir(exist_ok=True)
         for name in names:
+            if name == DOOR:
+                continue
             with (Path(folder) / name).open("rb") as old, (place / name).open("wb") as new:
                 size = os.fstat(old.fileno()).st_size
                 new.truncate(size)

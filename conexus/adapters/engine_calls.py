@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count, islice
 from typing import Any
 
 from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
-from conexus.adapters.engine_wire import found_out, point_in, query_in
+from conexus.adapters.engine_door import Door
+from conexus.adapters.engine_wire import found_out, pack, point_in, query_in, unpack
+from conexus.errors import ConexusError
 from conexus.types import FileId, IndexId, StoredPoint
 from conexus.values import dataclass
 
@@ -20,13 +23,20 @@ class _Opened:
     shard: EdgeVectorShard
     points: Iterator[StoredPoint]
     """Those that :meth:`EngineCalls.more_points` has not given yet."""
+    door: Door | None = None
 
 
 class EngineCalls:
-    """Holds open shards by numbers. Its public methods are what can be asked for, in plain values."""
+    """Holds open shards by numbers. Its public methods are what can be asked for, in plain values.
 
-    def __init__(self, store: EdgeStore) -> None:
+    Args:
+        store: The store.
+        lets_in: Whether other processes may search what is open here.
+    """
+
+    def __init__(self, store: EdgeStore, *, lets_in: bool = False) -> None:
         self._store = store
+        self._lets_in = lets_in
         self._numbers = count(1)
         self._opened: dict[int, _Opened] = {}
 
@@ -37,11 +47,11 @@ class EngineCalls:
 
     def create(self, index: int, dim: int) -> int:
         """Make an empty shard; return its number."""
-        return self._keep(self._store.create(IndexId(index), dim))
+        return self._let_in(self._keep(self._store.create(IndexId(index), dim)), index)
 
     def open(self, index: int, dim: int) -> int:
         """Open a shard; return its number."""
-        return self._keep(self._store.open(IndexId(index), dim))
+        return self._let_in(self._keep(self._store.open(IndexId(index), dim)), index)
 
     def open_copy(self, index: int, dim: int) -> int:
         """Open a shard's copy that is read alone; return its number."""
@@ -87,12 +97,30 @@ class EngineCalls:
 
     def close(self, number: int) -> None:
         """Release a shard."""
-        self._opened.pop(number).shard.close()
+        opened = self._opened.pop(number)
+        if opened.door is not None:
+            opened.door.close()
+        opened.shard.close()
 
     def _keep(self, shard: EdgeVectorShard) -> int:
         number = next(self._numbers)
         self._opened[number] = _Opened(shard, iter(()))
         return number
+
+    def _let_in(self, number: int, index: int) -> int:
+        if self._lets_in:
+            with suppress(OSError):  # then a search of another process has to wait
+                self._opened[number].door = Door(
+                    self._store.folder_of(IndexId(index)), lambda request: self._answer_guest(number, request)
+                )
+        return number
+
+    def _answer_guest(self, number: int, request: bytes) -> bytes:
+        """Answer a search of another process."""
+        try:
+            return pack((True, self.search_all(number, unpack(request))))
+        except ConexusError as exc:
+            return pack((False, exc.code.value, exc.message, exc.hint))
 
     def _shard(self, number: int) -> EdgeVectorShard:
         return self._opened[number].shard

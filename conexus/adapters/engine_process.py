@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
@@ -22,11 +23,12 @@ from typing import Any, BinaryIO, Final, cast
 from conexus.adapters.config_files import current_environ
 from conexus.adapters.edge_store import REBUILD_HINT, EdgeStore
 from conexus.adapters.engine_calls import EngineCalls
+from conexus.adapters.engine_door import Guest
 from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.worker_wire import read_frame, write_frame
-from conexus.errors import DiskFailing, DiskFull, StoreDamaged, StoreError, error_of
+from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError, error_of
 from conexus.points import listed
 from conexus.types import (
     DenseVector,
@@ -46,6 +48,9 @@ from conexus.values import dataclass
 _COMMAND: Final = (sys.executable, "-P", "-m", "conexus.vector_engine")
 _OF_THE_PARENT: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _EXIT_S: Final = 10.0
+_BESIDE_S: Final = 5.0
+"""How long to wait for those who search a shard without a lock; each is done in a moment."""
+_POLL_S: Final = 0.01
 _DAMAGED: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
@@ -152,11 +157,46 @@ class _Here:
         return self._calls.answer(name, arguments)
 
 
+class _Beside:
+    """The engine of another process, which lets this one search one of its shards.
+
+    Raises:
+        OSError: It does not.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._guest = Guest(folder)
+        self.is_over = False
+
+    def call(self, name: str, _number: int, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
+        """Search, or let go of the shard.
+
+        Raises:
+            _Ended: The other process closed the shard meanwhile.
+            ConexusError: What the store raised there.
+        """
+        if name == "close":
+            self._guest.close()
+            return None
+        if name != "search_all":
+            raise StoreBusy("another process has the index open", hint="try again when it is done")
+        reply = self._guest.ask(pack(arguments[0]))
+        if reply is None:
+            self.is_over = True
+            self._guest.close()
+            raise _Ended(0)
+        is_done, *values = unpack(reply)
+        if is_done:
+            return values[0]
+        code, message, hint = values
+        raise error_of(code, message, hint=hint)
+
+
 @dataclass(eq=False)
 class _Place:
     """Where a shard is open."""
 
-    engine: _Engine | _Here
+    engine: _Engine | _Here | _Beside
     number: int
     to_read: bool
     """Whether it must be opened anew to be written."""
@@ -191,12 +231,33 @@ class EngineStore:
         """Open a shard; see :meth:`conexus.ports.VectorStore.open`."""
         return EngineShard(self, index, dim, self.place(index, dim, to_write=to_write))
 
+    def open_beside(self, index: IndexId, dim: int) -> EngineShard:
+        """Open a shard to search it; see :meth:`conexus.ports.VectorStore.open_beside`."""
+        try:
+            place = self._place(index, dim, to_write=False)
+        except StoreBusy:
+            try:
+                place = _Place(_Beside(self._files.folder_of(index)), 0, to_read=True)
+            except OSError:
+                raise StoreBusy("another process has the index open", hint="try again when it is done") from None
+        return EngineShard(self, index, dim, place)
+
     def place(self, index: IndexId, dim: int, *, to_write: bool) -> _Place:
         """Open a shard in the process, and where the disk takes no writes, a copy of it that can be read.
 
         Raises:
             StoreError: It cannot be opened.
         """
+        until = time.monotonic() + _BESIDE_S
+        while True:
+            try:
+                return self._place(index, dim, to_write=to_write)
+            except StoreBusy:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_S)
+
+    def _place(self, index: IndexId, dim: int, *, to_write: bool) -> _Place:
         failure: StoreError
         to_read = self._here is not None and not to_write
         for _ in range(2):  # another shard may have ended the process meanwhile

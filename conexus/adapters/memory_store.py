@@ -70,6 +70,10 @@ class MemoryStore:
             )
         return MemoryVectorShard(content)
 
+    def open_beside(self, index: IndexId, dim: int) -> MemoryVectorShard:
+        """Open a shard to search it; see :meth:`conexus.ports.VectorStore.open_beside`."""
+        return self.open(index, dim)
+
     def exists(self, index: IndexId) -> bool:
         """Whether there is a shard."""
         return index in self._contents

@@ -117,6 +117,10 @@ class QdrantStore:
             )
         raise StoreDamaged(f"there is no index {index} of this machine on {self.address}", hint=_REBUILD_HINT)
 
+    def open_beside(self, index: IndexId, dim: int) -> QdrantVectorShard:
+        """Open a shard to search it; see :meth:`conexus.ports.VectorStore.open_beside`."""
+        return self.open(index, dim)
+
     def exists(self, index: IndexId) -> bool:
         """Whether the server has a shard of this machine under this id."""
         tenant = _Tenant(self._namespace, index)

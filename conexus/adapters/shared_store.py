@@ -50,6 +50,14 @@ class SharedStore:
                 entry = _Open(self._inner.open(index, dim, to_write=to_write), dim)
             return self._handle(index, entry)
 
+    def open_beside(self, index: IndexId, dim: int) -> VectorShard:
+        """Open a shard to search it, or share the one that is open."""
+        with self._mutex:
+            entry = self._open.get(index)
+            if entry is not None and entry.dim == dim:
+                return self._handle(index, entry)
+            return self._inner.open_beside(index, dim)
+
     def exists(self, index: IndexId) -> bool:
         """Whether there is a shard."""
         return self._inner.exists(index)

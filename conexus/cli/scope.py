@@ -14,7 +14,7 @@ from conexus.cli import console
 from conexus.cli.index_command import indexed_tree, indexed_view, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
 from conexus.cli.session import Session, checkout_at, given_path, named, open_session, ref_at_folder
-from conexus.errors import Cancelled, ConfigError
+from conexus.errors import Cancelled, ConfigError, StoreBusy
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
 from conexus.types import Checkout, RepoId, SearchFilter, SymbolKind
@@ -147,15 +147,27 @@ def open_tree(folder: Path, *, fresh: bool = False) -> tuple[Session, Path]:
     checkout = checkout_at(folder, force=True)
     session = prepared(checkout)
     root, view = indexed_tree(session, checkout)
-    if fresh or view is None or view.root != root.root:
+    if fresh or view is None or view.live is None or view.root != root.root:
         if view is None:
             checkout_at(folder)  # refuses a home folder, which --force alone may index
             console.err(f"{console.one_line(str(root.root))} is not indexed yet: indexing it first")
         with cancel_on_interrupt() as asked:
-            report = run_index(session, root, asked, quiet=False)
+            try:
+                report = run_index(session, root, asked, quiet=False)
+            except StoreBusy as busy:
+                if fresh:
+                    busy.hint = "wait for it to end, or leave --fresh out: what is in the index answers meanwhile"
+                if fresh or not _is_begun(session, root):
+                    raise
+                return session, root.root  # another process indexes it, and what it has done so far answers
         if report.cancelled:
             raise Cancelled("stopped before the index was finished", hint="run the command again to go on from here")
     return session, root.root
+
+
+def _is_begun(session: Session, root: Checkout) -> bool:
+    view = indexed_view(session, root)
+    return view is not None and view.live is not None
 
 
 def open_ref(folder: Path, name: str) -> tuple[Session, Checkout]:

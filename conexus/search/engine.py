@@ -68,6 +68,8 @@ class SearchableView:
     view: IndexedView
     index: IndexInfo
     shard: VectorShard
+    is_written: bool = False
+    """Whether a run is at work on it."""
 
 
 class SearchEngine:
@@ -487,5 +489,5 @@ def _notices(
     if stale:
         yield f"{stale} of {len(hits)} results changed on disk since they were indexed; run `conexus index`"
     for view in views:
-        if not view.index.complete:
+        if not view.index.complete and not view.is_written:
             yield f"the index of {view.view.name} is not finished; run `conexus index {view.view.root}`"

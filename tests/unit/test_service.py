@@ -11,7 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pytest
 
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.git_metadata import find_checkout
+from conexus.adapters.process_locks import FileLocks
 from conexus.bootstrap import Application, build
 from conexus.config import Config, IndexOptions, StoreOptions
 from conexus.context_service import named
@@ -1122,18 +1123,22 @@ def test_a_thread_waits_for_another_only_so_long(bench: Bench) -> None:
     check_sound(service)
 
 
-def test_an_open_index_keeps_other_processes_out(bench: Bench) -> None:
-    """With ``keep_open`` the tree is held until the service is closed; the message says who holds it."""
+def test_an_open_index_is_written_by_its_holder_alone(bench: Bench) -> None:
+    """With ``keep_open`` the tree is held until the service is closed; others search beside it."""
     service = bench.app(keep_open=True)
     service.index(bench.checkout(), USER)
     first(service, "open_account")
     other = bench.app(store=StoreOptions(lock_wait_s=0.0))
     with pytest.raises(StoreBusy, match="searching"):
         other.index(bench.checkout(), USER)
-    with pytest.raises(StoreBusy, match="searching"):
-        search(other, "open_account")
+    beside = search(other, "open_account")
+    assert beside.hits[0].chunk.path == "bank/accounts.py"
+    assert beside.complete
+    assert any("has been searching" in notice for notice in beside.notices)
+    assert beside.snapshots[0].indexing
     service.close()
-    assert first(other, "open_account").chunk.path == "bank/accounts.py"
+    alone = search(other, "open_account")
+    assert (alone.hits[0].chunk, alone.notices) == (beside.hits[0].chunk, ())
 
 
 def test_a_busy_tree_is_left_out_of_a_search_over_several(bench: Bench) -> None:
@@ -1143,17 +1148,25 @@ def test_a_busy_tree_is_left_out_of_a_search_over_several(bench: Bench) -> None:
     holder = bench.app(keep_open=True)
     holder.index(bench.checkout(), USER)
     holder.index(bench.checkout(other), USER)
-    holder.search(SearchRequest("open", where=SearchFilter(roots=frozenset({str(bench.root)}))), USER)
+    live = {view.root: view.live for view in holder.views(USER)}
+    holder.close()
     service = bench.app(store=StoreOptions(lock_wait_s=0.0))
-    response = search(service, "open")
-    assert {hit.chunk.path for hit in response.hits} == {"vault.py"}
-    assert not response.complete
-    assert any(notice.startswith("tree is left out") for notice in response.notices)
-    with pytest.raises(StoreBusy):
-        search(service, "open", roots=frozenset({str(bench.root)}))
-    search(holder, "open")
-    with pytest.raises(StoreBusy):
-        search(service, "open")
+    locks, vectors = FileLocks(bench.data / "locks"), EdgeStore(bench.data / "vectors")
+    with ExitStack() as held:  # as a command does that only reads
+        for root, is_first in ((bench.root, True), (other, False)):
+            index = live[root]
+            assert index is not None
+            held.enter_context(locks.view(root, "verifying", 0.0, bench.checkout(root).repo))
+            held.callback(vectors.open(index.vectors, index.dim).close)
+            if is_first:
+                response = search(service, "open")
+                assert {hit.chunk.path for hit in response.hits} == {"vault.py"}
+                assert not response.complete
+                assert any(notice.startswith("tree is left out") for notice in response.notices)
+                with pytest.raises(StoreBusy):
+                    search(service, "open", roots=frozenset({str(bench.root)}))
+        with pytest.raises(StoreBusy):
+            search(service, "open")
 
 
 def test_closing_twice(bench: Bench) -> None:

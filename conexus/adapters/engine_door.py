@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Lets other processes of the user search a shard that one process has open, over a socket in the shard's folder.
+
+A shard can be open once: without this a search would have to wait until a run of another process is over.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from conexus.adapters.worker_wire import read_frame, write_frame
+
+if TYPE_CHECKING:
+    import socket
+
+DOOR: Final = "door"
+_NAME_BYTES: Final = 100  # a socket's name has to be short
+_PATIENCE_S: Final = 10.0
+_WAITING: Final = 16
+_BOTH_WAYS: Final = 2  # socket.SHUT_RDWR, without the import
+
+
+class Door:
+    """The end of the process that has the shard open.
+
+    Args:
+        folder: The shard's.
+        answer: Gives the reply to a request.
+
+    Raises:
+        OSError: There can be none, as on a disk that takes no writes.
+    """
+
+    def __init__(self, folder: Path, answer: Callable[[bytes], bytes]) -> None:
+        self._path = folder / DOOR
+        self._answer = answer
+        self._gate = threading.Lock()
+        self._is_closed = False
+        self._path.unlink(missing_ok=True)  # of a process that was killed
+        self._listener = _socket()
+        try:
+            with _address(self._path) as address:
+                self._listener.bind(address)
+            self._path.chmod(0o600)
+            self._listener.listen(_WAITING)
+        except OSError:
+            self._listener.close()
+            raise
+        threading.Thread(target=self._let_in, daemon=True, name="door").start()
+
+    def close(self) -> None:
+        """Let nobody in any more; returns when the last request is answered. Idempotent."""
+        with self._gate:
+            self._is_closed = True
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._listener.shutdown(_BOTH_WAYS)  # wakes who waits for the next one
+        self._listener.close()
+
+    def _let_in(self) -> None:
+        with suppress(OSError):
+            while True:
+                guest, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(guest,), daemon=True, name="door").start()
+
+    def _serve(self, guest: socket.socket) -> None:
+        with guest, guest.makefile("rwb") as stream, suppress(OSError, ValueError):
+            guest.settimeout(None)
+            while (request := read_frame(cast("BinaryIO", stream))) is not None:
+                with self._gate:  # the shard is not closed while it answers
+                    if self._is_closed:
+                        return
+                    reply = self._answer(request)
+                write_frame(cast("BinaryIO", stream), reply)
+
+
+class Guest:
+    """The end of a process that searches.
+
+    Raises:
+        OSError: Nobody lets it in.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = _socket()
+        try:
+            self._socket.settimeout(_PATIENCE_S)
+            with _address(folder / DOOR) as address:
+                self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
+        self._stream = cast("BinaryIO", self._socket.makefile("rwb"))
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, request: bytes) -> bytes | None:
+        """Return the reply; nothing where the shard was closed meanwhile, or its process ended or stands still."""
+        with self._one_at_a_time:
+            try:
+                write_frame(self._stream, request)
+                return read_frame(self._stream)
+            except (OSError, ValueError):
+                return None
+
+    def close(self) -> None:
+        """Go. Idempotent."""
+        with suppress(OSError):
+            self._stream.close()
+        self._socket.close()
+
+
+def _socket() -> socket.socket:
+    import socket  # noqa: PLC0415 -- few searches need one
+
+    return socket.socket(socket.AF_UNIX)
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Give a name by which a socket can be bound or reached, however long its path is."""
+    if len(os.fsencode(path)) <= _NAME_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+__all__ = ["DOOR", "Door", "Guest"]
