@@ -202,7 +202,7 @@ def _tree(
 
 def _is_gone(root: Path, ref: str) -> bool:
     if not ref and root.exists():
-        return False
+        return os.path.realpath(root) != os.fspath(root)  # a link is in its place now, and is followed to another tree
     from conexus.adapters.git_refs import is_gone  # noqa: PLC0415 -- brings dulwich
 
     return is_gone(root, ref)

@@ -529,9 +529,14 @@ class LocalService:
             asked = self._live_now(held, caller)
             try:
                 found = [
-                    SearchableView(view, live, self._shard(one, view, live), bool(one.beside) or one.writing.locked())
+                    SearchableView(
+                        view,
+                        live,
+                        self._shard(held[view.id], view, live),
+                        is_written=bool(held[view.id].beside) or held[view.id].writing.locked(),
+                        is_gone=not view.ref and not view.trimmed and self.is_gone(view.root, ""),
+                    )
                     for view, live in asked
-                    for one in (held[view.id],)
                 ]
                 response = run(request, found)
             except StoreError:

@@ -13,8 +13,8 @@ from conexus.adapters.git_metadata import top_of
 from conexus.cli import console
 from conexus.cli.index_command import indexed_tree, indexed_view, prepared, run_index
 from conexus.cli.progress import cancel_on_interrupt
-from conexus.cli.session import Session, checkout_at, given_path, named, open_session, ref_at_folder
-from conexus.errors import Cancelled, ConfigError, StoreBusy
+from conexus.cli.session import USER, Session, checkout_at, given_path, named, open_session, ref_at_folder
+from conexus.errors import Cancelled, ConfigError, SourceError, StoreBusy
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
 from conexus.types import Checkout, RepoId, SearchFilter, SymbolKind
@@ -100,6 +100,8 @@ class Scope:
         tests = session.loaded.config.search.tests if self.tests is None else self.tests
         try:
             repos = _repositories(session, self.repos) if self.repos else None
+            if self.fresh and (self.repos or self.all_repos):
+                _bring_up_to_date(session, repos)
         except BaseException:
             session.service.close()
             raise
@@ -168,6 +170,31 @@ def open_tree(folder: Path, *, fresh: bool = False) -> tuple[Session, Path]:
 def _is_begun(session: Session, root: Checkout) -> bool:
     view = indexed_view(session, root)
     return view is not None and view.live is not None
+
+
+def _bring_up_to_date(session: Session, repos: frozenset[RepoId] | None) -> None:
+    """Bring the trees of repositories up to date, of all where they are not named.
+
+    Raises:
+        SourceError: The folder of one that is named is gone.
+    """
+    for view in session.service.views(USER):
+        if view.ref or (repos is not None and view.repo not in repos):
+            continue
+        try:
+            checkout = checkout_at(view.root, force=True)
+            if checkout.root != view.root:
+                raise SourceError(
+                    f"{view.root} is a link to {checkout.root} now",
+                    hint=f"search that folder itself, or remove the old index: conexus repos remove {view.name}",
+                )
+        except SourceError:
+            if repos is not None:
+                raise
+            continue  # the answer tells
+        with prepared(checkout) as own, cancel_on_interrupt() as asked:
+            if run_index(own, checkout, asked, quiet=False).cancelled:
+                raise Cancelled("stopped before the index was up to date", hint="run the command again to go on")
 
 
 def open_ref(folder: Path, name: str) -> tuple[Session, Checkout]:

@@ -70,6 +70,8 @@ class SearchableView:
     shard: VectorShard
     is_written: bool = False
     """Whether a run is at work on it."""
+    is_gone: bool = False
+    """Whether its folder is not there any more."""
 
 
 class SearchEngine:
@@ -485,9 +487,15 @@ def _notices(
     if copies:
         what = "1 result is a copy" if len(copies) == 1 else f"{len(copies)} results are copies"
         yield f"{what} of another and left out: {copies[0]}{', …' if len(copies) > 1 else ''}"
-    stale = sum(hit.freshness is not Freshness.FRESH for hit in hits)
+    gone = {str(view.view.root): view.view.name for view in views if view.is_gone}
+    stale = sum(hit.freshness is not Freshness.FRESH and hit.root not in gone for hit in hits)
     if stale:
         yield f"{stale} of {len(hits)} results changed on disk since they were indexed; run `conexus index`"
+    for root, name in gone.items():
+        yield (
+            f"the folder {root} is gone, or a link is in its place, and the index of {name} answers as it was; "
+            f"`conexus repos remove {name}` deletes it"
+        )
     for view in views:
         if not view.index.complete and not view.is_written:
             yield f"the index of {view.view.name} is not finished; run `conexus index {view.view.root}`"
