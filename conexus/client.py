@@ -621,7 +621,7 @@ def connect(url: str, token: str, *, repository: str = "") -> Code:
     require_address(url)
     if not _TOKEN.fullmatch(token):
         raise ConfigError("the token has characters that no token has")
-    service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token), surface="python")
+    service = DaemonClient(Address(0, __version__, url.rstrip("/"), "", 0.0, token=token), surface="python")
     try:
         views = service.views(LOCAL_USER)  # tells at once what is wrong
         # Of several trees of one repository the first by path; refs only where there is nothing else.

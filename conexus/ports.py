@@ -686,6 +686,14 @@ class Catalog(Protocol):
         """Give the system back what the database does not need; returns how many bytes. It takes its time."""
         ...
 
+    def require_in_place(self) -> None:
+        """Return if what is written is kept.
+
+        Raises:
+            StoreError: The catalog was deleted or replaced while it is open.
+        """
+        ...
+
     def integrity(self) -> list[str]:
         """Return what the database itself finds wrong; empty where all is well."""
         ...

@@ -230,6 +230,7 @@ class LocalService:
     ) -> IndexReport:
         self.edition.access.require_write(who, checkout.repo)
         self.edition.audit.require()
+        self.catalog.require_in_place()
         self.places.require(checkout.repo, checkout.root)  # before a lock is waited for; what counts comes later
         is_new = not any(view.root == checkout.root for view in self.catalog.views())
         if not self.keep_open:
@@ -975,6 +976,7 @@ class LocalService:
             everything: Whether to remove them whatever their age: generations to go back to, all cached embeddings, and
                 generations that were begun and not finished.
         """
+        self.catalog.require_in_place()
         gone = self._collect_gone(who, dry_run=dry_run)
         views = {view.id: view for view in self.catalog.views()}
         before = time.time() + 1.0 if everything else time.time() - _KEPT_GENERATION_S

@@ -89,8 +89,9 @@ def run(settings: Callable[[], config_files.Loaded], start: Start) -> None:
     loaded = settings()
     data_dir = data_folder.private_data_dir(loaded.config)
     sys.setswitchinterval(_SWITCH_S)
-    with discovery.claimed(data_dir):
+    with discovery.claimed(data_dir) as is_ours:
         daemon = _Daemon(settings, loaded.config, data_dir, start)
+        daemon.is_ours = is_ours
         try:
             daemon.run()
         finally:
@@ -111,6 +112,8 @@ class _Daemon:
         self._addresses = Address(os.getpid(), __version__, "", "", self._started_at)
         self._public = ""
         self._reloaded: list[Callable[[Config], None]] = []
+        self.is_ours: Callable[[], bool] = lambda: True
+        """Whether this is the daemon of its data folder still."""
         self.end_log = logs.set_up(config.daemon.log_format, config.daemon.log_level)
         """Writes the last lines of the log."""
 
@@ -143,11 +146,14 @@ class _Daemon:
             runner.start(options.index_jobs)
             if options.watch:
                 followers.start()
+            catalog = discovery.file_number(self._data_dir / data_folder.CATALOG_FILE)
+            self._addresses = replace(self._addresses, catalog=catalog)
             discovery.publish(self._data_dir, self._addresses)
             _log.info("listening", extra={"address": self._public})
             self._start.ready(self._addresses)
             await self._until(stopping, api, runner)
-            discovery.withdraw(self._data_dir)
+            if self.is_ours():
+                discovery.withdraw(self._data_dir)
             _log.info("stopping")
             api.broker.publish("stopping")
             api.dispatcher.refuse_new()
@@ -272,6 +278,9 @@ class _Daemon:
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _LOOKED_EVERY_S)
+            if not self.is_ours():
+                _log.error("the data folder was removed, or its lock: ending", extra={"folder": str(self._data_dir)})
+                return
             discovery.keep_published(self._data_dir, self._addresses)
             if time.monotonic() > collect_at and runner.counts() == (0, 0):
                 collect_at = time.monotonic() + _COLLECTED_EVERY_S

@@ -1017,14 +1017,19 @@ class SqliteCatalog:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return free * size
 
+    def require_in_place(self) -> None:
+        """Return if the file is still the one that was opened; see :meth:`conexus.ports.Catalog.require_in_place`."""
+        self._connection.require_in_place()
+
     def integrity(self) -> list[str]:
         """Return what the database itself finds wrong; empty where all is well."""
         try:
             found = [str(row[0]) for row in self._rows("PRAGMA integrity_check")]
             broken = self._rows("PRAGMA foreign_key_check")
             altered = self._connection.altered()
+            self.require_in_place()
         except StoreError as exc:
-            return [exc.message]
+            return [exc.in_words]
         problems = [line for line in found if line != "ok"]
         problems += [f"{name} is not as it was made" for name in altered]
         return problems + [f"a row of {row[0]} belongs to nothing" for row in broken[:10]]

@@ -64,6 +64,7 @@ class SqliteConnection:
         """Held while the connection is used."""
         self._readers: deque[sqlite3.Connection] = deque()
         self._closed = False
+        self._file = 0
         with self._translated():
             _make_private(path)
             self.raw = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
@@ -74,9 +75,29 @@ class SqliteConnection:
                 self.raw.execute("PRAGMA foreign_keys = OFF")  # so that a migration can put a table in another's place
                 migrate(self.raw, schema)
                 self.raw.execute("PRAGMA foreign_keys = ON")
+                self._file = self._number()
             except BaseException:
                 self.raw.close()
                 raise
+
+    def _number(self) -> int:
+        """Return the number (inode) of the file under the name of the database; 0 where there is none."""
+        try:
+            return 0 if self._path == MEMORY else os.stat(self._path).st_ino  # noqa: PTH116 -- a path is not needed else
+        except OSError:
+            return 0
+
+    def require_in_place(self) -> None:
+        """Return if the file is still the one that was opened: what is written into another one is lost.
+
+        Raises:
+            StoreError: It was deleted or replaced.
+        """
+        if self._number() != self._file:
+            raise StoreError(
+                f"the {self._schema.name} {self._path} was deleted or replaced while process {os.getpid()} has it open",
+                hint="put it back if you have it, then restart that process: conexus daemon restart",
+            )
 
     @contextmanager
     def transaction(self, *, quick: bool = False) -> Iterator[sqlite3.Connection]:

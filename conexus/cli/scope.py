@@ -17,7 +17,7 @@ from conexus.cli.session import USER, Session, checkout_at, given_path, named, o
 from conexus.errors import Cancelled, ConfigError, SourceError, StoreBusy
 from conexus.parsing.languages import BY_NAME, canonical
 from conexus.search.globs import literal
-from conexus.types import Checkout, RepoId, SearchFilter, SymbolKind
+from conexus.types import Checkout, IndexedView, RepoId, SearchFilter, SymbolKind
 from conexus.values import dataclass
 
 EXIT_NOTHING = 1
@@ -182,12 +182,7 @@ def _bring_up_to_date(session: Session, repos: frozenset[RepoId] | None) -> None
         if view.ref or (repos is not None and view.repo not in repos):
             continue
         try:
-            checkout = checkout_at(view.root, force=True)
-            if checkout.root != view.root:
-                raise SourceError(
-                    f"{view.root} is a link to {checkout.root} now",
-                    hint=f"search that folder itself, or remove the old index: conexus repos remove {view.name}",
-                )
+            checkout = _checkout_of(view)
         except SourceError:
             if repos is not None:
                 raise
@@ -195,6 +190,16 @@ def _bring_up_to_date(session: Session, repos: frozenset[RepoId] | None) -> None
         with prepared(checkout) as own, cancel_on_interrupt() as asked:
             if run_index(own, checkout, asked, quiet=False).cancelled:
                 raise Cancelled("stopped before the index was up to date", hint="run the command again to go on")
+
+
+def _checkout_of(view: IndexedView) -> Checkout:
+    checkout = checkout_at(view.root, force=True)
+    if checkout.root != view.root:
+        raise SourceError(
+            f"{view.root} is a link to {checkout.root} now",
+            hint=f"search that folder itself, or remove the old index: conexus repos remove {view.name}",
+        )
+    return checkout
 
 
 def open_ref(folder: Path, name: str) -> tuple[Session, Checkout]:

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -43,13 +43,18 @@ class Address:
     grpc: str
     """As ``127.0.0.1:7521``; empty where there is none."""
     started_at: float
+    catalog: int = 0
+    """Number (inode) of the catalog that it has open."""
     token: str = ""
     """Kept in a file of its own, not with the rest."""
 
 
 @contextlib.contextmanager
-def claimed(data_dir: Path) -> Iterator[None]:
+def claimed(data_dir: Path) -> Iterator[Callable[[], bool]]:
     """Be the daemon of a data folder.
+
+    Yields:
+        Whether the lock is there still: without it no client finds the daemon, and another one may start.
 
     Raises:
         DaemonUnavailable: Another one is.
@@ -69,9 +74,17 @@ def claimed(data_dir: Path) -> Iterator[None]:
                 f"a daemon runs already for {data_dir}: {who}", hint="stop it with: conexus daemon stop"
             ) from exc
         (data_dir / _STATE).unlink(missing_ok=True)  # an earlier daemon's
-        yield
+        yield lambda: os.fstat(handle).st_ino == file_number(data_dir / _LOCK)
     finally:
         os.close(handle)
+
+
+def file_number(path: Path) -> int:
+    """Return the number (inode) of a file; 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def publish(data_dir: Path, address: Address) -> None:
@@ -122,7 +135,7 @@ def find(data_dir: Path) -> Address | None:
     token = _token(data_dir / _TOKEN)
     if address is None or token is None:
         return None
-    return Address(address.pid, address.version, address.http, address.grpc, address.started_at, token)
+    return replace(address, token=token)
 
 
 def is_running(data_dir: Path) -> bool:
@@ -145,7 +158,12 @@ def _state(data_dir: Path) -> Address | None:
         with (data_dir / _STATE).open("rb") as stream:
             found = json.loads(stream.read(_MAX_STATE_BYTES))
         return Address(
-            int(found["pid"]), str(found["version"]), str(found["http"]), str(found["grpc"]), float(found["started_at"])
+            int(found["pid"]),
+            str(found["version"]),
+            str(found["http"]),
+            str(found["grpc"]),
+            float(found["started_at"]),
+            int(found.get("catalog", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

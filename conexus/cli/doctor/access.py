@@ -122,6 +122,11 @@ def check_locks(config: Config) -> str:
     daemon = discovery.find(folder)
     if daemon is not None:
         holders.append(Holder(daemon.pid, "serving as the daemon", time.time() - daemon.started_at))
+        if daemon.catalog not in {0, discovery.file_number(folder / data_folder.CATALOG_FILE)}:
+            raise StoreError(
+                f"the catalog in {folder} was deleted or replaced while the daemon, process {daemon.pid}, has it open",
+                hint="put it back if you have it, then run `conexus daemon restart`; else index again after that",
+            )
     for holder in holders:
         if holder.is_stopped:
             raise StoreError(
