@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from conexus.adapters.config_files import current_environ
 from conexus.errors import ConexusError
 from conexus.search.neutral import clean, one_line
 
@@ -71,17 +72,26 @@ def fail(error: ConexusError, *, as_json: bool = False) -> None:
         facts = {"code": error.code.value, "message": error.message, "hint": error.hint, "details": {**error.details}}
         err(json.dumps({"schema": "conexus.error/1", **facts}))
         return
-    bold, dim, end = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if is_terminal(sys.stderr) else ("", "", "")
+    bold, dim, end = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if _has_colours() else ("", "", "")
     err(f"{bold}error:{end} {one_line(error.message)}")
     if error.hint:
         err(f"{dim}hint:{end} {one_line(error.hint)}")
+
+
+def _has_colours() -> bool:
+    """Whether stderr is a terminal that knows colours, and its user wants them."""
+    environ = current_environ()
+    return is_terminal(sys.stderr) and not environ.get("NO_COLOR") and environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def rich_console(*, stderr: bool = False) -> Console:
     """Return Rich's console; imported here, since it takes a while."""
     from rich.console import Console  # noqa: PLC0415 -- only on a terminal
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    environ = dict(current_environ())
+    if environ.get("COLUMNS") == "0":  # of a terminal that does not know its size; nothing fits into that
+        del environ["COLUMNS"]
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, _environ=environ)
 
 
 def count(number: int, noun: str) -> str:

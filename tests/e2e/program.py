@@ -134,13 +134,15 @@ class Program:
             start_new_session=True,
         )
 
-    def on_terminal(self, *arguments: str | Path, cwd: Path | None = None) -> Ended:
+    def on_terminal(
+        self, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Ended:
         """Run a command whose streams are a terminal; all it prints is in ``out``."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [CONEXUS, *arguments],
             cwd=cwd or self.folder,
-            env=self.environ({"TERM": "xterm-256color", "COLUMNS": "120"}),
+            env=self.environ({"TERM": "xterm-256color", "COLUMNS": "120", **(env or {})}),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

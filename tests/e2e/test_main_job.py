@@ -203,6 +203,22 @@ def test_a_terminal_gets_colours_and_links(lending: tuple[Program, Path]) -> Non
     assert f"file://{root}/desk/lending.py" in shown.out
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "20", "many"])
+def test_a_terminal_of_any_width_shows_results(lending: tuple[Program, Path], columns: str) -> None:
+    """Also one that does not know its own, or says nonsense."""
+    program, root = lending
+    shown = program.on_terminal("search", "backoff", root, env={"COLUMNS": columns, "TERM": "dumb"})
+    assert shown.code == FOUND
+    assert "jobs/backoff.rb" in shown.out
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_an_error_is_plain_where_colours_are_not_wanted(program: Program, env: dict[str, str]) -> None:
+    """By the user or by the terminal; else it has them."""
+    assert program.on_terminal("repos", "show", "nobody", env=env).out.startswith("error: ")
+    assert program.on_terminal("repos", "show", "nobody").out.startswith("\x1b[1;31merror:")
+
+
 def test_a_reader_that_goes_away_is_no_error(lending: tuple[Program, Path]) -> None:
     """``| head -1`` gives a line and no complaint."""
     program, root = lending
