@@ -45,6 +45,7 @@ def main() -> None:
     threads = ThreadPoolExecutor(_THREADS)
     while (payload := read_frame(sys.stdin.buffer)) is not None:
         threads.submit(answer, payload)
+    engine.take_doors_away()
     os._exit(0)  # whatever is under way: nobody waits for it
 
 

@@ -107,6 +107,12 @@ class EngineCalls:
         self._opened[number] = _Opened(shard, iter(()))
         return number
 
+    def take_doors_away(self) -> None:
+        """Leave no socket behind, for a process that is about to end."""
+        for opened in list(self._opened.values()):
+            if opened.door is not None:
+                opened.door.take_away()
+
     def _let_in(self, number: int, index: int) -> int:
         if self._lets_in:
             with suppress(OSError):  # then a search of another process has to wait

@@ -57,11 +57,15 @@ class Door:
         """Let nobody in any more; returns when the last request is answered. Idempotent."""
         with self._gate:
             self._is_closed = True
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        self.take_away()
         with suppress(OSError):
             self._listener.shutdown(_BOTH_WAYS)  # wakes who waits for the next one
         self._listener.close()
+
+    def take_away(self) -> None:
+        """Leave nothing on the disk, for a process that is about to end."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _let_in(self) -> None:
         with suppress(OSError):

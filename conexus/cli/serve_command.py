@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="daemon", help="Run Conexus in the background, for many clients at once.", no_args_is_help=True)
 _STOP_S = 20.0
+_POLL_S = 0.05
 _FOLLOW_S = 0.3
 _DEFAULT_LINES = 50
 
@@ -116,10 +117,12 @@ def stop() -> None:
 
 
 def _stop(data_dir: Path) -> bool:
-    address = discovery.find(data_dir)
-    if address is None:
-        if discovery.is_running(data_dir):
+    until = time.monotonic() + _STOP_S
+    while (address := discovery.find(data_dir)) is None and discovery.is_running(data_dir):
+        if time.monotonic() > until:
             raise DaemonUnavailable("the daemon is about to start or to stop", hint="try again in a moment")
+        time.sleep(_POLL_S)  # it is just starting, or another command stops it
+    if address is None:
         return False
     if not starting.stop(data_dir, address, _STOP_S):
         raise DaemonUnavailable(f"process {address.pid} does not end", hint=f"kill it yourself: kill -9 {address.pid}")

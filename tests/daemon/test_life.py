@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import serving, wait_for_state
-from program import ERROR, FOUND, INTERRUPTED, Program, functions, write
+from program import ERROR, FOUND, INTERRUPTED, Program, finish, functions, write
 
 from conexus.daemon import discovery
 
@@ -144,6 +144,15 @@ def test_one_data_folder_has_one_daemon(alone: tuple[Program, Path]) -> None:
     refused = program.run("serve", "--port", "0", "--grpc-port", "0")
     assert refused.code == ERROR
     assert f"process {pid}" in refused.err
+
+
+def test_commands_that_stop_it_at_once_all_succeed(alone: tuple[Program, Path]) -> None:
+    """Whoever comes second waits until it is gone."""
+    program, _ = alone
+    program.ok("daemon", "start")
+    stops = [program.start("daemon", "stop") for _ in range(3)]
+    assert [finish(stop).code for stop in stops] == [FOUND, FOUND, FOUND]
+    assert program.run("daemon", "status").code != FOUND
 
 
 def test_a_port_that_is_taken_is_named(alone: tuple[Program, Path]) -> None:

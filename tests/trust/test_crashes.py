@@ -30,6 +30,7 @@ from program import FOUND, INCOMPLETE, NOTHING, Program, finish
 from trees import FEW, MANY, QUESTION, SETTINGS, change, fill
 
 from conexus.adapters.catalog_schema import CATALOG
+from conexus.adapters.engine_door import DOOR
 from conexus.adapters.model_files import MODEL_FOLDER, read_model
 from conexus.adapters.sqlite_connection import Schema, migrate
 from conexus.errors import ConexusError
@@ -287,7 +288,7 @@ def hash_of(files: Files, folder: Path) -> str:
 def copied(source: Path, target: Path) -> Path:
     """Copy a data folder: its files have holes, which are most of them."""
     if sys.platform != "linux":
-        return shutil.copytree(source, target)
+        return shutil.copytree(source, target, ignore=shutil.ignore_patterns(DOOR))
     subprocess.run(["cp", "--recursive", "--preserve=all", "--sparse=always", source, target], check=True)
     return target
 

@@ -89,6 +89,19 @@ def test_a_writer_that_is_killed_leaves_no_closed_door(stores: tuple[EngineStore
     again.close()
 
 
+def test_a_run_that_is_killed_leaves_no_socket(stores: tuple[EngineStore, EngineStore]) -> None:
+    """Its engine takes it away when its pipe ends: copies of the folder would stumble over it."""
+    writer, _ = stores
+    writer.create(ONE, DIM)
+    door = writer._files.folder_of(ONE) / DOOR
+    assert door.is_socket()
+    assert writer._running is not None
+    assert writer._running.process.stdin is not None
+    writer._running.process.stdin.close()
+    writer._running.process.wait(10)
+    assert not door.exists()
+
+
 def test_a_writer_waits_for_those_who_search(stores: tuple[EngineStore, EngineStore]) -> None:
     """They hold a shard for a moment only, and fail no run."""
     writer, reader = stores
