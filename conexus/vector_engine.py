@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """The process that the vector engine runs in: it maps its files, and dies where the disk is full or fails.
 
-It does what :mod:`conexus.adapters.engine_process` asks on stdin, several things at once, and ends with stdin.
+It does what :mod:`conexus.adapters.engine_process` asks on stdin, several things at once, and ends with stdin, or with
+the thread that started it. Its arguments are the folder of the shards and the number of the process that started it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -22,12 +24,14 @@ from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import ConexusError
 
 _THREADS = 32
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def main() -> None:
     """Answer until stdin ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the parent's to handle
+    _end_with_parent()
     engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))), lets_in=True)
     writing = threading.Lock()
 
@@ -47,6 +51,13 @@ def main() -> None:
         threads.submit(answer, payload)
     engine.take_doors_away()
     os._exit(0)  # whatever is under way: nobody waits for it
+
+
+def _end_with_parent() -> None:
+    """Have the system kill this process when its parent ends: one that is stopped does not see its stdin end."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "prctl"):  # of Linux alone
+        library.prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ _COPIED_BYTES: Final = 1 << 20
 _IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of a random name is made there
 
 REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
+_BUSY_HINT: Final = "Try again when the other is done; `conexus doctor locks` names one that stands still."
 _OS_ERROR = re.compile(r"os error (\d+)")
 _FAILING = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT})
 _PASSING = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EAGAIN})
@@ -680,7 +681,7 @@ def _claim(path: Path) -> tuple[IO[bytes], int]:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            raise StoreBusy(f"the index in {path} is open already", hint="Try again when the other is done.") from exc
+            raise StoreBusy(f"the index in {path} is open already", hint=_BUSY_HINT) from exc
         dim = _read_mark(mark)
         claim.pop_all()
     return mark, dim

@@ -4,10 +4,14 @@
 The engine writes into files that it maps: on a full or failing disk the system ends its process, whatever is checked
 before. So it has one of its own, which is started anew when it is next needed. What was flushed is there then; what was
 not is told by the next write or flush, as a failure, and the catalog's journal has it read again.
+
+A process that stands still while somebody waits for it is killed, and so is one that does not end when it should.
+However long a call takes, a process that works is left alone.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,9 +28,11 @@ from conexus.adapters.config_files import current_environ
 from conexus.adapters.edge_store import REBUILD_HINT, EdgeStore
 from conexus.adapters.engine_calls import EngineCalls
 from conexus.adapters.engine_door import Guest
+from conexus.adapters.engine_orphans import ENGINE_MODULE, end_orphans
 from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import private_bytes
+from conexus.adapters.process_state import ProcessState, process_state
 from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError, error_of
 from conexus.points import listed
@@ -45,55 +51,72 @@ from conexus.types import (
 from conexus.values import dataclass
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
-_COMMAND: Final = (sys.executable, "-P", "-m", "conexus.vector_engine")
+_COMMAND: Final = (sys.executable, "-P", "-m", ENGINE_MODULE)
 _OF_THE_PARENT: Final = frozenset({signal.SIGINT, signal.SIGTERM})
-_EXIT_S: Final = 10.0
 _BESIDE_S: Final = 5.0
 """How long to wait for those who search a shard without a lock; each is done in a moment."""
 _POLL_S: Final = 0.01
+_EXIT_S: Final = 5.0
+_EXIT_LOOK_S: Final = 0.5
+_LOOK_S: Final = 1.0
+_STILL_LOOKS: Final = 5
+_STILL_LOOKS_OF_LONG_CALLS: Final = 60
+"""Such calls may wait for what no look at the process shows, as for a disk behind another process (FUSE)."""
+_SHORT_CALLS: Final = frozenset({"search_all", "count", "is_wasteful", "first_points", "more_points"})
 _DAMAGED: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
 class _Ended(Exception):
     """The process ended before it answered."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, stood_still_s: float) -> None:
         super().__init__(code)
         self.code = code
+        self.stood_still_s = stood_still_s
+        """How long it had stood still before it was killed for that; 0 where it was not."""
 
     @property
     def in_words(self) -> str:
         """How it ended."""
+        if self.stood_still_s:
+            return f"was killed, since it stood still for {self.stood_still_s:.0f} s,"
         try:
-            return signal.Signals(-self.code).name if self.code < 0 else f"exit code {self.code}"
+            return f"ended ({signal.Signals(-self.code).name if self.code < 0 else f'exit code {self.code}'})"
         except ValueError:
-            return f"signal {-self.code}"
+            return f"ended (signal {-self.code})"
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A call without an answer."""
+
+    name: str
+    reply: SimpleQueue[Sequence[Any] | None]
 
 
 class _Engine:
     """One process. Threads may call at once."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        # Ctrl-C reaches all processes of a terminal, and must not end this one before it can ignore it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_PARENT)
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"OPENBLAS_NUM_THREADS": "1", **current_environ()},
-            )
-        except OSError as exc:
-            raise StoreError(f"the process of the vector engine cannot be started: {exc}") from exc
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._numbers = count(1)
-        self._waiting: dict[int, SimpleQueue[Sequence[Any] | None]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._registering = threading.Lock()
         self._writing = threading.Lock()
-        self.is_over = False
-        threading.Thread(target=self._read, daemon=True, name="vector-engine").start()
+        self._asked = threading.Event()
+        self._over = threading.Event()
+        self._stood_still_s = 0.0
+        started: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
+        threading.Thread(target=self._run, args=(command, started), daemon=True, name="vector-engine").start()
+        process = started.get()
+        if isinstance(process, OSError):
+            raise StoreError(f"the process of the vector engine cannot be started: {process}") from process
+        self.process = process
+        threading.Thread(target=self._watch, daemon=True, name="vector-engine-watch").start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self._over.is_set()
 
     def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         """Have something done.
@@ -106,13 +129,15 @@ class _Engine:
         number = next(self._numbers)
         with self._registering:
             if self.is_over:
-                raise _Ended(self.process.wait())
-            self._waiting[number] = reply
+                raise self._ended()
+            self._waiting[number] = _Waiting(name, reply)
+        if not self._asked.is_set():
+            self._asked.set()
         with self._writing, suppress(OSError, ValueError):  # where it is gone its reader tells
             write_frame(cast("BinaryIO", self.process.stdin), pack((number, name, *arguments)))
         answer = reply.get()
         if answer is None:
-            raise _Ended(self.process.wait())
+            raise self._ended()
         is_done, *values = answer
         if is_done:
             return values[0]
@@ -121,27 +146,83 @@ class _Engine:
             raise RuntimeError(f"the process of the vector engine failed: {message}")
         raise error_of(code, message, hint=hint)
 
-    def _read(self) -> None:
-        """Hand on answers until the process ends."""
+    def _ended(self) -> _Ended:
+        return _Ended(self.process.wait(), self._stood_still_s)
+
+    def _run(self, command: Sequence[str], started: SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
+        """Start the process and hand on its answers until it ends.
+
+        In one thread, as the process is killed by the system when the thread ends that started it.
+        """
+        # Ctrl-C reaches all processes of a terminal, and must not end this one before it can ignore it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_PARENT)
+        try:
+            process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"OPENBLAS_NUM_THREADS": "1", **current_environ()},
+            )
+        except OSError as exc:
+            started.put(exc)
+            return
+        started.put(process)
         with suppress(OSError, ValueError):
-            while (payload := read_frame(cast("BinaryIO", self.process.stdout))) is not None:
+            while (payload := read_frame(cast("BinaryIO", process.stdout))) is not None:
                 number, *answer = unpack(payload)
-                self._waiting.pop(number).put(answer)
-        self.process.kill()  # it closed its end or wrote what is no frame
-        self.process.wait()
+                self._waiting.pop(number).reply.put(answer)
+        process.kill()  # it closed its end or wrote what is no frame
+        process.wait()
         with self._registering:
-            self.is_over = True
-        for reply in list(self._waiting.values()):
-            reply.put(None)
+            self._over.set()
+        self._asked.set()
+        for waiting in list(self._waiting.values()):
+            waiting.reply.put(None)
+
+    def _watch(self) -> None:
+        """Kill the process where it stands still while somebody waits for it."""
+        while self._asked.wait() and not self.is_over:
+            self._asked.clear()
+            looks, number, before = 0, 0, None
+            while self._waiting and not self._over.wait(_LOOK_S):
+                oldest = min(list(self._waiting), default=0)
+                state = process_state(self.process.pid)
+                # Looks are counted, not seconds: this process may have been stopped itself.
+                looks = looks + 1 if oldest == number and _stands_still(state, before) else 0
+                number, before = oldest, state
+                if looks >= self._most_looks(oldest, state):
+                    self._stood_still_s = looks * _LOOK_S
+                    self.process.kill()
+
+    def _most_looks(self, number: int, state: ProcessState | None) -> int:
+        """Return after how many looks at which the process stood still it is hung."""
+        waiting = self._waiting.get(number)
+        is_short = waiting is None or waiting.name in _SHORT_CALLS or (state is not None and state.is_stopped)
+        return _STILL_LOOKS if is_short else _STILL_LOOKS_OF_LONG_CALLS
 
     def close(self) -> None:
-        """End the process. Idempotent."""
-        with self._writing, suppress(OSError):
-            cast("BinaryIO", self.process.stdin).close()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(_EXIT_S)
+        """End the process, and kill it where it does not end. Idempotent."""
+        # Who writes to one that does not read holds the lock.
+        if not self._is_stopped() and self._writing.acquire(timeout=_EXIT_S):
+            try:
+                with suppress(OSError):
+                    cast("BinaryIO", self.process.stdin).close()
+            finally:
+                self._writing.release()
+            until = time.monotonic() + _EXIT_S
+            while not self._over.wait(_EXIT_LOOK_S) and not self._is_stopped() and time.monotonic() < until:
+                pass
         self.process.kill()
         self.process.wait()
+
+    def _is_stopped(self) -> bool:
+        state = process_state(self.process.pid)
+        return state is not None and state.is_stopped
+
+
+def _stands_still(state: ProcessState | None, before: ProcessState | None) -> bool:
+    return state is not None and not state.has_worked(before)
 
 
 class _Here:
@@ -184,7 +265,7 @@ class _Beside:
         if reply is None:
             self.is_over = True
             self._guest.close()
-            raise _Ended(0)
+            raise _Ended(0, 0.0)
         is_done, *values = unpack(reply)
         if is_done:
             return values[0]
@@ -208,13 +289,13 @@ class EngineStore:
     Args:
         folder: Where the shards are; made when the first one is.
         read_here: Whether what is only read is opened in this process: a command that searches is over sooner so.
-        command: Starts the process; the folder is put behind it.
+        command: Starts the process; the folder and the number of this process are put behind it.
     """
 
     def __init__(self, folder: Path, *, read_here: bool = False, command: Sequence[str] = _COMMAND) -> None:
         self._folder = folder.absolute()
         self._files = EdgeStore(self._folder)
-        self._command = (*command, str(self._folder))
+        self._command = (*command, str(self._folder), str(os.getpid()))
         self._mutex = threading.Lock()
         self._running: _Engine | None = None
         self._here = _Here(self._files) if read_here else None
@@ -259,19 +340,24 @@ class EngineStore:
 
     def _place(self, index: IndexId, dim: int, *, to_write: bool) -> _Place:
         failure: StoreError
+        is_hung = False
         to_read = self._here is not None and not to_write
         for _ in range(2):  # another shard may have ended the process meanwhile
             try:
                 engine = self._for_use(to_write=to_write)
                 return _Place(engine, engine.call("open", int(index), dim), to_read)
             except _Ended as exc:
-                failure = self.failure(exc, "opened", index)
+                failure, is_hung = self.failure(exc, "opened", index), bool(exc.stood_still_s)
                 if type(failure) is DiskFull:
+                    break
+            except StoreBusy as exc:
+                failure = exc
+                if not end_orphans(self._folder):
                     break
             except StoreError as exc:
                 failure = exc
                 break
-        if to_write or type(failure) not in {DiskFull, DiskFailing, StoreError}:
+        if to_write or is_hung or type(failure) not in {DiskFull, DiskFailing, StoreError}:
             raise failure
         try:
             engine = self._for_use(to_write=False)
@@ -287,7 +373,7 @@ class EngineStore:
         place = f"the index in {self._folder / str(int(index))}"
         if is_full(self._folder):
             return DiskFull(f"the disk is full: {place} could not be {what}", hint=FREE_SPACE_HINT)
-        message = f"the vector engine ended ({ended.in_words}) while {place} was {what}"
+        message = f"the vector engine {ended.in_words} while {place} was {what}"
         if what in {"opened", "read"} and -ended.code in _DAMAGED:
             return StoreDamaged(message, hint=REBUILD_HINT)
         return StoreError(message, hint="run it again; what was done before is kept")

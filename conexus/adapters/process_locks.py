@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from conexus.adapters.free_space import NO_WRITES_HINT
+from conexus.adapters.process_state import process_state
 from conexus.errors import StoreBusy, StoreError
 from conexus.values import dataclass
 
@@ -40,7 +41,8 @@ class Holder:
     @property
     def is_stopped(self) -> bool:
         """Whether it will not let go of it."""
-        return is_stopped(self.pid)
+        state = process_state(self.pid)
+        return state is not None and state.is_stopped
 
 
 class FileLocks:
@@ -186,12 +188,3 @@ def is_alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
-
-
-def is_stopped(pid: int) -> bool:
-    """Return whether a process stands still until it is told to go on, as far as the system says."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:1]
-    except OSError:
-        return False
-    return state in ([b"T"], [b"t"])

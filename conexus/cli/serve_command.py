@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conexus.adapters import config_files
+from conexus.adapters.engine_orphans import end_orphans
 from conexus.cli import console
 from conexus.cli.examples import CommandWithExamples
 from conexus.config import Config
@@ -126,6 +127,7 @@ def _stop(data_dir: Path) -> bool:
         return False
     if not starting.stop(data_dir, address, _STOP_S):
         raise DaemonUnavailable(f"process {address.pid} does not end", hint=f"kill it yourself: kill -9 {address.pid}")
+    end_orphans(data_dir / "vectors")
     console.out(f"stopped: process {address.pid}")
     return True
 

@@ -15,6 +15,7 @@ import pytest
 from conftest import serving, wait_for_state
 from program import ERROR, FOUND, INTERRUPTED, Program, finish, functions, write
 
+from conexus.adapters.engine_orphans import engines_of
 from conexus.daemon import discovery
 
 QUESTION = "fine of a late loan"
@@ -296,3 +297,23 @@ def jobs_of(program: Program) -> list[str]:
     headers = {"authorization": f"Bearer {address.token}"}
     found = httpx.get(f"{address.http}/v1/jobs", headers=headers, timeout=60).json()
     return [str(one["state"]) for one in found["jobs"]]
+
+
+def test_a_vector_engine_that_is_stopped_costs_seconds_and_outlives_no_daemon(alone: tuple[Program, Path]) -> None:
+    """A search is answered by another one, and the daemon's end is that of its engine."""
+    program, tree = alone
+    program.ok("index", tree)
+    started(program)
+    program.ok("search", QUESTION, tree)
+    [engine] = engines_of(program.data / "vectors")
+    os.kill(engine.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    assert program.ok("search", QUESTION, tree, "--json").paths()
+    assert time.monotonic() - began < 20
+    assert not is_alive(engine.pid)
+    [engine] = engines_of(program.data / "vectors")
+    os.kill(engine.pid, signal.SIGSTOP)
+    assert "(the vector engine of process" in program.run("doctor", "locks").out
+    program.ok("daemon", "stop")
+    wait_until(lambda: not is_alive(engine.pid), 5, "the engine is still there")
+    assert program.ok("search", QUESTION, tree, "--json").paths()

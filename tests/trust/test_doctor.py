@@ -21,6 +21,7 @@ import pytest
 from attacks import dice, not_run, rounds
 from program import ERROR, FOUND, Program, finish, functions, workers_of, write
 
+from conexus.adapters.engine_orphans import engines_of
 from conexus.cli.doctor.checks import NAMES
 from conexus.cli.doctor.installation import SQLITE_FEATURES, sqlite_lacks
 
@@ -240,6 +241,42 @@ with FileLocks(Path(sys.argv[1]) / "locks").view(Path(sys.argv[1]), "indexing", 
 def stopped_holder(program: Program, stack: ExitStack) -> None:
     holder = stack.enter_context(running([sys.executable, "-c", HOLDER, str(program.data)], program))
     os.kill(holder.pid, signal.SIGSTOP)
+
+
+ENGINE = """
+import sys, threading
+from pathlib import Path
+from conexus.adapters.engine_process import EngineStore
+from conexus.types import IndexId
+EngineStore(Path(sys.argv[1]) / "vectors").create(IndexId(1), 32)
+print("held", flush=True)
+threading.Event().wait()
+"""
+
+
+@way("locks", "(the vector engine of process", "kill -9")
+def stopped_engine(program: Program, stack: ExitStack) -> None:
+    stack.enter_context(running([sys.executable, "-c", ENGINE, str(program.data)], program))
+    [engine] = engines_of(program.data / "vectors")
+    os.kill(engine.pid, signal.SIGSTOP)
+
+
+# An engine that is stopped before it can ask the system to end with its program, which then is killed.
+LEFT_OVER = """
+import os, signal, subprocess, sys
+command = [sys.executable, "-P", "-m", "conexus.vector_engine", sys.argv[1] + "/vectors", str(os.getpid())]
+engine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+engine.send_signal(signal.SIGSTOP)
+os.waitpid(engine.pid, os.WUNTRACED)
+print(engine.pid, flush=True)
+"""
+
+
+@way("locks", ", which is gone, is left: process ", "kill -9")
+def engine_that_is_left(program: Program, stack: ExitStack) -> None:
+    command = [sys.executable, "-c", LEFT_OVER, str(program.data)]
+    ended = subprocess.run(command, env=program.environ(), capture_output=True, check=True)
+    stack.callback(os.kill, int(ended.stdout), signal.SIGKILL)
 
 
 @contextmanager

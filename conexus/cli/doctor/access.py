@@ -17,6 +17,7 @@ from pathlib import Path
 from conexus import data_folder
 from conexus.adapters import config_files
 from conexus.adapters.config_files import DEFAULTS, SECRET_SETTINGS
+from conexus.adapters.engine_orphans import EngineSeen, engines_of
 from conexus.adapters.process_locks import FileLocks, Holder
 from conexus.cli import console
 from conexus.cli.doctor.disk import NOTHING_KEPT, data_files
@@ -111,7 +112,7 @@ def _require_safe_parent(folder: Path) -> None:
 
 
 def check_locks(config: Config) -> str:
-    """Whether a lock keeps another process out, ends with its holder, and nobody who stands still holds one."""
+    """Whether a lock keeps another process out, ends with its holder, and none is held by who stands still."""
     folder = data_folder.kept_in(config)
     if folder is None:
         return NOTHING_KEPT
@@ -133,8 +134,20 @@ def check_locks(config: Config) -> str:
                 f"process {holder.pid} ({holder.purpose}) stands still and holds a lock that others wait for",
                 hint=f"let it go on: kill -CONT {holder.pid}; or end it: kill -9 {holder.pid}",
             )
+    for engine in engines_of(folder / "vectors"):
+        if engine.is_orphan or engine.is_stopped:
+            raise StoreError(_of_engine(engine), hint=f"kill -9 {engine.pid}; another one is started when it is needed")
     held = "; ".join(f"process {one.pid} is {one.purpose} for {one.held_s:.0f} s" for one in holders)
     return f"they exclude other processes and end with them; {held or 'none is held'}"
+
+
+def _of_engine(engine: EngineSeen) -> str:
+    """Say what is wrong with a process of the vector engine that holds indexes."""
+    if engine.is_orphan:
+        return (
+            f"the vector engine of process {engine.program}, which is gone, is left: process {engine.pid} holds indexes"
+        )
+    return f"process {engine.pid} (the vector engine of process {engine.program}) stands still and holds indexes"
 
 
 def _try_lock(path: Path, folder: Path) -> None:
