@@ -6,9 +6,12 @@ For commands that search nothing: they start without what a search needs, in hal
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +24,7 @@ from conexus.adapters.sqlite_listing import SqliteListing
 from conexus.adapters.sqlite_policies import SqlitePolicies
 from conexus.config import Config
 from conexus.edition import ENTRY_POINT_GROUP, Edition, EditionContext, Licences, load_edition, load_package
-from conexus.errors import EditionError, StoreError
+from conexus.errors import EditionError, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 CATALOG_FILE = "catalog.sqlite"
 _USAGE_LOG = "usage.sqlite"
+_MOST_FILES = 10_000
+_MOST_PROBLEMS = 3
 _OTHERS = 0o077
 
 
@@ -142,6 +147,79 @@ def private_data_dir(config: Config) -> Path:
 def kept_in(config: Config) -> Path | None:
     """Return the data folder, which need not exist; ``None`` where nothing is kept."""
     return None if config.store.path == MEMORY else config_files.data_dir(config)
+
+
+def unusable(path: Path) -> Iterator[Path]:
+    """Yield what of this user is kept at a path and cannot be read and written, a folder before what is in it.
+
+    At most some thousands of files are looked at. What lies on a disk that can only be read need not be written.
+    """
+    try:
+        is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:
+        is_read_only = 0
+    yield from _unusable(path, os.R_OK if is_read_only else os.R_OK | os.W_OK, count())
+
+
+def _unusable(path: Path, needed: int, seen: Iterator[int]) -> Iterator[Path]:
+    try:
+        found = path.lstat()
+    except OSError:  # it was for a moment
+        return
+    is_folder = stat.S_ISDIR(found.st_mode)
+    if stat.S_ISLNK(found.st_mode) or next(seen) > _MOST_FILES:
+        return
+    if found.st_uid == os.geteuid() and not os.access(path, needed | (os.X_OK if is_folder else 0)):
+        yield path
+    if is_folder:
+        with suppress(OSError):
+            for inner in sorted(path.iterdir()):
+                yield from _unusable(inner, needed, seen)
+
+
+def make_usable(config: Config) -> int:
+    """Give this user back the right to read and write what of theirs is in the data folder; returns for how many files.
+
+    Raises:
+        StoreError: That is not allowed.
+    """
+    folder, changed = kept_in(config), 0
+    if folder is None:
+        return 0
+    try:
+        for path in unusable(folder):
+            mode = path.lstat().st_mode
+            path.chmod(stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o600))
+            changed += 1
+    except OSError as exc:
+        raise StoreError(f"the modes of files in {folder} cannot be mended: {exc.strerror}") from exc
+    return changed
+
+
+def damage_of_usage_log(config: Config) -> str:
+    """Return what is wrong with the query log; nothing where all is well, or there is none."""
+    folder = kept_in(config)
+    if folder is None or not (folder / _USAGE_LOG).exists():
+        return ""
+    try:
+        with closing(usage_log(config)) as log:
+            return "; ".join(log.integrity()[:_MOST_PROBLEMS])
+    except StoreDamaged as exc:
+        return exc.message
+
+
+def discard_usage_log(config: Config) -> None:
+    """Delete the query log: what is in it is to be kept no longer than the settings say, which damage must not change.
+
+    Raises:
+        StoreError: The data folder cannot be written.
+    """
+    folder = config_files.data_dir(config)
+    try:
+        for name in (f"{_USAGE_LOG}-wal", f"{_USAGE_LOG}-shm", _USAGE_LOG):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as exc:
+        raise StoreError(f"the query log in {folder} cannot be deleted: {exc.strerror}") from exc
 
 
 def _database(config: Config, name: str) -> str:

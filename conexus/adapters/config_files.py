@@ -302,7 +302,10 @@ def _checked(key: str, value: object, place: str) -> Value:
     if type(value) is not kind or not isinstance(value, str | int | float):
         raise ConfigError(f"{place}: {key} must be {_KIND_NAMES[kind]}, not {_short(value)}")
     if isinstance(value, str) and not value.isprintable():
-        raise ConfigError(f"{place}: {key} must be printable text on one line, not {_short(value)}")
+        raise ConfigError(
+            f"{place}: {key} must be printable text on one line, not {_short(value)}",
+            hint="take line ends and control characters out of it",
+        )
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{place}: {key} must be a finite number, not {value}")
     if isinstance(value, int) and abs(value) > _MAX_INTEGER:

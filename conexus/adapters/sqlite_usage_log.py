@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from conexus.adapters.sqlite_connection import Schema, SqliteConnection
 from conexus.config import LogOptions
-from conexus.errors import StoreDamaged
+from conexus.errors import StoreDamaged, StoreError
 from conexus.types import UsageEntry, UsageStats
 
 MAX_BYTES = 100_000_000
@@ -46,7 +46,7 @@ CREATE TABLE requests (
 CREATE INDEX requests_at ON requests (at);
 """
 
-USAGE = Schema("query log", "delete the file: nothing else is in it", (_V1,))
+USAGE = Schema("query log", "delete the file, as conexus verify --repair does: nothing else is in it", (_V1,))
 """The log's own part of :mod:`conexus.adapters.sqlite_connection`."""
 
 _ENTRY = "at, surface, operation, subject, text, repos, results, elapsed_ms, error"
@@ -222,6 +222,17 @@ class SqliteUsageLog:
             count = db.execute(f"DELETE FROM requests WHERE subject IN ({marks})", tuple(subjects)).rowcount  # noqa: S608 -- as above
         self._connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of SQLite has the old pages
         return count
+
+    def integrity(self) -> list[str]:
+        """Return what the database itself finds wrong; empty where all is well."""
+        try:
+            found = [str(row[0]) for row in self._connection.rows("PRAGMA integrity_check")]
+            altered = self._connection.altered()
+        except StoreError as exc:
+            return [exc.message]
+        return [f"the query log: {line}" for line in found if line != "ok"] + [
+            f"{name} of the query log is not as it was made" for name in altered
+        ]
 
     def close(self) -> None:
         """Release the log. Idempotent."""

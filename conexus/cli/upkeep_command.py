@@ -12,12 +12,13 @@ from typing import Annotated
 
 import typer
 
-from conexus import bootstrap
+from conexus import bootstrap, data_folder
 from conexus.adapters import config_files
 from conexus.cli import console
 from conexus.cli.index_command import indexed_root, prepared
 from conexus.cli.repos_command import described, status_json
 from conexus.cli.session import USER, checkout_at, given_path, named, open_session, view_for
+from conexus.config import Config
 from conexus.daemon import discovery
 from conexus.errors import SourceError, StoreBusy, StoreDamaged
 from conexus.types import RepoId, Verdict, VerifyFinding, VerifyReport
@@ -185,6 +186,22 @@ def collect(
 
 def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
     """Verify, and where the catalog itself is damaged and is to be mended, start with a new one."""
+    config = config_files.load(config_files.current_environ(), None, {}).config
+    if repair and (changed := data_folder.make_usable(config)):
+        console.err(f"{console.count(changed, 'file')} of the data folder can be read and written again")
+    report = _verified_indexes(config, repos, repair=repair)
+    damage = data_folder.damage_of_usage_log(config)
+    if not damage:
+        return report
+    findings = (*report.findings, VerifyFinding(RepoId(""), "usage.sqlite", damage))
+    if repair:
+        _require_no_daemon(config, "the query log")
+        data_folder.discard_usage_log(config)
+        console.err("the query log was deleted; a new one is made")
+    return dataclasses.replace(report, findings=findings)
+
+
+def _verified_indexes(config: Config, repos: list[str], *, repair: bool) -> VerifyReport:
     try:
         with open_session() as session:
             views = [view for name in repos for view in named(session.service, name)] if repos else None
@@ -193,14 +210,17 @@ def _verified(repos: list[str], *, repair: bool) -> VerifyReport:
     except StoreDamaged as error:
         report = VerifyReport(0, 0, 0, (VerifyFinding(RepoId(""), "", error.message),))
     if repair and any(not finding.repo for finding in report.findings):
-        loaded = config_files.load(config_files.current_environ(), None, {})
-        if discovery.is_running(config_files.data_dir(loaded.config)):
-            raise StoreBusy(
-                "the catalog is damaged, and a daemon has it open",
-                hint="stop it first: conexus daemon stop && conexus verify --repair",
-            )
-        kept = bootstrap.discard_catalog(loaded.config)
+        _require_no_daemon(config, "the catalog")
+        kept = bootstrap.discard_catalog(config)
         console.err(f"the catalog was set aside as {console.one_line(str(kept))}; index every repository again")
         console.err("API keys and webhooks were in it as well; where you had any, make them again")
         report = dataclasses.replace(report, repaired=len(report.findings))
     return report
+
+
+def _require_no_daemon(config: Config, what: str) -> None:
+    if discovery.is_running(config_files.data_dir(config)):
+        raise StoreBusy(
+            f"{what} is damaged, and a daemon has it open",
+            hint="stop it first: conexus daemon stop && conexus verify --repair",
+        )

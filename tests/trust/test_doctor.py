@@ -291,6 +291,46 @@ def running(command: list[str], program: Program) -> Iterator[subprocess.Popen[b
             process.kill()
 
 
+def as_one_whom_modes_bind(program: Program) -> None:
+    """Run the command as the files' owner whom their modes keep out: root without its right to pass over them."""
+    if os.geteuid() == 0:
+        without = "-dac_override,-dac_read_search"
+        program.before = ("setpriv", f"--bounding-set={without}", f"--inh-caps={without}")
+
+
+def indexed_without_modes(program: Program, *names: str, mode: int = 0) -> None:
+    """A data folder with an index, of which files or folders have lost their modes."""
+    indexed_folders(program, 1, 1)
+    for name in names:
+        path = program.data / name
+        path.touch()
+        path.chmod(mode)
+    as_one_whom_modes_bind(program)
+
+
+@way("permissions", "has mode 0000: you cannot read and write it", "chmod -R u+rwX")
+def files_without_modes(program: Program, _: ExitStack) -> None:
+    indexed_without_modes(program, "vectors/1/conexus.json")
+
+
+@way("permissions", "catalog.sqlite-shm has mode 0400", "verify --repair")
+def shared_memory_that_can_only_be_read(program: Program, _: ExitStack) -> None:
+    indexed_without_modes(program, "catalog.sqlite-shm", mode=0o400)
+
+
+@way("permissions", "the key of the daemon's certificate cannot be looked at", "chmod u+x")
+def key_out_of_reach(program: Program, _: ExitStack) -> None:
+    (program.folder / "keys").mkdir(mode=0)
+    for name in ("cert", "key"):
+        program.settings[f"CONEXUS_DAEMON_TLS_{name.upper()}"] = str(program.folder / "keys" / f"{name}.pem")
+    as_one_whom_modes_bind(program)
+
+
+@way("locks", "locks has mode 0000", "chmod -R u+rwX")
+def locks_without_modes(program: Program, _: ExitStack) -> None:
+    indexed_without_modes(program, "locks")
+
+
 # ------------------------------------------------------------------------------------------ limits
 
 
@@ -423,6 +463,28 @@ def damaged_catalog(program: Program, _: ExitStack) -> None:
     (program.data / "catalog.sqlite").write_bytes(b"no database at all" * 1_000)
 
 
+@way("indexes", "vectors has mode 0000", "chmod -R u+rwX")
+def vectors_without_modes(program: Program, _: ExitStack) -> None:
+    indexed_without_modes(program, "vectors")
+
+
+@way("indexes", "catalog.sqlite has mode 0400", "chmod -R u+rwX")
+def catalog_that_can_only_be_read(program: Program, _: ExitStack) -> None:
+    indexed_without_modes(program, "catalog.sqlite", mode=0o400)
+
+
+@way("indexes", "the vectors of tree 0 are gone", "verify --repair")
+def vectors_that_are_gone(program: Program, _: ExitStack) -> None:
+    indexed_folders(program, 1, 1)
+    shutil.rmtree(program.data / "vectors")
+
+
+@way("indexes", "query log", "verify --repair starts a new query log")
+def damaged_query_log(program: Program, _: ExitStack) -> None:
+    indexed_folders(program, 1, 1)
+    (program.data / "usage.sqlite").write_bytes(dice("query log").randbytes(20_000))
+
+
 @way("daemon", "is version 0.0.1", "conexus daemon restart")
 def old_daemon(program: Program, stack: ExitStack) -> None:
     claim_as_daemon(program, stack, "0.0.1")
@@ -512,6 +574,67 @@ def test_every_check_can_fail_and_passes_on_a_sound_machine(program: Program, fi
     assert "error" not in levels
     assert {one.of for one in WAYS if one.level == "error"} == set(NAMES)
     assert [row["name"] for row in ended.json["checks"]] == list(NAMES)
+
+
+def test_modes_are_given_back_by_a_repair(program: Program) -> None:
+    """What is the user's own can be read and written again, and is whole."""
+    indexed_without_modes(program, "catalog.sqlite-shm", "usage.sqlite", mode=0o400)
+    (program.data / "vectors").chmod(0)
+    assert program.run("doctor", "permissions", "indexes").code == ERROR
+    assert "3 files of the data folder can be read and written again" in program.ok("verify", "--repair").err
+    program.ok("verify")
+    program.ok("doctor", "permissions", "indexes")
+    program.before = ()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in program.data.iterdir()}
+    assert (modes["vectors"], modes["usage.sqlite"]) == (0o700, 0o600)
+    assert modes.get("catalog.sqlite-shm", 0o600) == 0o600
+
+
+def test_a_lost_locks_folder_is_told_and_made_again(program: Program) -> None:
+    """Nothing is lost with it: locks are made where they are needed."""
+    indexed_folders(program, 1, 1)
+    shutil.rmtree(program.data / "locks")
+    assert "their folder is gone, and is made anew" in program.ok("doctor", "locks").out
+    program.ok("index", program.folder / "tree 0", "--quiet")
+    assert "is gone" not in program.ok("doctor", "locks").out
+
+
+@pytest.mark.parametrize("middle", [False, True])
+def test_a_damaged_query_log_is_told_and_made_anew(program: Program, middle: bool) -> None:
+    """Whether it is no database any more or one with wrong pages; the indexes are left as they are."""
+    indexed_folders(program, 1, 1)
+    tree = program.folder / "tree 0"
+    program.ok("search", "f_0", tree)
+    log = program.data / "usage.sqlite"
+    sound = log.read_bytes()
+    noise = dice("query log").randbytes(6_000)
+    log.write_bytes(sound[:5_000] + noise + sound[11_000:] if middle else noise)
+    told = program.run("verify", "--json")
+    assert told.code == 1
+    assert {finding["path"] for finding in told.json["findings"]} == {"usage.sqlite"}
+    assert "the query log was deleted" in program.ok("verify", "--repair").err
+    assert "all as written" in program.ok("verify").out
+    assert program.ok("search", "f_0", tree, "--json").paths()
+    assert program.ok("log", "--json").json["entries"]
+    program.ok("doctor", "indexes")
+
+
+ODD = "a\nb\x1b[2J"
+
+
+@pytest.mark.parametrize(("name", "value"), [("HOME", "a file"), ("HOME", ODD), ("CONEXUS_HOME", ODD)])
+def test_odd_folders_are_told_on_lines_of_their_own(program: Program, name: str, value: str) -> None:
+    """No path breaks a line or writes to the terminal, and nothing is told as Python has it."""
+    (program.folder / "a file").touch()
+    program.settings[name] = str(program.folder / value)
+    ended = program.run("doctor")
+    lines = ended.out.splitlines()
+    assert [line for line in lines if not line.startswith(("ok    ", "warn  ", "FAIL  ", "      hint: "))] == []
+    assert len([line for line in lines if not line.startswith(" ")]) == len(NAMES)
+    assert "\x1b" not in ended.text
+    assert "Errno" not in ended.text
+    for at, line in enumerate(lines):
+        assert not line.startswith("FAIL") or lines[at + 1].startswith("      hint: "), line
 
 
 def test_wrong_settings_stop_no_check_that_needs_none(program: Program) -> None:

@@ -49,6 +49,7 @@ def check_permissions(config: Config) -> str:
         for path in (folder, *data_files(folder)):
             _require_own(path)
             looked_at += 1
+        require_usable(folder)
         _require_private(folder, "the data folder")
         _require_private(discovery.token_file(folder), "the daemon's token")
         _require_safe_parent(folder)
@@ -87,11 +88,25 @@ def _require_own(path: Path) -> None:
         )
 
 
+def require_usable(path: Path) -> None:
+    """Make sure that this user can read and write what is kept at a path; it need not be there."""
+    for found in data_folder.unusable(path):
+        mode = stat.S_IMODE(found.lstat().st_mode)
+        raise StoreError(
+            f"{found} has mode {mode:04o}: you cannot read and write it",
+            hint=f"chmod -R u+rwX {shlex.quote(str(path))}; or: conexus verify --repair",
+        )
+
+
 def _require_private(path: Path, what: str, forbidden: int = _OTHERS) -> None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as exc:
+        raise StoreError(
+            f"{what} cannot be looked at: {path}: {exc.strerror}", hint=f"chmod u+x {shlex.quote(str(path.parent))}"
+        ) from exc
     if mode & forbidden:
         can = "change" if mode & forbidden & _OTHERS_WRITE else "read"
         raise StoreError(
@@ -119,6 +134,7 @@ def check_locks(config: Config) -> str:
     data_folder.make_private(folder)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as probe:
         _try_lock(Path(probe.name), folder)
+    require_usable(folder / "locks")
     holders = FileLocks(folder / "locks").holders()
     daemon = discovery.find(folder)
     if daemon is not None:
@@ -138,15 +154,16 @@ def check_locks(config: Config) -> str:
         if engine.is_orphan or engine.is_stopped:
             raise StoreError(_of_engine(engine), hint=f"kill -9 {engine.pid}; another one is started when it is needed")
     held = "; ".join(f"process {one.pid} is {one.purpose} for {one.held_s:.0f} s" for one in holders)
-    return f"they exclude other processes and end with them; {held or 'none is held'}"
+    gone = "; their folder is gone, and is made anew when one is needed"
+    is_lost = (folder / data_folder.CATALOG_FILE).exists() and not (folder / "locks").exists()
+    return f"they exclude other processes and end with them; {held or 'none is held'}{gone if is_lost else ''}"
 
 
 def _of_engine(engine: EngineSeen) -> str:
     """Say what is wrong with a process of the vector engine that holds indexes."""
     if engine.is_orphan:
-        return (
-            f"the vector engine of process {engine.program}, which is gone, is left: process {engine.pid} holds indexes"
-        )
+        program = f"process {engine.program}, which is gone"
+        return f"the vector engine of {program}, is left: process {engine.pid} holds indexes"
     return f"process {engine.pid} (the vector engine of process {engine.program}) stands still and holds indexes"
 
 

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 from conexus import __version__, data_folder
 from conexus.adapters import config_files
 from conexus.cli import console
+from conexus.cli.doctor.access import require_usable
 from conexus.cli.doctor.findings import Doubtful
 from conexus.config import Config, is_loopback
 from conexus.daemon import discovery
 from conexus.daemon.discovery import is_same_version
-from conexus.errors import ConexusError, DaemonUnavailable
+from conexus.errors import ConexusError, DaemonUnavailable, StoreDamaged
 from conexus.types import LOCAL_USER, Checkout, RepoId, SearchRequest
 
 _INSTALL = "install Conexus anew: pip install --upgrade --force-reinstall conexus"
@@ -178,14 +179,27 @@ def check_edition(config: Config) -> str:
 
 
 def check_indexes(config: Config) -> str:
-    """Whether the indexes open."""
+    """Whether the indexes open, their vectors are there, and the query log is sound."""
     from conexus import bootstrap  # noqa: PLC0415 -- it may be broken
 
+    folder = data_folder.kept_in(config)
+    if folder is not None:
+        for path in (*sorted(folder.glob(f"{data_folder.CATALOG_FILE}*")), folder / "vectors"):
+            require_usable(path)
     service = bootstrap.build(config).service
     try:
         found = service.status(LOCAL_USER)
+        live = [(view.name, view.live) for view in service.views(LOCAL_USER) if view.live is not None]
+        lost = [name for name, index in live if index.complete and not service.store.exists(index.vectors)]
     finally:
         service.close()
+    if lost:
+        raise StoreDamaged(
+            f"the vectors of {', '.join(lost)} are gone", hint="conexus verify --repair, then conexus index there"
+        )
+    damage = data_folder.damage_of_usage_log(config)
+    if damage:
+        raise StoreDamaged(damage, hint="conexus verify --repair starts a new query log")
     unfinished = [status.name for status in found if not status.complete]
     return f"{len(found)} indexed" + (f"; not finished: {', '.join(unfinished)}" if unfinished else "")
 
