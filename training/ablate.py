@@ -56,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=Path, nargs="+", required=True)
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="the distilled model")
-    parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--base", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args(arguments)
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         recipe = recipe_of([*options.base, *(variant.split(",") if variant != "base" else [])])
         if prepared is None or development is None or of != recipe.pieces:
-            prepared = prepare(options.pairs, recipe, options.cache, options.start)
+            prepared = prepare(options.pairs, recipe, options.start)
             development = Development(repositories, Pieces(prepared.vocabulary), len(prepared.vocabulary))
             of = recipe.pieces
         started = time.process_time()

@@ -441,7 +441,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=Path, nargs="+", required=True)
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, help="folder that keeps vocabulary, start and pairs from run to run")
     parser.add_argument("--start", type=Path, required=True, help="the distilled model, which training.distill makes")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--every", type=int, default=100)
@@ -451,7 +450,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(2)
     options.out.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    prepared = prepare(options.pairs, recipe, options.cache, options.start)
+    prepared = prepare(options.pairs, recipe, options.start)
     pieces = Pieces(prepared.vocabulary)
     development = Development(read(options.dev), pieces, len(prepared.vocabulary))
     print(f"{len(prepared.vocabulary)} pieces; ready after {time.time() - started:.0f} s", flush=True)
@@ -482,37 +481,12 @@ class Prepared:
     vectors: Floats
 
 
-def prepare(paths: Sequence[Path], recipe: Recipe, cache: Path | None, distilled: Path) -> Prepared:
-    """Read pairs, find the vocabulary and the first vectors, or take them from an earlier run."""
-    import pickle  # noqa: PLC0415 -- of files that this program wrote
-
-    key = hashlib.sha256(
-        json.dumps(
-            [
-                sorted(map(str, paths)),
-                [path.stat().st_size for path in paths],
-                recipe.pieces,
-                recipe.package_limit,
-                recipe.language_limit,
-            ]
-        ).encode()
-    ).hexdigest()[:12]
-    kept = cache / f"pairs-{key}.pickle" if cache is not None else None
-    if kept is not None and kept.exists():
-        with kept.open("rb") as handle:
-            vocabulary, pairs = pickle.load(handle)  # noqa: S301
-        pairs.use(recipe)
-    else:
-        found = rows(paths, recipe)
-        vocabulary = vocabulary_of(found, recipe.pieces)
-        print(f"vocabulary: {len(vocabulary)} pieces", flush=True)
-        pairs = Pairs(found, Pieces(vocabulary), recipe)
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with kept.open("wb") as handle:
-                pickle.dump((vocabulary, pairs), handle, protocol=5)
-    vectors = _start(vocabulary, recipe, distilled)
-    return Prepared(pairs, vocabulary, vectors)
+def prepare(paths: Sequence[Path], recipe: Recipe, distilled: Path) -> Prepared:
+    """Read pairs, and find the vocabulary and the first vectors."""
+    found = rows(paths, recipe)
+    vocabulary = vocabulary_of(found, recipe.pieces)
+    print(f"vocabulary: {len(vocabulary)} pieces", flush=True)
+    return Prepared(Pairs(found, Pieces(vocabulary), recipe), vocabulary, _start(vocabulary, recipe, distilled))
 
 
 def _start(vocabulary: Sequence[str], recipe: Recipe, distilled: Path) -> Floats:
