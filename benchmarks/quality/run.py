@@ -122,6 +122,8 @@ def _measure(
     """Return the scores, how long searches took, and what is to be said of the run."""
     notes: list[str] = []
     library = Library(options.out.resolve())
+    if options.scratch is not None:
+        options.scratch.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="conexus-quality-", dir=options.scratch))
     try:
         run = Run(library, scratch, _systems(names, scratch, notes), options.set or list(SETS))
