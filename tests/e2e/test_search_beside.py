@@ -98,6 +98,6 @@ def test_a_search_that_comes_just_after_a_first_run_began(program: Program, larg
     run = program.start("index", large)
     codes = set()
     while run.poll() is None:
-        codes.add(program.run("search", "renew a session", large, env={"CONEXUS_STORE_LOCK_WAIT_S": "3"}).code)
+        codes.add(program.run("search", "renew a session", large, env={"CONEXUS_STORE_LOCK_WAIT_S": "60"}).code)
     assert codes <= {FOUND, NOTHING, INCOMPLETE}
     assert finish(run).code == FOUND
