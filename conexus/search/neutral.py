@@ -40,7 +40,7 @@ _WORDS_OF_TOOLS = (
     r"antml:[a-z_]{1,40}|im_(?:start|end)|(?:start|end)_of_turn|begin_of_text|end_of_text|eot_id"
 )
 _SPEAKERS = r"system|assistant|human|user|think|thinking|tools|invoke"
-_SELDOM_A_TYPE = r"system|assistant|think|thinking"
+_SELDOM_A_TYPE = r"system|assistant|think|thinking|invoke"
 _CONTROL = re.compile(
     rf"<(?=\s*/?\s*(?:{_WORDS_OF_TOOLS})\b)"  # tags in which tools are called and answer
     rf"|(?<![\w.])<(?=(?-i:{_SPEAKERS})>)|<(?=(?-i:/(?:{_SPEAKERS})|{_SELDOM_A_TYPE})>)"  # who speaks; no `List<user>`

@@ -42,7 +42,10 @@ class Disk:
 
     def inside(self, *command: str) -> str:
         """Run a command inside; return what it prints."""
-        return subprocess.run([*self.before(), *command], check=True, capture_output=True, text=True).stdout
+        done = subprocess.run([*self.before(), *command], check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
 
     @property
     def seen_from_here(self) -> Path:
@@ -66,7 +69,8 @@ class Disk:
     def free(self) -> None:
         """Give the space back."""
         if self.kind == "btrfs":
-            self.inside("btrfs", "qgroup", "limit", "none", str(self.folder))
+            # Not by lifting the limit: that takes space itself, and fails where the quota is used up.
+            self.inside("btrfs", "quota", "disable", str(self.folder))
         else:
             (self.seen_from_here / "ballast").unlink()
 
