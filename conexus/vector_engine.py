@@ -20,6 +20,7 @@ from pathlib import Path
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.engine_calls import EngineCalls
 from conexus.adapters.engine_wire import pack, unpack
+from conexus.adapters.memory_use import limit_memory
 from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import ConexusError
 
@@ -32,6 +33,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the parent's to handle
     _end_with_parent()
+    limit_memory()
     engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))), lets_in=True)
     writing = threading.Lock()
 

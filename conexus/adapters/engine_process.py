@@ -31,7 +31,7 @@ from conexus.adapters.engine_door import Guest
 from conexus.adapters.engine_orphans import ENGINE_MODULE, end_orphans
 from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
-from conexus.adapters.memory_use import private_bytes
+from conexus.adapters.memory_use import limit_memory, private_bytes
 from conexus.adapters.process_state import ProcessState, process_state
 from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError, error_of
@@ -235,6 +235,8 @@ class _Here:
 
     def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         """Have something done."""
+        if name == "open":
+            limit_memory()
         return self._calls.answer(name, arguments)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
+_LEAST_LIMIT = 1 << 30
 _MADV_DONTNEED = 4  # of Linux's own, which Python tells for maps of its own only
 _UNLIMITED = 1 << 60  # version 1 says so with a number beyond all memory
 
@@ -96,6 +97,20 @@ def give_back_memory() -> None:
         library.malloc_trim(0)
 
 
+def limit_memory() -> None:
+    """Have the system refuse this process more than half of the memory there is, but not less than 1 GB.
+
+    A number in a damaged file can make the engine ask for any amount, which would end other programs in its place.
+    """
+    available = available_bytes()
+    if available is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = max(_LEAST_LIMIT, available // 2)
+    limits = [limit for limit in (soft, hard, most) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+
+
 def let_go_of(folder: Path, proc: Path = _PROC) -> None:
     """Let go of what this process has in memory of the files below a folder that it maps and shares.
 
@@ -115,4 +130,4 @@ def let_go_of(folder: Path, proc: Path = _PROC) -> None:
             advise(start, end - start, _MADV_DONTNEED)
 
 
-__all__ = ["available_bytes", "give_back_memory", "let_go_of", "own_private_bytes", "private_bytes"]
+__all__ = ["available_bytes", "give_back_memory", "let_go_of", "limit_memory", "own_private_bytes", "private_bytes"]

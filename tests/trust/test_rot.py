@@ -340,9 +340,11 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from conexus.adapters.edge_store import EdgeStore
+from conexus.adapters.memory_use import limit_memory
 from conexus.errors import StoreError
 from conexus.types import FileId, IndexId, PointFilter, SparseVector
 answers, points, told = [], [], False
+limit_memory()  # as the engine's process does
 try:
     shard = EdgeStore(Path(sys.argv[1])).open(IndexId(1), 32)
     for number in range(30):

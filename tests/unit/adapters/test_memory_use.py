@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 from mmap import ACCESS_COPY, ACCESS_WRITE, mmap
 from pathlib import Path
@@ -132,3 +133,24 @@ def test_what_is_let_go_of_is_not_lost(tmp_path: Path) -> None:
         assert mapped[:] == b"x" * size
         mapped.close()
     assert (tmp_path / "in/own").read_bytes() == bytes(size)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell how much memory there is")
+def test_a_process_that_is_limited_gets_half_of_what_there_is() -> None:
+    """An engine that asks for any amount ends by itself, and not another program by the system; a lower limit stays."""
+    code = (
+        "import resource, sys\n"
+        "from conexus.adapters.memory_use import available_bytes, limit_memory\n"
+        "there = available_bytes()\n"
+        "limit_memory()\n"
+        "limit = resource.getrlimit(resource.RLIMIT_DATA)[0]\n"
+        "assert max(1 << 30, there * 2 // 5) <= limit <= max(1 << 30, there * 3 // 5)\n"
+        "try:\n"
+        "    bytearray(max(1 << 30, there * 4 // 5))\n"
+        "except MemoryError:\n"
+        "    resource.setrlimit(resource.RLIMIT_DATA, (500_000_000, resource.RLIM_INFINITY))\n"
+        "    limit_memory()\n"
+        "    sys.exit(resource.getrlimit(resource.RLIMIT_DATA)[0] != 500_000_000)\n"
+        "sys.exit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
