@@ -59,17 +59,18 @@ class PointsRead:
         self._points_with.update(words.indices.tolist())
         self._words.append(words)
 
-    def disagreement(self, shard: engine.EdgeShard, *, is_scanned: bool) -> str:
+    def disagreement(self, shard: engine.EdgeShard, *, is_scanned: bool, is_twofold: bool) -> str:
         """Return which index says something else, or nothing.
 
         Args:
             shard: The shard, to which nothing was written meanwhile.
             is_scanned: Whether a search compares all vectors, and follows no graph.
+            is_twofold: Whether points are in two segments, so that words have other weights than they should.
         """
         for (field, value), expected in self._by_value.items():
             if _all_with(shard, field, value) != expected:
                 return f"points with {field} {value!r}"
-        if not self._has_words(shard):
+        if not is_twofold and not self._has_words(shard):
             return "words"
         if is_scanned and not self._has_vectors(shard):
             return "packed vectors"

@@ -433,7 +433,8 @@ class EdgeVectorShard:
         if read is None:
             return
         with _translated(self._path, "read"):
-            wrong = read.disagreement(self._shard(), is_scanned=self._points() < GRAPH_POINTS)
+            is_scanned = self._points() < GRAPH_POINTS
+            wrong = read.disagreement(self._shard(), is_scanned=is_scanned, is_twofold=self._is_twofold())
         if wrong:
             raise StoreDamaged(f"the index of {wrong} in {self._path} is not of its points", hint=REBUILD_HINT)
 
@@ -444,6 +445,13 @@ class EdgeVectorShard:
 
     def _points(self) -> int:
         return self._shard().count(engine.CountRequest(exact=True))
+
+    def _is_twofold(self) -> bool:
+        """Whether points are in two segments, as after a kill amid packing, until they are packed again.
+
+        Each is found once, but words are weighed as if there were as many points again.
+        """
+        return self._shard().info().points_count > self._points()
 
     def _note_deletion(self) -> None:
         """Remember that the engine's statistics may count what is no longer there."""
@@ -475,7 +483,8 @@ class EdgeVectorShard:
         """
         with _translated(self._path, "count in"):
             info = self._shard().info()
-        return info.indexed_vectors_count >= 2 * (2 * info.points_count + _WASTED_POINTS)
+            is_twofold = self._is_twofold()
+        return is_twofold or info.indexed_vectors_count >= 2 * (2 * info.points_count + _WASTED_POINTS)
 
     def close(self) -> None:
         """Release the shard. Idempotent; what was not flushed is."""

@@ -352,3 +352,24 @@ def test_a_second_process_is_kept_out_until_the_first_ends(whole: Path) -> None:
 
 if __name__ == "__main__":
     write_until_killed(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def test_points_in_two_segments_are_packed_into_one(tmp_path: Path) -> None:
+    """A kill amid packing can leave them so; it is no damage, and the next run mends it."""
+    store = EdgeStore(tmp_path)
+    shard = store.create(INDEX, DIM)
+    for file in range(40):
+        shard.upsert(batch(file))
+    shard.optimize()
+    shard.flush()
+    shard.close()
+    [packed] = (tmp_path / "1/segments").glob("*/vector_index-bm25/inverted_index.dat")
+    segment = packed.parents[1]
+    shutil.copytree(segment, segment.with_name(str(uuid.uuid4())))
+    shard = store.open(INDEX, DIM)
+    kept = {point.id: point.checksum for point in shard.points(compare=True)}
+    assert shard.is_wasteful()
+    shard.optimize()
+    assert not shard.is_wasteful()
+    assert {point.id: point.checksum for point in shard.points(compare=True)} == kept
+    shard.close()
