@@ -22,6 +22,7 @@ import shutil
 import tempfile
 import threading
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -56,6 +57,8 @@ _SPARSE: Final = "bm25"
 _MARK: Final = "conexus.json"  # written last, so that its presence says the shard was made whole
 _MARK_BYTES: Final = 1_000
 _FORMAT: Final = 1
+_PACKED: Final = f"segments/*/vector_storage-{_DENSE}/quantized.data"
+_SUMS: Final = "packed.json"  # checksums of those
 _WHOLE: Final = "whole"  # there until the first point is deleted or overwritten
 _TRASH: Final = ".trash-"
 
@@ -435,6 +438,7 @@ class EdgeVectorShard:
         with _translated(self._path, "read"):
             is_scanned = self._points() < GRAPH_POINTS
             wrong = read.disagreement(self._shard(), is_scanned=is_scanned, is_twofold=self._is_twofold())
+            wrong = wrong or ("packed vectors" if self._is_packed_otherwise() else "")
         if wrong:
             raise StoreDamaged(f"the index of {wrong} in {self._path} is not of its points", hint=REBUILD_HINT)
 
@@ -445,6 +449,21 @@ class EdgeVectorShard:
 
     def _points(self) -> int:
         return self._shard().count(engine.CountRequest(exact=True))
+
+    def _note_packed(self) -> None:
+        """Remember what packed vectors are like: their files are written once, and tell less than the points hold."""
+        known = _packed_sums(self._path)
+        sums = {name: known[name] if name in known else _sum_of(path) for name, path in self._packed()}
+        new = self._path / f"{_SUMS}.new"
+        new.write_text(json.dumps(sums), encoding="utf-8")
+        new.replace(self._path / _SUMS)
+
+    def _is_packed_otherwise(self) -> bool:
+        sums = _packed_sums(self._path)
+        return any(name in sums and _sum_of(path) != sums[name] for name, path in self._packed())
+
+    def _packed(self) -> Iterator[tuple[str, Path]]:
+        return ((str(path.relative_to(self._path)), path) for path in self._path.glob(_PACKED))
 
     def _is_twofold(self) -> bool:
         """Whether points are in two segments, as after a kill amid packing, until they are packed again.
@@ -472,6 +491,7 @@ class EdgeVectorShard:
             if shard.optimize():
                 shard.flush()
                 _sync_folders(self._path)
+                self._note_packed()
                 give_back_memory()
                 let_go_of(self._path)
 
@@ -558,6 +578,23 @@ def _config(dim: int, *, graph: bool) -> engine.EdgeConfig:
         ),
         wal_enabled=False,
     )
+
+
+def _packed_sums(path: Path) -> dict[str, int]:
+    """Return the checksums of packed vectors by file; none where they were not noted or the note is damaged."""
+    try:
+        found = json.loads((path / _SUMS).read_text(encoding="utf-8"))
+        return {str(name): int(sum_) for name, sum_ in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _sum_of(path: Path) -> int:
+    sum_ = 0
+    with path.open("rb") as file:
+        while part := file.read(_COPIED_BYTES):
+            sum_ = zlib.crc32(part, sum_)
+    return sum_
 
 
 def _of_files(files: Iterable[int]) -> engine.Filter:
