@@ -219,7 +219,8 @@ def test_hostile_trees_give_nothing_away(
                 write(grounds.root, {"innocent.py": f"def {word}(value):\n    return value\n"})
                 if why := attack(daemon, grounds, word):
                     lost.append(f"{told}: {why}")
-                daemon.ask_otherwise(str(grounds.root), models=number % 7 == 0)
+                else:  # where nothing is indexed there is nobody to ask
+                    daemon.ask_otherwise(str(grounds.root), models=number % 7 == 0)
                 terminal = Program(tmp_path / f"terminal{number}", settings=settings)
                 if number % 7 == 0 and alone(terminal, grounds, daemon.answers) != FOUND:
                     lost.append(f"{told}; in the terminal")
