@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,6 @@ from conexus.adapters.engine_calls import EngineCalls
 from conexus.adapters.engine_wire import pack, unpack
 from conexus.adapters.memory_use import limit_memory
 from conexus.adapters.worker_wire import read_frame, write_frame
-from conexus.errors import ConexusError
 
 _THREADS = 32
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -39,14 +37,9 @@ def main() -> None:
 
     def answer(payload: bytes) -> None:
         number, name, *arguments = unpack(payload)
-        try:
-            reply: tuple[object, ...] = (number, True, engine.answer(name, arguments))
-        except ConexusError as exc:
-            reply = (number, False, exc.code.value, exc.message, exc.hint)
-        except Exception:  # noqa: BLE001 -- a fault of ours, which the parent raises
-            reply = (number, False, "", traceback.format_exc(), None)
+        reply = engine.reply(name, arguments)
         with writing, suppress(OSError):
-            write_frame(sys.stdout.buffer, pack(reply))
+            write_frame(sys.stdout.buffer, pack((number, *reply)))
 
     threads = ThreadPoolExecutor(_THREADS)
     while (payload := read_frame(sys.stdin.buffer)) is not None:

@@ -217,8 +217,6 @@ def measure(name: str, cache: Path, *, explain: bool) -> tuple[Indexed, list[Ans
         RuntimeError: The program failed, or an answer is not where the questions say.
     """
     corpus = fetch(name, cache)
-    # Its own repository, or the one that the cache lies in would be indexed in its place.
-    subprocess.run(["git", "init", "--quiet", "--template=", str(corpus.root)], check=True)
     asked = [question for question in questions() if question.tree == name]
     if gone := misplaced(asked, corpus.root):
         raise RuntimeError(f"{corpus.version}: answers that are not in the tree: {', '.join(gone)}")

@@ -53,6 +53,8 @@ def fetch(name: str, folder: Path) -> Corpus:
         place.mkdir(parents=True)
         version = SOURCES[name](place)
         marker.write_text(version + "\n", encoding="utf-8")
+    # Its own repository, or the one that the folder lies in would be indexed in its place.
+    _run(["git", "init", "--quiet", "--template=", place / "tree"], place)
     return Corpus(name, marker.read_text(encoding="utf-8").strip(), place / "tree")
 
 

@@ -107,8 +107,6 @@ def main() -> None:
     options = parser.parse_args()
     opening = machine()
     tree = fetch(KERNEL, options.cache.resolve())
-    # A repository of its own: else it belongs to the one that it lies in.
-    subprocess.run(["git", "init", "--quiet", "--template=", str(tree.root)], check=True)
     if options.scratch is not None:
         options.scratch.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="conexus-kernel-", dir=options.scratch))

@@ -436,8 +436,10 @@ class EdgeVectorShard:
         if read is None:
             return
         with _translated(self._path, "read"):
-            is_scanned = self._points() < GRAPH_POINTS
-            wrong = read.disagreement(self._shard(), is_scanned=is_scanned, is_twofold=self._is_twofold())
+            points = self._points()
+            wrong = read.disagreement(
+                self._shard(), is_scanned=points < GRAPH_POINTS, is_twofold=self._is_twofold(points)
+            )
             wrong = wrong or ("packed vectors" if self._is_packed_otherwise() else "")
         if wrong:
             raise StoreDamaged(f"the index of {wrong} in {self._path} is not of its points", hint=REBUILD_HINT)
@@ -465,12 +467,12 @@ class EdgeVectorShard:
     def _packed(self) -> Iterator[tuple[str, Path]]:
         return ((str(path.relative_to(self._path)), path) for path in self._path.glob(_PACKED))
 
-    def _is_twofold(self) -> bool:
+    def _is_twofold(self, points: int) -> bool:
         """Whether points are in two segments, as after a kill amid packing, until they are packed again.
 
         Each is found once, but words are weighed as if there were as many points again.
         """
-        return self._shard().info().points_count > self._points()
+        return self._shard().info().points_count > points
 
     def _note_deletion(self) -> None:
         """Remember that the engine's statistics may count what is no longer there."""
@@ -503,8 +505,9 @@ class EdgeVectorShard:
         """
         with _translated(self._path, "count in"):
             info = self._shard().info()
-            is_twofold = self._is_twofold()
-        return is_twofold or info.indexed_vectors_count >= 2 * (2 * info.points_count + _WASTED_POINTS)
+            if info.indexed_vectors_count >= 2 * (2 * info.points_count + _WASTED_POINTS):
+                return True
+            return self._is_twofold(self._points())
 
     def close(self) -> None:
         """Release the shard. Idempotent; what was not flushed is."""

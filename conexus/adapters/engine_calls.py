@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count, islice
@@ -11,7 +12,7 @@ from typing import Any
 from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
 from conexus.adapters.engine_door import Door
 from conexus.adapters.engine_wire import found_out, pack, point_in, query_in, unpack
-from conexus.errors import ConexusError
+from conexus.errors import ConexusError, error_of
 from conexus.types import FileId, IndexId, StoredPoint
 from conexus.values import dataclass
 
@@ -44,6 +45,15 @@ class EngineCalls:
         """Do what is asked for."""
         method: Callable[..., object] = getattr(self, name)
         return method(*arguments)
+
+    def reply(self, name: str, arguments: Sequence[Any]) -> tuple[object, ...]:
+        """Do what is asked for, and put what came of it as :func:`value_of` reads it."""
+        try:
+            return (True, self.answer(name, arguments))
+        except ConexusError as exc:
+            return (False, exc.code.value, exc.message, exc.hint)
+        except Exception:  # noqa: BLE001 -- a fault of ours, which who asked raises
+            return (False, "", traceback.format_exc(), None)
 
     def create(self, index: int, dim: int) -> int:
         """Make an empty shard; return its number."""
@@ -117,16 +127,26 @@ class EngineCalls:
         if self._lets_in:
             with suppress(OSError):  # then a search of another process has to wait
                 self._opened[number].door = Door(
-                    self._store.folder_of(IndexId(index)), lambda request: self._answer_guest(number, request)
+                    self._store.folder_of(IndexId(index)),
+                    lambda request: pack(self.reply("search_all", (number, unpack(request)))),
                 )
         return number
 
-    def _answer_guest(self, number: int, request: bytes) -> bytes:
-        """Answer a search of another process."""
-        try:
-            return pack((True, self.search_all(number, unpack(request))))
-        except ConexusError as exc:
-            return pack((False, exc.code.value, exc.message, exc.hint))
-
     def _shard(self, number: int) -> EdgeVectorShard:
         return self._opened[number].shard
+
+
+def value_of(reply: Sequence[Any]) -> Any:  # noqa: ANN401 -- of the shape that was asked for
+    """Return what :meth:`EngineCalls.reply` gave in another process.
+
+    Raises:
+        ConexusError: What the store raised there.
+        RuntimeError: Something else was raised there.
+    """
+    is_done, *values = reply
+    if is_done:
+        return values[0]
+    code, message, hint = values
+    if not code:
+        raise RuntimeError(f"the process of the vector engine failed: {message}")
+    raise error_of(code, message, hint=hint)

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from conexus.adapters.config_files import current_environ
 from conexus.adapters.edge_store import REBUILD_HINT, EdgeStore
-from conexus.adapters.engine_calls import EngineCalls
+from conexus.adapters.engine_calls import EngineCalls, value_of
 from conexus.adapters.engine_door import Guest
 from conexus.adapters.engine_orphans import ENGINE_MODULE, end_orphans
 from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
@@ -34,7 +34,7 @@ from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import limit_memory, private_bytes
 from conexus.adapters.process_state import ProcessState, process_state
 from conexus.adapters.worker_wire import read_frame, write_frame
-from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError, error_of
+from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError
 from conexus.points import listed
 from conexus.types import (
     DenseVector,
@@ -138,13 +138,7 @@ class _Engine:
         answer = reply.get()
         if answer is None:
             raise self._ended()
-        is_done, *values = answer
-        if is_done:
-            return values[0]
-        code, message, hint = values
-        if not code:
-            raise RuntimeError(f"the process of the vector engine failed: {message}")
-        raise error_of(code, message, hint=hint)
+        return value_of(answer)
 
     def _ended(self) -> _Ended:
         return _Ended(self.process.wait(), self._stood_still_s)
@@ -225,6 +219,10 @@ def _stands_still(state: ProcessState | None, before: ProcessState | None) -> bo
     return state is not None and not state.has_worked(before)
 
 
+def _open_elsewhere() -> StoreBusy:
+    return StoreBusy("another process has the index open", hint="try again when it is done")
+
+
 class _Here:
     """The engine in this process, for those that only read and are soon over."""
 
@@ -262,17 +260,13 @@ class _Beside:
             self._guest.close()
             return None
         if name != "search_all":
-            raise StoreBusy("another process has the index open", hint="try again when it is done")
+            raise _open_elsewhere()
         reply = self._guest.ask(pack(arguments[0]))
         if reply is None:
             self.is_over = True
             self._guest.close()
             raise _Ended(0, 0.0)
-        is_done, *values = unpack(reply)
-        if is_done:
-            return values[0]
-        code, message, hint = values
-        raise error_of(code, message, hint=hint)
+        return value_of(unpack(reply))
 
 
 @dataclass(eq=False)
@@ -322,7 +316,7 @@ class EngineStore:
             try:
                 place = _Place(_Beside(self._files.folder_of(index)), 0, to_read=True)
             except OSError:
-                raise StoreBusy("another process has the index open", hint="try again when it is done") from None
+                raise _open_elsewhere() from None
         return EngineShard(self, index, dim, place)
 
     def place(self, index: IndexId, dim: int, *, to_write: bool) -> _Place:
