@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from tree_sitter import Node, Parser
 
-from conexus.parsing.grammars import Grammar, grammar_of
+from conexus.parsing.grammars import grammar_of
 from conexus.parsing.languages import Language
 from conexus.parsing.positions import LineTable
 from conexus.parsing.symbols import Extraction, extract
@@ -31,7 +33,9 @@ class EmbeddedPart:
     found: Extraction
 
 
-def parse_embedded(source: bytes, root: Node, lines: LineTable, language: Language) -> list[EmbeddedPart]:
+def parse_embedded(
+    source: bytes, root: Node, lines: LineTable, language: Language, wanted: Container[str] = frozenset()
+) -> list[EmbeddedPart]:
     """Return the parts of a file in the languages that ``language.embedded`` names, by position.
 
     Parts of an unknown kind (templates, data, style dialects) are left out.
@@ -46,7 +50,7 @@ def parse_embedded(source: bytes, root: Node, lines: LineTable, language: Langua
         grammar = grammar_of(inner)
         parser = Parser(grammar.parser.language, included_ranges=[content.range])
         tree = parser.parse(source)
-        found = extract(Grammar(parser, grammar.definitions, grammar.references), source, tree.root_node, lines)
+        found = extract(grammar, source, tree.root_node, lines, wanted)
         parts.append(EmbeddedPart(content.start_byte, content.end_byte, tree.root_node, found))
         if len(parts) == _MAX_PARTS:
             break

@@ -26,6 +26,7 @@ _DEEP = {
     "markdown": re.compile(rb"^(?=[ \t]*\S)(?:[ \t>]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t])){200}", re.MULTILINE),
     "yaml": re.compile(rb"^(?=[ \t]*\S)(?:[ \t]|[-?:](?=[ \t])|[&!][^\s]*(?=[ \t])){200}", re.MULTILINE),
 }
+_PATTERN_START = re.compile(r"^(?=\()", re.MULTILINE)
 _ASCII = bytes(range(128)) + b"x" * 128
 
 
@@ -34,8 +35,15 @@ class Grammar:
     """A parser with the queries of one language."""
 
     parser: Parser
-    definitions: Query | None
-    references: Query | None
+    root: Query | None
+    """Definitions whose pattern begins at the root of the tree: a cursor that begins nowhere else is five times sooner
+    through, since it holds no open pattern while it is below."""
+    anywhere: Query | None
+    """All other definitions, then references and imports, in one query: walking the tree is most of its cost."""
+    root_places: tuple[int, ...]
+    """For each pattern of ``root``, its place among the definitions of the query file."""
+    places: tuple[int, ...]
+    """The same for the definitions in ``anywhere``; the patterns after these are references and imports."""
 
 
 @cache
@@ -51,13 +59,26 @@ def grammar_of(language: str) -> Grammar:
     """
     entry = BY_NAME[language]
     binding = get_language(cast("SupportedLanguage", entry.grammar))
-    definitions = references = ""
+    parser = Parser(binding)
+    patterns: list[str] = []
+    references = ""
     for name in (entry.queries or entry.name).split("+"):
         source = files("conexus.parsing").joinpath("queries", f"{name}.scm")
         text = source.read_text(encoding="utf-8") if source.is_file() else ""
         above, _, below = text.partition(REFERENCES_MARK)
-        definitions, references = f"{definitions}\n{above}", f"{references}\n{below}"
-    return Grammar(Parser(binding), _query(binding, definitions), _query(binding, references))
+        patterns += _patterns(above)
+        references = f"{references}\n{below}"
+    start = re.compile(rf"\({parser.parse(b'').root_node.type}\b")
+    root_places = tuple(place for place, pattern in enumerate(patterns) if start.match(pattern))
+    places = tuple(place for place in range(len(patterns)) if place not in root_places)
+    root = _query(binding, "\n".join(patterns[place] for place in root_places))
+    anywhere = _query(binding, "\n".join([*(patterns[place] for place in places), references]))
+    return Grammar(parser, root, anywhere, root_places, places)
+
+
+def _patterns(text: str) -> list[str]:
+    """Cut a query at its patterns, each of which begins at the start of a line."""
+    return [part for part in _PATTERN_START.split(text) if part.startswith("(")]
 
 
 def is_too_deep(language: str, source: bytes) -> bool:

@@ -13,8 +13,6 @@ from conexus.values import dataclass
 _ONE_LINERS = frozenset({SymbolKind.FIELD, SymbolKind.CONSTANT, SymbolKind.VARIABLE, SymbolKind.KEY})
 _MAX_SIGNATURE_CHARS = 200
 _MAX_DOC_CHARS = 300
-SPACE = re.compile(r"\s+")
-"""What becomes one space."""
 _LINE_COMMENT = re.compile(r"(?:^|\s)(?:#|//)\s.*")
 QUOTES = "\"'`"
 """What names and texts are taken out of."""
@@ -115,8 +113,9 @@ def signature(source: bytes, node: Node) -> str:
     head = source[start : min(end, start + 4 * _MAX_SIGNATURE_CHARS)].decode("utf-8", "replace")
     if body is None:
         head = _first_line(head)
-    head = _LINE_COMMENT.sub("", head)
-    return SPACE.sub(" ", head).strip().removesuffix("=>").rstrip("{:=;\\ ")[:_MAX_SIGNATURE_CHARS]
+    if "#" in head or "//" in head:
+        head = _LINE_COMMENT.sub("", head)
+    return " ".join(head.split()).removesuffix("=>").rstrip("{:=;\\ ")[:_MAX_SIGNATURE_CHARS]
 
 
 def _body(node: Node) -> Node | None:
@@ -214,7 +213,9 @@ def _comment_above(source: bytes, node: Node) -> Documentation:
     comments: list[Node] = []
     below = node
     before = _node_before(node)
-    if before is not None and before.type == "string_literal" and _last_row(before) + 1 == node.start_point.row:
+    if before is None:
+        return _NONE
+    if before.type == "string_literal" and _last_row(before) + 1 == node.start_point.row:
         text = text_of(source, before)[: 8 * _MAX_DOC_CHARS].strip(QUOTES)
         return _written(_SIGNATURE_IN_DOC.sub("", text), before)
     while before is not None and (_is_comment(before) or before.type in _BETWEEN_DOC_AND_NAME or _is_attribute(before)):
@@ -232,7 +233,7 @@ def _comment_above(source: bytes, node: Node) -> Documentation:
         elif _is_attribute(node):
             break
         below, before = before, before.prev_sibling
-    return _written("\n".join(reversed(texts)), *reversed(comments))
+    return _written("\n".join(reversed(texts)), *reversed(comments)) if texts else _NONE
 
 
 def _comment_below(source: bytes, node: Node) -> Documentation:
@@ -257,7 +258,7 @@ def _node_before(node: Node) -> Node | None:
     for _ in range(_IMPORT_LEVELS):
         if last is None or not last.child_count or _is_comment(last):
             break
-        last = last.children[-1]
+        last = last.child(last.child_count - 1)
         if _is_comment(last):
             return last
     return before

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conexus.parsing.chunks import chunk_lines, chunk_tree
 from conexus.parsing.embedded import parse_embedded
-from conexus.parsing.endpoints.extraction import endpoints_of
+from conexus.parsing.endpoints.extraction import CALLED_NAMES, endpoints_of
 from conexus.parsing.grammars import grammar_of, is_too_deep, parsed
 from conexus.parsing.languages import Language
 from conexus.parsing.notebooks import read_notebook
@@ -46,14 +46,15 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
         return ParsedFile(
             name, "utf-8", ParseMode.TREE, notebook.chunks, found.symbols, found.references, found.imports
         )
-    found = extract(grammar, source, root, lines)
+    found = extract(grammar, source, root, lines, CALLED_NAMES)
     found = replace(found, symbols=outlined(language.name, found.symbols, source, lines))
     if language.name == "sql":
         found = replace(found, symbols=completed(found.symbols, source, lines))
-    parts = parse_embedded(source, root, lines, language)
+    parts = parse_embedded(source, root, lines, language, CALLED_NAMES)
     if parts:
         found = joined((found, *(part.found for part in parts)))
     trees = {(part.start, part.end): part.root for part in parts}
+    code = [(part.root, part.found.wanted) for part in parts] if language.embedded else [(root, found.wanted)]
     chunks = chunk_tree(source, root, found.symbols, lines, max_chunk, trees)
     return ParsedFile(
         language=name,
@@ -63,5 +64,5 @@ def parse_text(text: str, language: Language | None, max_chunk: int, *, use_tree
         symbols=found.symbols,
         references=found.references,
         imports=found.imports,
-        endpoints=endpoints_of(language.name, source, root, [part.root for part in parts]),
+        endpoints=endpoints_of(language.name, source, code),
     )

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from tree_sitter import Node, QueryCursor
 
 from conexus.parsing.grammars import Grammar
-from conexus.parsing.heads import QUOTES, SPACE, documentation, signature, text_of
+from conexus.parsing.heads import QUOTES, documentation, signature, text_of
 from conexus.parsing.positions import LineTable
 from conexus.parsing.rust_imports import rust_imports
 from conexus.types import Import, Reference, Symbol, SymbolKind
@@ -58,6 +59,8 @@ class Extraction:
     symbols: tuple[Symbol, ...]
     references: tuple[Reference, ...]
     imports: tuple[Import, ...]
+    wanted: tuple[Node, ...] = ()
+    """The names among the references that were asked for, by position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,44 @@ class _Found:
     has_end: bool
 
 
-def extract(grammar: Grammar, source: bytes, root: Node, lines: LineTable) -> Extraction:
-    """Return the symbols of a tree by position, and what it refers to; nothing for a tree that is one large error."""
+_Captures: TypeAlias = Mapping[str, Sequence[Node]]
+
+
+def extract(
+    grammar: Grammar, source: bytes, root: Node, lines: LineTable, wanted: Container[str] = frozenset()
+) -> Extraction:
+    """Return the symbols of a tree by position, and what it refers to; nothing for a tree that is one large error.
+
+    Args:
+        grammar: Of the language.
+        source: The text.
+        root: Its syntax tree.
+        lines: Its line table.
+        wanted: Names whose nodes are returned too, where they are used.
+    """
     if _is_hopeless(root):
         return Extraction((), (), ())
-    symbols = _nest(_definitions(grammar, source, root), source, lines)
-    references, imports = _uses(grammar, source, root)
-    return Extraction(symbols, references, imports)
+    definitions, uses = _matches(grammar, root)
+    symbols = _nest(_definitions(source, definitions), source, lines)
+    return Extraction(symbols, *_used(source, uses, wanted))
+
+
+def _matches(grammar: Grammar, root: Node) -> tuple[list[tuple[int, _Captures]], list[_Captures]]:
+    """Return the matches of definitions, each with the place of its pattern in the query file, and those of uses."""
+    definitions: list[tuple[int, _Captures]] = []
+    uses: list[_Captures] = []
+    if grammar.root is not None:
+        cursor = QueryCursor(grammar.root)
+        cursor.set_max_start_depth(0)
+        definitions += ((grammar.root_places[pattern], captures) for pattern, captures in cursor.matches(root))
+    if grammar.anywhere is not None:
+        count = len(grammar.places)
+        for pattern, captures in QueryCursor(grammar.anywhere).matches(root):
+            if pattern < count:
+                definitions.append((grammar.places[pattern], captures))
+            else:
+                uses.append(captures)
+    return definitions, uses
 
 
 def _is_hopeless(root: Node) -> bool:
@@ -112,18 +146,16 @@ def joined(parts: Sequence[Extraction]) -> Extraction:
     )
 
 
-def _definitions(grammar: Grammar, source: bytes, root: Node) -> list[_Found]:
-    if grammar.definitions is None:
-        return []
+def _definitions(source: bytes, matches: Iterable[tuple[int, _Captures]]) -> list[_Found]:
     found: dict[tuple[int, str], tuple[int, _Found]] = {}
-    for pattern, captures in QueryCursor(grammar.definitions).matches(root):
+    for pattern, captures in matches:
         names = captures.get("name")
         kind = next((key for key in captures if key in _KINDS or key in _NO_SYMBOL), None)
         if not names or kind is None:
             continue
         receivers = captures.get("receiver")
         receiver = _RECEIVER_NOISE.sub("", text_of(source, receivers[0])) if receivers else ""
-        name = SPACE.sub(" ", text_of(source, names[0])).strip().strip(QUOTES)[:_MAX_NAME_CHARS]
+        name = " ".join(text_of(source, names[0]).split()).strip(QUOTES)[:_MAX_NAME_CHARS]
         if names[0].type in _SYMBOL_LITERALS:
             name = name.strip(": ").strip(QUOTES)
         if not receiver and names[0].type in _PATH_NODES:
@@ -212,14 +244,14 @@ def _start_of(node: Node) -> int:
     return node.start_byte
 
 
-def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference, ...], tuple[Import, ...]]:
-    if grammar.references is None:
-        return (), ()
-    captures = QueryCursor(grammar.references).captures(root)
+def _used(
+    source: bytes, matches: Iterable[_Captures], wanted: Container[str]
+) -> tuple[tuple[Reference, ...], tuple[Import, ...], tuple[Node, ...]]:
+    captured = _captured(matches)
     used: dict[str, dict[int, None]] = {}
-    skipped = {node.start_byte for node in captures.get("skip", ())}
-    # The captures of one name come in no order that can be relied on.
-    for node in sorted(captures.get("ref", ()), key=_start_of):
+    found: list[Node] = []
+    skipped = {node.start_byte for node in captured["skip"]}
+    for node in sorted(captured["ref"], key=_start_of):
         if node.start_byte in skipped:
             continue
         name, form = text_of(source, node), node.type
@@ -231,15 +263,26 @@ def _uses(grammar: Grammar, source: bytes, root: Node) -> tuple[tuple[Reference,
             lines = used.setdefault(name, {})
             if len(lines) < _MAX_LINES_A_NAME:
                 lines[node.start_point.row + 1] = None
+        if name in wanted:
+            found.append(node)
     imports = {
-        imported: None
-        for node in sorted(captures.get("import", ()), key=_start_of)
-        for imported in _targets(source, node)
+        imported: None for node in sorted(captured["import"], key=_start_of) for imported in _targets(source, node)
     }
     return (
         tuple(Reference(name, tuple(sorted(lines))) for name, lines in used.items()),
         tuple(Import(target[:_MAX_NAME_CHARS], line) for target, line in sorted(imports, key=_line_of) if target),
+        tuple(found),
     )
+
+
+def _captured(matches: Iterable[_Captures]) -> Mapping[str, list[Node]]:
+    """Return the nodes of all matches by what they are captured as."""
+    found: dict[str, list[Node]] = {"ref": [], "import": [], "skip": []}
+    for captures in matches:
+        for key, nodes in captures.items():
+            if key in found:
+                found[key] += nodes
+    return found
 
 
 def _line_of(imported: tuple[str, int]) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
@@ -37,19 +37,7 @@ _CALLS: Final = {
 }
 _CALL_TYPES: Final = frozenset(re.findall(r"\((\w+)\) @call", " ".join(_CALLS.values())))
 _PLAIN_CALLS: Final = frozenset({"call", "call_expression", "new_expression"})
-_NAMED_CALLS: Final = {
-    "python": ("(call function: (identifier) @name) (call function: (attribute attribute: (identifier) @name))"),
-    **dict.fromkeys(
-        ("javascript", "typescript", "tsx"),
-        "(call_expression function: (identifier) @name) (new_expression constructor: (identifier) @name) "
-        "(call_expression function: (member_expression property: (property_identifier) @name))",
-    ),
-    "go": (
-        "(call_expression function: (identifier) @name) "
-        "(call_expression function: (selector_expression field: (field_identifier) @name))"
-    ),
-}
-"""The names of calls, in languages where these are found at once."""
+_MEMBERS: Final = frozenset({"attribute", "member_expression", "selector_expression"})
 _TEXTS: Final = {
     "python": "(assignment left: (identifier) @name right: (string) @value)",
     "javascript": "(variable_declarator name: (identifier) @name value: [(string) (template_string)] @value)",
@@ -142,14 +130,14 @@ class Code:
         Args:
             names: What is called; whatever it is where ``None``.
         """
-        query = _NAMED_CALLS.get(self.language)
-        if names is None or query is None:
-            found = QueryCursor(_query(self.language, _CALLS[self.language])).captures(self._root).get("call", [])
-            if names is not None:
-                found = [node for node in found if self._name(node) in names]
-        else:
-            named = QueryCursor(_query(self.language, query)).captures(self._root).get("name", [])
-            found = [_call_of(node) for node in named if self.text(node) in names]
+        found = QueryCursor(_query(self.language, _CALLS[self.language])).captures(self._root).get("call", [])
+        return self._sorted(found if names is None else [node for node in found if self._name(node) in names])
+
+    def calls_of(self, names: Iterable[Node]) -> list[Call]:
+        """Return the calls, by position, that some of these nodes are the names in: they are found sooner by these."""
+        return self._sorted([call for name in names if (call := _call_of(name)) is not None])
+
+    def _sorted(self, found: list[Node]) -> list[Call]:
         found.sort(key=_by_place)
         return [call for node in found[:_MAX_CALLS] if (call := self.call(node)) is not None]
 
@@ -302,11 +290,15 @@ def ancestors(node: Node) -> Iterator[Node]:
         around = around.parent
 
 
-def _call_of(name: Node) -> Node:
-    node = name
-    while node.type not in _PLAIN_CALLS and node.parent is not None:
-        node = node.parent
-    return node
+def _call_of(name: Node) -> Node | None:
+    """Return the call that has a node as its name, in a language whose calls have a function or a constructor."""
+    function, call = name, name.parent
+    if call is not None and call.type in _MEMBERS:
+        function, call = call, call.parent
+    if call is None or call.type not in _PLAIN_CALLS:
+        return None
+    called = call.child_by_field_name("function") or call.child_by_field_name("constructor")
+    return call if called == function else None
 
 
 def _by_place(node: Node) -> tuple[int, int]:

@@ -65,11 +65,11 @@ _WORDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "rust": (b"oute(", b"#[get", b"#[post", b"#[put", b"#[delete", b"#[patch", b"reqwest", b"client", b"web::"),
 }
 """Words of frameworks and clients: a file without one of them is not looked at closely."""
-_PATHS = re.compile(
-    rb"['\"`](?:https?:/)?/|[\"'`](?:\$?\{|%s|\^|[a-z]+/)|root\b|resource|Mapping|Http[A-Z]"
-    rb"|@(?:GET|POST|PUT|DELETE|Controller)"
-)
-_REMOTE = re.compile(rb"grpc|_pb2|/pb\b|\bpb\.|[Pp]roto", re.IGNORECASE)
+_QUOTED_PATHS = re.compile(rb"['\"`](?:(?:https?:/)?/|\$?\{|%s|\^|[a-z]+/)")
+_PATH_WORDS = (b"root", b"resource", b"Mapping", b"Http", b"@GET", b"@POST", b"@PUT", b"@DELETE", b"@Controller")
+_REMOTE_WORDS = (b"pb", b"PB", b"rpc", b"RPC", b"Rpc", b"roto", b"ROTO")
+"""One of these is in whatever ``_REMOTE`` finds, but for odd mixtures of case: they are looked for sooner."""
+_REMOTE = re.compile(rb"grpc|_pb2|/pb\b|\bpb\.|proto", re.IGNORECASE)
 _STUBS = (b"Stub", b"Client", b"Servicer_to_server", b"Server(")
 _SERVED: Final[Mapping[str, Callable[[Code, Sequence[Call]], Iterator[Route]]]] = {
     "python": python_routes,
@@ -83,7 +83,7 @@ _SERVED: Final[Mapping[str, Callable[[Code, Sequence[Call]], Iterator[Route]]]] 
     "php": php_routes,
     "rust": rust_routes,
 }
-_NAMES: Final = frozenset(
+CALLED_NAMES: Final = frozenset(
     [
         *(name for method in METHODS for name in (method, method.title(), method.upper(), f"add_{method}")),
         *(f"{method.title()}Mapping" for method in METHODS),
@@ -101,31 +101,32 @@ _NAMES: Final = frozenset(
     ]
 )
 """What is called where a route is served or asked for."""
+_BY_NAME: Final = frozenset({"python", "javascript", "typescript", "tsx", "go"})
+"""Languages whose references hold every call, so that no further walk through the tree is needed for those."""
 _SCRIPTS = {"vue": "typescript", "svelte": "typescript"}
 
 
-def endpoints_of(language: str, source: bytes, root: Node, embedded: Iterable[Node] = ()) -> tuple[Endpoint, ...]:
+def endpoints_of(language: str, source: bytes, trees: Iterable[tuple[Node, Sequence[Node]]]) -> tuple[Endpoint, ...]:
     """Return what a file serves and calls, by line.
 
     Args:
         language: Of the file.
         source: Its text.
-        root: Its syntax tree.
-        embedded: The trees of the scripts in it, where it is a page.
+        trees: Its syntax tree; of a page, those of the scripts in it. Each with the nodes, by position, where one of
+            :data:`CALLED_NAMES` is used.
     """
     if language == "protobuf":
-        return tuple(services_of(source, root))[:MAX_ENDPOINTS]
-    roots = [root]
-    if language in _SCRIPTS:
-        language, roots = _SCRIPTS[language], list(embedded)
+        return tuple(found for root, _ in trees for found in services_of(source, root))[:MAX_ENDPOINTS]
+    language = _SCRIPTS.get(language, language)
     if language not in _SERVED:
         return ()
-    web = any(word in source for word in _WORDS[language]) and _PATHS.search(source) is not None
-    remote = any(word in source for word in _STUBS) and _REMOTE.search(source) is not None
+    web = _has(source, _WORDS[language]) and (_QUOTED_PATHS.search(source) is not None or _has(source, _PATH_WORDS))
+    remote = _has(source, _STUBS) and _has(source, _REMOTE_WORDS) and _REMOTE.search(source) is not None
     found: dict[Endpoint, None] = {}
-    for tree in roots if web or remote else ():
-        code = Code(language, source, tree)
-        calls = code.calls(None if remote else _NAMES)
+    for root, names in trees if web or remote else ():
+        code = Code(language, source, root)
+        by_name = language in _BY_NAME and not remote
+        calls = code.calls_of(names) if by_name else code.calls(None if remote else CALLED_NAMES)
         if web:
             for side, reader in ((EndpointSide.SERVES, _SERVED[language]), (EndpointSide.CALLS, called)):
                 for method, path, line in reader(code, calls):
@@ -135,8 +136,12 @@ def endpoints_of(language: str, source: bytes, root: Node, embedded: Iterable[No
     return tuple(sorted(found, key=_place))[:MAX_ENDPOINTS]
 
 
+def _has(source: bytes, words: Iterable[bytes]) -> bool:
+    return any(word in source for word in words)
+
+
 def _place(endpoint: Endpoint) -> tuple[int, str, str, str]:
     return endpoint.line, endpoint.side, endpoint.path, endpoint.method
 
 
-__all__ = ["MAX_ENDPOINTS", "endpoints_of"]
+__all__ = ["CALLED_NAMES", "MAX_ENDPOINTS", "endpoints_of"]
