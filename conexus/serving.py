@@ -23,6 +23,7 @@ from conexus.adapters.git_refs import ref_checkout
 from conexus.adapters.priority import lower_thread
 from conexus.adapters.process_locks import is_alive
 from conexus.adapters.roots import checkout_of
+from conexus.adapters.sqlite_connection import limit_caches
 from conexus.adapters.webhook_address import check_url
 from conexus.adapters.webhook_sender import SenderOptions, WebhookSender, check_secret
 from conexus.config import Config, DaemonOptions, is_loopback
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("conexus.daemon")
 _SWITCH_S = 0.0005  # the event loop waits so long for a thread that computes; Python's own 5 ms would be felt
+_CACHE_BYTES = 8_000_000  # of all databases together; there are up to three and a connection for each request at a time
 _LAST_WORDS_S = 10.0  # for requests and the file that is indexed, once the daemon is told to stop
 _LOOKED_EVERY_S = 1.0
 _FIRST_COLLECTED_S, _COLLECTED_EVERY_S = 600.0, 86_400.0
@@ -89,6 +91,7 @@ def run(settings: Callable[[], config_files.Loaded], start: Start) -> None:
     loaded = settings()
     data_dir = data_folder.private_data_dir(loaded.config)
     sys.setswitchinterval(_SWITCH_S)
+    limit_caches(_CACHE_BYTES)
     with discovery.claimed(data_dir) as is_ours:
         daemon = _Daemon(settings, loaded.config, data_dir, start)
         daemon.is_ours = is_ours

@@ -40,6 +40,16 @@ class Schema:
     """Scripts in their order. A released one is never edited: a change of the schema is a new entry at the end."""
 
 
+def limit_caches(size_bytes: int) -> None:
+    """Have all databases of this process keep no more than so many bytes of their pages, as far as that can be had.
+
+    Each connection has a cache of its own, and a daemon has one for each request that it answers at a time. What is
+    not kept is in the system's cache still.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.execute(f"PRAGMA soft_heap_limit = {size_bytes:d}")
+
+
 class SqliteConnection:
     """A database in one file, or in memory for ``:memory:``, in WAL mode."""
 
