@@ -344,11 +344,13 @@ def _pools(
     options = config.index
 
     def pool(tree: SourceTree) -> ParsePool:
+        model = chosen()
         return new_pool(
             WorkerSetup(
                 root=str(tree.files_root),
                 repo=tree.checkout.repo,
-                embed=chosen().is_fast,
+                embed=model.is_fast,
+                fingerprint=model.fingerprint if model.is_fast else "",
                 model="" if options.model == DEFAULT_MODEL else str(Path(options.model).expanduser()),
                 max_chunk_chars=options.max_chunk_chars,
                 max_file_bytes=options.max_file_bytes,

@@ -31,6 +31,7 @@ from conexus.adapters.core_dumps import forbid_core_dumps
 from conexus.adapters.priority import lower_process
 from conexus.adapters.regular_files import read_inside_with_state
 from conexus.adapters.worker_wire import (
+    OTHER_MODEL,
     READY,
     Batch,
     WorkerSetup,
@@ -256,7 +257,10 @@ def serve(requests: BinaryIO, answers: BinaryIO, embedder_of: Callable[[WorkerSe
     if payload is None:
         return
     setup = unpack_setup(payload)
-    processor = FileProcessor(setup, embedder_of(setup))
+    embedder = embedder_of(setup)
+    if embedder is not None and setup.fingerprint not in {"", embedder.fingerprint}:
+        sys.exit(OTHER_MODEL)
+    processor = FileProcessor(setup, embedder)
     _limit_memory(setup.parse_memory_mb)
     forbid_core_dumps()
     write_frame(answers, READY)

@@ -30,6 +30,7 @@ from conexus.adapters.config_files import current_environ
 from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.worker_wire import (
     BATCH_BYTES,
+    OTHER_MODEL,
     READY,
     Batch,
     WorkerSetup,
@@ -261,6 +262,11 @@ class WorkerPool:
         """Put a dead child's jobs back; return the result of one that can be tried no more."""
         self._children.remove(child)
         code = child.bury()
+        if code == OTHER_MODEL:
+            raise StoreError(
+                "the embedding model was changed while this process runs, so that it can index nothing more",
+                hint="start it again: `conexus daemon restart`",
+            )
         if not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS:

@@ -47,6 +47,8 @@ BATCH_BYTES = 128_000
 _SHARE = 0.75
 _SHARE_BY_LINES = 0.25
 READY = b""
+OTHER_MODEL = 78
+"""Exit code of a process whose model is not its caller's."""
 """The frame that a parsing process sends before its first result."""
 
 
@@ -66,6 +68,8 @@ class WorkerSetup:
     parse_memory_mb: int
     model: str = ""
     """Folder of the static model that it embeds with; empty for the one that comes with Conexus."""
+    fingerprint: str = ""
+    """Of that model, as the caller has it: a process that is started after an upgrade would find another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import pytest
 
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.worker_wire import (
+    OTHER_MODEL,
     READY,
     Batch,
     WorkerSetup,
@@ -295,6 +296,21 @@ def test_serving_answers_each_job_in_order(tmp_path: Path) -> None:
         assert result.encoded[0].dense is not None
         assert np.array_equal(result.encoded[0].dense, expected)
     assert read_frame(answers) is None
+
+
+def test_nothing_is_embedded_with_another_model_than_the_callers(tmp_path: Path) -> None:
+    """After an upgrade a daemon starts processes that have the new model: their vectors would not fit its index."""
+    model = StaticEmbedder()
+    for fingerprint, ends in ((model.fingerprint, False), ("", False), ("another", True)):
+        requests, answers = io.BytesIO(), io.BytesIO()
+        write_frame(requests, pack_setup(replace(SETUP, root=str(tmp_path), embed=True, fingerprint=fingerprint)))
+        requests.seek(0)
+        if not ends:
+            serve(requests, answers, lambda _: model)
+            continue
+        with pytest.raises(SystemExit) as ended:
+            serve(requests, answers, lambda _: model)
+        assert (ended.value.code, answers.getvalue()) == (OTHER_MODEL, b"")
 
 
 def test_serving_nothing(tmp_path: Path) -> None:

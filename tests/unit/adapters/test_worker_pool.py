@@ -424,6 +424,14 @@ def test_a_program_that_is_no_worker(tmp_path: Path, make_pool: PoolMaker, progr
         list(make_pool(command=(sys.executable, "-c", program), stall_s=0.5).run(jobs))
 
 
+def test_a_model_that_was_changed_meanwhile(tmp_path: Path, make_pool: PoolMaker) -> None:
+    """A process that finds another model than its caller has is an error that says what to do."""
+    jobs = small_tree(tmp_path, 3)
+    with pytest.raises(StoreError, match="the embedding model was changed") as told:
+        list(make_pool(embed=True, fingerprint="of the release before").run(jobs))
+    assert "conexus daemon restart" in str(told.value.hint)
+
+
 def test_a_program_that_is_not_there(tmp_path: Path, make_pool: PoolMaker) -> None:
     """A command that cannot be started is an error at once."""
     with pytest.raises(StoreError, match="cannot be started"):
