@@ -17,8 +17,9 @@ from conexus.errors import ConfigError
 from conexus.types import Fingerprint, Plan
 from conexus.values import dataclass
 
-INDEX_SCHEMA = 6
-"""Raised whenever chunking, tokenising, redaction or the stored form changes, so that indexes are rebuilt."""
+INDEX_SCHEMA = 7
+"""Raised whenever chunking, tokenising, redaction, the stored form or what is found in a file changes, so that indexes
+are rebuilt."""
 
 _MIN_CHUNK_CHARS = 200  # below this a chunk rarely holds one whole statement
 _MAX_PORT = 65_535

@@ -193,10 +193,10 @@ def detect(path: str, head: bytes = b"") -> Language | None:
     """
     name = PurePosixPath(path).name.lower()
     found = _BY_FILENAME.get(name)
-    if found is None and name.startswith(("dockerfile.", "containerfile.")):
-        found = "dockerfile"
     if found is None:
         found = _BY_EXTENSION.get(PurePosixPath(name).suffix)
+    if found is None and name.startswith(("dockerfile.", "containerfile.")):
+        found = "dockerfile"
     if found is None:
         match = _SHEBANG.match(head)
         found = _BY_INTERPRETER.get(match[1].decode().lower().rstrip("0123456789.")) if match else None

@@ -13,7 +13,8 @@ Query files (``queries/<language>.scm``) say what is what:
   ``@clause`` one whose neighbours of the same name belong to it (Haskell's equations). Variables
   and constants right inside a function are its locals and left out;
 - below it, ``@ref`` captures names that are used (called, extended, built) and ``@import``
-  what is imported; ``@skip`` what looks like a use and is none.
+  what is imported; ``@skip`` what looks like a use and is none. Where there is a ``@beside``, the name
+  counts only if that begins right at its end.
 """
 
 from __future__ import annotations
@@ -279,6 +280,8 @@ def _captured(matches: Iterable[_Captures]) -> Mapping[str, list[Node]]:
     """Return the nodes of all matches by what they are captured as."""
     found: dict[str, list[Node]] = {"ref": [], "import": [], "skip": []}
     for captures in matches:
+        if "beside" in captures and captures["beside"][0].start_byte != captures["ref"][0].end_byte:
+            continue
         for key, nodes in captures.items():
             if key in found:
                 found[key] += nodes

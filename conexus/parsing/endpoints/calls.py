@@ -37,6 +37,8 @@ _CALLS: Final = {
 }
 _CALL_TYPES: Final = frozenset(re.findall(r"\((\w+)\) @call", " ".join(_CALLS.values())))
 _PLAIN_CALLS: Final = frozenset({"call", "call_expression", "new_expression"})
+_BEFORE_CALLS: Final = frozenset({"await_expression", "unary_expression", "non_null_expression"})
+"""What TypeScript's grammar puts between a call with type arguments and its name: ``await f<T>(x)``."""
 _MEMBERS: Final = frozenset({"attribute", "member_expression", "selector_expression"})
 _TEXTS: Final = {
     "python": "(assignment left: (identifier) @name right: (string) @value)",
@@ -295,6 +297,8 @@ def _call_of(name: Node) -> Node | None:
     function, call = name, name.parent
     if call is not None and call.type in _MEMBERS:
         function, call = call, call.parent
+    if call is not None and call.type in _BEFORE_CALLS:
+        function, call = call, call.parent
     if call is None or call.type not in _PLAIN_CALLS:
         return None
     called = call.child_by_field_name("function") or call.child_by_field_name("constructor")
@@ -318,6 +322,8 @@ def _target(node: Node) -> tuple[Node | None, Node | None]:
     )
     if function is None:
         return None, None
+    if function.type in _BEFORE_CALLS and function.named_children:
+        function = function.named_children[-1]
     for name, receiver in (
         ("attribute", "object"),  # Python
         ("property", "object"),  # JavaScript

@@ -66,7 +66,11 @@ _WORDS: Final[Mapping[str, tuple[bytes, ...]]] = {
 }
 """Words of frameworks and clients: a file without one of them is not looked at closely."""
 _QUOTED_PATHS = re.compile(rb"['\"`](?:(?:https?:/)?/|\$?\{|%s|\^|[a-z]+/)")
-_PATH_WORDS = (b"root", b"resource", b"Mapping", b"Http", b"@GET", b"@POST", b"@PUT", b"@DELETE", b"@Controller")
+_PATH_WORDS = (
+    *(b"root", b"resource", b"Mapping", b"Http", b"@GET", b"@POST", b"@PUT", b"@DELETE", b"@Controller"),
+    *(b'path("', b"path('", b'register("', b"register('"),  # of Django, whose paths begin with no slash
+    *(b'get "', b"get '", b'post "', b"post '"),  # of Rails
+)
 _REMOTE_WORDS = (b"pb", b"PB", b"rpc", b"RPC", b"Rpc", b"roto", b"ROTO")
 """One of these is in whatever ``_REMOTE`` finds, but for odd mixtures of case: they are looked for sooner."""
 _REMOTE = re.compile(rb"grpc|_pb2|/pb\b|\bpb\.|proto", re.IGNORECASE)

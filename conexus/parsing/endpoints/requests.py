@@ -18,7 +18,8 @@ _CLIENTS = re.compile(
     r"|restclient|superagent|ky|got|request|fetcher|agent|guzzle|nethttp|AsyncClient\(.*|Client\(.*)$",
     re.IGNORECASE,
 )
-_SURE: Final = frozenset("requests httpx axios reqwest Faraday HTTParty RestClient Http ky got".split())
+_SURE: Final = frozenset("requests httpx axios reqwest Faraday HTTParty RestClient Http ky got $ jQuery".split())
+_GLOBALS: Final = frozenset({"window", "globalThis", "self"})
 NAMED_CALLS: Final[Mapping[str, Mapping[str, str]]] = {
     "java": {
         **dict.fromkeys(("getForObject", "getForEntity"), "GET"),
@@ -63,7 +64,8 @@ _Asked: TypeAlias = tuple[str, "Node | None"]
 def _asked(code: Code, call: Call) -> _Asked | None:
     """Return the method and the address of a call that asks for one."""
     first = call.arguments[0] if call.arguments else call.named.get("url")
-    if call.name in WHOLE_CALLS and first is not None and not (call.receiver and call.name != "urlopen"):
+    is_whole = not call.receiver or call.receiver in _GLOBALS or call.name == "urlopen"
+    if call.name in WHOLE_CALLS and first is not None and is_whole:
         return _whole(code, call, first)
     named = NAMED_CALLS.get(code.language, {}).get(call.name)
     if named is not None:
@@ -73,13 +75,14 @@ def _asked(code: Code, call: Call) -> _Asked | None:
         return special(code, call)
     if code.language == "ruby" and call.receiver == "Net::HTTP":
         return _NET_HTTP.get(call.name, ANY), first
-    return _of_client(code, call, first) if _CLIENTS.search(call.root) or call.receiver in _SURE else None
+    is_client = _CLIENTS.search(call.root) or call.receiver in _SURE
+    return _of_client(code, call, first) if is_client else None
 
 
 def _of_client(code: Code, call: Call, first: Node | None) -> _Asked | None:
     """Return what a method of a client asks for, as libraries of most languages have it."""
     if call.name.lower() in METHODS and first is not None:
-        if any(one.type in _FUNCTIONS for one in call.arguments[1:]) or call.node.child_by_field_name("block"):
+        if any(one.type in _FUNCTIONS for one in call.arguments[1:]):
             return None  # a route, with what handles it
         return call.name.upper(), first
     if call.name in {"request", "stream", "open"} and len(call.arguments) > 1:

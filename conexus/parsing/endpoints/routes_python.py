@@ -18,7 +18,11 @@ from conexus.parsing.endpoints.routes import (
 def python_routes(code: Code, calls: Sequence[Call]) -> Iterator[Route]:
     """Yield the routes of Flask, FastAPI, Starlette, aiohttp and Django."""
     prefixes = _python_prefixes(code, calls)
-    django = any(call.name in {"path", "re_path", "url"} and not call.receiver for call in calls)
+    django = any(
+        (call.name in {"path", "re_path", "url"} and not call.receiver)
+        or (call.name, call.root) == ("register", "router")
+        for call in calls
+    )
     for call in calls:
         first = code.template(call.arguments[0]) if call.arguments else code.template(call.named.get("path"))
         if first is None:
@@ -28,6 +32,8 @@ def python_routes(code: Code, calls: Sequence[Call]) -> Iterator[Route]:
             yield from _decorated(code, call, first, prefix)
         elif call.name.startswith("add_") or (call.name == "Route" and first.startswith("/")):
             yield from _added(code, call, first, prefix)
+        elif call.receiver == "web" and call.name in METHODS and len(call.arguments) > 1 and first.startswith("/"):
+            yield from routes([call.name], route_path(first), call.line)  # of aiohttp's add_routes
         elif django:
             yield from _django(code, call, first)
 

@@ -31,6 +31,8 @@
 (generic_function function: (identifier) @ref)
 (generic_function function: (scoped_identifier name: (identifier) @ref))
 (generic_function function: (field_expression field: (field_identifier) @ref))
+; Within a macro there are no calls, only names and what stands in brackets right behind them.
+(token_tree (identifier) @ref . (token_tree . "(") @beside)
 (macro_invocation macro: (identifier) @ref)
 (macro_invocation macro: (scoped_identifier name: (identifier) @ref))
 (struct_expression name: (type_identifier) @ref)

@@ -122,6 +122,12 @@
 ;; references
 (call_expression function: (identifier) @ref (#not-eq? @ref "require"))
 (call_expression function: (member_expression property: [(property_identifier) (private_property_identifier)] @ref))
+; The grammar takes `await f<T>(x)` for a call of `await f`.
+(call_expression function: [
+  (await_expression [(identifier) @ref (member_expression property: (property_identifier) @ref)])
+  (unary_expression argument: [(identifier) @ref (member_expression property: (property_identifier) @ref)])
+  (non_null_expression [(identifier) @ref (member_expression property: (property_identifier) @ref)])
+])
 (new_expression constructor: (identifier) @ref)
 (new_expression constructor: (member_expression property: (property_identifier) @ref))
 (decorator (identifier) @ref)

@@ -9,7 +9,7 @@ import pytest
 from tree_sitter import Query
 
 from conexus.parsing.grammars import REFERENCES_MARK, grammar_of
-from conexus.parsing.languages import LANGUAGES
+from conexus.parsing.languages import BY_NAME, LANGUAGES
 from conexus.parsing.parse import parse_text
 from conexus.types import SymbolKind
 
@@ -49,6 +49,24 @@ def test_what_only_looks_like_a_call_of_a_client_is_no_endpoint():
     code = "import requests\n\n\nclass A(requests.get('/a').b):\n    c = requests.get\n\n\nraise get\n"
 
     assert [(one.path, one.line) for one in parse_text(code, _python(), 1_500).endpoints] == [("/a", 4)]
+
+
+@pytest.mark.parametrize(
+    "call", ["await f<T>(1)", "void f<T>(1)", "typeof f<T>(1)", "f!(1)", "await a.f<T>(1)", "a.f!(1)", "new f<T>(1)"]
+)
+@pytest.mark.parametrize("name", ["typescript", "tsx"])
+def test_calls_with_type_arguments_are_uses(name, call):
+    """The grammar reads `await f<T>(x)` as a call of `await f`."""
+    assert "f" in {one.name for one in parse_text(f"{call};\n", BY_NAME[name], 1_500).references}
+
+
+def test_calls_within_rusts_macros_are_uses():
+    """What stands in brackets right behind a name; not names beside brackets, nor macros."""
+    code = 'fn a() {\n    assert_eq!(size("1k"), b.len(), (c, d), vec![made()]);\n    e!(f, (g), h! (i));\n}\n'
+
+    used = {one.name for one in parse_text(code, BY_NAME["rust"], 1_500).references}
+
+    assert used == {"assert_eq", "size", "len", "made", "e"}
 
 
 def _python():

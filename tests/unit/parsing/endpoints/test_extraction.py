@@ -174,6 +174,7 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
             "> PUT /items/{} @4",
             "> POST /login @5",
             "> GET /me @6",
+            "> DELETE /old @7",
         ],
     ),
     "vue": (
@@ -422,6 +423,68 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
         client.add(request);
         """,
         ["> * Cart @2", "> Add Cart @3"],
+    ),
+    "django without a slash in a path": (
+        "python",
+        """
+        from django.urls import path
+        urlpatterns = [path("", index), path("<int:pk>/", detail), path("about", about)]
+        """,
+        ["+ * / @2", "+ * /about @2", "+ * /{} @2"],
+    ),
+    "django rest framework alone": (
+        "python",
+        """
+        from rest_framework import routers
+        router = routers.DefaultRouter()
+        router.register("users", UserViews)
+        """,
+        ["+ * /users @3", "+ * /users/{} @3"],
+    ),
+    "a list of aiohttp's routes": (
+        "python",
+        """
+        from aiohttp import web
+        app.add_routes([web.get("/x", show), web.post("/y", take)])
+        """,
+        ["+ GET /x @2", "+ POST /y @2"],
+    ),
+    "rails without a slash in a path": (
+        "ruby",
+        """
+        Rails.application.routes.draw do
+          get "about", to: "pages#about"
+        end
+        """,
+        ["+ GET /about @2"],
+    ),
+    "a request of faraday with a block": (
+        "ruby",
+        """
+        conn = Faraday.new("http://h")
+        conn.post("/b") do |request|
+          request.body = 1
+        end
+        """,
+        ["> POST /b @2"],
+    ),
+    "requests with type arguments": (
+        "typescript",
+        """
+        const one = await axios.get<Total>("/one");
+        void api.post<Total>("/two");
+        (await axios.put<Total>("/three")).data;
+        await this.http.get<Total>("/four").toPromise();
+        """,
+        ["> GET /one @1", "> POST /two @2", "> PUT /three @3", "> GET /four @4"],
+    ),
+    "requests of a page": (
+        "javascript",
+        """
+        $.ajax({url: "/one", type: "POST"});
+        window.fetch("/two");
+        """,
+        ["> POST /one @1", "> GET /two @2"],
     ),
     "no grpc": ("typescript", 'const client = new HttpClient("x");\nclient.add(1);\n', []),
 }
