@@ -295,7 +295,10 @@ class GitHistory:
                 hint=self._lacks,
             ) from exc
         except (*damaged, *_DAMAGED) as exc:
-            raise SourceError(f"{self._root}: the history cannot be read: {str(exc) or type(exc).__name__}") from exc
+            raise SourceError(
+                f"{self._root}: the history cannot be read: {str(exc) or type(exc).__name__}",
+                hint="run `git fsck` in the repository to see what is damaged",
+            ) from exc
 
 
 class WrittenTree:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import field, replace
 
 from conexus.config import Config
 from conexus.context_service import ProgressListener
-from conexus.errors import StoreDamaged
+from conexus.errors import StoreDamaged, StoreError
 from conexus.indexing.memory import MemoryWatch, Pressure
 from conexus.indexing.places import Places
 from conexus.indexing.plan import plan_index, rules_of
@@ -229,23 +229,39 @@ class Indexer:
         self._part_from_others(checkout)
         is_new = not any(known.repo == checkout.repo for known in self._catalog.views())
         view = self._catalog.ensure_view(checkout, self._places.admit)
-        branches = _Branches(self._catalog, tree, checkout.branch)
-        if view.pinned:
-            self._catalog.unpin(view.id)
-        live = self._sound(view)
-        behind = self._behind(tree, live, changed) if live is not None else None
-        if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
-            tree.close()
-            self._catalog.finish_index(live.id, complete=True)
-            self._settle(view, behind, branches)
-            run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "", branches)
-            return self._report(run, view)  # without opening the vectors
-        with closing(tree), closing(self._resources.pools(tree)) as pool:
-            if self._pool_for(view, view.repo) is None if behind is None else behind.plan.to_read:
-                pool.start()  # it takes as long to start as all that goes before the first file
-            caller = _Caller(listener, is_cancelled, started)
-            report = self._run(view, tree, pool, caller, behind, branches)
+        with self._forgetting_empty(view):
+            branches = _Branches(self._catalog, tree, checkout.branch)
+            if view.pinned:
+                self._catalog.unpin(view.id)
+            live = self._sound(view)
+            behind = self._behind(tree, live, changed) if live is not None else None
+            if live is not None and behind is not None and not (behind.plan.to_read or behind.plan.to_delete):
+                tree.close()
+                self._catalog.finish_index(live.id, complete=True)
+                self._settle(view, behind, branches)
+                run = _Run(live, behind.plan, behind.skipped, _Caller(listener, is_cancelled, started), "", branches)
+                return self._report(run, view)  # without opening the vectors
+            with closing(tree), closing(self._resources.pools(tree)) as pool:
+                if self._pool_for(view, view.repo) is None if behind is None else behind.plan.to_read:
+                    pool.start()  # it takes as long to start as all that goes before the first file
+                caller = _Caller(listener, is_cancelled, started)
+                report = self._run(view, tree, pool, caller, behind, branches)
         return replace(report, notice=self._places.notice()) if is_new else report
+
+    @contextmanager
+    def _forgetting_empty(self, view: IndexedView) -> Iterator[None]:
+        """Forget a view where a run fails before anything of it was indexed: else it would hold a place."""
+        try:
+            yield
+        except BaseException:
+            with suppress(StoreError):
+                now = next((one for one in self._catalog.views() if one.id == view.id), None)
+                there = [index for index in (now.live, now.building, now.previous) if index] if now else []
+                if not any(index.complete or self._catalog.files(index.id) for index in there):
+                    for index in there:
+                        self.drop(index)
+                    self._catalog.remove_view(view.id)
+            raise
 
     def _run(
         self,

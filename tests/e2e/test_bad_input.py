@@ -843,3 +843,21 @@ def test_a_run_told_to_stop_politely_stops(program: Program, tree: Path) -> None
     ended = finish(running)
     assert ended.code == 130
     assert "all as written" in program.ok("verify").out
+
+
+def test_a_commit_that_cannot_be_read_takes_no_place(program: Program, tmp_path: Path) -> None:
+    """Five repositories are free; one of which nothing could be indexed is none of them."""
+    root = tmp_path / "damaged"
+    write(root, {"a.py": GOOD})
+    commit(root)
+    head = git(root, "rev-parse", "HEAD").strip()
+    for path in (root / ".git" / "objects").rglob("??/*"):
+        if path.parent.name + path.name != head:
+            path.chmod(0o600)
+            path.write_bytes(b"no object")
+
+    told = refused(program, "search", QUESTION, root, "--ref", "HEAD")
+
+    assert "cannot be read" in told
+    with closing(sqlite3.connect(program.data / "catalog.sqlite")) as db:
+        assert db.execute("SELECT repo FROM repositories").fetchall() == []
