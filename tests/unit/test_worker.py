@@ -303,7 +303,8 @@ def test_nothing_is_embedded_with_another_model_than_the_callers(tmp_path: Path)
     model = StaticEmbedder()
     for fingerprint, ends in ((model.fingerprint, False), ("", False), ("another", True)):
         requests, answers = io.BytesIO(), io.BytesIO()
-        write_frame(requests, pack_setup(replace(SETUP, root=str(tmp_path), embed=True, fingerprint=fingerprint)))
+        setup = replace(SETUP, root=str(tmp_path), embed=True, fingerprint=fingerprint, parse_memory_mb=100_000)
+        write_frame(requests, pack_setup(setup))
         requests.seek(0)
         if not ends:
             serve(requests, answers, lambda _: model)
