@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final, TypeAlias, cast
 
+from conexus.parsing.languages import BY_NAME, detect
 from conexus.parsing.manifests.findings import Findings, Manifest, Unreadable
 
 Reader: TypeAlias = Callable[[str, str, Findings], None]
@@ -128,6 +129,8 @@ def _reader_of(path: str) -> str:
         reader = next(reader for suffix, reader in _ENDINGS.items() if name.endswith(suffix))
     if reader is None and any(word in lowered for word in _MAYBE):
         reader = next((reader for pattern, reader in _PATTERNS if pattern.search(lowered)), None)
+        if reader == "containers.read_dockerfile" and detect(path) is not BY_NAME["dockerfile"]:
+            return ""  # dockerfile.md, dockerfile.go
     return reader or ""
 
 

@@ -998,7 +998,9 @@ def test_every_reader_has_a_case() -> None:
     assert set(table.values()) <= tested
 
 
-@pytest.mark.parametrize("path", ["README.md", "src/package.py", "requirements.py", "a/compose.py", "setup.pyc"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "src/package.py", "requirements.py", "a/compose.py", "dockerfile.scm", "setup.pyc"]
+)
 def test_other_files_are_no_manifests(path: str) -> None:
     """They say nothing, whatever they hold."""
     assert not is_manifest(path)
