@@ -24,7 +24,7 @@ from conexus.errors import (
     StoreDamaged,
     StoreError,
 )
-from conexus.indexing.pipeline import Indexer, release, repair_unfinished
+from conexus.indexing.pipeline import Indexer, forget, release, repair_unfinished
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
 from conexus.lexical import name_key
@@ -341,10 +341,7 @@ class LocalService:
     def _drop_gone(self, repo: RepoId, but: Path | None = None) -> int:
         gone = self._gone(repo, but)
         for view in gone:
-            for info in (view.live, view.building, view.previous):
-                if info is not None:
-                    release(self.catalog, self.store, info)
-            self.catalog.remove_view(view.id)
+            forget(self.catalog, self.store, view)
         return len(gone)
 
     def estimate(self, checkout: Checkout, model: str = "") -> IndexEstimate:
@@ -860,10 +857,8 @@ class LocalService:
             self._release_idle(view.repo)
             with self._holding(view, "removing") as held, self._writing(held, view.root):
                 now = self._now(view)
-                for info in (now.live, now.building, now.previous) if now else ():
-                    if info is not None:
-                        release(self.catalog, self.store, info)
-                self.catalog.remove_view(view.id)
+                if now is not None:  # else another process was first
+                    forget(self.catalog, self.store, now)
         self._record(who, "remove", repos=(view.repo,))
         self._publish(who, "repository.removed", view.repo, view.name)
 

@@ -712,6 +712,11 @@ class IndexedView:
     trimmed: bool = False
     """Whether :attr:`live` is the part of a generation that a caller may see, and not all of it."""
 
+    @property
+    def generations(self) -> tuple[IndexInfo, ...]:
+        """All generations that there are."""
+        return tuple(filter(None, (self.live, self.building, self.previous)))
+
 
 class AccessAction(StrEnum):
     """What somebody wants to do with files."""

@@ -256,11 +256,8 @@ class Indexer:
         except BaseException:
             with suppress(StoreError):
                 now = next((one for one in self._catalog.views() if one.id == view.id), None)
-                there = [index for index in (now.live, now.building, now.previous) if index] if now else []
-                if not any(index.complete or self._catalog.files(index.id) for index in there):
-                    for index in there:
-                        self.drop(index)
-                    self._catalog.remove_view(view.id)
+                if now and not any(index.complete or self._catalog.files(index.id) for index in now.generations):
+                    forget(self._catalog, self._store, now)
             raise
 
     def _run(
@@ -570,6 +567,13 @@ def release(catalog: Catalog, store: VectorStore, index: IndexInfo) -> None:
     catalog.drop_index(index.id)
 
 
+def forget(catalog: Catalog, store: VectorStore, view: IndexedView) -> None:
+    """Delete the generations of a view, and the view, with its repository where no other view has that."""
+    for index in view.generations:
+        release(catalog, store, index)
+    catalog.remove_view(view.id)
+
+
 def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) -> int:
     """Take out the files that a crash left in flight, so that the next run reads them again.
 
@@ -584,4 +588,4 @@ def repair_unfinished(catalog: Catalog, shard: VectorShard, index: IndexInfo) ->
     return len(files)
 
 
-__all__ = ["Indexer", "PoolFactory", "Resources", "release", "repair_unfinished"]
+__all__ = ["Indexer", "PoolFactory", "Resources", "forget", "release", "repair_unfinished"]

@@ -75,8 +75,7 @@ def _asked(code: Code, call: Call) -> _Asked | None:
         return special(code, call)
     if code.language == "ruby" and call.receiver == "Net::HTTP":
         return _NET_HTTP.get(call.name, ANY), first
-    is_client = _CLIENTS.search(call.root) or call.receiver in _SURE
-    return _of_client(code, call, first) if is_client else None
+    return _of_client(code, call, first) if _CLIENTS.search(call.root) or call.receiver in _SURE else None
 
 
 def _of_client(code: Code, call: Call, first: Node | None) -> _Asked | None:

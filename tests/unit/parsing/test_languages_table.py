@@ -57,7 +57,6 @@ def test_embedded_languages_are_known() -> None:
         ("lib/tasks/db.rake", "ruby"),
         ("Makefile", "make"),
         ("CMakeLists.txt", "cmake"),
-        ("Dockerfile.dev", "dockerfile"),
         ("dockerfile.scm", "lisp"),
         ("notes.txt", "text"),
         ("Dockerfile", "dockerfile"),
