@@ -105,20 +105,35 @@ class Exchange:
         """Send one message of a stream."""
         await self._context.write(message_of(answer).SerializeToString())
 
-    async def answered(self, work: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Do the work of the RPC; end the RPC with what goes wrong, as the module says."""
-        licence = ((name.decode(), value.decode()) for name, value in self._api.licence_headers())
-        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id), *licence))
+    async def answered(self, work: Callable[[], Awaitable[bytes]], *, streams: bool = False) -> bytes:
+        """Do the work of the RPC; end the RPC with what goes wrong, as the module says.
+
+        Args:
+            work: Returns the answer.
+            streams: Whether it sends messages before, so that the initial metadata has to go ahead. Else it goes right
+                before the answer: a client that is woken for it alone takes time from the work.
+        """
+        if streams:
+            await self._send_name()
         try:
             await self.admit()
-            return await work()
+            answer = await work()
         except ConexusError as error:
-            return await self._fail(error)
+            return await self._fail(error, named=streams)
         except Exception:  # noqa: BLE001 -- a fault of ours ends the call, with a name for it in the log
             _log.exception("a call failed by a fault of Conexus", extra={"request": self.request_id})
-            return await self._fail(internal(self.request_id))
+            return await self._fail(internal(self.request_id), named=streams)
+        if not streams:
+            await self._send_name()
+        return answer
 
-    async def _fail(self, error: ConexusError) -> bytes:
+    async def _send_name(self) -> None:
+        licence = ((name.decode(), value.decode()) for name, value in self._api.licence_headers())
+        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id), *licence))
+
+    async def _fail(self, error: ConexusError, *, named: bool) -> bytes:
+        if not named:
+            await self._send_name()
         failure = failure_of(error, self._who)
         status = grpc.StatusCode[GRPC_STATUS[error.code]]
         trailing = ((ERROR_KEY, _packed(failure)),)
@@ -178,7 +193,7 @@ class Methods:
                 return b""
 
             with self._noted():
-                await exchange.answered(work)
+                await exchange.answered(work, streams=True)
 
         return grpc.unary_stream_rpc_method_handler(handle)
 

@@ -185,7 +185,7 @@ def _reflection(api: Api) -> grpc.RpcMethodHandler[Any, Any]:
                 await context.write(answer.SerializeToString())
             return b""
 
-        await Exchange(api, context).answered(work)
+        await Exchange(api, context).answered(work, streams=True)
 
     return grpc.stream_stream_rpc_method_handler(handle)
 
