@@ -60,6 +60,7 @@ _INT64 = 1 << 63
 _FOLDER_FILES = re.compile(r"^(?:__init__|__main__|index|mod|lib|main|init|package|default)$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1_000)
 def known(kind: type[E], written: object) -> E:
     """Return the value of an enumeration that a row has.
 

@@ -241,7 +241,7 @@ def _older_versions(paths: Sequence[str]) -> Row:
 
 def _version_of(path: str) -> tuple[str, int] | None:
     """Return the folder that holds versions, and which of them a file is in."""
-    found = _VERSION.search(path)
+    found = _VERSION.search(path) if "/v" in path or path.startswith("v") else None
     return None if found is None else (path[: found.start()], int(found[1]))
 
 
@@ -341,12 +341,15 @@ class _Asked:
 
     def _defined(self, path: str, matches: Sequence[SymbolMatch]) -> tuple[float, float, float, float]:
         """Return the columns of :data:`_DEFINED` of a chunk that holds definitions."""
-        said = [self._said_of(match) for match in matches]
         qualified = 0.0
         if self._query.qualified:
             fitting = (match for match in matches if not self._is_of_another(match))
             qualified = max((self._qualified(path, match) for match in fitting), default=0.0)
-        return max(one[0] for one in said), max(one[1] for one in said), max(one[2] for one in said), qualified
+        defined, spelled, typed = self._said_of(matches[0])
+        for match in matches[1:]:  # one is the rule
+            other = self._said_of(match)
+            defined, spelled, typed = max(defined, other[0]), max(spelled, other[1]), max(typed, other[2])
+        return defined, spelled, typed, qualified
 
     def _said_of(self, match: SymbolMatch) -> tuple[float, float, float]:
         """Return the columns of :data:`_DEFINED` that one definition makes, but for the last."""
