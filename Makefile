@@ -38,6 +38,7 @@ test: $(TESTS) system-packages  ## run all tests but the slow ones
 	PYTHONPATH="$(CURDIR)/tests/core_alone" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --ignore=tests/ee
 
 test-slow: $(TESTS) system-packages browser  ## run the tests that take minutes
+	@$(PIP) --only-binary :all: atheris || echo "no atheris for this Python: guided fuzzing is NOT RUN" >&2
 	CONEXUS_SEED=$${CONEXUS_SEED:-$$(date +%s)} $(BIN)/python -m pytest -n 2 -m slow --figures $(BUILD)/trust/figures.jsonl
 
 test-langchain: $(PYENV)  ## run LangChain's own suite for retrievers, in an environment of its own

@@ -3,7 +3,8 @@
 
     python tools/attack_figures.py build/trust/figures.jsonl
 
-The last run of each test counts. A test that failed, or that this machine could not run, is told as such.
+The last run of each test counts; of those that did not run, the row of the page stays as it is. A test that failed, or
+that this machine could not run, is told as such.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main() -> None:
     for line in lines:
         last.pop((line["attack"], line["test"]), None)
         last[line["attack"], line["test"]] = line
-    rows = [_row(line) for _, line in sorted(last.items())]
+    rows = _kept() | {key: _row(line) for key, line in last.items()}
     head = [
         "# What the attacks came to",
         "",
@@ -38,7 +39,15 @@ def main() -> None:
         "| attack | figures | seed | took | test |",
         "|---|---|---|---|---|",
     ]
-    _RESULT.write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
+    _RESULT.write_text("\n".join([*head, *(row for _, row in sorted(rows.items()))]) + "\n", encoding="utf-8")
+
+
+def _kept() -> dict[tuple[str, str], str]:
+    """Return the rows that the page has, by attack and test."""
+    lines = _RESULT.read_text(encoding="utf-8").splitlines() if _RESULT.exists() else []
+    rows = [line for line in lines if line.endswith("` |")]
+    cells = [line.removesuffix(" |").removeprefix("| ").split(" | ") for line in rows]
+    return {(cell[0], "tests/trust/" + cell[-1].strip("`")): line for cell, line in zip(cells, rows, strict=True)}
 
 
 def _row(line: dict[str, Any]) -> str:

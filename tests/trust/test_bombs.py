@@ -8,15 +8,17 @@ import os
 import random
 import re
 import resource
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from attacks import SEED, dice, rounds
+from attacks import SEED, dice, not_run, rounds
 from bombs import Bomb, brackets, crowds, documents, encodings, mutated, real_samples, repeated, soups
 from program import ERROR, Program, serving, write
 
@@ -31,6 +33,8 @@ _OPTIONS = IndexOptions()
 _SPARE_S = 0.5  # to load a grammar, and what the clock of the system is coarse by
 _SPARE_MB = 60
 _LOOK_S = 0.02
+_FUZZ = Path(__file__).parents[2] / "tools" / "fuzz.py"
+_GUIDED = 1_000_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -240,6 +244,34 @@ def test_damaged_files_kill_no_run(parsers: Parsers, rounds: int, figure: Callab
     )
     assert files == rounds
     assert not left_out
+
+
+@pytest.mark.slow
+def test_inputs_led_by_what_they_reach_break_no_reader(
+    tmp_path: Path, figure: Callable[..., None], record_property: Callable[[str, object], None]
+) -> None:
+    """Our own code that reads foreign bytes, under atheris: text, secrets, manifests, and chunks without a grammar."""
+    if find_spec("atheris") is None:
+        not_run("fuzz, guided", "atheris has no wheel for this Python", record_property)
+    corpus = tmp_path / "corpus"
+    for number, (_, data) in enumerate(real_samples()):
+        write(corpus, {str(number): bytes([number % 8]) + data[:2_000]})
+    options = (f"-runs={_GUIDED}", f"-seed={SEED}", "-timeout=10", "-max_len=4096", "-print_final_stats=1")
+    program = (sys.executable, str(_FUZZ), str(corpus), *options, f"-artifact_prefix={tmp_path}/")
+    done = subprocess.run(program, capture_output=True, text=True, errors="replace", check=False)
+    ran = re.search(r"Done (\d+) runs", done.stderr)
+    slowest, memory = (re.search(rf"{name}: *(\d+)", done.stderr) for name in ("slowest_unit_time_sec", "peak_rss_mb"))
+    found = [place.name for place in tmp_path.iterdir() if place.is_file()]
+    figure(
+        "fuzz, guided",
+        runs=int(ran[1]) if ran else 0,
+        inputs_kept=len(list(corpus.iterdir())),
+        slowest_s=int(slowest[1]) if slowest else -1,
+        most_mb=int(memory[1]) if memory else -1,
+        broken=len(found),
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert not found
 
 
 @rounds(30, 3_000)
