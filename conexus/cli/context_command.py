@@ -29,6 +29,7 @@ from conexus.cli.scope import (
     kinds,
     languages,
     require_between,
+    require_words,
 )
 from conexus.cli.session import USER, steadily
 from conexus.daemon.cursors import cursor_after, positions_of
@@ -104,6 +105,7 @@ def context(
     require_between("--max-tokens", max_tokens, _MIN_TOKENS, _MAX_TOKENS)
     require_between("--max-bytes", max_bytes, _MIN_BYTES, _MAX_BYTES)
     require_between("-n", consider, 1, _MAX_CONSIDERED)
+    require_words(question)
     chosen = ContextOutput.JSON if as_json else output
     only = positions_of(cursor)
     limits = (languages(lang or ()), glob or (), kinds(kind or ()), tests)

@@ -230,6 +230,18 @@ def _both(folder: Sequence[str], globs: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{base}/{'' if '/' in item.strip('/') else '**/'}{item.lstrip('/')}" for item in globs)
 
 
+def require_words(query: str) -> None:
+    """Refuse a query without a word, before anything is indexed for it.
+
+    Raises:
+        QueryError: It has none.
+    """
+    if not any(map(str.isalnum, query)):
+        from conexus.search.query import analyse  # noqa: PLC0415 -- says what is wrong; a daemon knows it by itself
+
+        analyse(query)
+
+
 def require_between(option: str, value: int, least: int, most: int) -> None:
     """Refuse a number that is out of range.
 

@@ -29,6 +29,7 @@ from conexus.cli.scope import (
     languages,
     option_name,
     require_between,
+    require_words,
 )
 from conexus.cli.session import answered, steadily
 from conexus.types import SearchRequest, SearchResponse
@@ -92,6 +93,7 @@ def search(
         dependencies_of=option_name("--in-dependencies-of", dependencies_of),
     )
     _require_lines(context)
+    require_words(query)
 
     def ask() -> tuple[SearchRequest, SearchResponse]:
         session, where = scope.open()

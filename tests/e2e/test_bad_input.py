@@ -84,6 +84,17 @@ def test_an_empty_path_is_not_the_folder_one_is_in(program: Program, tree: Path,
     assert (ended.code, "the path is empty" in ended.err) == (ERROR, True)
 
 
+@pytest.mark.parametrize("command", ["search", "context"])
+@pytest.mark.parametrize("query", ["", " \t", "!?"])
+def test_nothing_is_indexed_for_a_question_without_a_word(
+    program: Program, tree: Path, command: str, query: str
+) -> None:
+    ended = program.run(command, query, str(tree))
+    assert ended.code == ERROR
+    assert "the query" in ended.err
+    assert program.ok("repos", "list", "--json").json["repositories"] == []
+
+
 def test_an_empty_folder_is_indexed_as_empty(program: Program, tree: Path) -> None:
     """Nothing to index is no error; searching it finds nothing."""
     assert f"nothing to index in {tree.name}" in program.ok("index", tree).out
