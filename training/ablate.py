@@ -25,28 +25,22 @@ import torch
 from training.bag import Pieces
 from training.devset import read
 from training.score import Development, summary
-from training.train import fit, prepare, recipe_of
+from training.train import prepare, recipe_of, train
 
 DEFAULT: Final = (
     "base",
-    "start=random",
-    "group=1",
-    "group=256",
-    "dims=256",
-    "temperature=0.03",
+    "start=distilled",
+    "runs=1",
+    "later=1",
+    "batch=2048",
+    "temperature=0.05",
     "temperature=0.1",
-    "batch=512",
-    "average=0",
-    "drop=0",
-    "mask_name=0",
-    "comments=0",
-    "calls=0",
-    "names=0",
-    "paths=0",
-    "siblings=0",
-    "asking=0",
-    "document_pieces=48",
-    "pieces=30000",
+    "near=0.5",
+    "questions=2",
+    "dims=256",
+    "group=1",
+    "rounds=1",
+    "rounds=4",
 )
 
 
@@ -56,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=Path, nargs="+", required=True)
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="the distilled model")
+    parser.add_argument("--sentences", type=Path, help="what training.sentences wrote; for start=sentences")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--base", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args(arguments)
@@ -72,15 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             development = Development(repositories, Pieces(prepared.vocabulary), len(prepared.vocabulary))
             of = recipe.pieces
         started = time.process_time()
-        prepared.pairs.use(recipe)
-        vectors = prepared.vectors
-        if recipe.start == "random":
-            vectors = np.random.default_rng(recipe.seed).normal(0, recipe.dim**-0.5, vectors.shape).astype(np.float32)
-        table, curve = fit(prepared.pairs, vectors, recipe, partial(_scored, development), every=1 << 30)
+        vectors = prepared.start(recipe, options.sentences)
+        table, curves = train(prepared.pairs, vectors, recipe, partial(_scored, development), every=1 << 30)
+        chunks, files = _scored(development, table)
         row = {
-            "chunks": curve[-1].chunks,
-            "files": curve[-1].files,
-            "steps": curve[-1].step,
+            "chunks": chunks,
+            "files": files,
+            "steps": sum(curve[-1].step for curve in curves),
             "cpu_s": round(time.process_time() - started),
         }
         for dim in (128, 64):

@@ -34,18 +34,33 @@ def _axes(title: str, across: str, up: str) -> tuple[Any, Any]:
 
 def training_curve(results: Path, out: Path) -> None:
     """Draw loss and quality over the steps."""
-    curve = json.loads((results / "curve.json").read_text(encoding="utf-8"))["curve"]
-    steps = [point["step"] for point in curve]
-    figure, axes = _axes("Training", "step", "NDCG@10, development set")
-    axes.plot(
-        steps, [point["chunks"] for point in curve], color=_BLUE, marker="o", markersize=3, label="chunks as they come"
-    )
-    axes.plot(steps, [point["files"] for point in curve], color=_BLUE, linestyle="--", label="one result a file")
+    found = json.loads((results / "curve.json").read_text(encoding="utf-8"))
+    figure, axes = _axes(f"Training: {len(found['runs'])} runs, and their mean", "step", "NDCG@10, development set")
     loss = axes.twinx()
-    loss.plot(steps, [point["loss"] for point in curve], color=_ORANGE, label="loss")
     loss.set_ylabel("loss")
-    lines = [*axes.get_lines(), *loss.get_lines()]
-    axes.legend(lines, [line.get_label() for line in lines], frameon=False, loc="center right")
+    for number, curve in enumerate(found["runs"]):
+        steps = [point["step"] for point in curve]
+        named = number == 0
+        axes.plot(
+            steps,
+            [point["chunks"] for point in curve],
+            color=_BLUE,
+            alpha=0.5,
+            label="each run, chunks as they come" if named else None,
+        )
+        loss.plot(
+            steps, [point["loss"] for point in curve], color=_ORANGE, alpha=0.5, label="loss of each" if named else None
+        )
+    axes.axhline(found["kept"]["chunks"], color=_BLUE, linestyle="--", label="what is kept")
+    lines = [line for line in (*axes.get_lines(), *loss.get_lines()) if not str(line.get_label()).startswith("_")]
+    axes.legend(
+        lines,
+        [line.get_label() for line in lines],
+        frameon=False,
+        ncol=3,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+    )
     figure.savefig(out / "model-training.png", bbox_inches="tight")
 
 

@@ -31,7 +31,8 @@ from scipy import sparse  # type: ignore[import-untyped]
 
 from conexus.adapters.model_files import read_model
 from conexus.adapters.word_pieces import CONTINUED, UNKNOWN, word_parts, word_pieces
-from conexus.lexical import words
+from conexus.lexical import BM25_B, BM25_K1, words
+from training import sentences
 from training.bag import Pieces
 from training.fetch import LIST, read_list
 
@@ -67,17 +68,25 @@ class Recipe:
     dim: int = 256
     dims: str = "64,128,256"
     """Lengths at which the loss is taken (Matryoshka): at each step the last, and one of the others in turn."""
-    batch: int = 2_048
+    batch: int = 512
     group: int = 32
     """Documents of one package that stand together in a batch."""
-    rounds: int = 3
+    near: float = 0.0
+    """Share of the packages, anew each round, whose groups are made of documents that are near each other by BM25."""
+    questions: int = 1
+    """Of each document in a batch, as far as it has so many: all of them are right answers of it."""
+    rounds: int = 2
     rate: float = 4e-3
-    temperature: float = 0.05
+    temperature: float = 0.07
     warm_up: float = 0.05
+    runs: int = 4
+    """Trainings from one start, each with another seed, of which the mean is kept: what they learnt by chance goes."""
+    later: float = 0.6
+    """What the numbers after the last length but one are multiplied by at the end: they hold most of what is chance."""
     average: float = 0.98
     """Of the running mean of the weights, which is what is kept; 0 keeps the last."""
-    start: str = "distilled"
-    """``distilled``, or ``random``."""
+    start: str = "sentences"
+    """``distilled``, ``random``, or ``sentences``: distilled, then fitted to what the teacher makes of questions."""
     document_pieces: int = 128
     """Pieces of a document that are read at a time, from anywhere in it."""
     drop: float = 0.1
@@ -232,11 +241,45 @@ class Pairs:
         groups = []
         for members in by_package.values():
             mixed = random.permutation(members)
+            if self._recipe.near and random.random() < self._recipe.near:
+                mixed = mixed[self._chain(mixed)]
             groups += [mixed[at : at + self._recipe.group] for at in range(0, len(mixed), self._recipe.group)]
         return np.concatenate([groups[at] for at in random.permutation(len(groups))])
 
-    def pair(self, at: int, random: np.random.Generator) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Return a question about a document, and the document as it is met with it."""
+    def _chain(self, members: npt.NDArray[np.int64]) -> list[int]:
+        """Order documents so that each is followed by the one left that BM25 finds first with its question.
+
+        What stands together is what a search by words would mix up.
+        """
+        questions = [np.unique(self.questions[at][0][1]) for at in members]
+        texts = [self.texts[at] for at in members]
+        _, known = np.unique(np.concatenate([*questions, *texts]), return_inverse=True)
+        split = np.cumsum([len(one) for one in (*questions, *texts)])[:-1]
+        parts = np.split(known, split)
+        count, width = len(members), int(known.max()) + 1
+        asked = sparse.csr_matrix(
+            (np.ones(sum(map(len, parts[:count])), np.float32), np.concatenate(parts[:count]),
+             np.cumsum([0, *map(len, parts[:count])])), shape=(count, width),
+        )  # fmt: skip
+        counts = bag_of([part.astype(np.int32) for part in parts[count:]], width)
+        lengths = np.array([len(part) for part in parts[count:]], dtype=np.float32)
+        rows = np.repeat(np.arange(count), np.diff(counts.indptr))
+        often = counts.data * lengths[rows]
+        spread = BM25_K1 * (1 - BM25_B + BM25_B * lengths / lengths.mean())
+        holding = np.bincount(counts.indices, minlength=width)
+        rarity = np.log1p((count - holding + 0.5) / (holding + 0.5)).astype(np.float32)
+        counts.data = often * (BM25_K1 + 1) / (often + spread[rows]) * rarity[counts.indices]
+        scores = (asked @ counts.T).toarray()
+        chain, left = [0], np.ones(count, dtype=np.bool_)
+        left[0] = False
+        while len(chain) < count:
+            following = int(np.where(left, scores[chain[-1]], -1.0).argmax())
+            left[following] = False
+            chain.append(following)
+        return chain
+
+    def pair(self, at: int, random: np.random.Generator) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int32]]:
+        """Return questions about a document, one as a rule, and the document as it is met with them."""
         recipe = self._recipe
         asked = self.questions[at]
         weights = np.array([self._weights[kind] for kind, _ in asked])
@@ -265,13 +308,29 @@ class Pairs:
             parts.append(self._docs[at])
         if kind == "siblings" and len(question) > 48:
             question = question[:48]
+        questions = [self._asked(kind, question, draw, random)]
+        whole = (
+            kind == "docs"
+        )  # else its documentation may be in it, and would answer a question taken from there by rote
+        allowed = {kind for kind, weight in self._weights.items() if weight > 0 and (kind != "docs" or whole)}
+        others = [one for one in asked if one[1] is not question and one[0] in allowed]
+        for _ in range(min(recipe.questions - 1, len(others)) if kind != "siblings" else 0):
+            other = others.pop(int(random.integers(len(others))))
+            questions.append(self._asked(*other, random.random(8), random))
+        return questions, np.concatenate(parts)
+
+    def _asked(
+        self, kind: str, question: npt.NDArray[np.int32], draw: npt.NDArray[np.float64], random: np.random.Generator
+    ) -> npt.NDArray[np.int32]:
+        """Return a question as it is met: without some of its pieces, or in other words."""
+        recipe = self._recipe
         if recipe.drop and len(question) > 3:
             kept = question[random.random(len(question)) >= recipe.drop]
             question = kept if len(kept) else question
         if kind in {"docs", "comments", "names", "paths"} and draw[5] < recipe.asking:
             ask = self._asking[int(draw[6] * len(self._asking))]
             question = np.concatenate((question, np.array(ask, dtype=np.int32)))
-        return question, np.concatenate(parts)
+        return question
 
 
 def bag_of(texts: Sequence[npt.NDArray[np.int32]], width: int) -> sparse.csr_matrix:
@@ -318,21 +377,43 @@ class Table:
         self.optimizer.step()
 
 
-def contrast(left: torch.Tensor, right: torch.Tensor, temperature: float) -> tuple[float, torch.Tensor, torch.Tensor]:
+def contrast(
+    left: torch.Tensor, right: torch.Tensor, temperature: float, of: torch.Tensor
+) -> tuple[float, torch.Tensor, torch.Tensor]:
     """Return the InfoNCE loss of rows against rows, and its gradients: both ways, the other way at half the weight.
 
-    Scores are at most e^20 at a temperature of 0.05, so that nothing has to be taken off before the exponential.
+    ``of`` says which row of ``right`` each of ``left`` belongs to. Where several belong to one, none of them is a wrong
+    answer for another. Scores are at most e^20 at a temperature of 0.05, so that nothing has to be taken off before the
+    exponential.
     """
     one, first = _unit(left)
     other, second = _unit(right)
+    every = torch.arange(len(left))
     scores = (one @ other.T).mul_(1 / temperature).exp_()
+    wanted = scores[every, of]
     rows, columns = scores.sum(1), scores.sum(0)
-    wanted = scores.diagonal().clone()
-    loss = ((rows.log() - wanted.log()).mean() + 0.5 * (columns.log() - wanted.log()).mean()) / 1.5
-    scores.mul_((1 / rows)[:, None] + (0.5 / columns)[None, :])
-    scores.diagonal().sub_(1.5)
+    own = torch.zeros_like(columns).index_add_(0, of, wanted)
+    beside = columns[of] - own[of] + wanted
+    loss = ((rows.log() - wanted.log()).mean() + 0.5 * (beside.log() - wanted.log()).mean()) / 1.5
+    shares = torch.zeros_like(columns).index_add_(0, of, 1 / beside)
+    scores.mul_((1 / rows)[:, None] + (0.5 * shares)[None, :])
+    scores[every, of] += 0.5 * wanted * (1 / beside - shares[of]) - 1.5
     scores.mul_(1 / (1.5 * temperature * len(left)))
     return loss.item(), _through(one, first, scores @ other), _through(other, second, scores.T @ one)
+
+
+def _nested(
+    left: torch.Tensor, right: torch.Tensor, of: torch.Tensor, dims: Sequence[int], temperature: float
+) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """Return the mean loss over lengths of the vectors, and its gradients."""
+    back_left, back_right = torch.zeros_like(left), torch.zeros_like(right)
+    total = 0.0
+    for dim in dims:
+        loss, one, other = contrast(left[:, :dim], right[:, :dim], temperature, of)
+        back_left[:, :dim] += one / len(dims)
+        back_right[:, :dim] += other / len(dims)
+        total += loss / len(dims)
+    return total, back_left, back_right
 
 
 def _unit(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -405,18 +486,14 @@ def fit(
             for group in table.optimizer.param_groups:
                 group["lr"] = recipe.rate * factor
             met = [pairs.pair(int(one), random) for one in order[at : at + recipe.batch]]
-            asked = bag_of([question for question, _ in met], width)
+            asked = bag_of([question for questions, _ in met for question in questions], width)
+            of = torch.from_numpy(np.repeat(np.arange(len(met)), [len(questions) for questions, _ in met]))
             found = bag_of([document for _, document in met], width)
             folded = table.folded()
-            left, right = torch.from_numpy(asked @ folded), torch.from_numpy(found @ folded)
-            back_left, back_right = torch.zeros_like(left), torch.zeros_like(right)
             lengths = dims if len(dims) < 3 else [dims[step % (len(dims) - 1)], dims[-1]]
-            losses.append(0.0)
-            for dim in lengths:
-                loss, one, other = contrast(left[:, :dim], right[:, :dim], recipe.temperature)
-                back_left[:, :dim] += one / len(lengths)
-                back_right[:, :dim] += other / len(lengths)
-                losses[-1] += loss / len(lengths)
+            left, right = torch.from_numpy(asked @ folded), torch.from_numpy(found @ folded)
+            loss, back_left, back_right = _nested(left, right, of, lengths, recipe.temperature)
+            losses.append(loss)
             both = sparse.vstack((asked, found), format="csr")
             table.learn(folded, both.T.tocsr() @ torch.cat((back_left, back_right)).numpy())
             step += 1
@@ -433,6 +510,32 @@ def fit(
     return table.folded(), curve
 
 
+def train(
+    pairs: Pairs,
+    vectors: Floats,
+    recipe: Recipe,
+    measure: Callable[[Floats], tuple[float, float]],
+    every: int,
+    limit_s: float = math.inf,
+) -> tuple[Floats, list[list[Step]]]:
+    """Train as often as the recipe says; see :func:`fit`.
+
+    Returns:
+        The vectors, and the curve of each run.
+    """
+    tables, curves = [], []
+    for number in range(recipe.runs):
+        one = replace(recipe, seed=recipe.seed + number)
+        pairs.use(one)
+        table, curve = fit(pairs, vectors, one, measure, every, limit_s / recipe.runs)
+        tables.append(table)
+        curves.append(curve)
+    mean: Floats = np.mean(tables, axis=0)
+    dims = [int(dim) for dim in recipe.dims.split(",")]
+    mean[:, dims[-2] if len(dims) > 1 else dims[-1] :] *= recipe.later
+    return mean, curves
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     from training.devset import read  # noqa: PLC0415
     from training.score import Development, summary  # noqa: PLC0415
@@ -442,6 +545,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="the distilled model, which training.distill makes")
+    parser.add_argument("--sentences", type=Path, help="what training.sentences wrote; for start=sentences")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--every", type=int, default=100)
     parser.add_argument("--limit", type=float, default=math.inf, metavar="SECONDS")
@@ -451,24 +555,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     started = time.time()
     prepared = prepare(options.pairs, recipe, options.start)
+    vectors = prepared.start(recipe, options.sentences)
     pieces = Pieces(prepared.vocabulary)
     development = Development(read(options.dev), pieces, len(prepared.vocabulary))
     print(f"{len(prepared.vocabulary)} pieces; ready after {time.time() - started:.0f} s", flush=True)
-    weighted = prepared.vectors * first_weights(prepared.pairs, len(prepared.vectors))[:, None]
+    weighted = vectors * first_weights(prepared.pairs, len(vectors))[:, None]
     print(f"start: {summary(development.results(weighted))}", flush=True)
-    vectors, curve = fit(
+    table, curves = train(
         prepared.pairs,
-        prepared.vectors,
+        vectors,
         recipe,
         lambda table: summary(development.results(table)),
         options.every,
         options.limit,
     )
-    np.save(options.out / "table.npy", vectors.astype(np.float32))
+    chunks, files = summary(development.results(table))
+    print(f"kept: {chunks:.4f}, one a file {files:.4f}", flush=True)
+    np.save(options.out / "table.npy", table.astype(np.float32))
     (options.out / "vocabulary.txt").write_text("\n".join(prepared.vocabulary) + "\n", encoding="utf-8")
-    (options.out / "curve.json").write_text(
-        json.dumps({"recipe": asdict(recipe), "curve": [asdict(step) for step in curve]}, indent=1), encoding="utf-8"
-    )
+    found = {
+        "recipe": asdict(recipe),
+        "kept": {"chunks": chunks, "files": files},
+        "runs": [[asdict(step) for step in curve] for curve in curves],
+    }
+    (options.out / "curve.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
 
@@ -478,7 +588,28 @@ class Prepared:
 
     pairs: Pairs
     vocabulary: list[str]
-    vectors: Floats
+    distilled: Floats
+    """First vectors, by the distilled model."""
+
+    def start(self, recipe: Recipe, read_by_teacher: Path | None) -> Floats:
+        """Return the vectors that a recipe starts from.
+
+        Raises:
+            ValueError: It wants the teacher's sentences, and there are none.
+        """
+        if recipe.start == "random":
+            shape = self.distilled.shape
+            return np.random.default_rng(recipe.seed).normal(0, shape[1] ** -0.5, shape).astype(np.float32)
+        if recipe.start != "sentences":
+            return self.distilled
+        if read_by_teacher is None:
+            raise ValueError("start=sentences needs --sentences")
+        texts, wanted = sentences.read(read_by_teacher)
+        pieces, width = Pieces(self.vocabulary), len(self.vocabulary)
+        cut = [np.array(pieces.of(text), dtype=np.int32) for text in texts]
+        kept = [at for at, rows in enumerate(cut) if len(rows)]
+        bags = bag_of([cut[at] for at in kept], width)
+        return sentences.fitted(self.distilled, first_weights(self.pairs, width), bags, wanted[kept])
 
 
 def prepare(paths: Sequence[Path], recipe: Recipe, distilled: Path) -> Prepared:
@@ -492,8 +623,6 @@ def prepare(paths: Sequence[Path], recipe: Recipe, distilled: Path) -> Prepared:
 def _start(vocabulary: Sequence[str], recipe: Recipe, distilled: Path) -> Floats:
     """Return first vectors: of each piece what the distilled model makes of it, or chance."""
     by_chance = np.random.default_rng(recipe.seed).normal(0, 1 / math.sqrt(recipe.dim), (len(vocabulary), recipe.dim))
-    if recipe.start == "random":
-        return by_chance.astype(np.float32)
     files = read_model(distilled)
     found = np.zeros((len(vocabulary), recipe.dim), dtype=np.float32)
     for row, piece in enumerate(vocabulary):

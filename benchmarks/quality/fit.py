@@ -47,7 +47,8 @@ _SAME_FILE: Final = (4.0, 5.0, 2.5)
 in several files, a name in one place of each; what other questions ask for may well be the third function of a file."""
 _KINDS_SHOWN: Final = ("architecture", "semantic", "symbol")
 
-_HEAD: Final = '''"""What each feature is worth, by the kind of question.
+_HEAD: Final = '''# SPDX-License-Identifier: FSL-1.1-MIT
+"""What each feature is worth, by the kind of question.
 
 Written by ``benchmarks/quality/fit.py``; not by hand.
 """
