@@ -33,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", default=NAME)
+    parser.add_argument("--dim", type=int, help="the first numbers of each vector alone")
     options = parser.parse_args(arguments)
     pieces = (options.run / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     table = np.load(options.run / "table.npy")
     usable = [row for row, piece in enumerate(pieces) if piece == UNKNOWN or _is_usable(piece)]
-    pieces, table = [pieces[row] for row in usable], table[usable]
+    pieces, table = [pieces[row] for row in usable], table[usable, : options.dim]
     table /= np.sqrt((table**2).sum(axis=1).mean())  # the mean of a text has no length of its own: any scale will do
     recipe = json.loads((options.run / "curve.json").read_text(encoding="utf-8"))["recipe"]
     description = {
