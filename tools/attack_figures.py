@@ -21,7 +21,7 @@ _OWN = {"attack", "test", "outcome", "took_s", "seed", "not_run"}
 
 def main() -> None:
     """Read the figures, write the page."""
-    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines() if line]
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for line in lines:
         last.pop((line["attack"], line["test"]), None)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""Trains variants of the recipe, one after the other, and writes what each scores.
+r"""Trains variants of the recipe, one after the other, and writes what each scores.
 
-    python -m training.ablate --pairs FILE… --dev FILE --out FILE [--base name=value …] [VARIANT …]
+    python -m training.ablate --pairs FILE… --dev FILE --start DIR --sentences FILE --out FILE \
+        [--base name=value …] [VARIANT …]
 
 A variant is ``name=value``, several joined by commas, or ``base``. Each has the same pairs, seed and number of
 steps. Those that are in the file already are not trained again.

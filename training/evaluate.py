@@ -157,7 +157,7 @@ def main() -> None:
     recipe = Recipe()
     print(f"{bench.size} questions\n\n| variant | MRR | recall@10 |\n|---|---|---|")
     row = "| {} | {:.3f} | {:.3f} |"
-    print(row.format("**as shipped** (counted on one half)", *bench.variant(recipe)))
+    print(row.format("**as it is used** (counted on one half)", *bench.variant(recipe)))
     for damping in (name for name in DAMPINGS if name != "count"):
         print(row.format(f"damping: {damping} instead of count", *bench.variant(recipe, damping)))
     for what, changed in {

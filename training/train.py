@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Trains the default model: a vector a word piece, from pairs of questions and code.
 
-    python -m training.train --pairs FILE… --dev FILE --out DIR [--set name=value …]
+    python -m training.train --pairs FILE… --dev FILE --start DIR --sentences FILE --out DIR [--set name=value …]
 
 Reads what ``training.pairs`` wrote. Every document is met once a round, with one of its questions; the other documents
 of a batch are the wrong answers, and batches are made of groups from one package each, so that some wrong answers are

@@ -152,6 +152,14 @@ class Opened:
     said: list[str]
 
 
+def test_a_page_that_is_left_in_the_tree_is_no_code_of_it(program: Program, shop: Path) -> None:
+    program.ok("graph", shop, "-f", "html", "-o", shop / "graph.html")
+    report = program.ok("index", shop, "--json").json
+    assert {"path": "graph.html", "reason": "generated"}.items() <= next(
+        item for item in report["skipped"] if item["path"] == "graph.html"
+    ).items()
+
+
 @pytest.fixture
 def opened(program: Program, shop: Path, tmp_path: Path) -> Iterator[Opened]:
     """The graph of the tree in Chromium, which logs no error and fetches nothing."""

@@ -59,9 +59,15 @@ def test_a_definition_beats_a_mention(query: str) -> None:
     assert order(query, mention, definition) == ["src/client.py", "src/caller.py"]
 
 
-def test_a_name_alone_weighs_its_definition_more() -> None:
+@pytest.mark.parametrize("best", [{"bm25": 9.0}, {"dense": 0.9}], ids=["by words", "by meaning"])
+def test_a_name_alone_weighs_its_definition_more(best: dict[str, float]) -> None:
     """A question that is nothing but a name wants the definition, even found by nothing else."""
     definition = defining(found("a.py"), "Session", SymbolKind.CLASS)
+    assert order("Session", found("b.py", **best), definition)[0] == "a.py"
+
+
+def test_a_definition_that_is_found_by_its_words_comes_before_all_else() -> None:
+    definition = defining(found("a.py", bm25=2.0), "Session", SymbolKind.CLASS)
     assert order("Session", found("b.py", bm25=9.0, dense=0.9), definition)[0] == "a.py"
 
 

@@ -119,7 +119,7 @@ def test_vectors_come_near_those_of_the_teacher() -> None:
 def test_the_mean_of_several_runs_is_kept_and_its_end_counts_less() -> None:
     found = [_row(at, f"word{'abcdefgh'[at]} asked", f"word{'abcdefgh'[at]} x y z u v w k") for at in range(8)]
     words = sorted({word for row in found for word in f"{row['text']} {row['docs'][0]} py".split()})
-    recipe = recipe_of(["batch=4", "dims=2,4", "dim=4", "rounds=1"])
+    recipe = recipe_of(["batch=4", "dims=2,4", "dim=4", "rounds=1", "runs=1", "later=1"])
     pairs = Pairs(found, Pieces(["[UNK]", *words]), recipe)
     start = np.random.default_rng(0).normal(size=(len(words) + 1, 4)).astype(np.float32)
 
