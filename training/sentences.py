@@ -22,6 +22,8 @@ import numpy.typing as npt
 import torch
 from scipy import sparse  # type: ignore[import-untyped]
 
+from training.score import unit
+
 Floats = npt.NDArray[np.float32]
 
 _EPOCHS: Final = 12
@@ -63,9 +65,9 @@ def fitted(vectors: Floats, weights: Floats, bags: sparse.csr_matrix, wanted: Fl
     """
     centred = wanted - wanted.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
-    target = _unit(centred @ axes[:, ::-1][:, : vectors.shape[1]])
+    target = unit(centred @ axes[:, ::-1][:, : vectors.shape[1]])
     weighed = bags.multiply(weights[None, :]).tocsr().astype(np.float32)
-    left, _, right = np.linalg.svd(_unit(weighed @ vectors).T @ target)
+    left, _, right = np.linalg.svd(unit(weighed @ vectors).T @ target)
     table = torch.from_numpy((vectors @ (left @ right)).astype(np.float32)).requires_grad_()
     optimizer = torch.optim.Adam([table], lr=_RATE, betas=(0.9, 0.98), fused=True)
     random = np.random.default_rng(7)
@@ -77,19 +79,13 @@ def fitted(vectors: Floats, weights: Floats, bags: sparse.csr_matrix, wanted: Fl
             with torch.no_grad():
                 found = torch.from_numpy(part @ table.numpy())
                 lengths = found.norm(dim=1, keepdim=True).clamp(min=1e-9)
-                unit, aim = found / lengths, torch.from_numpy(target[rows])
-                cosine = (unit * aim).sum(1, keepdim=True)
+                one, aim = found / lengths, torch.from_numpy(target[rows])
+                cosine = (one * aim).sum(1, keepdim=True)
                 alike.append(cosine.mean().item())
-                table.grad = torch.from_numpy(part.T.tocsr() @ ((unit * cosine - aim) / lengths / len(rows)).numpy())
+                table.grad = torch.from_numpy(part.T.tocsr() @ ((one * cosine - aim) / lengths / len(rows)).numpy())
             optimizer.step()
         print(f"sentences: epoch {epoch + 1}, mean cosine with the teacher's {np.mean(alike):.3f}", flush=True)
     return table.detach().numpy()
-
-
-def _unit(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    found: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -255,13 +255,9 @@ class Pairs:
         texts = [self.texts[at] for at in members]
         _, known = np.unique(np.concatenate([*questions, *texts]), return_inverse=True)
         split = np.cumsum([len(one) for one in (*questions, *texts)])[:-1]
-        parts = np.split(known, split)
+        parts = np.split(known.astype(np.int32), split)
         count, width = len(members), int(known.max()) + 1
-        asked = sparse.csr_matrix(
-            (np.ones(sum(map(len, parts[:count])), np.float32), np.concatenate(parts[:count]),
-             np.cumsum([0, *map(len, parts[:count])])), shape=(count, width),
-        )  # fmt: skip
-        counts = bag_of([part.astype(np.int32) for part in parts[count:]], width)
+        asked, counts = bag_of(parts[:count], width), bag_of(parts[count:], width)
         lengths = np.array([len(part) for part in parts[count:]], dtype=np.float32)
         rows = np.repeat(np.arange(count), np.diff(counts.indptr))
         often = counts.data * lengths[rows]
@@ -309,10 +305,9 @@ class Pairs:
         if kind == "siblings" and len(question) > 48:
             question = question[:48]
         questions = [self._asked(kind, question, draw, random)]
-        whole = (
-            kind == "docs"
-        )  # else its documentation may be in it, and would answer a question taken from there by rote
-        allowed = {kind for kind, weight in self._weights.items() if weight > 0 and (kind != "docs" or whole)}
+        allowed = {other for other, weight in self._weights.items() if weight > 0}
+        if kind != "docs":  # its documentation may be in it, and would answer what was taken from there by rote
+            allowed.discard("docs")
         others = [one for one in asked if one[1] is not question and one[0] in allowed]
         for _ in range(min(recipe.questions - 1, len(others)) if kind != "siblings" else 0):
             other = others.pop(int(random.integers(len(others))))
@@ -598,8 +593,7 @@ class Prepared:
             ValueError: It wants the teacher's sentences, and there are none.
         """
         if recipe.start == "random":
-            shape = self.distilled.shape
-            return np.random.default_rng(recipe.seed).normal(0, shape[1] ** -0.5, shape).astype(np.float32)
+            return _by_chance(len(self.vocabulary), recipe)
         if recipe.start != "sentences":
             return self.distilled
         if read_by_teacher is None:
@@ -620,9 +614,13 @@ def prepare(paths: Sequence[Path], recipe: Recipe, distilled: Path) -> Prepared:
     return Prepared(Pairs(found, Pieces(vocabulary), recipe), vocabulary, _start(vocabulary, recipe, distilled))
 
 
+def _by_chance(count: int, recipe: Recipe) -> Floats:
+    spread = 1 / math.sqrt(recipe.dim)
+    return np.random.default_rng(recipe.seed).normal(0, spread, (count, recipe.dim)).astype(np.float32)
+
+
 def _start(vocabulary: Sequence[str], recipe: Recipe, distilled: Path) -> Floats:
     """Return first vectors: of each piece what the distilled model makes of it, or chance."""
-    by_chance = np.random.default_rng(recipe.seed).normal(0, 1 / math.sqrt(recipe.dim), (len(vocabulary), recipe.dim))
     files = read_model(distilled)
     found = np.zeros((len(vocabulary), recipe.dim), dtype=np.float32)
     for row, piece in enumerate(vocabulary):
@@ -634,7 +632,7 @@ def _start(vocabulary: Sequence[str], recipe: Recipe, distilled: Path) -> Floats
         if cut:
             found[row] = files.vectors[cut].astype(np.float32).mean(axis=0)[: recipe.dim]
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    made: Floats = np.where(lengths > 0, found / np.maximum(lengths, 1e-9), by_chance).astype(np.float32)
+    made: Floats = np.where(lengths > 0, found / np.maximum(lengths, 1e-9), _by_chance(len(vocabulary), recipe))
     return made
 
 

@@ -115,25 +115,24 @@ class Exchange:
         """
         if streams:
             await self._send_name()
+        answer, failure = b"", None
         try:
             await self.admit()
             answer = await work()
         except ConexusError as error:
-            return await self._fail(error, named=streams)
+            failure = error
         except Exception:  # noqa: BLE001 -- a fault of ours ends the call, with a name for it in the log
             _log.exception("a call failed by a fault of Conexus", extra={"request": self.request_id})
-            return await self._fail(internal(self.request_id), named=streams)
+            failure = internal(self.request_id)
         if not streams:
             await self._send_name()
-        return answer
+        return answer if failure is None else await self._fail(failure)
 
     async def _send_name(self) -> None:
         licence = ((name.decode(), value.decode()) for name, value in self._api.licence_headers())
         await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id), *licence))
 
-    async def _fail(self, error: ConexusError, *, named: bool) -> bytes:
-        if not named:
-            await self._send_name()
+    async def _fail(self, error: ConexusError) -> bytes:
         failure = failure_of(error, self._who)
         status = grpc.StatusCode[GRPC_STATUS[error.code]]
         trailing = ((ERROR_KEY, _packed(failure)),)
