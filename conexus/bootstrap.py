@@ -22,6 +22,7 @@ from conexus.adapters.ignore_rules import UserGit
 from conexus.adapters.kept_pools import PoolKeeper
 from conexus.adapters.memory_use import available_bytes, give_back_memory, own_private_bytes
 from conexus.adapters.model_files import is_static_model
+from conexus.adapters.mounts import moves_pages
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
@@ -237,7 +238,7 @@ def discard_catalog(config: Config) -> Path:
                 shutil.rmtree(vectors)
             else:
                 vectors.unlink()
-        for name in (f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm"):
+        for name in (f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm", f"{CATALOG_FILE}-journal"):
             (data_dir / name).unlink(missing_ok=True)
         catalog.replace(kept)
     except OSError as exc:
@@ -305,7 +306,7 @@ def _store(config: Config, data_dir: Path | None, *, keep_open: bool) -> VectorS
         return MemoryStore()
     from conexus.adapters.engine_process import EngineStore  # noqa: PLC0415 -- not needed with a server
 
-    return EngineStore(data_dir / "vectors", read_here=not keep_open)
+    return EngineStore(data_dir / "vectors", read_here=not keep_open and not moves_pages(data_dir))
 
 
 def _namespace(data_dir: Path | None) -> str:

@@ -56,7 +56,14 @@ def edition_context_of(config: Config, data_dir: Path | None, connection: Sqlite
     """
     directory = SqliteDirectory(connection)
     return EditionContext(
-        config, data_dir, directory, directory, SqlitePolicies(connection), SqliteListing(connection), time.time
+        config,
+        data_dir,
+        directory,
+        directory,
+        SqlitePolicies(connection),
+        SqliteListing(connection),
+        time.time,
+        connection.journal,
     )
 
 
@@ -216,7 +223,7 @@ def discard_usage_log(config: Config) -> None:
     """
     folder = config_files.data_dir(config)
     try:
-        for name in (f"{_USAGE_LOG}-wal", f"{_USAGE_LOG}-shm", _USAGE_LOG):
+        for name in (f"{_USAGE_LOG}-wal", f"{_USAGE_LOG}-shm", f"{_USAGE_LOG}-journal", _USAGE_LOG):
             (folder / name).unlink(missing_ok=True)
     except OSError as exc:
         raise StoreError(f"the query log in {folder} cannot be deleted: {exc.strerror}") from exc

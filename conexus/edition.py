@@ -931,6 +931,8 @@ class EditionContext:
     indexed: IndexedFiles
     now: Callable[[], float]
     """Seconds since the epoch."""
+    journal: str = "WAL"
+    """The journal mode of SQLite that the disk of the data folder needs."""
 
 
 class EditionPackage(Protocol):

@@ -94,6 +94,7 @@ class AuditLog:
             was recorded can still be read and checked.
         policies: Says which access policies are in force.
         repositories: Ids of all repositories that are indexed.
+        journal: The journal mode of SQLite that the folder's disk needs.
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class AuditLog:
         entitlements: Entitlements,
         policies: PolicyStore,
         repositories: Callable[[], Collection[str]] = tuple,
+        journal: str = "WAL",
     ) -> None:
         self._folder = folder
         self._options = options
         self._entitlements = entitlements
         self._policies = policies
         self._repositories = repositories
+        self._journal = journal
         self._mutex = threading.Lock()
         self._opened: tuple[AuditStore, Signer] | None = None
         self._checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every_s)
@@ -190,11 +193,11 @@ class AuditLog:
     def _open(self) -> tuple[AuditStore, Signer]:
         with self._mutex:
             if self._opened is None:
-                self._opened = self._begun(self._folder)
+                self._opened = self._begun(self._folder, self._journal)
             return self._opened
 
     @staticmethod
-    def _begun(folder: Path | None) -> tuple[AuditStore, Signer]:
+    def _begun(folder: Path | None, journal: str) -> tuple[AuditStore, Signer]:
         """Open the log and its key, or make both: one without the other is not gone on with."""
         if folder is None:
             store, signer = AuditStore(":memory:"), Signer.passing()
@@ -205,7 +208,7 @@ class AuditLog:
                     f"the audit log {log} is gone, and its key is there",
                     hint="put it back; to begin a new log, move the key away as well",
                 )
-            store = AuditStore(str(log))
+            store = AuditStore(str(log), journal)
             if store.is_begun() and not key.exists():
                 raise DaemonUnavailable(
                     f"the key of the audit log is gone: {key}",

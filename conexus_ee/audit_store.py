@@ -141,13 +141,15 @@ class AuditStore:
 
     Args:
         path: Its file, in a folder that is there; ``:memory:`` for none.
+        journal: The journal mode of SQLite that its disk needs.
 
     Raises:
         DaemonUnavailable: It cannot be opened.
         StoreDamaged: The file is none, or one of a later version.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, journal: str = "WAL") -> None:
+        self._journal = journal
         self._signer: Signer | None = None
         self._signed: tuple[int, bytes] | None = None
         self._path = path
@@ -177,11 +179,10 @@ class AuditStore:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StoreDamaged("a later version of Conexus wrote the audit log", hint="use that version")
-        if version == _VERSION:
-            self._db.execute("PRAGMA synchronous = FULL")
-            return
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA journal_mode = {self._journal}")
         self._db.execute("PRAGMA synchronous = FULL")
+        if version == _VERSION:
+            return
         self._db.executescript(_SCHEMA)
         row = (1, secrets.token_hex(8), 0, b"", b"")
         self._db.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?)", row)

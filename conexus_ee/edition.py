@@ -92,7 +92,12 @@ def _enterprise(
 
     audit_table = context.config.edition.get("audit", {})
     audit = AuditLog(
-        context.data_dir, audit_options(audit_table), entitlements, context.policies, context.directory.repositories
+        context.data_dir,
+        audit_options(audit_table),
+        entitlements,
+        context.policies,
+        context.directory.repositories,
+        context.journal,
     )
     policies = Policies(context.policies, context.directory)
     policy = GroupPolicy(grants, context.directory, policies)

@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import threading
 import uuid
 import zlib
@@ -34,7 +33,8 @@ import qdrant_edge as engine
 from conexus.adapters.edge_check import PointsRead
 from conexus.adapters.engine_door import DOOR
 from conexus.adapters.free_space import FREE_SPACE_HINT, FULL, NO_WRITES_HINT, UNREADABLE_HINT
-from conexus.adapters.memory_use import available_bytes, give_back_memory, let_go_of
+from conexus.adapters.memory_use import give_back_memory, let_go_of
+from conexus.adapters.scratch import scratch_folder
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.lexical import vector_checksum
 from conexus.points import KEY, NOTHING, listed
@@ -98,9 +98,7 @@ _PAGE_POINTS: Final = 1_000
 _CATCH_UPS: Final = 100
 _CATCH_UP_OPERATIONS: Final = 64
 _OPENING_BYTES: Final = 4_000_000  # to open a shard writes some of its files anew
-_SCRATCH_SHARE: Final = 0.5  # of the memory there is
 _COPIED_BYTES: Final = 1 << 20
-_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of a random name is made there
 
 REBUILD_HINT: Final = "Run `conexus verify --repair`, or index the repository again."
 _BUSY_HINT: Final = "Try again when the other is done; `conexus doctor locks` names one that stands still."
@@ -171,7 +169,7 @@ class EdgeStore:
         with ExitStack() as claim:
             claim.callback(_let_go, mark)
             size = self.size_bytes(index)
-            folder = _scratch(size)
+            folder = scratch_folder(size)
             if folder is None:
                 raise StoreError(f"there is no room for a copy of the index in {path}, of {size >> 20} MB")
             try:
@@ -751,18 +749,6 @@ def _read_mark(mark: IO[bytes]) -> int:
     if content.get("format") != _FORMAT:
         raise IndexIncompatible(f"{mark.name} names another format", hint="Index the repository again.")
     return int(content["dim"])
-
-
-def _scratch(size: int) -> Path | None:
-    """Make a folder for so many bytes, in memory where there is enough of it; nothing where there is no room at all."""
-    memory = available_bytes()
-    for place in (_IN_MEMORY, Path(tempfile.gettempdir())):
-        with suppress(OSError):
-            if size > shutil.disk_usage(place).free * _SCRATCH_SHARE:
-                continue
-            if place != _IN_MEMORY or memory is None or size < memory * _SCRATCH_SHARE:
-                return Path(tempfile.mkdtemp(prefix="conexus-", dir=place))
-    return None
 
 
 def _copy_sparse(source: Path, target: Path) -> None:

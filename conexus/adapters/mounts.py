@@ -19,6 +19,7 @@ _REMOTE = frozenset(
 )  # fmt: skip
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.lxcfs", "fuse.portal"})
 _OCTAL = re.compile(r"\\([0-7]{3})")
+_MOVING = frozenset({"btrfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -44,6 +45,33 @@ def mounts(source: Path = _MOUNTS) -> list[Mount]:
     return [mount for mount in map(_mount, text.decode("utf-8", "surrogateescape").splitlines()) if mount is not None]
 
 
+def own_mount(folder: str | Path, known: Sequence[Mount] | None = None) -> Mount | None:
+    """Return the file system that a folder lies on; nothing where the system does not say.
+
+    Args:
+        folder: The folder.
+        known: What is mounted; as :func:`mounts` says where ``None``.
+    """
+    real = os.path.realpath(folder)
+    holding = [mount for mount in (mounts() if known is None else known) if _is_below(real, mount.point)]
+    # Of several at one place the last one covers the others.
+    return max(enumerate(holding), key=lambda pair: (len(pair[1].point), pair[0]), default=(0, None))[1]
+
+
+def moves_pages(folder: str | Path, known: Sequence[Mount] | None = None) -> bool:
+    """Whether a folder lies where a page that is written always gets a new place (btrfs).
+
+    Without space, or without quota, for a new place the system ends a process that writes into the map of a file
+    (SIGBUS), also where it changes but what is there.
+
+    Args:
+        folder: The folder.
+        known: As in :func:`own_mount`.
+    """
+    own = own_mount(folder, known)
+    return own is not None and own.kind in _MOVING
+
+
 def remote_mount(root: Path, known: Sequence[Mount] | None = None) -> Mount | None:
     """Return the remote file system that a folder, or something below it, lies on.
 
@@ -52,12 +80,10 @@ def remote_mount(root: Path, known: Sequence[Mount] | None = None) -> Mount | No
         known: What is mounted; as :func:`mounts` says where ``None``.
     """
     found = mounts() if known is None else known
+    own = own_mount(root, found)
+    if own is not None and own.is_remote:
+        return own
     real = os.path.realpath(root)
-    holding = [mount for mount in found if _is_below(real, mount.point)]
-    # Of several at one place the last one covers the others.
-    own = max(enumerate(holding), key=lambda pair: (len(pair[1].point), pair[0]), default=None)
-    if own is not None and own[1].is_remote:
-        return own[1]
     return next((mount for mount in found if mount.is_remote and _is_below(mount.point, real)), None)
 
 

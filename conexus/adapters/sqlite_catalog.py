@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Implements Catalog with SQLite.
 
-One database for all repositories of a data folder, in WAL mode with ``synchronous=FULL``: what a
-method has written survives a power cut once it returns.
+One database for all repositories of a data folder, with ``synchronous=FULL``: what a method has written survives a
+power cut once it returns.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class SqliteCatalog:
         """
         self._connection = SqliteConnection(path, CATALOG, busy_s=_BUSY_S)
         self._db = self._connection.raw
-        self._db.execute("PRAGMA cache_size = -32000")
+        self._connection.rows("PRAGMA cache_size = -32000")
         with self._connection.reading() as db:
             self._scopes = pools.scopes(db)
             self._parts = trims.scopes(db)

@@ -12,9 +12,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, is_full
+from conexus.adapters.mounts import moves_pages
+from conexus.adapters.sqlite_copies import State, journal_state, readable_copy
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.values import dataclass
 
@@ -50,8 +53,27 @@ def limit_caches(size_bytes: int) -> None:
         db.execute(f"PRAGMA soft_heap_limit = {size_bytes:d}")
 
 
+class Journal(StrEnum):
+    """How SQLite keeps a transaction whole."""
+
+    LOG = "WAL"
+    """A log of what is new: those who read and the one who writes do not wait for each other. Processes share a map
+    of it, a file that each has in its memory."""
+    OLD_PAGES = "TRUNCATE"
+    """The pages as they were before, without a map. Those who read wait while a transaction is written down."""
+
+
+def journal_of(path: str) -> Journal:
+    """Return which a database is to have.
+
+    Even who only reads marks in the map what it reads, and the system would end it where that needs space.
+    """
+    is_kept = path != MEMORY
+    return Journal.OLD_PAGES if is_kept and moves_pages(os.path.dirname(path)) else Journal.LOG  # noqa: PTH120 -- a path is not needed else
+
+
 class SqliteConnection:
-    """A database in one file, or in memory for ``:memory:``, in WAL mode."""
+    """A database in one file, or in memory for ``:memory:``, with a :class:`Journal`."""
 
     def __init__(self, path: str, schema: Schema, *, synchronous: str = "FULL", busy_s: float = BUSY_S) -> None:
         """Open or make the database, and bring it to the newest schema.
@@ -69,26 +91,38 @@ class SqliteConnection:
         """
         self._path = path
         self._schema = schema
-        self._synchronous = synchronous
+        self.journal = journal_of(path)
+        """How it keeps a transaction whole."""
+        self._synchronous = synchronous if self.journal is Journal.LOG else "FULL"  # less is not safe with the other
         self.lock = threading.RLock()
         """Held while the connection is used."""
         self._readers: deque[sqlite3.Connection] = deque()
         self._closed = False
         self._file = 0
+        self._copied: tuple[State | None, sqlite3.Connection | None] = (None, None)
+        """What is read where a full disk broke off a transaction, and the state of the journal it was made of."""
         with self._translated():
             _make_private(path)
             self.raw = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
             """The connection itself; whoever uses it holds the lock."""
             try:
-                _switch_to_wal(self.raw, busy_s)
-                self.raw.execute(f"PRAGMA synchronous = {synchronous}")
-                self.raw.execute("PRAGMA foreign_keys = OFF")  # so that a migration can put a table in another's place
-                migrate(self.raw, schema)
-                self.raw.execute("PRAGMA foreign_keys = ON")
+                self._prepare(busy_s)
                 self._file = self._number()
             except BaseException:
                 self.raw.close()
                 raise
+
+    def _prepare(self, busy_s: float) -> None:
+        try:
+            keep_journal(self.raw, self.journal, busy_s)
+            self.raw.execute(f"PRAGMA synchronous = {self._synchronous}")
+            self.raw.execute("PRAGMA foreign_keys = OFF")  # so that a migration can put a table in another's place
+            migrate(self.raw, self._schema)
+        except sqlite3.OperationalError:
+            copy = self._copy()
+            if copy is None or _version(copy, self._schema) != len(self._schema.migrations):
+                raise
+        self.raw.execute("PRAGMA foreign_keys = ON")
 
     def _number(self) -> int:
         """Return the number (inode) of the file under the name of the database; 0 where there is none."""
@@ -116,6 +150,7 @@ class SqliteConnection:
         Args:
             quick: Do not wait for the disk. A power cut may undo the transaction, and only that.
         """
+        quick = quick and self.journal is Journal.LOG
         with self.lock, self._translated(), self._durability("NORMAL" if quick else self._synchronous):
             self.raw.execute("BEGIN IMMEDIATE")
             try:
@@ -139,6 +174,20 @@ class SqliteConnection:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return what a statement finds. Where another thread uses the connection, a further one reads."""
+        try:
+            found = self._rows(sql, parameters)
+        except DiskFull:
+            with self.lock, self._translated():
+                copy = self._copy()
+                if copy is None:
+                    raise
+                return copy.execute(sql, parameters).fetchall()
+        if self._copied[1] is not None:  # there is space again
+            with self.lock:
+                self._drop_copy()
+        return found
+
+    def _rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[object, ...]]:
         if self._path == MEMORY:
             with self.lock, self._translated():
                 return self.raw.execute(sql, parameters).fetchall()
@@ -161,7 +210,8 @@ class SqliteConnection:
     def state(self) -> tuple[int, int] | None:
         """Return numbers that differ after each change of the database, whoever made it.
 
-        Nothing where that cannot be told: within a transaction, or while another thread uses the connection.
+        Nothing where that cannot be told: within a transaction, while another thread uses the connection, or where a
+        copy is read.
         """
         if not self.lock.acquire(blocking=False):
             return None
@@ -171,6 +221,8 @@ class SqliteConnection:
                     return None
                 (version,) = self.raw.execute("PRAGMA data_version").fetchone()
                 return int(version), self.raw.total_changes
+        except DiskFull:
+            return None
         finally:
             self.lock.release()
 
@@ -199,10 +251,42 @@ class SqliteConnection:
         with self.lock, self._translated():
             self.raw.execute("BEGIN")
             try:
-                yield self.raw
+                yield self._readable()
             finally:
                 if self.raw.in_transaction:
                     self.raw.execute("ROLLBACK")
+
+    def _readable(self) -> sqlite3.Connection:
+        """Return the connection, or one to a copy where it cannot be read."""
+        try:
+            self.raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
+        except sqlite3.OperationalError:
+            copy = self._copy()
+            if copy is None:
+                raise
+            return copy
+        return self.raw
+
+    def _copy(self) -> sqlite3.Connection | None:
+        """Return a connection to a copy of the database without the transaction that a full disk broke off.
+
+        Nothing where none was, or the disk is not full. Whoever calls holds the lock.
+        """
+        if self.journal is Journal.LOG or not self._is_full():
+            return None
+        state = journal_state(self._path)
+        known, copy = self._copied
+        if copy is None or known != state:
+            self._drop_copy()
+            copy = readable_copy(self._path)
+            self._copied = (state, copy)
+        return copy
+
+    def _drop_copy(self) -> None:
+        _, copy = self._copied
+        self._copied = (None, None)
+        if copy is not None:
+            copy.close()
 
     def close(self) -> None:
         """Release the database. Idempotent."""
@@ -210,6 +294,7 @@ class SqliteConnection:
         while self._readers:
             self._readers.pop().close()
         with self.lock:
+            self._drop_copy()
             self.raw.close()
 
     @contextmanager
@@ -291,15 +376,18 @@ def _make_private(path: str) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE))
 
 
-def _switch_to_wal(connection: sqlite3.Connection, busy_s: float) -> None:
-    """Have a database keep a write-ahead log.
+def keep_journal(connection: sqlite3.Connection, journal: Journal, busy_s: float) -> None:
+    """Have a database keep a journal of this kind.
 
     Where several processes do it at once SQLite fails without waiting, since they could wait for each other.
+
+    Raises:
+        sqlite3.OperationalError: Another process has the database open, with a journal of another kind.
     """
     until = time.monotonic() + busy_s
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_mode = {journal}")
         except sqlite3.OperationalError as exc:
             if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
                 raise

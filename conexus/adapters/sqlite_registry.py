@@ -302,7 +302,7 @@ def _marks(count: int) -> str:
 
 def _keep_private(path: Path) -> None:
     """Take from others what they may do with the database and its logs."""
-    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
         with contextlib.suppress(OSError):  # it is somebody else's, or not there
             mode = name.stat().st_mode
             if mode & _OTHERS:

@@ -20,6 +20,7 @@ from pathlib import Path
 from conexus import data_folder
 from conexus.adapters import config_files
 from conexus.adapters.mounts import remote_mount
+from conexus.adapters.sqlite_connection import journal_of
 from conexus.cli import console
 from conexus.cli.doctor.findings import Doubtful
 from conexus.config import Config
@@ -124,18 +125,19 @@ def _try_files(place: Path) -> None:
 
 
 def _try_database(place: Path) -> None:
-    """Have two connections share a database as the catalog is shared: with a write-ahead log in shared memory."""
+    """Have two connections share a database as the catalog is shared."""
     path = place / "try.sqlite"
+    journal = journal_of(str(path))
     try:
         with contextlib.closing(sqlite3.connect(path)) as one, contextlib.closing(sqlite3.connect(path)) as other:
-            (mode,) = one.execute("PRAGMA journal_mode = WAL").fetchone()
+            (mode,) = one.execute(f"PRAGMA journal_mode = {journal}").fetchone()
             with one:
                 one.execute("CREATE TABLE t (v)")
                 one.execute("INSERT INTO t VALUES (1)")
             found = other.execute("SELECT v FROM t").fetchall()
     except sqlite3.Error as exc:
         raise StoreError(f"a database cannot be kept in {place.parent}: {exc}", hint=_ELSEWHERE) from exc
-    if mode != "wal" or found != [(1,)]:
+    if mode != journal.lower() or found != [(1,)]:
         raise StoreError(f"a database in {place.parent} cannot be shared (journal mode {mode})", hint=_ELSEWHERE)
 
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: FSL-1.1-MIT
+"""Databases on disks where a page that is written gets a new place."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from conexus.adapters import sqlite_connection, sqlite_copies
+from conexus.adapters.sqlite_connection import Journal, Schema, SqliteConnection
+from conexus.adapters.sqlite_copies import journal_state, readable_copy
+
+SCHEMA = Schema("list", "delete it", ("CREATE TABLE list (number INTEGER PRIMARY KEY, text TEXT);",))
+OLD = [(number, "old" * 500) for number in range(200)]
+_ALL = "SELECT number, text FROM list ORDER BY number"
+
+
+@pytest.fixture
+def on_such_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all folders be on one."""
+    monkeypatch.setattr(sqlite_connection, "moves_pages", lambda _: True)
+
+
+@pytest.fixture
+def broken_off(on_such_a_disk: None, tmp_path: Path) -> str:
+    """A database, half of whose pages a transaction has overwritten that nobody goes on with."""
+    whole = tmp_path / "whole.sqlite"
+    connection = SqliteConnection(str(whole), SCHEMA)
+    with connection.transaction() as db:
+        db.executemany("INSERT INTO list VALUES (?, ?)", OLD)
+    left = tmp_path / "left.sqlite"
+    with closing(sqlite3.connect(whole, isolation_level=None)) as other:
+        other.execute("PRAGMA cache_size = 5")
+        other.execute("BEGIN")
+        other.execute("UPDATE list SET text = 'new' WHERE number % 2 = 0")
+        other.execute("DELETE FROM list WHERE number > 150")
+        shutil.copy(whole, left)
+        shutil.copy(f"{whole}-journal", f"{left}-journal")
+    connection.close()
+    with (
+        closing(sqlite3.connect(f"file:{left}?immutable=1", uri=True)) as torn,  # as it lies there
+        pytest.raises(sqlite3.DatabaseError, match="malformed"),
+    ):
+        torn.execute(_ALL).fetchall()
+    return str(left)
+
+
+def test_no_file_is_mapped_there(on_such_a_disk: None, tmp_path: Path) -> None:
+    """And those who read see the last state while another writes."""
+    path = str(tmp_path / "list.sqlite")
+    one, other = SqliteConnection(path, SCHEMA, synchronous="NORMAL"), SqliteConnection(path, SCHEMA)
+    with one.transaction(quick=True) as db:
+        db.execute("INSERT INTO list VALUES (1, 'a')")
+        assert other.rows(_ALL) == []
+    assert other.rows(_ALL) == [(1, "a")]
+    assert one.rows("PRAGMA synchronous") == [(2,)]  # FULL: with less a power cut damages such a database
+    assert one.journal is Journal.OLD_PAGES
+    assert {file.name for file in tmp_path.iterdir()} == {"list.sqlite", "list.sqlite-journal"}
+    one.close()
+    other.close()
+
+
+def test_a_database_is_taken_along_from_one_disk_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its journal becomes what the disk needs, both ways, and nothing is lost."""
+    path = str(tmp_path / "list.sqlite")
+    modes = []
+    for number, moves in enumerate((False, True, False)):
+        monkeypatch.setattr(sqlite_connection, "moves_pages", lambda _, moves=moves: moves)
+        connection = SqliteConnection(path, SCHEMA)
+        with connection.transaction() as db:
+            db.execute("INSERT INTO list VALUES (?, 'a')", (number,))
+        modes += connection.rows("PRAGMA journal_mode")
+        assert connection.rows("SELECT count(*) FROM list") == [(number + 1,)]
+        connection.close()
+    assert modes == [("wal",), ("truncate",), ("wal",)]
+
+
+def test_what_a_full_disk_broke_off_is_read_as_it_was_before(broken_off: str) -> None:
+    """From a copy, which cannot be written; the database itself stays as it is."""
+    files = {path: path.read_bytes() for path in Path(broken_off).parent.glob("left*")}
+    copy = readable_copy(broken_off)
+    assert copy is not None
+    with closing(copy):
+        assert copy.execute(_ALL).fetchall() == OLD
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            copy.execute("DELETE FROM list")
+    assert {path: path.read_bytes() for path in files} == files
+    assert journal_state(broken_off) is not None
+
+
+def test_without_such_a_transaction_there_is_no_copy(broken_off: str) -> None:
+    """Once it was taken back the database is read itself."""
+    connection = SqliteConnection(broken_off, SCHEMA)
+    assert connection.rows(_ALL) == OLD
+    assert journal_state(broken_off) is None
+    assert readable_copy(broken_off) is None
+    connection.close()
+
+
+def test_a_journal_that_changes_meanwhile_is_not_believed(broken_off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody took the transaction back while the copy was made: it would be a mix of two states."""
+    copied = shutil.copyfile
+
+    def taken_back_amid(source: str, target: str) -> None:
+        copied(source, target)
+        if source.endswith("-journal"):
+            with closing(sqlite3.connect(broken_off)) as other:
+                other.execute(_ALL).fetchall()
+
+    monkeypatch.setattr(sqlite_copies.shutil, "copyfile", taken_back_amid)
+    assert readable_copy(broken_off) is None
+
+
+def test_where_there_is_no_room_there_is_no_copy(broken_off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of the disk stands."""
+    monkeypatch.setattr(sqlite_copies, "scratch_folder", lambda _: None)
+    assert readable_copy(broken_off) is None
