@@ -17,7 +17,7 @@ from pathlib import Path
 
 from conexus.adapters.free_space import FAILING_DISK_HINT, FREE_SPACE_HINT, is_full
 from conexus.adapters.mounts import moves_pages
-from conexus.adapters.sqlite_copies import State, journal_state, readable_copy
+from conexus.adapters.sqlite_copies import State, database_state, readable_copy
 from conexus.errors import DiskFailing, DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.values import dataclass
 
@@ -28,6 +28,7 @@ _POLL_S = 0.005
 _PRIVATE = 0o600
 _IS_DAMAGE = re.compile(r"^no such (?:table|column)|decode to UTF-8")
 """What SQLite says of a text that is none, and of a schema that is not the one it was made with."""
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
@@ -100,7 +101,7 @@ class SqliteConnection:
         self._closed = False
         self._file = 0
         self._copied: tuple[State | None, sqlite3.Connection | None] = (None, None)
-        """What is read where a full disk broke off a transaction, and the state of the journal it was made of."""
+        """What is read where the database cannot be, and the state of the files that it was made of."""
         with self._translated():
             _make_private(path)
             self.raw = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
@@ -118,8 +119,8 @@ class SqliteConnection:
             self.raw.execute(f"PRAGMA synchronous = {self._synchronous}")
             self.raw.execute("PRAGMA foreign_keys = OFF")  # so that a migration can put a table in another's place
             migrate(self.raw, self._schema)
-        except sqlite3.OperationalError:
-            copy = self._copy()
+        except sqlite3.OperationalError as exc:
+            copy = self._copy(anew=True) if self._is_held_up(exc) else None
             if copy is None or _version(copy, self._schema) != len(self._schema.migrations):
                 raise
         self.raw.execute("PRAGMA foreign_keys = ON")
@@ -174,18 +175,23 @@ class SqliteConnection:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return what a statement finds. Where another thread uses the connection, a further one reads."""
+        if (found := self._rows_of_copy(sql, parameters, anew=False)) is not None:
+            return found
         try:
-            found = self._rows(sql, parameters)
-        except DiskFull:
-            with self.lock, self._translated():
-                copy = self._copy()
-                if copy is None:
-                    raise
-                return copy.execute(sql, parameters).fetchall()
-        if self._copied[1] is not None:  # there is space again
-            with self.lock:
-                self._drop_copy()
-        return found
+            return self._rows(sql, parameters)
+        except (DiskFull, StoreBusy) as exc:
+            is_held_up = self._is_held_up(exc.__cause__)
+            if not is_held_up or (found := self._rows_of_copy(sql, parameters, anew=True)) is None:
+                raise
+            return found
+
+    def _rows_of_copy(self, sql: str, parameters: Sequence[object], *, anew: bool) -> list[tuple[object, ...]] | None:
+        """Return what a statement finds in the copy that is there, or is made for it; nothing without one."""
+        if not anew and self._copied[1] is None:
+            return None
+        with self.lock, self._translated():
+            copy = None if self.raw.in_transaction else self._copy(anew=anew)
+            return None if copy is None else copy.execute(sql, parameters).fetchall()
 
     def _rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[object, ...]]:
         if self._path == MEMORY:
@@ -217,11 +223,11 @@ class SqliteConnection:
             return None
         try:
             with self._translated():
-                if self.raw.in_transaction:
+                if self.raw.in_transaction or self._copy(anew=False) is not None:
                     return None
                 (version,) = self.raw.execute("PRAGMA data_version").fetchone()
                 return int(version), self.raw.total_changes
-        except DiskFull:
+        except (DiskFull, StoreBusy):
             return None
         finally:
             self.lock.release()
@@ -258,27 +264,39 @@ class SqliteConnection:
 
     def _readable(self) -> sqlite3.Connection:
         """Return the connection, or one to a copy where it cannot be read."""
+        if (copy := self._copy(anew=False)) is not None:
+            return copy
         try:
             self.raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
-        except sqlite3.OperationalError:
-            copy = self._copy()
+        except sqlite3.OperationalError as exc:
+            copy = self._copy(anew=True) if self._is_held_up(exc) else None
             if copy is None:
                 raise
             return copy
         return self.raw
 
-    def _copy(self) -> sqlite3.Connection | None:
-        """Return a connection to a copy of the database without the transaction that a full disk broke off.
+    def _is_held_up(self, failure: BaseException | None) -> bool:
+        """Whether the disk is full, or a process that writes keeps all others from reading."""
+        code = getattr(failure, "sqlite_errorname", "")
+        if code.startswith(_LOCKED):
+            return self.journal is not Journal.LOG  # with a log nobody who only reads is kept out
+        return code.startswith("SQLITE_FULL") or (code.startswith(_OF_THE_DISK) and self._is_full())
 
-        Nothing where none was, or the disk is not full. Whoever calls holds the lock.
+    def _copy(self, *, anew: bool) -> sqlite3.Connection | None:
+        """Return a connection to a copy of the database as long as the database is as it was; else nothing.
+
+        Whoever calls holds the lock.
+
+        Args:
+            anew: Whether to make one of what the database is now.
         """
-        if self.journal is Journal.LOG or not self._is_full():
-            return None
-        state = journal_state(self._path)
         known, copy = self._copied
+        if self._path == MEMORY or (copy is None and not anew):
+            return None
+        state = database_state(self._path)
         if copy is None or known != state:
             self._drop_copy()
-            copy = readable_copy(self._path)
+            copy = readable_copy(self._path) if anew else None
             self._copied = (state, copy)
         return copy
 
@@ -308,7 +326,7 @@ class SqliteConnection:
             code = getattr(exc, "sqlite_errorname", "")
             if code.startswith("SQLITE_FULL") or (code.startswith(_OF_THE_DISK) and self._is_full()):
                 raise DiskFull(f"the disk is full: {self._path}", hint=FREE_SPACE_HINT) from exc
-            if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            if code.startswith(_LOCKED):
                 raise StoreBusy(f"another process holds {what} {self._path}", hint="try again in a moment") from exc
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or _IS_DAMAGE.search(text):
                 raise StoreDamaged(f"{what} {self._path} is damaged: {text}", hint=self._schema.mend) from exc

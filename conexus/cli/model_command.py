@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -246,7 +247,7 @@ def _existing(model: str) -> str:
     """
     if model == bootstrap.DEFAULT_MODEL:
         return model
-    folder = given_path(model).expanduser().absolute()
+    folder = Path(os.path.normpath(given_path(model).expanduser().absolute()))
     if not folder.is_dir():
         raise EmbeddingError(
             f"{model} is no folder", hint="name the folder of a model, or 'default' for the one that comes with Conexus"

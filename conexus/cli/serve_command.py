@@ -202,7 +202,7 @@ def _described(found: dict[str, Any], data_dir: Path) -> list[str]:
         f"  MCP    {found['mcp']}",
         f"  gRPC   {found['grpc'] or 'off'}",
         f"  token  {discovery.token_file(data_dir)}",
-        f"  log    {data_dir / discovery.LOG}",
+        f"  log    {log if (log := data_dir / discovery.LOG).exists() else 'where it was started, in no file'}",
         f"  serves {console.count(found['repositories'], 'repository')}; index jobs: {jobs}",
     ]
 

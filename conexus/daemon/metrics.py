@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.platform_collector import PlatformCollector
@@ -11,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from conexus import __version__
 from conexus.types import JobState
 
+_log = logging.getLogger("conexus.daemon.requests")
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -62,8 +65,9 @@ class Metrics:
         self._seconds.labels(surface, operation).observe(seconds)
 
     def refused(self, reason: str) -> None:
-        """Count a request that went no further; ``reason`` is one of a fixed few."""
+        """Count a request that went no further, and log it; ``reason`` is one of a fixed few."""
         self._refused.labels(reason).inc()
+        _log.info("refused", extra={"reason": reason})
 
     def busy(self, change: int) -> None:
         """Note that a request came or went."""

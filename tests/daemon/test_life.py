@@ -74,6 +74,19 @@ def test_its_files_are_for_its_owner_alone(alone: tuple[Program, Path]) -> None:
     assert token not in (program.data / "daemon.json").read_bytes()
 
 
+def test_a_request_that_is_refused_is_logged_without_its_key(alone: tuple[Program, Path]) -> None:
+    """With the reason alone."""
+    program, _ = alone
+    started(program)
+    address = json.loads((program.data / "daemon.json").read_text(encoding="utf-8"))["http"]
+    refused = httpx.get(f"{address}/v1/status", headers={"Authorization": "Bearer no-such-key"})
+    assert refused.status_code == 401
+    log = (program.data / "daemon.log").read_text(encoding="utf-8")
+    assert "refused" in log
+    assert "reason=credentials" in log
+    assert "no-such-key" not in log
+
+
 def test_a_token_that_others_can_read_is_refused(alone: tuple[Program, Path]) -> None:
     """It is said, with what to do."""
     program, _ = alone

@@ -141,7 +141,7 @@ def new_model(bench: Bench) -> Work:
     """The same with another model."""
     shipped = read_model(MODEL_FOLDER)
     model = bench.folder / "model"
-    write_model(model, "small-128", list(shipped.vocabulary), shipped.vectors[:, :128], {"licence": "Apache-2.0"})
+    write_model(model, "small-64", list(shipped.vocabulary), shipped.vectors[:, :64], {"licence": "Apache-2.0"})
     program = bench.program("modelled")
     program.ok("index", bench.root, "--model", model)
     return _answering(bench.indexing(program.data, "--model", "default"))

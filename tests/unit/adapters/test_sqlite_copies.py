@@ -12,7 +12,8 @@ import pytest
 
 from conexus.adapters import sqlite_connection, sqlite_copies
 from conexus.adapters.sqlite_connection import Journal, Schema, SqliteConnection
-from conexus.adapters.sqlite_copies import journal_state, readable_copy
+from conexus.adapters.sqlite_copies import database_state, readable_copy
+from conexus.errors import StoreBusy
 
 SCHEMA = Schema("list", "delete it", ("CREATE TABLE list (number INTEGER PRIMARY KEY, text TEXT);",))
 OLD = [(number, "old" * 500) for number in range(200)]
@@ -89,15 +90,52 @@ def test_what_a_full_disk_broke_off_is_read_as_it_was_before(broken_off: str) ->
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             copy.execute("DELETE FROM list")
     assert {path: path.read_bytes() for path in files} == files
-    assert journal_state(broken_off) is not None
+    assert Path(f"{broken_off}-journal").stat().st_size > 0
 
 
-def test_without_such_a_transaction_there_is_no_copy(broken_off: str) -> None:
-    """Once it was taken back the database is read itself."""
+def test_who_stands_still_amid_writing_does_not_keep_others_from_reading(on_such_a_disk: None, tmp_path: Path) -> None:
+    """Once they have waited they read what was there before; when it goes on they see what it wrote."""
+    path = str(tmp_path / "list.sqlite")
+    connection = SqliteConnection(path, SCHEMA, busy_s=0.1)
+    with connection.transaction() as db:
+        db.executemany("INSERT INTO list VALUES (?, ?)", OLD)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 5")
+        writer.execute("BEGIN")
+        writer.execute("UPDATE list SET text = 'new'")  # more than it keeps in memory: it has the file for itself
+        assert connection.rows(_ALL) == OLD
+        assert connection.state() is None
+        with connection.reading() as db:
+            assert db.execute(_ALL).fetchall() == OLD
+        with pytest.raises(StoreBusy), connection.transaction():
+            pass
+        late = SqliteConnection(path, SCHEMA, busy_s=0.1)
+        assert late.rows(_ALL) == OLD
+        writer.execute("COMMIT")
+    for one in (connection, late):
+        assert one.rows("SELECT DISTINCT text FROM list") == [("new",)]
+        assert one.state() is not None
+        one.close()
+
+
+def test_once_it_was_taken_back_the_database_is_read_itself(broken_off: str) -> None:
+    """And its journal is gone."""
     connection = SqliteConnection(broken_off, SCHEMA)
     assert connection.rows(_ALL) == OLD
-    assert journal_state(broken_off) is None
-    assert readable_copy(broken_off) is None
+    assert not Path(f"{broken_off}-journal").exists()
+    connection.close()
+
+
+def test_a_database_with_a_log_is_copied_with_it(tmp_path: Path) -> None:
+    """What was written last is in the log alone."""
+    path = str(tmp_path / "list.sqlite")
+    connection = SqliteConnection(path, SCHEMA)
+    with connection.transaction() as db:
+        db.executemany("INSERT INTO list VALUES (?, ?)", OLD)
+    copy = readable_copy(path)
+    assert copy is not None
+    with closing(copy):
+        assert copy.execute(_ALL).fetchall() == OLD
     connection.close()
 
 
@@ -107,12 +145,15 @@ def test_a_journal_that_changes_meanwhile_is_not_believed(broken_off: str, monke
 
     def taken_back_amid(source: str, target: str) -> None:
         copied(source, target)
-        if source.endswith("-journal"):
-            with closing(sqlite3.connect(broken_off)) as other:
-                other.execute(_ALL).fetchall()
+        with closing(sqlite3.connect(broken_off)) as other:
+            other.execute("CREATE TABLE IF NOT EXISTS more (number)")
+            other.execute("INSERT INTO more VALUES (1)")
+            other.commit()
 
+    before = database_state(broken_off)
     monkeypatch.setattr(sqlite_copies.shutil, "copyfile", taken_back_amid)
     assert readable_copy(broken_off) is None
+    assert database_state(broken_off) != before
 
 
 def test_where_there_is_no_room_there_is_no_copy(broken_off: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ class TestFiles:
 
     def test_the_table_is_small_and_sound(self):
         """One finite float16 row a piece, non-zero but for the unknown, within 24 MB with all that belongs to it."""
-        assert TABLE.shape == (len(PIECES), DESCRIPTION["dim"]) == (DESCRIPTION["pieces"], 256)
+        assert TABLE.shape == (len(PIECES), DESCRIPTION["dim"]) == (DESCRIPTION["pieces"], 128)
         assert TABLE.dtype == np.float16
         assert np.isfinite(TABLE).all()
         assert [PIECES[row] for row in np.flatnonzero(~TABLE.any(axis=1))] == [UNKNOWN]
