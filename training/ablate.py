@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ import torch
 
 from training.bag import Pieces
 from training.devset import read
+from training.publish import publish
 from training.score import Development, summary
 from training.train import prepare, recipe_of, train
 
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--start", type=Path, required=True, help="the distilled model")
     parser.add_argument("--sentences", type=Path, help="what training.sentences wrote; for start=sentences")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", type=Path, help="folder to write the model of each variant to")
     parser.add_argument("--base", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args(arguments)
     torch.set_num_threads(2)
@@ -79,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for dim in (128, 64):
             row[f"chunks_{dim}"] = summary(development.results(np.ascontiguousarray(table[:, :dim])))[0]
+        if options.models:
+            folder = options.models / variant.replace("=", "-").replace(",", "_")
+            publish(folder, prepared.vocabulary, table, asdict(recipe), variant)
         done[variant] = {name: round(value, 4) for name, value in row.items()}
         print(variant, done[variant], flush=True)
         options.out.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ It says which variant to prefer, not how good the model is at finding code. Need
 
 from __future__ import annotations
 
+import argparse
 import ast
 import zlib
 from collections import Counter
@@ -152,6 +153,7 @@ class Bench:
 
 def main() -> None:
     """Print the table of ``README.md``."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     teacher = Teacher(teacher_folder(None))
     bench = Bench(teacher)
     recipe = Recipe()

@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from conexus.adapters.word_pieces import CONTINUED, LONGEST_PIECE, UNKNOWN
 from training.export import write_model
 from training.fetch import LIST, read_list
 
-NAME: Final = "conexus-code-256"
+NAME: Final = "conexus-code-128"
+DIM: Final = 128
 
 
 def _is_usable(piece: str) -> bool:
@@ -28,27 +30,49 @@ def _is_usable(piece: str) -> bool:
     return letters.isalpha() and len(letters) <= LONGEST_PIECE
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--name", default=NAME)
-    parser.add_argument("--dim", type=int, help="the first numbers of each vector alone")
-    options = parser.parse_args(arguments)
-    pieces = (options.run / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    table = np.load(options.run / "table.npy")
+def publish(
+    folder: Path,
+    pieces: Sequence[str],
+    table: npt.NDArray[np.float32],
+    recipe: Mapping[str, object],
+    name: str = NAME,
+    dim: int = DIM,
+) -> str:
+    """Write the files of a model that was trained; return its fingerprint.
+
+    Args:
+        folder: Where to.
+        pieces: The vocabulary.
+        table: Shape ``(len(pieces), any number from dim on)``.
+        recipe: How it was trained.
+        name: Of the model.
+        dim: How many numbers of each vector to keep, the first ones.
+    """
     usable = [row for row, piece in enumerate(pieces) if piece == UNKNOWN or _is_usable(piece)]
-    pieces, table = [pieces[row] for row in usable], table[usable, : options.dim]
-    table /= np.sqrt((table**2).sum(axis=1).mean())  # the mean of a text has no length of its own: any scale will do
-    recipe = json.loads((options.run / "curve.json").read_text(encoding="utf-8"))["recipe"]
+    kept = table[usable, :dim]
+    kept = kept / np.sqrt(
+        (kept**2).sum(axis=1).mean()
+    )  # the mean of a text has no length of its own: any scale will do
     description = {
         "licence": "Apache-2.0",
         "languages": ["English"],
         "started_from": "sentence-transformers/all-MiniLM-L6-v2",
         "trained_on": f"{len(read_list(LIST))} packages, listed in training/packages.tsv",
-        "recipe": recipe,
+        "recipe": dict(recipe),
     }
-    print(write_model(options.out, options.name, pieces, table, description))
+    return write_model(folder, name, [pieces[row] for row in usable], kept, description)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--name", default=NAME)
+    parser.add_argument("--dim", type=int, default=DIM, help=f"how many numbers of each vector to keep, {DIM}")
+    options = parser.parse_args(arguments)
+    pieces = (options.run / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    recipe = json.loads((options.run / "curve.json").read_text(encoding="utf-8"))["recipe"]
+    print(publish(options.out, pieces, np.load(options.run / "table.npy"), recipe, options.name, options.dim))
     return 0
 
 

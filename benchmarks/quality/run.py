@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +25,10 @@ from git_trees import GitError
 from latencies import Latency, latencies_replaced, latency, read_latencies, write_latencies
 from prepare import OUT, Library, Prepared, prepare
 from quality_page import comparison_lines, page
-from question_sets import SETS, Case
+from question_sets import SETS
 from repositories import DEVELOPMENT, RepositoryHeldOut, RepositoryUnknown, identity
 from scores import Row, Rows, read, replaced, rows_of, verdicts, write
-from systems import SYSTEMS, Answer, NotInstalled, System, make
+from systems import SYSTEMS, NotInstalled, System, make, pairs_of
 
 from conexus.evaluation.questions import Place, Question
 
@@ -58,7 +58,7 @@ class Run:
             for case in SETS[set_name](self.library, repository, folder):
                 for name, system in self.systems.items():
                     found = system.answers(case.tree, [question.text for question in case.questions])
-                    answered[name] += _of_repository(case, found)
+                    answered[name] += pairs_of(case, found)
                     self.times[set_name, name] += [answer.elapsed_ms for answer in found]
             for name, pairs in answered.items():
                 asked = [question for question, _ in pairs]
@@ -85,12 +85,6 @@ class Run:
             for question, places in pairs
         ]
         (folder / f"{repository.name}.{system}.json").write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
-
-
-def _of_repository(case: Case, found: Sequence[Answer]) -> list[tuple[Question, list[Place]]]:
-    """Return each question with its places, their paths as the repository has them."""
-    prefixed = ([replace(place, path=case.prefix + place.path) for place in answer.places] for answer in found)
-    return list(zip(case.questions, prefixed, strict=True))
 
 
 def _ready(options: argparse.Namespace) -> list[Prepared]:

@@ -12,18 +12,19 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from question_sets import Case
 
 from conexus import bootstrap
-from conexus.config import Config, StoreOptions
+from conexus.config import Config, IndexOptions, StoreOptions
 from conexus.errors import QueryError
-from conexus.evaluation.questions import Place
+from conexus.evaluation.questions import Place, Question
 from conexus.lexical import split_identifier, words
 from conexus.service import LocalService
 from conexus.types import LOCAL_USER, Checkout, Chunk, RepoId, SearchRequest
@@ -79,12 +80,14 @@ class Conexus:
     """Conexus as a program would call it in its own process, with indexes on disk."""
 
     scratch: Path
+    model: str = bootstrap.DEFAULT_MODEL
 
     def answers(self, tree: Path, questions: Sequence[str]) -> list[Answer]:
         """Index the tree, or bring its index up to date where this run indexed it before, and ask."""
         root = tree.resolve()
         key = hashlib.sha256(str(root).encode()).hexdigest()[:12]
-        config = Config(store=StoreOptions(path=str(self.scratch / f"conexus-{key}")))
+        store = StoreOptions(path=str(self.scratch / f"conexus-{key}"))
+        config = Config(store=store, index=IndexOptions(model=self.model))
         service = bootstrap.build(config, keep_open=True).service
         try:
             service.index(Checkout(root, RepoId(f"local/{root.name}-{key[:6]}"), root.name), _WHO)
@@ -202,6 +205,12 @@ def _terms(text: str) -> Iterator[str]:
 
 
 SYSTEMS: Final = ("conexus", "semble", "bm25-windows", "ripgrep")
+
+
+def pairs_of(case: Case, found: Sequence[Answer]) -> list[tuple[Question, list[Place]]]:
+    """Return each question with its places, their paths as the repository has them."""
+    prefixed = ([replace(place, path=case.prefix + place.path) for place in answer.places] for answer in found)
+    return list(zip(case.questions, prefixed, strict=True))
 
 
 def make(name: str, build: Path, scratch: Path) -> System:

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Asks a daemon questions from a process of its own, and prints how long the answers took, as JSON.
 
-python benchmarks/speed/daemon_clients.py rest|grpc STATE.json TOKEN_FILE QUESTIONS.json CLIENTS
+python benchmarks/speed/daemon_clients.py rest|grpc STATE.json TOKEN_FILE QUESTIONS.json CLIENTS [RATE]
+
+With a rate, in questions a second of all clients together, each client asks at moments of chance, and an answer's time
+counts from the moment at which it was to be asked for; without one it asks again as soon as it has an answer.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import random
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,19 +61,29 @@ def rpc(state: dict[str, Any], token: str) -> Ask:
     return ask
 
 
-def measure(ask: Ask, questions: Sequence[str], into: list[float]) -> None:
+def measure(ask: Ask, questions: Sequence[str], waits_s: Iterator[float], into: list[float]) -> None:
     """Ask each question once, after some others."""
     for question in questions[:_WARM_UP]:
         ask(question)
-    for question in questions[_WARM_UP:]:
-        started = time.perf_counter()
+    due = time.perf_counter()
+    for question, wait_s in zip(questions[_WARM_UP:], waits_s, strict=False):
+        due = due + wait_s if wait_s else time.perf_counter()
+        time.sleep(max(0.0, due - time.perf_counter()))
         ask(question)
-        into.append((time.perf_counter() - started) * 1000)
+        into.append((time.perf_counter() - due) * 1000)
+
+
+def waits(rate: float, seed: int) -> Iterator[float]:
+    """Yield how long after one question the next one comes, in seconds, by chance; 0 where there is no rate."""
+    dice = random.Random(seed)  # noqa: S311 -- no secret
+    while True:
+        yield dice.expovariate(rate) if rate else 0.0
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
-    kind, state_file, token_file, question_file, clients = arguments
+    kind, state_file, token_file, question_file, clients, *rate = arguments
+    rate_of_one = float(rate[0]) / int(clients) if rate else 0.0
     state = json.loads(Path(state_file).read_text(encoding="utf-8"))
     token = Path(token_file).read_text(encoding="ascii").strip()
     questions: list[str] = json.loads(Path(question_file).read_text(encoding="utf-8"))
@@ -78,7 +92,7 @@ def main(arguments: Sequence[str]) -> None:
     for number in range(int(clients)):
         ask = (rest if kind == "rest" else rpc)(state, token)
         turned = questions[number * 7 :] + questions[: number * 7]  # not all the same question at once
-        threads.append(threading.Thread(target=measure, args=(ask, turned, times)))
+        threads.append(threading.Thread(target=measure, args=(ask, turned, waits(rate_of_one, number), times)))
     for thread in threads:
         thread.start()
     for thread in threads:

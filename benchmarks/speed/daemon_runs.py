@@ -20,6 +20,8 @@ from report import Row, Section
 _HERE = Path(__file__).resolve().parent
 _MORE_RUNS = 4
 _CLIENTS = 8
+_RATES = (50, 100)
+"""Questions a second of all clients together."""
 _START_S = 60.0
 
 
@@ -43,6 +45,10 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
             many = [asked_by_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
             rows.append(Row(f"{kind}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
             rows.append(Row("- p50", "ms", _cuts(many, 50)))
+            for rate in _RATES:
+                paced = [asked_by_clients(bench, data, kind, _CLIENTS, rate) for _ in range(bench.repeats)]
+                rows.append(Row(f"- {rate} questions a second, p99", "ms", _cuts(paced, 99)))
+                rows.append(Row(f"- {rate} questions a second, p50", "ms", _cuts(paced, 50)))
         memory = memory_of(tree_of(pid))
         ours = []
         theirs = []
@@ -59,7 +65,8 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
     text = (
         f"One `conexus serve` over the index of {tree.megabytes:.0f} MB. {count} questions, ten results each, "
         "asked from a process of its own over a kept connection, the first ten not counted. Eight clients at once ask "
-        "all questions each, from the same two cores. semble is started anew for each search from the shell."
+        "all questions each, from the same two cores, the next one as soon as there is an answer; in the rows with a "
+        "rate at moments of chance, so many a second together. semble is started anew for each search from the shell."
     )
     return Section("Through the daemon", text, rows)
 
@@ -84,11 +91,11 @@ def daemon(bench: Bench, data: Path) -> Iterator[int]:
         process.wait(60)
 
 
-def asked_by_clients(bench: Bench, data: Path, kind: str, clients: int) -> list[float]:
-    """Times of all answers, in milliseconds."""
+def asked_by_clients(bench: Bench, data: Path, kind: str, clients: int, rate: int = 0) -> list[float]:
+    """Times of all answers, in milliseconds; with a rate the clients ask so many questions a second together."""
     command = [
         sys.executable, _HERE / "daemon_clients.py", kind, data / "daemon.json", data / "daemon.token",
-        bench.questions(data), str(clients),
+        bench.questions(data), str(clients), *([str(rate)] if rate else []),
     ]  # fmt: skip
     times: list[float] = timed(command, bench.conexus_env(data)).answer["times_ms"]
     return times

@@ -82,5 +82,5 @@ def own(tmp_path: Path) -> Path:
     """A model of the user's own: half the dimensions of the shipped one."""
     shipped = read_model(MODEL_FOLDER)
     folder = tmp_path / "models" / "small one"
-    write_model(folder, "small-128", list(shipped.vocabulary), shipped.vectors[:, :128], {"licence": "Apache-2.0"})
+    write_model(folder, "small-64", list(shipped.vocabulary), shipped.vectors[:, :64], {"licence": "Apache-2.0"})
     return folder

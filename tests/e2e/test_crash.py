@@ -153,7 +153,7 @@ def test_a_disk_that_runs_low_stops_the_run_cleanly(small_disk: SmallDisk, tmp_p
     assert ended.code == ERROR
     assert "disk space" in ended.err
     assert "hint: free some space" in ended.err
-    small_disk.resize(72)
+    small_disk.resize(68)
     ended = program.run("index", root)
     assert ended.code == ERROR, ended
     assert "disk space" in ended.err

@@ -63,7 +63,7 @@ def test_a_model_of_the_users_own_from_choice_to_answer(program: Program, tree: 
     assert [used["root"] for used in before["used_by"]] == [str(tree)]
 
     chosen = program.ok("model", "use", own, "--json").json
-    assert (chosen["schema"], chosen["model"], chosen["dim"]) == ("conexus.model-use/1", str(own), 128)
+    assert (chosen["schema"], chosen["model"], chosen["dim"]) == ("conexus.model-use/1", str(own), 64)
     assert [one["root"] for one in chosen["rebuild"]] == [str(tree)]
     assert str(own) in settings_of(program)
     # The old index answers until it is built anew.
@@ -79,7 +79,7 @@ def test_a_model_of_the_users_own_from_choice_to_answer(program: Program, tree: 
         (str(own), True, 1),
     ]
     shown = program.ok("model", "list").out.splitlines()
-    assert shown[2].startswith("* small-128")
+    assert shown[2].startswith("* small-64")
 
     back = program.ok("model", "use", "default").out
     assert f"conexus index {tree}" in back
@@ -134,7 +134,7 @@ def test_models_are_measured_side_by_side(program: Program, tree: Path, own: Pat
     commit(tree)
     found = program.ok("model", "bench", "default", own, "--repo", tree, "-n", "10", "--json").json
     assert (found["schema"], found["root"]) == ("conexus.model-bench/1", str(tree))
-    assert [one["dim"] for one in found["models"]] == [256, 128]
+    assert [one["dim"] for one in found["models"]] == [128, 64]
     for one in found["models"]:
         assert one["chunks_embedded"] == found["chunks"] > 0
         assert one["chunks_per_s"] > 0
