@@ -54,15 +54,20 @@ class RecordedHolds:
                 self.by_id.pop(str(of), None)
 
     def problems(self, rows: Sequence[HoldRow]) -> list[tuple[str, int, str]]:
-        """Return what is wrong with the holds of the file: of which one, at which record, and what; 0 for none."""
+        """Return what is wrong with the holds of the file: of which one, at which record, and what; 0 for none.
+
+        One is its id, since its name can be given again; its name where it has none.
+        """
         found: list[tuple[str, int, str]] = []
         left = dict(self.by_id)
         for row in rows:
             known = left.pop(row.id, None)
             if known is None:
-                found.append((row.name, 0, f"the hold {row.name[:_MAX_NAME]!r} is there, and no record of it"))
+                found.append(
+                    (row.id or row.name, 0, f"the hold {row.name[:_MAX_NAME]!r} is there, and no record of it")
+                )
             elif row.hold is None or row.hold.name != row.name or row.seal != known.seal:
-                found.append((row.name, known.seq, f"the hold {row.name[:_MAX_NAME]!r} was changed"))
+                found.append((row.id, known.seq, f"the hold {row.name[:_MAX_NAME]!r} was changed"))
         found += [
             (of, known.seq, f"the hold {of[:_MAX_NAME]} is gone, and nobody is on record for its release")
             for of, known in left.items()

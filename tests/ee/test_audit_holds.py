@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -270,6 +271,29 @@ def test_checks_while_holds_come_and_go_find_nothing(tmp_path: Path) -> None:
         over.set()
         thread.join()
     assert failed == []
+
+
+def test_a_name_that_is_given_again_while_a_log_is_checked_is_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hold that was there before has no record any more, and that which is there after none yet: they are two."""
+    log, other = make_log(tmp_path), make_log(tmp_path)
+    other.hold(AuditHold("x", "", 0.0, ""), ADMIN)
+    log.record(use(0))
+    store = log._open()[0]
+    look, looks = store.hold_rows, itertools.count()
+
+    def changed_around() -> list[HoldRow]:
+        if next(looks):
+            other.hold(AuditHold("x", "", 0.0, ""), ADMIN)
+            return look()
+        found = look()
+        other.release("x", ADMIN)
+        return found
+
+    monkeypatch.setattr(store, "hold_rows", changed_around)
+    assert [one.what for one in log.verify(ADMIN).findings if "hold" in one.what] == []
+    assert next(looks) == 2
 
 
 def test_random_damage_to_holds_is_found(sound: Path, tmp_path: Path) -> None:
