@@ -111,7 +111,7 @@ def check_grammars() -> str:
     names = [language.name for language in BY_NAME.values() if language.grammar]
     for name in names:
         grammar_of(name).parser.parse(b"x")
-    return f"{len(names)} languages load"
+    return f"all {len(names)} load"
 
 
 # ------------------------------------------------------------------------------------ how it is set
