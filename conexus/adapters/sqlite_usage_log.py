@@ -82,7 +82,8 @@ class SqliteUsageLog:
         self._clock = clock
         self._connection = SqliteConnection(path, USAGE, synchronous="NORMAL", busy_s=_BUSY_S)
         try:
-            self._connection.rows("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
+            with self._connection.lock:
+                self._connection.raw.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             self._salt = self._kept_salt()
         except BaseException:
             self._connection.close()
