@@ -24,7 +24,7 @@ from conexus.adapters.sqlite_listing import SqliteListing
 from conexus.adapters.sqlite_policies import SqlitePolicies
 from conexus.config import Config
 from conexus.edition import ENTRY_POINT_GROUP, Edition, EditionContext, Licences, load_edition, load_package
-from conexus.errors import EditionError, StoreDamaged, StoreError
+from conexus.errors import DiskFull, EditionError, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -213,6 +213,8 @@ def damage_of_usage_log(config: Config) -> str:
             return "; ".join(log.integrity()[:_MOST_PROBLEMS])
     except StoreDamaged as exc:
         return exc.message
+    except DiskFull:
+        return ""  # it is empty yet, and there is no room for its tables
 
 
 def discard_usage_log(config: Config) -> None:

@@ -526,15 +526,19 @@ class LocalService:
             writes = sum(one.writes for one in held.values())
             asked = self._live_now(held, caller)
             try:
+                changes = self.catalog.changes
+                shards = [self._shard(held[view.id], view, live) for view, live in asked]
+                if self.catalog.changes != changes:  # what a crash left in flight was taken out, and is to be told
+                    asked = [(view, self.catalog.generation(live.id) or live) for view, live in asked]
                 found = [
                     SearchableView(
                         view,
                         live,
-                        self._shard(held[view.id], view, live),
+                        shard,
                         is_written=bool(held[view.id].beside) or held[view.id].writing.locked(),
                         is_gone=not view.ref and not view.trimmed and self.is_gone(view.root, ""),
                     )
-                    for view, live in asked
+                    for (view, live), shard in zip(asked, shards, strict=True)
                 ]
                 response = run(request, found)
             except StoreError:

@@ -188,6 +188,7 @@ class _Daemon:
                 app.watcher,
                 runner.follow_up,
                 lambda repo: service.drop_gone(repo, DAEMON_ITSELF),
+                runner.wants_again,
             )
         )
         token = discovery.token_of(self._data_dir)

@@ -402,6 +402,18 @@ def keep_journal(connection: sqlite3.Connection, journal: Journal, busy_s: float
     Raises:
         sqlite3.OperationalError: Another process has the database open, with a journal of another kind.
     """
+    if journal is Journal.OLD_PAGES and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        # It came from another disk, or an earlier version made it. Who has it open with its log is not waited for: the
+        # next one who opens it changes it.
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+        except sqlite3.OperationalError as exc:
+            if not exc.sqlite_errorname.startswith(_LOCKED):
+                raise
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
+        return
     until = time.monotonic() + busy_s
     while True:
         try:

@@ -29,7 +29,7 @@ from conexus.values import dataclass
 _POOLING: Final = "mean-2"
 """Part of the fingerprint. A new value whenever pooling or the splitting of words changes."""
 
-_CACHED_PARTS = 32_768  # 32 MB at 256 dimensions; Django has 16,000, in 72,000 distinct words
+_CACHED_PARTS = 32_768  # 16 MB at 128 dimensions; Django has 16,000, in 72,000 distinct words
 _WORDS_A_PART = 4  # as many words are kept a part that may be; a word takes some 150 bytes
 _BLOCK_WORDS = 256  # of one text that are summed at a time
 _FEWEST_PARTS = _BLOCK_WORDS * MAX_WORD_CHARS  # a part has at least one character

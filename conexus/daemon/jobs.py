@@ -38,6 +38,7 @@ _MAX_PATHS = 1_000  # of a job; where more changed a look at everything costs le
 _KEPT_S = 30 * 86_400.0
 _MAX_ATTEMPTS = 3  # a job that takes the daemon with it again and again must not keep it from serving
 _WAIT_S = 60.0
+_OF_THE_DISK = frozenset({ErrorCode.DISK_FULL, ErrorCode.DISK_FAILING})
 _log = logging.getLogger("conexus.daemon.jobs")
 Paths = frozenset[str] | None
 
@@ -107,6 +108,7 @@ class JobRunner:
         self._waiting: list[str] = []
         self._running: dict[str, _Running] = {}
         self._behind: set[Path] = set()
+        self._starved: set[Path] = set()
         """Trees of which changes were missed, since a job for them did not come to its end."""
         self._unsaved: dict[str, IndexJob] = {}
         """Jobs that could not be written down as they are, since the disk took no writes."""
@@ -181,6 +183,11 @@ class JobRunner:
             if checkout.root in self._behind:
                 changed = None
         self._queue(new_job(checkout, LOCAL_USER.subject, JobOrigin.WATCH), _Task(checkout, changed, follow_up=True))
+
+    def wants_again(self, root: Path) -> bool:
+        """Whether the last job of a tree failed for want of space, or for a disk that fails."""
+        with self._mutex:
+            return root in self._starved
 
     def _queue(self, job: IndexJob, task: _Task) -> None:
         with self._mutex:
@@ -289,8 +296,13 @@ class JobRunner:
         done = job
         try:
             done = self._indexed(job, task, running)
+            with self._mutex:
+                self._starved.discard(task.checkout.root)
         except ConexusError as error:
             done = failed_job(job, error)
+            if error.code in _OF_THE_DISK:
+                with self._mutex:
+                    self._starved.add(task.checkout.root)
         except Exception:  # noqa: BLE001 -- a fault of ours ends the job, not the thread
             _log.exception("index job failed by a fault of Conexus", extra={"job": job.id})
             code = ErrorCode.INTERNAL.value

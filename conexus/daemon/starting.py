@@ -45,6 +45,7 @@ def ensure_running(data_dir: Path, *, automatic: bool, arguments: Sequence[str] 
     _set_aside(log)
     command = [*PROGRAM, "serve", *(["--auto"] if automatic else []), *arguments]
     with log.open("ab") as stream:
+        said_before = stream.tell()
         log.chmod(0o600)
         child = subprocess.Popen(  # noqa: S603 -- our own program
             command,
@@ -54,10 +55,10 @@ def ensure_running(data_dir: Path, *, automatic: bool, arguments: Sequence[str] 
             start_new_session=True,
             cwd="/",
         )
-    return _awaited(data_dir, log, lambda: child.poll() is None), True
+    return _awaited(data_dir, log, said_before, lambda: child.poll() is None), True
 
 
-def _awaited(data_dir: Path, log: Path, lives: Callable[[], bool]) -> Address:
+def _awaited(data_dir: Path, log: Path, said_before: int, lives: Callable[[], bool]) -> Address:
     until = time.monotonic() + _WAIT_S
     while time.monotonic() < until:
         lived = lives()
@@ -65,7 +66,9 @@ def _awaited(data_dir: Path, log: Path, lives: Callable[[], bool]) -> Address:
         if found is not None:
             return found
         if not lived and not discovery.is_running(data_dir):
-            raise DaemonUnavailable(f"the daemon did not start{_last_words(log)}", hint=f"its log is {log}")
+            raise DaemonUnavailable(
+                f"the daemon did not start{_last_words(log, said_before)}", hint=f"its log is {log}"
+            )
         time.sleep(_POLL_S)
     raise DaemonUnavailable(f"the daemon does not answer after {_WAIT_S:.0f} s", hint=f"its log is {log}")
 
@@ -96,13 +99,16 @@ def _set_aside(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def _last_words(log: Path) -> str:
+def _last_words(log: Path, since: int) -> str:
+    """Return what was written to a log from a place on."""
     try:
         with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - _LAST_BYTES))
+            stream.seek(max(since, log.stat().st_size - _LAST_BYTES))
             lines = [line for line in stream.read().decode("utf-8", "replace").splitlines() if line.strip()]
     except OSError:
         return ""
+    if not lines:
+        return " and wrote nothing into its log: `conexus doctor` looks at the disk"
     # What the command says of an error, else the last line.
     said = [line.removeprefix("error: ") for line in lines[-_LAST_LINES:] if line.startswith("error: ")]
-    return f": {(said or lines)[-1]}" if lines else ""
+    return f": {(said or lines)[-1]}"

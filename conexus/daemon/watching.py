@@ -18,6 +18,7 @@ from conexus.values import dataclass
 _LOOKED_EVERY_S = 1.0
 _AGAIN_S = 3.0
 _SWEEP_S = 600.0
+_RETRY_S = 15.0
 _STOP_S = 3.0
 _log = logging.getLogger("conexus.daemon.watching")
 
@@ -36,6 +37,8 @@ class Ways:
     """Has changes indexed; all of the tree is looked at where it is given ``None``."""
     drop_gone: Callable[[RepoId], int]
     """Drops the views of a repository whose tree or ref is gone."""
+    wants_again: Callable[[Path], bool]
+    """Whether what was asked last of a tree failed by the disk, which may have space again."""
 
 
 class Followers:
@@ -56,6 +59,8 @@ class Followers:
         self._followers: dict[Path, _Follower] = {}
         self._asked: dict[Path, str | None] = {}
         """The commits of refs for which an index was asked last."""
+        self._retried: dict[Path, float] = {}
+        """When a tree was last asked for again after its disk failed, by the monotonic clock."""
         self._gone: set[int] = set()
         """Views whose tree or ref is gone, and which were asked to be dropped."""
         self._stop = threading.Event()
@@ -98,7 +103,9 @@ class Followers:
 
     def _look(self) -> None:
         """Begin with trees that are new, let go of those that are gone, and sweep."""
-        sound = [view for view in self._ways.views() if view.live and view.live.complete and not view.pinned]
+        views = [view for view in self._ways.views() if view.live and not view.pinned]
+        self._try_again([view for view in views if self._ways.wants_again(view.root)])
+        sound = [view for view in views if view.live and view.live.complete]
         wanted = {view.root for view in sound if not view.ref}
         self._look_at_refs([view for view in sound if view.ref])
         self._look_for_gone([view for view in sound if not view.ref and not view.root.exists()])
@@ -114,6 +121,18 @@ class Followers:
             due = [follower for follower in self._followers.values() if follower.is_due(self._sweep_s)]
         for follower in due:
             follower.sweep()
+
+    def _try_again(self, views: Sequence[IndexedView]) -> None:
+        """Have trees looked at once more whose disk was full."""
+        now = time.monotonic()
+        for view in views:
+            if now - self._retried.get(view.root, -_RETRY_S) < _RETRY_S:
+                continue
+            self._retried[view.root] = now
+            try:
+                self._ways.follow_up(self._ways.find(view.root), None)
+            except ConexusError as error:
+                _log.warning("a tree cannot be found again", extra={"reason": error.message})
 
     def _look_at_refs(self, views: Sequence[IndexedView]) -> None:
         """Have refs indexed again that name another commit by now."""

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,3 +202,19 @@ def test_a_disk_that_others_fill_loses_nothing(small_disk: SmallDisk, tmp_path: 
     assert "hint:" in ended.err
     ballast.unlink()
     check_after(program, case)
+
+
+def test_what_a_crash_left_in_flight_is_missing_in_words_at_once(tmp_path: Path) -> None:
+    """The search that takes such files out of an index says that it is not finished, as every further one does."""
+    root = tmp_path / "tree"
+    fill(root, MANY)
+    program = Program(tmp_path / "program", settings=SETTINGS)
+    program.ok("index", root)
+    with contextlib.closing(sqlite3.connect(program.data / "catalog.sqlite", isolation_level=None)) as db:
+        db.execute("INSERT INTO journal SELECT index_id, id FROM files LIMIT 5")  # as a run that is killed leaves them
+    for _ in range(2):
+        found = program.run("search", QUESTION, root, "--json")
+        assert found.code == INCOMPLETE, found
+        assert found.json["complete"] is False
+    program.ok("index", root)
+    assert program.run("search", QUESTION, root, "--json").code == FOUND

@@ -56,6 +56,7 @@ class Followed:
                 app.watcher,
                 self.runner.follow_up,
                 lambda repo: self.service.drop_gone(repo, LOCAL_USER),
+                self.runner.wants_again,
             ),
             again_s=0.1,
         )

@@ -189,6 +189,35 @@ def test_a_daemon_outlives_a_disk_that_fills_up(
     assert (deaths, wrong) == (0, 0), f"CONEXUS_SEED={SEED}"
 
 
+@rounds(1, 10)
+def test_what_is_saved_while_the_disk_is_full_is_found_once_there_is_space(
+    rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record
+) -> None:
+    """A daemon that follows the tree tries again by itself: nothing else is saved, and nobody tells it to."""
+    name = "disk: full while a file is saved, in a tree that is followed"
+    slowest_s = 0.0
+    for number in range(rounds):
+        with told(name, number) as moments, disk_of("tmpfs", tmp_path / str(number), record_property) as disk:
+            root = tmp_path / f"tree-{number}"
+            shutil.copytree(case.root / "src", root / "src")
+            program = ProgramOnDisk(
+                disk, tmp_path / str(number) / "program", {**SETTINGS, "CONEXUS_DAEMON_WATCH": "true"}
+            )
+            with served(program) as daemon:
+                program.ok("index", root)
+                disk.fill(0)
+                write(root, {"late.py": functions("late", 8)})
+                time.sleep(moments.uniform(1, 4))
+                disk.free()
+                free_at = time.monotonic()
+                while best(program.run("search", "late_3", root, "--json")) != ["late.py"]:
+                    assert time.monotonic() - free_at < 60
+                    time.sleep(0.5)
+                slowest_s = max(slowest_s, time.monotonic() - free_at)
+                assert daemon.stop() == 0
+    figure(name, rounds=rounds, slowest_s=round(slowest_s, 1))
+
+
 @rounds(1, 20)
 def test_a_daemon_outlives_a_disk_that_turns_read_only(
     rounds: int, case: Case, tmp_path: Path, figure: Figure, record_property: Record

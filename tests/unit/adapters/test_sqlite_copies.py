@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -78,6 +79,27 @@ def test_a_database_is_taken_along_from_one_disk_to_another(tmp_path: Path, monk
         assert connection.rows("SELECT count(*) FROM list") == [(number + 1,)]
         connection.close()
     assert modes == [("wal",), ("truncate",), ("wal",)]
+
+
+def test_a_log_that_another_has_open_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for who opened it before its journal was to change; once that one is gone it does."""
+    path = str(tmp_path / "list.sqlite")
+    before = SqliteConnection(path, SCHEMA)
+    monkeypatch.setattr(sqlite_connection, "moves_pages", lambda _: True)
+    started = time.monotonic()
+    beside = SqliteConnection(path, SCHEMA)
+    with before.transaction() as db:
+        db.execute("INSERT INTO list VALUES (1, 'a')")
+    assert beside.rows(_ALL) == [(1, "a")]
+    assert beside.rows("PRAGMA journal_mode") == [("wal",)]
+    assert time.monotonic() - started < 5
+    before.close()
+    beside.close()
+    after = SqliteConnection(path, SCHEMA)
+    assert after.rows("PRAGMA journal_mode") == [("truncate",)]
+    assert after.rows("PRAGMA busy_timeout") == [(10_000,)]
+    assert after.rows(_ALL) == [(1, "a")]
+    after.close()
 
 
 def test_what_a_full_disk_broke_off_is_read_as_it_was_before(broken_off: str) -> None:
