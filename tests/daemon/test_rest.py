@@ -8,6 +8,7 @@ import random
 import secrets
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -540,7 +541,8 @@ def test_a_request_with_two_lengths_is_refused_and_the_connection_ends(served: S
             f"GET /v1/keys HTTP/1.1\r\nHost: {place.host}\r\nAuthorization: Bearer {served.token}\r\n\r\n".encode()
         )
         answer = b""
-        while part := connection.recv(65_536):
-            answer += part
+        with suppress(ConnectionResetError):  # it may close before it has read what follows
+            while part := connection.recv(65_536):
+                answer += part
     assert answer.startswith(b"HTTP/1.1 400")
     assert answer.count(b"HTTP/1.1") == 1
