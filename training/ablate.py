@@ -43,7 +43,6 @@ DEFAULT: Final = (
     "dims=256",
     "group=1",
     "rounds=1",
-    "rounds=4",
 )
 
 

@@ -87,6 +87,7 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> Callable[[], 
     Returns:
         What writes the last lines and ends it.
     """
+    logging.raiseExceptions = False  # a log that takes no lines, as on a full disk, is not told of in the log
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     waiting: Queue[logging.LogRecord] = Queue(_MAX_WAITING)
