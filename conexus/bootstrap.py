@@ -27,6 +27,7 @@ from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
+from conexus.adapters.sqlite_copies import BESIDE
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
@@ -238,8 +239,8 @@ def discard_catalog(config: Config) -> Path:
                 shutil.rmtree(vectors)
             else:
                 vectors.unlink()
-        for name in (f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm", f"{CATALOG_FILE}-journal"):
-            (data_dir / name).unlink(missing_ok=True)
+        for end in BESIDE:
+            (data_dir / f"{CATALOG_FILE}{end}").unlink(missing_ok=True)
         catalog.replace(kept)
     except OSError as exc:
         raise StoreError(f"the data folder {data_dir} cannot be mended: {exc.strerror}") from exc

@@ -19,6 +19,7 @@ from conexus.adapters import config_files
 from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.config_files import MEMORY
 from conexus.adapters.sqlite_connection import SqliteConnection
+from conexus.adapters.sqlite_copies import BESIDE
 from conexus.adapters.sqlite_directory import SqliteDirectory
 from conexus.adapters.sqlite_listing import SqliteListing
 from conexus.adapters.sqlite_policies import SqlitePolicies
@@ -225,7 +226,7 @@ def discard_usage_log(config: Config) -> None:
     """
     folder = config_files.data_dir(config)
     try:
-        for name in (f"{_USAGE_LOG}-wal", f"{_USAGE_LOG}-shm", f"{_USAGE_LOG}-journal", _USAGE_LOG):
+        for name in (*(f"{_USAGE_LOG}{end}" for end in BESIDE), _USAGE_LOG):
             (folder / name).unlink(missing_ok=True)
     except OSError as exc:
         raise StoreError(f"the query log in {folder} cannot be deleted: {exc.strerror}") from exc

@@ -50,9 +50,7 @@ def publish(
     """
     usable = [row for row, piece in enumerate(pieces) if piece == UNKNOWN or _is_usable(piece)]
     kept = table[usable, :dim]
-    kept = kept / np.sqrt(
-        (kept**2).sum(axis=1).mean()
-    )  # the mean of a text has no length of its own: any scale will do
+    kept = kept / np.sqrt((kept**2).sum(axis=1).mean())  # any scale will do: a text's vector is brought to length 1
     description = {
         "licence": "Apache-2.0",
         "languages": ["English"],

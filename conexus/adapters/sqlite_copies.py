@@ -17,7 +17,9 @@ from typing import Final
 
 from conexus.adapters.scratch import scratch_folder
 
-_PARTS: Final = ("", "-journal", "-wal")
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What the names of the files end with that SQLite keeps beside a database."""
+_PARTS: Final = ("", "-journal", "-wal")  # the map is made anew
 _TRIES: Final = 3
 _STEP_NS: Final = 50_000_000  # times of files have steps: what was written just now may be written again unseen
 
@@ -76,4 +78,4 @@ def _state(path: str) -> tuple[int, int, int] | None:
     return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
-__all__ = ["State", "database_state", "readable_copy"]
+__all__ = ["BESIDE", "State", "database_state", "readable_copy"]

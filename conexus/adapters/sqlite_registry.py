@@ -16,6 +16,7 @@ from typing import Any, cast
 from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.json_values import from_json, to_json
 from conexus.adapters.sqlite_connection import MEMORY, SqliteConnection
+from conexus.adapters.sqlite_copies import BESIDE
 from conexus.errors import NotFound, StoreDamaged
 from conexus.types import ApiKey, IndexJob, IndexProgress, IndexReport, JobOrigin, JobState, RepoId, Role, Webhook
 from conexus.values import dataclass
@@ -302,7 +303,7 @@ def _marks(count: int) -> str:
 
 def _keep_private(path: Path) -> None:
     """Take from others what they may do with the database and its logs."""
-    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+    for name in (path, *(Path(f"{path}{end}") for end in BESIDE)):
         with contextlib.suppress(OSError):  # it is somebody else's, or not there
             mode = name.stat().st_mode
             if mode & _OTHERS:

@@ -16,7 +16,7 @@ import conexus
 from conexus.adapters.model_files import MODEL_FOLDER
 from conexus.adapters.static_embedder import StaticEmbedder
 
-TOLERANCE = 3e-6  # model2vec adds up thousands of vectors with 32 bits a number; ours are exact to 2e-7
+TOLERANCE = 3e-6  # of sums of thousands of vectors, of 32 bits a number
 
 OURS = StaticEmbedder()
 MODEL2VEC = StaticModel.from_pretrained(MODEL_FOLDER, quantize_to="float32", force_download=False)
