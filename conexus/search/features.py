@@ -329,9 +329,18 @@ class _Asked:
                 for place, row in zip(part.at[held].tolist(), rows[held].tolist(), strict=True):
                     if same_path(columns.paths[columns.file[row]], path):
                         found[place, _LINE_ASKED] = 1.0
-        for place, matches in candidates.matches.items():
-            found[place, _DEFINED] = self._defined(candidates.paths[candidates.file[place]], matches)
+        if candidates.matches:
+            found[list(candidates.matches), _DEFINED] = self._definitions(candidates)
         return found
+
+    def _definitions(self, candidates: Candidates) -> list[tuple[float, float, float, float]]:
+        """Return the columns of :data:`_DEFINED` of the chunks that hold definitions."""
+        if not self._query.qualified:
+            return [(*self._said_of_all(matches), 0.0) for matches in candidates.matches.values()]
+        return [
+            (*self._said_of_all(matches), self._most_qualified(candidates.paths[candidates.file[place]], matches))
+            for place, matches in candidates.matches.items()
+        ]
 
     def _among(self, columns: ChunkColumns) -> npt.NDArray[np.uint64]:
         found = self._known.get(id(columns))
@@ -339,17 +348,16 @@ class _Asked:
             found = self._known[id(columns)] = self._words.among(columns.words)
         return found
 
-    def _defined(self, path: str, matches: Sequence[SymbolMatch]) -> tuple[float, float, float, float]:
-        """Return the columns of :data:`_DEFINED` of a chunk that holds definitions."""
-        qualified = 0.0
-        if self._query.qualified:
-            fitting = (match for match in matches if not self._is_of_another(match))
-            qualified = max((self._qualified(path, match) for match in fitting), default=0.0)
-        defined, spelled, typed = self._said_of(matches[0])
-        for match in matches[1:]:  # one is the rule
-            other = self._said_of(match)
-            defined, spelled, typed = max(defined, other[0]), max(spelled, other[1]), max(typed, other[2])
-        return defined, spelled, typed, qualified
+    def _most_qualified(self, path: str, matches: Sequence[SymbolMatch]) -> float:
+        fitting = (match for match in matches if not self._is_of_another(match))
+        return max((self._qualified(path, match) for match in fitting), default=0.0)
+
+    def _said_of_all(self, matches: Sequence[SymbolMatch]) -> tuple[float, float, float]:
+        first = self._said_of(matches[0])
+        if len(matches) == 1:  # as is the rule
+            return first
+        defined, spelled, typed = zip(first, *map(self._said_of, matches[1:]), strict=True)
+        return max(defined), max(spelled), max(typed)
 
     def _said_of(self, match: SymbolMatch) -> tuple[float, float, float]:
         """Return the columns of :data:`_DEFINED` that one definition makes, but for the last."""

@@ -169,14 +169,24 @@ def rank(query: Query, candidates: Candidates, dense_floor: float, weighting: We
 
 def _by_place(candidates: Candidates, scores: Row) -> Numbers:
     """Return the order of scores, best first; those that are equal by path, place in the file, and id."""
+    order = np.argsort(-scores)
+    falling = scores[order]
+    alike = np.zeros(len(order) + 1, dtype=np.bool_)
+    alike[1:-1] = falling[1:] == falling[:-1]
+    tied = np.flatnonzero(alike[1:] | alike[:-1])
+    if not len(tied):
+        return order
+    places = order[tied]
     starts = np.empty(len(candidates), dtype=np.int64)
     keys = np.empty(len(candidates), dtype=KEY)
     for part in candidates.parts:
         starts[part.at] = part.columns.start_byte[part.rows]
         keys[part.at] = part.columns.keys[part.rows]
-    ranks = {path: number for number, path in enumerate(sorted(set(candidates.paths)))}
-    of_file = np.array([ranks[path] for path in candidates.paths], dtype=np.intp)
-    return np.lexsort((keys, starts, of_file[candidates.file], -scores))
+    paths = [candidates.paths[file] for file in candidates.file[places].tolist()]
+    ranks = {path: number for number, path in enumerate(sorted(set(paths)))}
+    of_path = np.array([ranks[path] for path in paths], dtype=np.intp)
+    order[tied] = places[np.lexsort((keys[places], starts[places], of_path, -scores[places]))]
+    return order
 
 
 def _further_of_file(candidates: Candidates, order: Numbers, same_file: float) -> Row:
