@@ -35,6 +35,7 @@ from conexus.adapters.memory_use import limit_memory, private_bytes
 from conexus.adapters.process_state import ProcessState, process_state
 from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError
+from conexus.lanes import Reply, reply
 from conexus.points import listed
 from conexus.types import (
     DenseVector,
@@ -91,7 +92,7 @@ class _Waiting:
     """A call without an answer."""
 
     name: str
-    reply: SimpleQueue[Sequence[Any] | None]
+    reply: Reply[Sequence[Any] | None]
 
 
 class _Engine:
@@ -125,17 +126,18 @@ class _Engine:
             _Ended: The process ended meanwhile.
             ConexusError: What the store raised there.
         """
-        reply: SimpleQueue[Sequence[Any] | None] = SimpleQueue()
+        # Of these nobody holds a lock that a further search asks for.
+        found: Reply[Sequence[Any] | None] = reply() if name == "search_all" else SimpleQueue()
         number = next(self._numbers)
         with self._registering:
             if self.is_over:
                 raise self._ended()
-            self._waiting[number] = _Waiting(name, reply)
+            self._waiting[number] = _Waiting(name, found)
         if not self._asked.is_set():
             self._asked.set()
         with self._writing, suppress(OSError, ValueError):  # where it is gone its reader tells
             write_frame(cast("BinaryIO", self.process.stdin), pack((number, name, *arguments)))
-        answer = reply.get()
+        answer = found.get()
         if answer is None:
             raise self._ended()
         return value_of(answer)

@@ -19,6 +19,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +27,7 @@ from urllib.parse import SplitResult, urlsplit
 import numpy as np
 
 from conexus.errors import ConfigError, IndexIncompatible, StoreDamaged, StoreError
+from conexus.lanes import aside
 from conexus.lexical import vector_checksum
 from conexus.points import NOTHING, in_columns, listed
 from conexus.types import (
@@ -285,7 +287,7 @@ class QdrantVectorShard:
         if not asked:
             return [NOTHING for _ in queries]
         with _translated(self._address):
-            answers = iter(self._client.query_batch_points(self._collection, asked))
+            answers = iter(aside(partial(self._client.query_batch_points, self._collection, asked)))
         return [
             NOTHING
             if request is None

@@ -30,6 +30,7 @@ from conexus.errors import (
     ErrorCode,
     RateLimited,
 )
+from conexus.lanes import Lanes
 from conexus.types import Permission, Principal
 from conexus.values import dataclass
 
@@ -37,6 +38,8 @@ _log = logging.getLogger("conexus.daemon.requests")
 _T = TypeVar("_T")
 _MAX_CALLERS = 10_000
 _BURST_S = 10.0
+_SEARCHES = frozenset({"search", "similar", "context"})
+"""What computes for some milliseconds; a batch of them has a thread of its own."""
 _GRACE_S = 2.0  # between the time at which work should have stopped by itself, and that at which nobody waits for it
 
 Tracer = Callable[[str, str], AbstractContextManager[None]]
@@ -69,6 +72,7 @@ class Dispatcher:
         self._metrics = metrics
         self._trace = trace
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="request")
+        self._lanes = Lanes(limits.threads, "search")
         self._busy = 0
         self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._stopping = False
@@ -134,7 +138,8 @@ class Dispatcher:
 
         self._busy += 1
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+            pool = self._lanes if operation.name in _SEARCHES else self._pool
+            future = asyncio.wrap_future(pool.submit(work))
             # A handler stops by itself at the deadline; what cannot, as a wait for a lock, is not waited for.
             return await asyncio.wait_for(future, call.left_s + _GRACE_S)
         except TimeoutError as exc:
@@ -200,6 +205,7 @@ class Dispatcher:
     def close(self) -> None:
         """Wait for the threads; what has not begun is dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lanes.close()
 
 
 def _fields(operation: Operation, call: Call) -> dict[str, object]:
