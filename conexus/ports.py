@@ -38,6 +38,7 @@ from conexus.types import (
     IndexId,
     IndexInfo,
     IndexJob,
+    KeyedSymbol,
     ListedFile,
     Neighbour,
     PackageKey,
@@ -620,6 +621,10 @@ class Catalog(Protocol):
         """Return definitions whose name agrees with one of ``names`` but for case and underscores."""
         ...
 
+    def all_definitions(self, index: IndexId) -> Iterator[KeyedSymbol]:
+        """Yield every definition that :meth:`symbols_named` gives without a filter, those of one key together."""
+        ...
+
     def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:
         """Return names of definitions that a word could have been meant as.
 
@@ -648,6 +653,10 @@ class Catalog(Protocol):
         Returns:
             By file: how many of the words its name has, and how many words its name has at all.
         """
+        ...
+
+    def all_file_words(self, index: IndexId) -> Iterator[tuple[FileId, str, int]]:
+        """Yield what :meth:`files_with_words` knows: a file, a word of its name, how many it has; file by file."""
         ...
 
     def status_of(self, view: IndexedView) -> list[ViewStatus]:

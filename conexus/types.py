@@ -811,6 +811,20 @@ class SymbolMatch(NamedTuple):
     """Whether the name is written exactly as in the query."""
 
 
+class KeyedSymbol(NamedTuple):
+    """A definition, and the chunk that holds its name."""
+
+    key: str
+    """The form under which its name is looked up."""
+    name: str
+    parent: str
+    """What encloses it; empty for nothing."""
+    kind: SymbolKind
+    line: int
+    file: FileId
+    chunk: ChunkId
+
+
 @dataclass(frozen=True, slots=True)
 class FileOutline:
     """What lists show of an indexed file."""

@@ -63,6 +63,7 @@ from conexus.types import (
     IndexedView,
     IndexId,
     IndexInfo,
+    KeyedSymbol,
     ListedFile,
     PointFilter,
     RepoId,
@@ -98,6 +99,7 @@ _MAX_CACHED_VECTORS = 500_000
 _USE_KEPT_S = 3600.0
 _MAX_FOLDERS = 50
 _MAX_PLACES = 8
+_KEYS_AT_ONCE = 2_000
 _MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
 
 
@@ -859,6 +861,31 @@ class SqliteCatalog:
             ]
         return found
 
+    def all_definitions(self, index: IndexId) -> Iterator[KeyedSymbol]:
+        """Yield every definition that :meth:`symbols_named` gives without a filter, those of one key together."""
+        scope = self.scope(index)
+        mine = scope.within("s.file")
+        after = ""
+        while True:  # never all of the rows at once
+            [(until,)] = self._rows(
+                "SELECT max(key) FROM "
+                "(SELECT DISTINCT key FROM symbols WHERE index_id = ? AND key > ? ORDER BY key LIMIT ?)",
+                (scope.pool, after, _KEYS_AT_ONCE),
+            )
+            if until is None:
+                return
+            rows = self._rows(
+                "WITH largest AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- constants
+                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place FROM symbols s "
+                f"WHERE s.index_id = ? AND s.key > ? AND s.key <= ?{mine}) "
+                "SELECT s.key, s.name, s.parent, s.kind, s.name_line, s.file, s.chunk FROM largest l "
+                "JOIN symbols s ON s.rowid = l.number WHERE l.place <= ? ORDER BY s.key, l.place",
+                (scope.pool, after, until, _MAX_DEFINITIONS),
+            )
+            for key, name, parent, kind, line, file, chunk in cast("list[tuple[Any, ...]]", rows):
+                yield KeyedSymbol(key, name, parent, known(SymbolKind, kind), line, file, chunk_id_of(chunk))
+            after = str(until)
+
     def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:
         """Return names of definitions that a word could have been meant as."""
         limit, values = _conditions(where)
@@ -893,6 +920,16 @@ class SqliteCatalog:
                 of_part[file] = (found[file][0] + of_part[file][0], of_part[file][1])
             found |= of_part
         return found
+
+    def all_file_words(self, index: IndexId) -> Iterator[tuple[FileId, str, int]]:
+        """Yield what :meth:`files_with_words` knows: a file, a word of its name, how many it has; file by file."""
+        scope = self.scope(index)
+        rows = self._rows(
+            f"SELECT w.file, w.word, w.words FROM files f{scope.join} JOIN name_words w ON w.file = f.id "  # noqa: S608 -- constants
+            "WHERE f.index_id = ? ORDER BY w.file",
+            (scope.pool,),
+        )
+        yield from cast("list[tuple[FileId, str, int]]", rows)
 
     def status_of(self, view: IndexedView) -> list[ViewStatus]:
         """Return figures of a part of a view, which tell nothing of the rest; none if it went."""

@@ -7,11 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from conexus.errors import IndexIncompatible
+from conexus.lanes import aside
 from conexus.lexical import encode_query
 from conexus.points import KEY, NOTHING, keys_of
 from conexus.ports import Catalog, Embedder, VectorShard
@@ -44,6 +46,9 @@ from conexus.types import (
     VectorQuery,
 )
 from conexus.values import dataclass
+
+_Text = TypeVar("_Text")
+_Vector = TypeVar("_Vector")
 
 _CANDIDATES = 120  # of each retriever; more costs time and brings next to nothing in the first ten
 _READ_FOR_WORDS = 60  # results whose words may stand for misspelt ones; all of the names of the index bring no more
@@ -196,7 +201,7 @@ class SearchEngine:
             check()
             where = self._point_filter(view, request.where)
             model = self._model(view)
-            vector = None if model is None else _known(model.embed_documents([origin.chunk.text])[0])
+            vector = None if model is None else _known(_aside(model, model.embed_documents, [origin.chunk.text])[0])
             dense, bm25 = view.shard.search(vector, sparse, _CANDIDATES, where)
             best_bm25 = max([best_bm25, *(point.score for point in bm25)])
             cosine = {point.id: point.score for point in dense}
@@ -342,8 +347,7 @@ class SearchEngine:
         self, query: Query, view: SearchableView, number: int, where: PointFilter, depth: int
     ) -> tuple[Candidates, float]:
         """Return the candidates of one view, and the similarity below which the dense search says nothing."""
-        model = self._model(view)
-        known = None if model is None else _known(model.embed_query(query.text))
+        known = self._embedded(query, view)
         terms = encode_query(query.text)
         asked = [VectorQuery(terms, depth, where)]
         if (narrowed := self._files_by_name(query, view, where)) is not None:
@@ -354,7 +358,7 @@ class SearchEngine:
         bm25 = answers[0]
         by_name = answers[1] if narrowed is not None else NOTHING
         dense = answers[-1] if known is not None else NOTHING
-        named = self._catalog.symbols_named(view.index.id, query.names, where)
+        named = self._heads.named(view.index.id, view.shard, query.names, where)
         placed = [
             chunk
             for path, line in query.places[:_PLACES]
@@ -369,9 +373,16 @@ class SearchEngine:
             numbers = place_of[numbers]
         return found.candidates(numbers, len(there), parts), float(dense.scores[-1]) if len(dense) else 1.0
 
+    def _embedded(self, query: Query, view: SearchableView) -> DenseVector | None:
+        """Return the vector of a question; nothing where the model is gone, or knows no word of it."""
+        model = self._model(view)
+        if model is None:
+            return None
+        return _known(_aside(model, model.embed_query, query.text))
+
     def _files_by_name(self, query: Query, view: SearchableView, where: PointFilter) -> PointFilter | None:
         """Narrow a filter to the files whose names have words of the question, within which is searched once more."""
-        named = self._catalog.files_with_words(view.index.id, query.stems, where)
+        named = self._heads.files_with_words(view.index.id, view.shard, query.stems, where)
         if not named:
             return None
         asked = len(query.stems)
@@ -465,6 +476,11 @@ class _Found:
             if place >= 0:
                 matches.setdefault(place, []).append(match)
         return Candidates(parts, dense, np.maximum(bm25, by_name), found_by, matches)
+
+
+def _aside(model: Embedder, embed: Callable[[_Text], _Vector], text: _Text) -> _Vector:
+    """Embed a text; with a slow model, so that others are not held up."""
+    return embed(text) if model.is_fast else aside(partial(embed, text))
 
 
 def _known(vector: DenseVector) -> DenseVector | None:

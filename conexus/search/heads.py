@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""Gives the heads of chunks: from the catalog, or from memory where an index is asked again and again."""
+"""Finds what the catalog has for a search: in it, or in memory where an index is asked again and again."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 import numpy as np
@@ -15,35 +17,44 @@ from conexus.points import ids_of
 from conexus.ports import Catalog, VectorShard
 from conexus.search.candidates import Part
 from conexus.search.columns import ChunkColumns, columns_of
+from conexus.search.definitions import Definitions, definitions_of
+from conexus.search.file_words import FileWords, file_words_of
 from conexus.search.names import Numbers
-from conexus.types import ChunkKeys, IndexId
+from conexus.types import ChunkKeys, FileId, IndexId, PointFilter, SymbolMatch
 from conexus.values import dataclass
 
 _MAX_PARTS = 32
+_READ_EVERY_S = 300.0  # at most, where an index changes
 _MAX_MISSED = 0.2  # of the files, new ones and those that are gone; beyond, all are read anew
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The columns of an index."""
+    """What is in memory of an index."""
 
     columns: ChunkColumns
+    definitions: Definitions
+    file_words: FileWords
     changes: int
     """Of the catalog, when it was last looked at which files there are."""
+    read_changes: int
+    """The same when all this was read; definitions and words of names are of then."""
+    read_at: float
+    """When that was, as :func:`time.monotonic` has it."""
     shard: VectorShard
     """While this is open no other process changes the index."""
 
 
 class ChunkHeads:
-    """Finds the heads of chunks.
+    """Finds the heads of chunks, definitions by name, and files by words of theirs.
 
     What is in memory is right whatever changes: a file that changes gets a new number, the chunks of numbers that are
-    gone are passed over, and those that are not in memory are read from the catalog.
+    gone are passed over, and those that are not in memory are read from the catalog. Definitions and words come from
+    there from the first change on, until all is read again.
 
     Args:
         catalog: Where the chunks are.
-        keep: Whether to read the heads of an index into memory, in a thread of its own, once it is asked. Until they
-            are there they come from the catalog.
+        keep: Whether to read an index into memory, in a thread of its own, once it is asked.
         after_reading: Called when an index was read into memory, which takes more of it for a moment.
     """
 
@@ -87,6 +98,29 @@ class ChunkHeads:
             parts.append((kept, rows[rows >= 0], np.flatnonzero(rows >= 0)))
         at = np.cumsum(there) - 1
         return [Part(view, columns, rows, at[own]) for columns, rows, own in parts], np.flatnonzero(there)
+
+    def named(self, index: IndexId, shard: VectorShard, names: Sequence[str], where: PointFilter) -> list[SymbolMatch]:
+        """Find definitions by name; see :meth:`conexus.ports.Catalog.symbols_named`."""
+        kept = None if where.kinds is not None else self._whole(index, shard, where)
+        if kept is None:
+            return self._catalog.symbols_named(index, names, where)
+        return kept.definitions.named(names)
+
+    def files_with_words(
+        self, index: IndexId, shard: VectorShard, stems: Sequence[str], where: PointFilter
+    ) -> dict[FileId, tuple[int, int]]:
+        """Find files by their name; see :meth:`conexus.ports.Catalog.files_with_words`."""
+        kept = self._whole(index, shard, where)
+        return (
+            self._catalog.files_with_words(index, stems, where) if kept is None else kept.file_words.files_with(stems)
+        )
+
+    def _whole(self, index: IndexId, shard: VectorShard, where: PointFilter) -> _Kept | None:
+        """Return what is in memory of an index, if it is as it was read, and none of its files is left out."""
+        kept = self._kept.get(index)
+        if kept is None or kept.shard is not shard or kept.read_changes != self._catalog.changes:
+            return None
+        return None if where.files is not None or where.languages is not None or where.without_tags else kept
 
     def wait(self) -> None:
         """Return when no index is being read into memory."""
@@ -133,13 +167,20 @@ class ChunkHeads:
                 return None
             if kept.changes != changes or kept.shard is not shard:
                 uses = self._catalog.file_uses(index)
-                kept = self._kept[index] = _Kept(kept.columns.updated(uses), changes, shard)
+                kept = replace(kept, columns=kept.columns.updated(uses), changes=changes, shard=shard)
+                self._kept[index] = kept
                 there = int(kept.columns.there.sum())
-                if len(uses) + len(kept.columns.there) - 2 * there > _MAX_MISSED * len(uses):
+                missed = len(uses) + len(kept.columns.there) - 2 * there
+                if not missed:  # the change was of another index, or of one that has the same files again
+                    self._kept[index] = replace(kept, read_changes=changes)
+                elif missed > _MAX_MISSED * len(uses) or time.monotonic() - kept.read_at > _READ_EVERY_S:
                     self._start_reading(index, shard)
                 for other in self._kept.keys() - set(self._catalog.indexes()):
                     del self._kept[other]
             return kept.columns
+
+    def _is_open(self, _: object) -> bool:
+        return not self._closed
 
     def _start_reading(self, index: IndexId, shard: VectorShard) -> None:
         if index not in self._readers and not self._closed:
@@ -149,11 +190,13 @@ class ChunkHeads:
 
     def _read(self, index: IndexId, shard: VectorShard) -> None:
         try:
-            changes = self._catalog.changes
-            columns = columns_of(takewhile(lambda _: not self._closed, self._catalog.all_heads(index)))
+            changes, began = self._catalog.changes, time.monotonic()
+            columns = columns_of(takewhile(self._is_open, self._catalog.all_heads(index)))
+            definitions = definitions_of(takewhile(self._is_open, self._catalog.all_definitions(index)))
+            file_words = file_words_of(self._catalog.all_file_words(index))
             with self._mutex:
                 if not self._closed:
-                    self._kept[index] = _Kept(columns, changes, shard)
+                    self._kept[index] = _Kept(columns, definitions, file_words, changes, changes, began, shard)
         except ConexusError:
             pass  # it was removed or is damaged, which a search that reads it tells
         finally:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -710,6 +711,40 @@ def test_a_common_name_does_not_crowd_out_a_rare_one(catalog: Catalog) -> None:
     found = [m.symbol for m in catalog.symbols_named(index, ["setup", "rare"], EVERYWHERE)]
     assert found.count("setup") == 60
     assert found.count("rare") == 1
+
+
+def test_all_definitions_are_those_that_are_found_by_name(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are read at a time, those of one key together, of the index alone."""
+    monkeypatch.setattr("conexus.adapters.sqlite_catalog._KEYS_AT_ONCE", 2)
+    common = SourceFile(tuple(Piece("def setup():\n" + "    x = 1\n" * (n % 7 + 2), "setup") for n in range(70)))
+    index = filled(catalog, {**APP, "common.py": common})
+    filled(catalog, APP, "/home/b/other")
+    everything = list(catalog.all_definitions(index))
+    keys = [one.key for one in everything]
+    assert list(dict.fromkeys(keys)) == sorted(set(keys))
+    assert len(keys) == sum(len(list(group)) for _, group in groupby(keys))
+    assert keys.count("setup") == 60
+    for key in set(keys):
+        named = catalog.symbols_named(index, [key], EVERYWHERE)
+        mine = [one for one in everything if one.key == key]
+        assert [(m.symbol, m.kind, m.line, m.file, m.chunk) for m in named] == [
+            (f"{one.parent}.{one.name}" if one.parent else one.name, one.kind, one.line, one.file, one.chunk)
+            for one in mine
+        ]
+    assert list(catalog.all_definitions(IndexId(999))) == []
+
+
+def test_all_words_of_names_are_those_that_files_are_found_by(catalog: Catalog) -> None:
+    """File by file, of the index alone."""
+    index = filled(catalog, APP)
+    filled(catalog, APP, "/home/b/other")
+    rows = list(catalog.all_file_words(index))
+    assert [file for file, _, _ in rows] == sorted(file for file, _, _ in rows)
+    for word in {word for _, word, _ in rows}:
+        assert catalog.files_with_words(index, [word], EVERYWHERE) == {
+            file: (1, total) for file, other, total in rows if other == word
+        }
+    assert {file for file, _, _ in rows} == {file for file, _ in catalog.paths(index)}
 
 
 def test_a_definition_in_one_long_line_leads_to_its_own_chunk(catalog: Catalog) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from builders import SmallIndex, commit_of, points_of, source
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from conexus.points import keys_of
 from conexus.search.engine import SearchableView, SearchEngine
 from conexus.search.heads import ChunkHeads
-from conexus.types import ChunkHead, ChunkId, FileId, Freshness, IndexId, SearchRequest
+from conexus.types import ChunkHead, ChunkId, FileId, Freshness, IndexId, SearchFilter, SearchRequest
 
 QUESTIONS = ("how is a request sent", "send_3", "Session", "tests of the cache", "file4.py")
 
@@ -41,6 +43,12 @@ def answers(engine: SearchEngine, view: SearchableView) -> list[list[tuple[objec
     """All that is said of all hits."""
     responses = [engine.run(SearchRequest(text, 50, explain=True), [view]) for text in QUESTIONS]
     return [[(hit.chunk, hit.score, hit.found_by, hit.factors) for hit in response.hits] for response in responses]
+
+
+def told(method: Callable[..., object], asked: list[str], *given: object) -> object:
+    """Call a method, and note that it was called."""
+    asked.append(method.__name__)
+    return method(*given)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +108,47 @@ def test_what_is_in_memory_is_not_read_again(index: SmallIndex, monkeypatch: pyt
     read.clear()
     answers(engine, view)
     assert read == []
+    engine.close()
+
+
+def test_definitions_and_words_of_names_are_in_memory(index: SmallIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the index has the files it was read with, whatever else changes; filters go to the catalog."""
+    view = index.add("/home/e/app", {f"src/file{n}.py": source(text_of(n, 0), f"send_{n}") for n in range(10)})
+    other = index.add("/home/f/app", {"src/other.py": source(text_of(1, 0), "send_1")})
+    heads = ChunkHeads(index.catalog, keep=True)
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, lambda *_: Freshness.FRESH, heads=heads)
+    asked: list[str] = []
+    for name in ("symbols_named", "files_with_words"):
+        of_catalog: Callable[..., object] = getattr(index.catalog, name)
+        monkeypatch.setattr(index.catalog, name, partial(told, of_catalog, asked))
+    both = ["files_with_words", "symbols_named"]
+    question = SearchRequest("send_3 in file3", 5)
+    engine.run(question, [view])
+    assert asked == both
+    heads.wait()
+    asked.clear()
+    before = engine.run(question, [view]).hits
+    assert asked == []
+    engine.run(replace(question, where=SearchFilter(languages=frozenset({"python"}))), [view])
+    engine.run(replace(question, where=SearchFilter(tests=False)), [view])
+    engine.run(replace(question, where=SearchFilter(kinds=frozenset({"function"}))), [view])
+    assert asked == [*both, *both, "symbols_named"]
+    change(index, other, "src/other.py", text_of(1, 1))
+    engine.run(question, [view])  # which looks whether files of this one changed
+    asked.clear()
+    assert engine.run(question, [view]).hits == before
+    assert asked == []
+    change(index, view, "src/file3.py", text_of(3, 1))
+    assert engine.run(question, [view]).hits != before
+    assert engine.run(question, [view]).hits != before
+    assert asked == [*both, *both]
+    monkeypatch.setattr("conexus.search.heads._READ_EVERY_S", 0.0)
+    change(index, view, "src/file4.py", text_of(4, 1))
+    engine.run(question, [view])
+    heads.wait()
+    asked.clear()
+    engine.run(question, [view])
+    assert asked == []
     engine.close()
 
 
