@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.engine_calls import EngineCalls
@@ -35,15 +36,16 @@ def main() -> None:
     engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))), lets_in=True)
     writing = threading.Lock()
 
-    def answer(payload: bytes) -> None:
-        number, name, *arguments = unpack(payload)
+    def answer(number: int, name: str, arguments: list[Any]) -> None:
         reply = engine.reply(name, arguments)
         with writing, suppress(OSError):
             write_frame(sys.stdout.buffer, pack((number, *reply)))
 
     threads = ThreadPoolExecutor(_THREADS)
+    searches = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2))  # each of them is at work on all cores
     while (payload := read_frame(sys.stdin.buffer)) is not None:
-        threads.submit(answer, payload)
+        number, name, *arguments = unpack(payload)
+        (searches if name == "search_all" else threads).submit(answer, number, name, arguments)
     engine.take_doors_away()
     os._exit(0)  # whatever is under way: nobody waits for it
 

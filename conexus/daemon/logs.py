@@ -22,6 +22,7 @@ _FIELDS = (
 """What a record may carry beside its message."""
 _MAX_WAITING = 10_000
 _LAST_LINES_S = 1.0
+_MOMENT_S = 0.02
 
 
 class _Text(logging.Formatter):
@@ -66,6 +67,16 @@ class _Queue(QueueHandler):
 
 
 class _Writer(QueueListener):
+    def __init__(self, waiting: Queue[logging.LogRecord], handler: logging.Handler) -> None:
+        super().__init__(waiting, handler)
+        self._waiting = waiting
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """Wait for a line; those of a moment are written together, so that not each wakes the thread."""
+        if not self._waiting.qsize():
+            time.sleep(_MOMENT_S)
+        return super().dequeue(block)
+
     def stop(self) -> None:
         """End, once what waits is written, but do not wait long for who does not read."""
         thread = self._thread

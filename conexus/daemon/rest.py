@@ -179,13 +179,14 @@ async def _answered(api: Api, operation: Operation, asked: schema.Message, reque
 
 
 async def _while_there(request: Request, call: Call, work: Coroutine[Any, Any, _T]) -> _T:
-    answer = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
+    def give_up(gone: asyncio.Future[None]) -> None:
+        if not gone.cancelled():
             call.cancel()
-        return await answer
+
+    gone = asyncio.ensure_future(_gone(request))
+    gone.add_done_callback(give_up)
+    try:
+        return await work
     finally:
         gone.cancel()
 

@@ -55,6 +55,7 @@ _READ_FOR_WORDS = 60  # results whose words may stand for misspelt ones; all of 
 _FILES_BY_NAME = 40
 _CHUNKS_BY_NAME = 30
 _GONE = -1
+_FIRST_WORDS = 6
 _PLACES = 20  # of a question: a stack trace has more, the innermost frames of which are anywhere in it
 
 
@@ -396,7 +397,7 @@ class SearchEngine:
         """Return the best with their texts, each text of a view once, and where the copies are that were left out."""
         chosen: list[tuple[Ranked, StoredChunk]] = []
         copies: list[str] = []
-        seen: set[tuple[int, tuple[str, ...]]] = set()
+        seen = _Texts()
         position = 0
         while block := ranked[position : position + limit - len(chosen)]:
             position += len(block)
@@ -405,12 +406,10 @@ class SearchEngine:
                 stored = chunks.get((item.candidate.view, item.candidate.head.id))
                 if stored is None:  # gone just now
                     continue
-                text = (item.candidate.view, tuple(stored.chunk.text.split()))
-                if text in seen:
-                    copies.append(stored.chunk.location)
-                else:
-                    seen.add(text)
+                if seen.is_new(item.candidate.view, stored.chunk.text):
                     chosen.append((item, stored))
+                else:
+                    copies.append(stored.chunk.location)
         return chosen, copies
 
     def _chunks(
@@ -423,6 +422,27 @@ class SearchEngine:
             chunks = self._catalog.chunks_by_id(views[number].index.id, ids)
             found.update(((number, chunk), stored) for chunk, stored in chunks.items())
         return found
+
+
+class _Texts:
+    """Texts that differ in more than white space."""
+
+    def __init__(self) -> None:
+        self._by_beginning: dict[tuple[object, ...], str | set[tuple[str, ...]]] = {}
+        """The only one that begins so, or the words of all that do."""
+
+    def is_new(self, view: int, text: str) -> bool:
+        """Keep a text of a view, if there is none like it."""
+        begins = (view, *text.split(None, _FIRST_WORDS)[:_FIRST_WORDS])
+        alike = self._by_beginning.get(begins)
+        if alike is None:  # as is the rule
+            self._by_beginning[begins] = text
+            return True
+        if isinstance(alike, str):
+            alike = self._by_beginning[begins] = {tuple(alike.split())}
+        count = len(alike)
+        alike.add(tuple(text.split()))
+        return len(alike) > count
 
 
 @dataclass(frozen=True, slots=True)

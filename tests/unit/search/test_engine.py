@@ -160,6 +160,20 @@ def test_copies_of_a_result_are_left_out(disk: Disk) -> None:
     assert notice.startswith("4 results are copies of another and left out: vendor/")
 
 
+def test_texts_that_only_begin_alike_are_no_copies(disk: Disk) -> None:
+    """As under the licence of a project: what differs late differs."""
+    index = SmallIndex()
+    licence = "# This file is part of the shop and may be used by all who pay for it\n"
+    files = {f"src/{name}.py": source(f"{licence}def handle_{name}(): pass\n", f"handle_{name}") for name in "abcd"}
+    files |= {"copy/a.py": source(f"{licence}def  handle_a(): pass\n", "handle_a")}
+    files |= {"copy/c.py": source(f"{licence}def  handle_c(): pass\n", "handle_c")}
+    view = index.add("/licensed", files)
+    response = ask(SearchEngine(index.catalog, lambda info: index.embedder, disk), view, "handle shop licence", 10)
+    assert sorted(path.rpartition("/")[2] for path in paths(response)) == ["a.py", "b.py", "c.py", "d.py"]
+    [notice] = response.notices
+    assert notice.startswith("2 results are copies of another and left out: ")
+
+
 def test_more_hits_than_usual_can_be_asked_for(disk: Disk) -> None:
     """The limit is not silently cut to what a search usually looks at."""
     index = SmallIndex()
