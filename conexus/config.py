@@ -160,7 +160,7 @@ class DaemonOptions:
     long_timeout_s: float = 600.0
     """The same for verification, removal, estimates and batches."""
     threads: int = 4
-    """Requests that are worked on at a time."""
+    """Most threads for searches, and most for all other requests."""
     max_waiting: int = 256
     """Requests that may wait for a thread; more are refused."""
     requests_per_s: float = -1.0
