@@ -15,13 +15,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from greenlet import greenlet
 
 _T = TypeVar("_T")
@@ -76,6 +77,8 @@ class Lanes:
     """
 
     def __init__(self, threads: int, name: str) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- not for a command
+
         self.mutex = threading.Lock()
         self.waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         """What has not begun."""
@@ -87,7 +90,6 @@ class Lanes:
         self._lanes: list[_Lane] = []
         self._taker: _Lane | None = None
         self._is_waited_for = threading.Event()
-        self._watch: threading.Thread | None = None
 
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
         """Have work done.
@@ -95,6 +97,8 @@ class Lanes:
         Raises:
             RuntimeError: :meth:`close` was called.
         """
+        from concurrent.futures import Future  # noqa: PLC0415 -- not for a command
+
         future: Future[_T] = Future()
         with self.mutex:
             if self.is_closed:
@@ -102,8 +106,7 @@ class Lanes:
             self.waiting.append((work, future))
             if self._taker is None:
                 self._taker = self._new_lane()
-                self._watch = threading.Thread(target=self._look, daemon=True, name=f"{self._name}-watch")
-                self._watch.start()
+                threading.Thread(target=self._look, daemon=True, name=f"{self._name}-watch").start()
             self._taker.wake()
         if not self._is_waited_for.is_set():
             self._is_waited_for.set()

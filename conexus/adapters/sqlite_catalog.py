@@ -100,6 +100,10 @@ _USE_KEPT_S = 3600.0
 _MAX_FOLDERS = 50
 _MAX_PLACES = 8
 _KEYS_AT_ONCE = 2_000
+_LARGEST = (
+    "WITH largest AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.key "
+    "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place FROM symbols s "
+)
 _MAX_DEFINITIONS = 60  # of one name: `__init__` has thousands, none of which is better than the others
 
 
@@ -840,9 +844,7 @@ class SqliteCatalog:
         found: list[SymbolMatch] = []
         for part in _parts(keys):
             rows = self._rows(
-                "WITH largest AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- question marks only
-                f"ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place FROM symbols s {joined}"
-                f"WHERE s.index_id = ? AND s.key IN ({_marks(part)}){limit}) "
+                f"{_LARGEST}{joined}WHERE s.index_id = ? AND s.key IN ({_marks(part)}){limit}) "  # noqa: S608 -- question marks only
                 "SELECT s.name, s.parent, s.kind, s.name_line, s.file, s.chunk FROM largest l "
                 "JOIN symbols s ON s.rowid = l.number WHERE l.place <= ? "
                 "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte",
@@ -875,9 +877,7 @@ class SqliteCatalog:
             if until is None:
                 return
             rows = self._rows(
-                "WITH largest AS (SELECT s.rowid AS number, row_number() OVER (PARTITION BY s.key "  # noqa: S608 -- constants
-                "ORDER BY s.end_byte - s.start_byte DESC, s.file, s.start_byte) AS place FROM symbols s "
-                f"WHERE s.index_id = ? AND s.key > ? AND s.key <= ?{mine}) "
+                f"{_LARGEST}WHERE s.index_id = ? AND s.key > ? AND s.key <= ?{mine}) "  # noqa: S608 -- constants
                 "SELECT s.key, s.name, s.parent, s.kind, s.name_line, s.file, s.chunk FROM largest l "
                 "JOIN symbols s ON s.rowid = l.number WHERE l.place <= ? ORDER BY s.key, l.place",
                 (scope.pool, after, until, _MAX_DEFINITIONS),

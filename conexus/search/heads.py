@@ -167,13 +167,13 @@ class ChunkHeads:
                 return None
             if kept.changes != changes or kept.shard is not shard:
                 uses = self._catalog.file_uses(index)
-                kept = replace(kept, columns=kept.columns.updated(uses), changes=changes, shard=shard)
+                columns = kept.columns.updated(uses)
+                missed = len(uses) + len(columns.there) - 2 * int(columns.there.sum())
+                # Where none is missed the change was of another index, or of one that has the same files again.
+                read_changes = kept.read_changes if missed else changes
+                kept = replace(kept, columns=columns, changes=changes, read_changes=read_changes, shard=shard)
                 self._kept[index] = kept
-                there = int(kept.columns.there.sum())
-                missed = len(uses) + len(kept.columns.there) - 2 * there
-                if not missed:  # the change was of another index, or of one that has the same files again
-                    self._kept[index] = replace(kept, read_changes=changes)
-                elif missed > _MAX_MISSED * len(uses) or time.monotonic() - kept.read_at > _READ_EVERY_S:
+                if missed and (missed > _MAX_MISSED * len(uses) or time.monotonic() - kept.read_at > _READ_EVERY_S):
                     self._start_reading(index, shard)
                 for other in self._kept.keys() - set(self._catalog.indexes()):
                     del self._kept[other]
