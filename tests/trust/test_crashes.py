@@ -355,13 +355,19 @@ class Kill:
     def served(self) -> subprocess.Popen[bytes]:
         """Start a daemon."""
         process = self.program.start("serve", "--port", "0", "--grpc-port", "0")
-        state = self.program.data / "daemon.json"
         until = time.monotonic() + _START_S
-        while not (state.exists() and state.read_text() and json.loads(state.read_text())["pid"] == process.pid):
+        while self.said_by_daemon() != process.pid:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < until
             time.sleep(0.01)
         return process
+
+    def said_by_daemon(self) -> int | None:
+        """The process that the file of a daemon tells; a new daemon takes away that of one that was killed."""
+        with contextlib.suppress(OSError):
+            told: int = json.loads((self.program.data / "daemon.json").read_text())["pid"]
+            return told
+        return None
 
     def state(self) -> Seen:
         """What the catalog holds, read from a copy: to read it in place would do some of the next run's work."""
