@@ -17,23 +17,26 @@ def focus_of(chunk: Chunk, query: Query) -> int:
     lines = lines_of(chunk)
     if chunk.kind != "block" and chunk.symbol and (head := _line_of_definition(chunk, lines)) is not None:
         return chunk.span.start_line + head
-    stems_of = _asked_in(chunk.text, frozenset(query.stems))
-    best, line_of_best = 0, 0
-    for number, line in enumerate(lines if stems_of else ()):
-        if not any(word in line for word in stems_of):
+    line = _line_most_like(lines, frozenset(query.stems))
+    if line is None:
+        line = next((number for number, text in enumerate(lines) if text.strip()), 0)
+    return chunk.span.start_line + line
+
+
+def _line_most_like(lines: Sequence[str], asked: frozenset[str]) -> int | None:
+    """Return the first line with most of these stems, if there is one with any."""
+    words_of = list(map(words, lines))
+    written = set().union(*words_of)
+    stems = zip(written, map(_stems_in, written), strict=True)
+    stems_of = {word: asked & found for word, found in stems if not asked.isdisjoint(found)}
+    best, line_of_best = 0, None
+    for number, own in enumerate(words_of if stems_of else ()):
+        if stems_of.keys().isdisjoint(own):
             continue
-        found = len(frozenset().union(*(stems_of[word] for word in words(line) if word in stems_of)))
+        found = len(frozenset().union(*(stems_of[word] for word in own if word in stems_of)))
         if found > best:
             best, line_of_best = found, number
-    if not best:
-        line_of_best = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    return chunk.span.start_line + line_of_best
-
-
-def _asked_in(text: str, asked: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Return the words of a text that have some of these stems, with those that each has."""
-    found = ((word, asked & _stems_in(word)) for word in set(words(text)))
-    return {word: stems for word, stems in found if stems}
+    return line_of_best
 
 
 @lru_cache(maxsize=20_000)  # the words of code are few, and come again in the next line

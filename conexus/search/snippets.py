@@ -34,4 +34,5 @@ def snippet(chunk: Chunk, focus_line: int, count: int) -> Snippet:
 def lines_of(chunk: Chunk) -> list[str]:
     """Return the lines of a chunk without their ends, the byte order mark of the file left out."""
     text = chunk.text if chunk.span.start_byte else chunk.text.removeprefix("\ufeff")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    lines = text.removesuffix("\n").split("\n")
+    return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
