@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 from typing import TextIO
@@ -20,7 +21,7 @@ _FIELDS = (
     *("edition", "customer", "days_left", "features"),
 )
 """What a record may carry beside its message."""
-_MAX_WAITING = 10_000
+_MAX_WAITING, _MOST_AT_ONCE = 10_000, 1_000
 _LAST_LINES_S = 1.0
 _MOMENT_S = 0.02
 
@@ -29,7 +30,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return ``time level message name=value …``."""
         extra = " ".join(f"{name}={one_line(str(value))}" for name, value in _extra(record).items())
-        at = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
+        at = _second(int(record.created))
         line = f"{at} {record.levelname.lower():7} {one_line(record.getMessage())}" + (f" {extra}" if extra else "")
         return f"{line}\n{clean(self.formatException(record.exc_info))}" if record.exc_info else line
 
@@ -53,6 +54,11 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None) is not None}
 
 
+@lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
+
+
 class _Queue(QueueHandler):
     """Hands lines to a thread, so that no request waits where nobody reads what is written."""
 
@@ -67,15 +73,36 @@ class _Queue(QueueHandler):
 
 
 class _Writer(QueueListener):
-    def __init__(self, waiting: Queue[logging.LogRecord], handler: logging.Handler) -> None:
-        super().__init__(waiting, handler)
+    """Writes the lines of a moment together, so that not each of them wakes the thread and goes to the system."""
+
+    def __init__(self, waiting: Queue[logging.LogRecord], formatter: logging.Formatter, stream: TextIO) -> None:
+        super().__init__(waiting)
         self._waiting = waiting
+        self._formatter = formatter
+        self._stream = stream
+        self._lines: list[str] = []
 
     def dequeue(self, block: bool) -> logging.LogRecord:
-        """Wait for a line; those of a moment are written together, so that not each wakes the thread."""
+        """Wait for a line."""
         if not self._waiting.qsize():
+            self._write()
             time.sleep(_MOMENT_S)
-        return super().dequeue(block)
+        record = super().dequeue(block)
+        if record is self._sentinel or len(self._lines) >= _MOST_AT_ONCE:  # type: ignore[attr-defined]
+            self._write()
+        return record
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take a line; one that cannot be made is left out, as one that cannot be written."""
+        with contextlib.suppress(Exception):
+            self._lines.append(self._formatter.format(record))
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.write("\n".join([*lines, ""]))
+                self._stream.flush()
 
     def stop(self) -> None:
         """End, once what waits is written, but do not wait long for who does not read."""
@@ -99,10 +126,11 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> Callable[[], 
         What writes the last lines and ends it.
     """
     logging.raiseExceptions = False  # a log that takes no lines, as on a full disk, is not told of in the log
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
+    # No line has these, and to find them out takes longer than the rest.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 -- as Python's documentation says
     waiting: Queue[logging.LogRecord] = Queue(_MAX_WAITING)
-    writer = _Writer(waiting, handler)
+    writer = _Writer(waiting, _Json() if form == "json" else _Text(), stream or sys.stderr)
     root = logging.getLogger()
     root.handlers = [_Queue(waiting)]
     root.setLevel(logging.WARNING)

@@ -56,6 +56,8 @@ _INSTEAD = {"<": "&lt;", "[": "&#91;"}
 
 def clean(text: str) -> str:
     """Return text of others with what controls a terminal or hides made visible; tabs and line ends stay."""
+    if text.isascii() and text.isprintable():
+        return text
     shown = text.translate(_CLEAN)
     return shown if shown.isascii() else _OUT_OF_PLACE.sub(_by_number, shown)
 
