@@ -4,7 +4,7 @@
 Requests come as bytes and are read only once it is known who calls. An error has the status that
 :data:`~conexus.daemon.failures.GRPC_STATUS` says, its message as the status's, and all of it as JSON, in the form of
 :class:`conexus.daemon.schema.Failure`, in the trailing metadata ``conexus-error-bin``. The name of the request is in
-the initial metadata ``x-request-id``.
+the trailing metadata ``x-request-id``; of a stream, whose end may be far, in the initial metadata as well.
 """
 
 from __future__ import annotations
@@ -110,32 +110,31 @@ class Exchange:
 
         Args:
             work: Returns the answer.
-            streams: Whether it sends messages before, so that the initial metadata has to go ahead. Else it goes right
-                before the answer: a client that is woken for it alone takes time from the work.
+            streams: Whether it sends messages before.
         """
         if streams:
-            await self._send_name()
-        answer, failure = b"", None
+            await self._context.send_initial_metadata(self._about())
         try:
             await self.admit()
             answer = await work()
         except ConexusError as error:
-            failure = error
+            return await self._fail(error)
         except Exception:  # noqa: BLE001 -- a fault of ours ends the call, with a name for it in the log
             _log.exception("a call failed by a fault of Conexus", extra={"request": self.request_id})
-            failure = internal(self.request_id)
-        if not streams:
-            await self._send_name()
-        return answer if failure is None else await self._fail(failure)
+            return await self._fail(internal(self.request_id))
+        # With the answer, and not ahead of it: what is sent by itself takes time, here and where it wakes the client.
+        self._context.set_trailing_metadata(self._about())
+        return answer
 
-    async def _send_name(self) -> None:
+    def _about(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Return what is said of each answer."""
         licence = ((name.decode(), value.decode()) for name, value in self._api.licence_headers())
-        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self.request_id), *licence))
+        return ((REQUEST_ID_KEY, self.request_id), *licence)
 
     async def _fail(self, error: ConexusError) -> bytes:
         failure = failure_of(error, self._who)
         status = grpc.StatusCode[GRPC_STATUS[error.code]]
-        trailing = ((ERROR_KEY, _packed(failure)),)
+        trailing = (*self._about(), (ERROR_KEY, _packed(failure)))
         return await self._context.abort(status, _cut(failure.message, _MAX_STATUS_BYTES), trailing)
 
 

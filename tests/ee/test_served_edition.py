@@ -201,7 +201,7 @@ def test_grpc_does_the_same(served: Served) -> None:
         ]
         features, call = stub.Features.with_call(common_pb2.Empty(), metadata=metadata)
         assert features.licence.customer == "Acme"
-        assert dict(call.initial_metadata())["x-conexus-licence"] == "TEST LICENCE"
+        assert dict(call.trailing_metadata())["x-conexus-licence"] == "TEST LICENCE"
         with pytest.raises(grpc.RpcError) as caught:
             stub.RemoveEntry(name, metadata=metadata)
         assert cast("Any", caught.value).code() is grpc.StatusCode.NOT_FOUND

@@ -404,11 +404,17 @@ async def test_a_request_keeps_its_name(indexed: Path, _tmp: Path) -> None:
     """The caller's own name for a request comes back where it is harmless; else there is a new one."""
     async with serving(indexed) as bench, bench.channel() as channel:
         named = bench.search(channel, ("x-request-id", "mine-1"))
-        assert dict(await named.initial_metadata())["x-request-id"] == "mine-1"
+        assert dict(await named.trailing_metadata())["x-request-id"] == "mine-1"
         odd = bench.search(channel, ("x-request-id", "not a name"))
-        assert len(dict(await odd.initial_metadata())["x-request-id"]) == 16
+        assert len(dict(await odd.trailing_metadata())["x-request-id"]) == 16
         refused = search_pb2_grpc.SearchServiceStub(channel).Search(search_pb2.SearchRequest())
-        assert dict(await refused.initial_metadata())["x-request-id"]
+        assert dict(await refused.trailing_metadata())["x-request-id"]
+        stream = search_pb2_grpc.SearchServiceStub(channel).SearchStream(
+            search_pb2.SearchRequest(query="interest"), metadata=(*bearer(TOKEN), ("x-request-id", "mine-2"))
+        )
+        assert dict(await stream.initial_metadata())["x-request-id"] == "mine-2"
+        assert [one async for one in stream]
+        assert dict(await stream.trailing_metadata())["x-request-id"] == "mine-2"
 
 
 # ------------------------------------------------------------------------------ who may call
