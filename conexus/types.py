@@ -822,7 +822,8 @@ class KeyedSymbol(NamedTuple):
     kind: SymbolKind
     line: int
     file: FileId
-    chunk: ChunkId
+    chunk: bytes
+    """The 16 bytes of its id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -867,6 +867,7 @@ class SqliteCatalog:
         """Yield every definition that :meth:`symbols_named` gives without a filter, those of one key together."""
         scope = self.scope(index)
         mine = scope.within("s.file")
+        kinds: dict[str, SymbolKind] = {}
         after = ""
         while True:  # never all of the rows at once
             [(until,)] = self._rows(
@@ -883,7 +884,9 @@ class SqliteCatalog:
                 (scope.pool, after, until, _MAX_DEFINITIONS),
             )
             for key, name, parent, kind, line, file, chunk in cast("list[tuple[Any, ...]]", rows):
-                yield KeyedSymbol(key, name, parent, known(SymbolKind, kind), line, file, chunk_id_of(chunk))
+                if kind not in kinds:
+                    kinds[kind] = known(SymbolKind, kind)
+                yield KeyedSymbol(key, name, parent, kinds[kind], line, file, chunk)
             after = str(until)
 
     def names_like(self, index: IndexId, word: str, more: int, where: PointFilter) -> dict[str, int]:

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conexus.chunk_ids import chunk_key
 from conexus.lexical import name_key
 from conexus.points import KEY, ids_of
 from conexus.types import ChunkKeys, FileId, KeyedSymbol, SymbolKind, SymbolMatch
@@ -88,18 +87,18 @@ def definitions_of(definitions: Iterable[KeyedSymbol]) -> Definitions:
     name_chars, kinds, lines, files = array("i"), array("B"), array("i"), array("q")
     symbols, chunks = bytearray(), bytearray()
     last = None
-    for one in definitions:
-        if one.key != last:
-            last = one.key
+    for key, name, parent, kind, line, file, chunk in definitions:
+        if key != last:
+            last = key
             hashes.append(hash(last))
             starts.append(len(kinds))
-        symbols += (f"{one.parent}.{one.name}" if one.parent else one.name).encode()
+        symbols += (f"{parent}.{name}" if parent else name).encode()
         ends.append(len(symbols))
-        name_chars.append(len(one.name))
-        kinds.append(_NUMBER_OF[one.kind])
-        lines.append(one.line)
-        files.append(one.file)
-        chunks += chunk_key(one.chunk)
+        name_chars.append(len(name))
+        kinds.append(_NUMBER_OF[kind])
+        lines.append(line)
+        files.append(file)
+        chunks += chunk
     order = np.argsort(np.frombuffer(hashes, np.int64))
     of_names = np.append(np.frombuffer(starts, np.int64), len(kinds))
     return Definitions(

@@ -38,6 +38,7 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.sqlite_connection import Schema, migrate
+from conexus.chunk_ids import chunk_key
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.ports import Catalog
 from conexus.types import (
@@ -727,7 +728,7 @@ def test_all_definitions_are_those_that_are_found_by_name(catalog: Catalog, monk
     for key in set(keys):
         named = catalog.symbols_named(index, [key], EVERYWHERE)
         mine = [one for one in everything if one.key == key]
-        assert [(m.symbol, m.kind, m.line, m.file, m.chunk) for m in named] == [
+        assert [(m.symbol, m.kind, m.line, m.file, chunk_key(m.chunk)) for m in named] == [
             (f"{one.parent}.{one.name}" if one.parent else one.name, one.kind, one.line, one.file, one.chunk)
             for one in mine
         ]

@@ -13,12 +13,13 @@ from conexus.search.definitions import definitions_of
 from conexus.search.file_words import file_words_of
 from conexus.types import FileId, KeyedSymbol, SymbolKind, SymbolMatch
 
-FIRST, SECOND = chunk_id_of(bytes(range(16))), chunk_id_of(bytes(16))
+KEYS = bytes(range(16)), bytes(16)
+FIRST, SECOND = map(chunk_id_of, KEYS)
 
 
 def defined(name: str, parent: str = "", file: int = 1, kind: SymbolKind = SymbolKind.FUNCTION) -> KeyedSymbol:
     """One definition."""
-    return KeyedSymbol(name_key(name), name, parent, kind, 7, FileId(file), FIRST if file == 1 else SECOND)
+    return KeyedSymbol(name_key(name), name, parent, kind, 7, FileId(file), KEYS[file - 1])
 
 
 def test_definitions_are_found_whatever_their_style() -> None:
