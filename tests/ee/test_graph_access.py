@@ -233,11 +233,9 @@ def test_grpc_tells_the_same_in_both_worlds(worlds: tuple[World, World]) -> None
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=MESSAGES[operation.response.__name__].FromString,
             )
-            credentials = (("authorization", f"Bearer {world.keys['ann']}"),)
+            metadata = (("authorization", f"Bearer {world.keys['ann']}"), ("x-request-id", "the-same"))
             try:
-                return str(
-                    call(message_of(operation.request.model_validate(request)), metadata=credentials, timeout=60)
-                )
+                return str(call(message_of(operation.request.model_validate(request)), metadata=metadata, timeout=60))
             except grpc.RpcError as error:
                 told = cast("Any", error)
                 return f"{told.code()} {told.details()} {dict(told.trailing_metadata())}"
