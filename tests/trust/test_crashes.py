@@ -364,7 +364,7 @@ class Kill:
 
     def said_by_daemon(self) -> int | None:
         """The process that the file of a daemon tells; a new daemon takes away that of one that was killed."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             told: int = json.loads((self.program.data / "daemon.json").read_text())["pid"]
             return told
         return None
