@@ -7,9 +7,7 @@ the thread that started it. Its arguments are the folder of the shards and the n
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from conexus.adapters.child_side import belong_to_parent
 from conexus.adapters.edge_store import EdgeStore
 from conexus.adapters.engine_calls import EngineCalls
 from conexus.adapters.engine_wire import pack, unpack
@@ -24,14 +23,11 @@ from conexus.adapters.memory_use import limit_memory
 from conexus.adapters.worker_wire import read_frame, write_frame
 
 _THREADS = 32
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def main() -> None:
     """Answer until stdin ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # they are the parent's to handle
-    _end_with_parent()
+    belong_to_parent()
     limit_memory()
     engine = EngineCalls(EdgeStore(Path(os.fsdecode(sys.argv[1]))), lets_in=True)
     writing = threading.Lock()
@@ -48,13 +44,6 @@ def main() -> None:
         (searches if name == "search_all" else threads).submit(answer, number, name, arguments)
     engine.take_doors_away()
     os._exit(0)  # whatever is under way: nobody waits for it
-
-
-def _end_with_parent() -> None:
-    """Have the system kill this process when its parent ends: one that is stopped does not see its stdin end."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "prctl"):  # of Linux alone
-        library.prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
 
 
 if __name__ == "__main__":

@@ -4,27 +4,21 @@
 The engine writes into files that it maps: on a full or failing disk the system ends its process, whatever is checked
 before. So it has one of its own, which is started anew when it is next needed. What was flushed is there then; what was
 not is told by the next write or flush, as a failure, and the catalog's journal has it read again.
-
-A process that stands still while somebody waits for it is killed, and so is one that does not end when it should.
-However long a call takes, a process that works is left alone.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 
-from conexus.adapters.config_files import current_environ
+from conexus.adapters.child_process import Calls, Child, Ended
 from conexus.adapters.edge_store import REBUILD_HINT, EdgeStore
 from conexus.adapters.engine_calls import EngineCalls, value_of
 from conexus.adapters.engine_door import Guest
@@ -32,10 +26,7 @@ from conexus.adapters.engine_orphans import ENGINE_MODULE, end_orphans
 from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import limit_memory, private_bytes
-from conexus.adapters.process_state import ProcessState, process_state
-from conexus.adapters.worker_wire import read_frame, write_frame
 from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError
-from conexus.lanes import Reply, reply
 from conexus.points import listed
 from conexus.types import (
     DenseVector,
@@ -53,172 +44,30 @@ from conexus.values import dataclass
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _COMMAND: Final = (sys.executable, "-P", "-m", ENGINE_MODULE)
-_OF_THE_PARENT: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _BESIDE_S: Final = 5.0
 """How long to wait for those who search a shard without a lock; each is done in a moment."""
 _POLL_S: Final = 0.01
-_EXIT_S: Final = 5.0
-_EXIT_LOOK_S: Final = 0.5
-_LOOK_S: Final = 1.0
-_STILL_LOOKS: Final = 5
-_STILL_LOOKS_OF_LONG_CALLS: Final = 60
-"""Such calls may wait for what no look at the process shows, as for a disk behind another process (FUSE)."""
-_SHORT_CALLS: Final = frozenset({"search_all", "count", "is_wasteful", "first_points", "more_points"})
+_CALLS: Final = Calls(
+    "vector engine",
+    pack,
+    unpack,
+    short=frozenset({"search_all", "count", "is_wasteful", "first_points", "more_points"}),
+    in_lanes=frozenset({"search_all"}),
+)
 _DAMAGED: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
-class _Ended(Exception):
-    """The process ended before it answered."""
+class _Engine(Child):
+    """The engine in a process of its own."""
 
-    def __init__(self, code: int, stood_still_s: float) -> None:
-        super().__init__(code)
-        self.code = code
-        self.stood_still_s = stood_still_s
-        """How long it had stood still before it was killed for that; 0 where it was not."""
-
-    @property
-    def in_words(self) -> str:
-        """How it ended."""
-        if self.stood_still_s:
-            return f"was killed, since it stood still for {self.stood_still_s:.0f} s,"
-        try:
-            return f"ended ({signal.Signals(-self.code).name if self.code < 0 else f'exit code {self.code}'})"
-        except ValueError:
-            return f"ended (signal {-self.code})"
-
-
-@dataclass(eq=False)
-class _Waiting:
-    """A call without an answer."""
-
-    name: str
-    reply: Reply[Sequence[Any] | None]
-
-
-class _Engine:
-    """One process. Threads may call at once."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._numbers = count(1)
-        self._waiting: dict[int, _Waiting] = {}
-        self._registering = threading.Lock()
-        self._writing = threading.Lock()
-        self._asked = threading.Event()
-        self._over = threading.Event()
-        self._stood_still_s = 0.0
-        started: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
-        threading.Thread(target=self._run, args=(command, started), daemon=True, name="vector-engine").start()
-        process = started.get()
-        if isinstance(process, OSError):
-            raise StoreError(f"the process of the vector engine cannot be started: {process}") from process
-        self.process = process
-        threading.Thread(target=self._watch, daemon=True, name="vector-engine-watch").start()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the process has ended."""
-        return self._over.is_set()
-
-    def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
+    def ask(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         """Have something done.
 
         Raises:
-            _Ended: The process ended meanwhile.
+            Ended: The process ended meanwhile.
             ConexusError: What the store raised there.
         """
-        # Of these nobody holds a lock that a further search asks for.
-        found: Reply[Sequence[Any] | None] = reply() if name == "search_all" else SimpleQueue()
-        number = next(self._numbers)
-        with self._registering:
-            if self.is_over:
-                raise self._ended()
-            self._waiting[number] = _Waiting(name, found)
-        if not self._asked.is_set():
-            self._asked.set()
-        with self._writing, suppress(OSError, ValueError):  # where it is gone its reader tells
-            write_frame(cast("BinaryIO", self.process.stdin), pack((number, name, *arguments)))
-        answer = found.get()
-        if answer is None:
-            raise self._ended()
-        return value_of(answer)
-
-    def _ended(self) -> _Ended:
-        return _Ended(self.process.wait(), self._stood_still_s)
-
-    def _run(self, command: Sequence[str], started: SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
-        """Start the process and hand on its answers until it ends.
-
-        In one thread, as the process is killed by the system when the thread ends that started it.
-        """
-        # Ctrl-C reaches all processes of a terminal, and must not end this one before it can ignore it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_PARENT)
-        try:
-            process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"OPENBLAS_NUM_THREADS": "1", **current_environ()},
-            )
-        except OSError as exc:
-            started.put(exc)
-            return
-        started.put(process)
-        with suppress(OSError, ValueError):
-            while (payload := read_frame(cast("BinaryIO", process.stdout))) is not None:
-                number, *answer = unpack(payload)
-                self._waiting.pop(number).reply.put(answer)
-        process.kill()  # it closed its end or wrote what is no frame
-        process.wait()
-        with self._registering:
-            self._over.set()
-        self._asked.set()
-        for waiting in list(self._waiting.values()):
-            waiting.reply.put(None)
-
-    def _watch(self) -> None:
-        """Kill the process where it stands still while somebody waits for it."""
-        while self._asked.wait() and not self.is_over:
-            self._asked.clear()
-            looks, number, before = 0, 0, None
-            while self._waiting and not self._over.wait(_LOOK_S):
-                oldest = min(list(self._waiting), default=0)
-                state = process_state(self.process.pid)
-                # Looks are counted, not seconds: this process may have been stopped itself.
-                looks = looks + 1 if oldest == number and _stands_still(state, before) else 0
-                number, before = oldest, state
-                if looks >= self._most_looks(oldest, state):
-                    self._stood_still_s = looks * _LOOK_S
-                    self.process.kill()
-
-    def _most_looks(self, number: int, state: ProcessState | None) -> int:
-        """Return after how many looks at which the process stood still it is hung."""
-        waiting = self._waiting.get(number)
-        is_short = waiting is None or waiting.name in _SHORT_CALLS or (state is not None and state.is_stopped)
-        return _STILL_LOOKS if is_short else _STILL_LOOKS_OF_LONG_CALLS
-
-    def close(self) -> None:
-        """End the process, and kill it where it does not end. Idempotent."""
-        # Who writes to one that does not read holds the lock.
-        if not self._is_stopped() and self._writing.acquire(timeout=_EXIT_S):
-            try:
-                with suppress(OSError):
-                    cast("BinaryIO", self.process.stdin).close()
-            finally:
-                self._writing.release()
-            until = time.monotonic() + _EXIT_S
-            while not self._over.wait(_EXIT_LOOK_S) and not self._is_stopped() and time.monotonic() < until:
-                pass
-        self.process.kill()
-        self.process.wait()
-
-    def _is_stopped(self) -> bool:
-        state = process_state(self.process.pid)
-        return state is not None and state.is_stopped
-
-
-def _stands_still(state: ProcessState | None, before: ProcessState | None) -> bool:
-    return state is not None and not state.has_worked(before)
+        return value_of(self.call(name, *arguments))
 
 
 def _open_elsewhere() -> StoreBusy:
@@ -233,7 +82,7 @@ class _Here:
     def __init__(self, store: EdgeStore) -> None:
         self._calls = EngineCalls(store)
 
-    def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
+    def ask(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         """Have something done."""
         if name == "open":
             limit_memory()
@@ -251,11 +100,11 @@ class _Beside:
         self._guest = Guest(folder)
         self.is_over = False
 
-    def call(self, name: str, _number: int, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
+    def ask(self, name: str, _number: int, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         """Search, or let go of the shard.
 
         Raises:
-            _Ended: The other process closed the shard meanwhile.
+            Ended: The other process closed the shard meanwhile.
             ConexusError: What the store raised there.
         """
         if name == "close":
@@ -267,7 +116,7 @@ class _Beside:
         if reply is None:
             self.is_over = True
             self._guest.close()
-            raise _Ended(0, 0.0)
+            raise Ended(0, 0.0)
         return value_of(unpack(reply))
 
 
@@ -302,8 +151,8 @@ class EngineStore:
         """Make an empty shard; see :meth:`conexus.ports.VectorStore.create`."""
         engine = self._engine()
         try:
-            return EngineShard(self, index, dim, _Place(engine, engine.call("create", int(index), dim), to_read=False))
-        except _Ended as exc:
+            return EngineShard(self, index, dim, _Place(engine, engine.ask("create", int(index), dim), to_read=False))
+        except Ended as exc:
             raise self.failure(exc, "made", index) from exc
 
     def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> EngineShard:
@@ -343,8 +192,8 @@ class EngineStore:
         for _ in range(2):  # another shard may have ended the process meanwhile
             try:
                 engine = self._for_use(to_write=to_write)
-                return _Place(engine, engine.call("open", int(index), dim), to_read)
-            except _Ended as exc:
+                return _Place(engine, engine.ask("open", int(index), dim), to_read)
+            except Ended as exc:
                 failure, is_hung = self.failure(exc, "opened", index), bool(exc.stood_still_s)
                 if type(failure) is DiskFull:
                     break
@@ -359,14 +208,14 @@ class EngineStore:
             raise failure
         try:
             engine = self._for_use(to_write=False)
-            return _Place(engine, engine.call("open_copy", int(index), dim), to_read=True)
-        except (_Ended, StoreError):
+            return _Place(engine, engine.ask("open_copy", int(index), dim), to_read=True)
+        except (Ended, StoreError):
             raise failure from None
 
     def _for_use(self, *, to_write: bool) -> _Engine | _Here:
         return self._engine() if to_write or self._here is None else self._here
 
-    def failure(self, ended: _Ended, what: str, index: IndexId) -> StoreError:
+    def failure(self, ended: Ended, what: str, index: IndexId) -> StoreError:
         """Return what the end of the process means for those who wait for it."""
         place = f"the index in {self._folder / str(int(index))}"
         if is_full(self._folder):
@@ -411,7 +260,7 @@ class EngineStore:
     def _engine(self) -> _Engine:
         with self._mutex:
             if self._running is None or self._running.is_over:
-                self._running = _Engine(self._command)
+                self._running = _Engine(self._command, _CALLS)
             return self._running
 
 
@@ -482,14 +331,14 @@ class EngineShard:
             self._is_closed = True
             place, self._place = self._place, None
         if place is not None:
-            with suppress(_Ended):
-                place.engine.call("close", place.number)
+            with suppress(Ended):
+                place.engine.ask("close", place.number)
 
     def _read(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- of the shape that `name` gives
         place = self._opened(to_write=False)
         try:
-            return place.engine.call(name, place.number, *arguments)
-        except _Ended:  # what ended it need not be this
+            return place.engine.ask(name, place.number, *arguments)
+        except Ended:  # what ended it need not be this
             return self._tried(self._opened(to_write=False), "read", name, *arguments)
 
     def _write(self, name: str, *arguments: object) -> None:
@@ -510,8 +359,8 @@ class EngineShard:
 
     def _tried(self, place: _Place, what: str, name: str, *arguments: object) -> Any:  # noqa: ANN401 -- as `name` gives
         try:
-            return place.engine.call(name, place.number, *arguments)
-        except _Ended as exc:
+            return place.engine.ask(name, place.number, *arguments)
+        except Ended as exc:
             raise self._store.failure(exc, what, self._index) from exc
 
     def _opened(self, *, to_write: bool) -> _Place:
@@ -523,8 +372,8 @@ class EngineShard:
             if place is not None and place.engine.is_over:
                 self._lost, self._unflushed, place = self._lost or self._unflushed, False, None
             elif place is not None and place.to_read and to_write:
-                with suppress(_Ended):
-                    place.engine.call("close", place.number)
+                with suppress(Ended):
+                    place.engine.ask("close", place.number)
                 place = None
             self._place = None
             self._place = place or self._store.place(self._index, self._dim, to_write=to_write)
