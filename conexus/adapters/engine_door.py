@@ -22,7 +22,7 @@ DOOR: Final = "door"
 _NAME_BYTES: Final = 100  # a socket's name has to be short
 _PATIENCE_S: Final = 10.0
 _WAITING: Final = 16
-_BOTH_WAYS: Final = 2  # socket.SHUT_RDWR, without the import
+_TO_READ, _BOTH_WAYS = 0, 2  # socket.SHUT_RD and SHUT_RDWR, without the import
 
 
 class Door:
@@ -41,6 +41,7 @@ class Door:
         self._answer = answer
         self._gate = threading.Lock()
         self._is_closed = False
+        self._guests: set[socket.socket] = set()
         self._path.unlink(missing_ok=True)  # of a process that was killed
         self._listener = _socket()
         try:
@@ -54,9 +55,12 @@ class Door:
         threading.Thread(target=self._let_in, daemon=True, name="door").start()
 
     def close(self) -> None:
-        """Let nobody in any more; returns when the last request is answered. Idempotent."""
+        """Let nobody in any more, and send all away; returns when the last request is answered. Idempotent."""
         with self._gate:
             self._is_closed = True
+            for guest in self._guests:
+                with suppress(OSError):
+                    guest.shutdown(_TO_READ)  # its thread has read the last request, and ends once that is answered
         self.take_away()
         with suppress(OSError):
             self._listener.shutdown(_BOTH_WAYS)  # wakes who waits for the next one
@@ -74,7 +78,7 @@ class Door:
                 threading.Thread(target=self._serve, args=(guest,), daemon=True, name="door").start()
 
     def _serve(self, guest: socket.socket) -> None:
-        with guest, guest.makefile("rwb") as stream, suppress(OSError, ValueError):
+        with self._kept(guest), guest.makefile("rwb") as stream, suppress(OSError, ValueError):
             guest.settimeout(None)
             while (request := read_frame(cast("BinaryIO", stream))) is not None:
                 with self._gate:  # the shard is not closed while it answers
@@ -82,6 +86,17 @@ class Door:
                         return
                     reply = self._answer(request)
                 write_frame(cast("BinaryIO", stream), reply)
+
+    @contextmanager
+    def _kept(self, guest: socket.socket) -> Iterator[None]:
+        with self._gate:
+            self._guests.add(guest)
+        try:
+            with guest:
+                yield
+        finally:
+            with self._gate:
+                self._guests.discard(guest)
 
 
 class Guest:
@@ -92,16 +107,28 @@ class Guest:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._socket = _socket()
-        try:
-            self._socket.settimeout(_PATIENCE_S)
-            with _address(folder / DOOR) as address:
-                self._socket.connect(address)
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = self.connection(folder)
+        self._socket.settimeout(_PATIENCE_S)
         self._stream = cast("BinaryIO", self._socket.makefile("rwb"))
         self._one_at_a_time = threading.Lock()
+
+    @staticmethod
+    def connection(folder: Path) -> socket.socket:
+        """Return a connection to the door of a shard's folder, over which frames go to and fro.
+
+        Raises:
+            OSError: Nobody lets it in.
+        """
+        found = _socket()
+        try:
+            found.settimeout(_PATIENCE_S)
+            with _address(folder / DOOR) as address:
+                found.connect(address)
+            found.settimeout(None)
+        except OSError:
+            found.close()
+            raise
+        return found
 
     def ask(self, request: bytes) -> bytes | None:
         """Return the reply; nothing where the shard was closed meanwhile, or its process ended or stands still."""

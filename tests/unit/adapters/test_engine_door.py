@@ -170,3 +170,31 @@ def test_a_door_that_is_closed_waits_for_its_last_answer(tmp_path: Path) -> None
     guest.close()
     with pytest.raises(OSError, match="No such file"):
         Guest(tmp_path)
+
+
+def test_who_asks_nothing_is_sent_away_when_it_closes(tmp_path: Path) -> None:
+    """At once, so that nobody takes what is closed for open; who has asked gets its answer first."""
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def answer(request: bytes) -> bytes:
+        asked.set()
+        assert may_answer.wait(10)
+        return request[::-1]
+
+    door = Door(tmp_path, answer)
+    idle = Guest.connection(tmp_path)
+    idle.settimeout(10)
+    busy, answers = Guest(tmp_path), list[bytes | None]()
+    asking = threading.Thread(target=lambda: answers.append(busy.ask(b"abc")))
+    asking.start()
+    assert asked.wait(10)
+    closing = threading.Thread(target=door.close)
+    closing.start()
+    may_answer.set()
+    closing.join(10)
+    asking.join(10)
+    assert answers == [b"cba"]
+    assert idle.recv(1) == b""
+    assert busy.ask(b"abc") is None
+    idle.close()
+    busy.close()
