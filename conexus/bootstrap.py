@@ -17,18 +17,17 @@ from conexus.adapters import config_files
 from conexus.adapters.cached_queries import CachedQueries
 from conexus.adapters.config_files import MEMORY
 from conexus.adapters.disk_freshness import DiskFreshness
+from conexus.adapters.embedders import DEFAULT_MODEL, embedder, embedder_of
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.ignore_rules import UserGit
 from conexus.adapters.kept_pools import PoolKeeper
 from conexus.adapters.memory_use import available_bytes, give_back_memory, own_private_bytes
-from conexus.adapters.model_files import is_static_model
 from conexus.adapters.mounts import moves_pages
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.sqlite_copies import BESIDE
-from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.adapters.worker_pool import WorkerPool
 from conexus.adapters.worker_wire import WorkerSetup
 from conexus.config import Config, IndexOptions
@@ -37,7 +36,7 @@ from conexus.edition import (
     Edition,
     load_edition,
 )
-from conexus.errors import IndexIncompatible, StoreError
+from conexus.errors import StoreError
 from conexus.indexing.memory import MemoryBudget, MemoryWatch
 from conexus.indexing.pipeline import Indexer, Resources
 from conexus.indexing.places import Places
@@ -54,8 +53,8 @@ from conexus.values import dataclass
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _WORKER = (sys.executable, "-P", "-m", "conexus.worker")
 
-DEFAULT_MODEL = "default"
 _MAX_WORKERS = 8
+_VECTORS = "vectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +127,15 @@ def build(
     def tree_of_view(view: IndexedView) -> SourceTree:
         return tree(Checkout(view.root, view.repo, view.name, view.head, ref=view.ref), config.index)
 
-    def embedder_of(index: IndexInfo) -> Embedder:
-        return _same_model(index, config.index.model, model)
+    def model_of(index: IndexInfo) -> Embedder:
+        return embedder_of(index, config.index.model, model)
+
+    engine = SearchEngine(
+        catalog,
+        model_of,
+        DiskFreshness(tree_of_view),
+        heads=ChunkHeads(catalog, keep=keep_open, after_reading=give_back_memory),
+    )
 
     def indexer(checkout: Checkout, name: str) -> Indexer:
         used = settings(checkout, name)
@@ -139,7 +145,7 @@ def build(
             embedder=lambda: model(used.index.model),
             resources=Resources(
                 _pools(used, lambda: model(used.index.model), new_pool),
-                partial(_memory_watch, config, vectors),
+                partial(_memory_watch, config, vectors, engine),
             ),
             config=used,
             places=places,
@@ -153,12 +159,7 @@ def build(
         locks=_locks(data_dir),
         trees=lambda checkout: tree(checkout, settings(checkout).index),
         indexers=indexer,
-        engine=SearchEngine(
-            catalog,
-            embedder_of,
-            DiskFreshness(tree_of_view),
-            heads=ChunkHeads(catalog, keep=keep_open, after_reading=give_back_memory),
-        ),
+        engine=engine,
         reader=reader,
         facts=CatalogFacts(catalog, codebase, reader),
         edition=edition,
@@ -188,8 +189,24 @@ def _end_processes(keeper: PoolKeeper | None, vectors: VectorStore) -> None:
     vectors.close()
 
 
-def _memory_watch(config: Config, vectors: VectorStore) -> MemoryWatch:
-    return MemoryWatch(_budget(config), lambda: own_private_bytes() + vectors.memory_bytes())
+def search_aside(app: Application) -> None:
+    """Have a process of its own search, as far as it can: for a program that answers many at once.
+
+    It is started now where there is something to search, else with the first search.
+    """
+    config, service = app.config, app.service
+    if app.data_dir is None or config.store.url:
+        return
+    from conexus.adapters.search_process import SearchProcess  # noqa: PLC0415 -- only a daemon has one
+
+    process = SearchProcess(app.data_dir / CATALOG_FILE, app.data_dir / _VECTORS, config.index.model)
+    if service.catalog.views():
+        process.start()
+    service.engine.search_aside(process)
+
+
+def _memory_watch(config: Config, vectors: VectorStore, engine: SearchEngine) -> MemoryWatch:
+    return MemoryWatch(_budget(config), lambda: own_private_bytes() + vectors.memory_bytes() + engine.memory_bytes())
 
 
 def _tree(
@@ -234,7 +251,7 @@ def discard_catalog(config: Config) -> Path:
     try:
         # In this order a repair that is killed leaves no vectors that a new catalog could take for its own, and no log
         # that SQLite would apply to it.
-        for vectors in (data_dir / "vectors").glob("*"):
+        for vectors in (data_dir / _VECTORS).glob("*"):
             if vectors.is_dir() and not vectors.is_symlink():
                 shutil.rmtree(vectors)
             else:
@@ -260,40 +277,6 @@ def with_model(config: Config, model: str) -> Config:
     return replace(config, index=replace(config.index, model=model))
 
 
-def embedder(name: str) -> Embedder:
-    """Load an embedding model: ``default``, or the folder of one of the user's own.
-
-    Raises:
-        EmbeddingError: It cannot be loaded.
-    """
-    if name == DEFAULT_MODEL:
-        return StaticEmbedder()
-    folder = Path(name).expanduser()
-    if is_static_model(folder):
-        return StaticEmbedder(folder)
-    from conexus.adapters.model2vec_embedder import Model2vecEmbedder, is_model2vec  # noqa: PLC0415 -- not usual
-
-    if is_model2vec(folder):
-        return Model2vecEmbedder(folder)
-    from conexus.adapters.transformer_embedder import TransformerEmbedder  # noqa: PLC0415 -- brings torch
-
-    return TransformerEmbedder(folder)
-
-
-def _same_model(index: IndexInfo, configured: str, model: Callable[[str], Embedder]) -> Embedder:
-    """Return the model that an index was built with."""
-    for name in dict.fromkeys((DEFAULT_MODEL, configured, index.model)):
-        if name not in {DEFAULT_MODEL, configured} and not Path(name).is_dir():
-            continue
-        found = model(name)
-        if found.fingerprint == index.model_fingerprint:
-            return found
-    raise IndexIncompatible(
-        f"the index was built with the model {index.model}, which is not there any more",
-        hint="run `conexus index` to build it with the present model",
-    )
-
-
 def _store(config: Config, data_dir: Path | None, *, keep_open: bool) -> VectorStore:
     if config.store.url:
         from conexus.adapters.qdrant_store import QdrantStore  # noqa: PLC0415 -- takes a second to import
@@ -307,7 +290,7 @@ def _store(config: Config, data_dir: Path | None, *, keep_open: bool) -> VectorS
         return MemoryStore()
     from conexus.adapters.engine_process import EngineStore  # noqa: PLC0415 -- not needed with a server
 
-    return EngineStore(data_dir / "vectors", read_here=not keep_open and not moves_pages(data_dir))
+    return EngineStore(data_dir / _VECTORS, read_here=not keep_open and not moves_pages(data_dir))
 
 
 def _namespace(data_dir: Path | None) -> str:
@@ -367,9 +350,11 @@ def _pools(
 
 
 __all__ = [
+    "DEFAULT_MODEL",
     "Application",
     "build",
     "discard_catalog",
     "embedder",
+    "search_aside",
     "with_model",
 ]

@@ -51,6 +51,8 @@ from conexus.types import (
     RepositoryUse,
     ScoredPoint,
     ScoredPoints,
+    SearchRequest,
+    SearchResponse,
     SkippedFile,
     Snapshot,
     Span,
@@ -70,6 +72,7 @@ from conexus.types import (
     WatchMode,
     Webhook,
 )
+from conexus.values import dataclass
 
 
 class SourceTree(Protocol):
@@ -345,6 +348,49 @@ class VectorStore(Protocol):
 
     def close(self) -> None:
         """End processes of the store's own. Idempotent; the caller has closed the shards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchableView:
+    """A view with its vectors open."""
+
+    view: IndexedView
+    index: IndexInfo
+    shard: VectorShard
+    is_written: bool = False
+    """Whether a run is at work on it."""
+    is_gone: bool = False
+    """Whether its folder is not there any more."""
+    is_beside: bool = False
+    """Whether another program has the vectors open, and changes them."""
+
+
+class OtherSearcher(Protocol):
+    """Answers searches elsewhere, as a process of its own does beside this one."""
+
+    def search(
+        self, request: SearchRequest, views: Sequence[SearchableView], changes: int, check: Callable[[], None]
+    ) -> SearchResponse | None:
+        """Search views together, as :meth:`conexus.search.engine.SearchEngine.run` does.
+
+        Args:
+            request: The question.
+            views: Where to look; their shards stay open meanwhile.
+            changes: :attr:`Catalog.changes`.
+            check: Called now and then; raises where the work is to stop.
+
+        Returns:
+            The answer, or nothing where it cannot tell: who asks finds out itself.
+        """
+        ...
+
+    def memory_bytes(self) -> int:
+        """Memory of the processes of its own."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
         ...
 
 

@@ -28,9 +28,17 @@ from conexus.indexing.pipeline import Indexer, forget, release, repair_unfinishe
 from conexus.indexing.places import Places
 from conexus.indexing.verify import check_view
 from conexus.lexical import name_key
-from conexus.ports import Catalog, DependencyFacts, Locks, SourceTree, VectorShard, VectorStore
+from conexus.ports import (
+    Catalog,
+    DependencyFacts,
+    Locks,
+    SearchableView,
+    SourceTree,
+    VectorShard,
+    VectorStore,
+)
 from conexus.search.dependency_places import places_of
-from conexus.search.engine import SearchableView, SearchEngine
+from conexus.search.engine import SearchEngine
 from conexus.search.globs import matcher
 from conexus.search.packing import pack
 from conexus.search.query import Wanted, analyse, wanted_beside
@@ -537,6 +545,7 @@ class LocalService:
                         shard,
                         is_written=bool(held[view.id].beside) or held[view.id].writing.locked(),
                         is_gone=not view.ref and not view.trimmed and self.is_gone(view.root, ""),
+                        is_beside=bool(held[view.id].beside),
                     )
                     for (view, live), shard in zip(asked, shards, strict=True)
                 ]

@@ -16,7 +16,7 @@ from conexus.errors import IndexIncompatible
 from conexus.lanes import aside
 from conexus.lexical import encode_query
 from conexus.points import KEY, NOTHING, keys_of
-from conexus.ports import Catalog, Embedder, VectorShard
+from conexus.ports import Catalog, Embedder, OtherSearcher, SearchableView
 from conexus.search import spelling
 from conexus.search.candidates import BIT_OF, Candidate, Candidates, Part, joined
 from conexus.search.focus import focus_of
@@ -67,19 +67,6 @@ class FreshnessCheck(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SearchableView:
-    """A view with its vectors open."""
-
-    view: IndexedView
-    index: IndexInfo
-    shard: VectorShard
-    is_written: bool = False
-    """Whether a run is at work on it."""
-    is_gone: bool = False
-    """Whether its folder is not there any more."""
-
-
 class SearchEngine:
     """Answers queries from open indexes."""
 
@@ -105,10 +92,19 @@ class SearchEngine:
         self._freshness = freshness
         self._weighting = weighting
         self._heads = heads or ChunkHeads(catalog)
+        self._other: OtherSearcher | None = None
 
     def weighted(self, weighting: Weighting) -> SearchEngine:
         """Return an engine on the same indexes that ranks otherwise."""
         return SearchEngine(self._catalog, self._embedder_of, self._freshness, weighting, self._heads)
+
+    def search_aside(self, other: OtherSearcher) -> None:
+        """Have another searcher answer what it can, which ranks with the learnt weights; it is closed with this one."""
+        self._other = other
+
+    def memory_bytes(self) -> int:
+        """Memory of the processes of its own."""
+        return 0 if self._other is None else self._other.memory_bytes()
 
     def wait(self) -> None:
         """Return when nothing is being read into memory; for measurements."""
@@ -116,6 +112,8 @@ class SearchEngine:
 
     def close(self) -> None:
         """Forget what is in memory. Idempotent."""
+        if self._other is not None:
+            self._other.close()
         self._heads.close()
 
     def run(
@@ -131,6 +129,11 @@ class SearchEngine:
         Raises:
             QueryError: The query has no word, or a path pattern is malformed.
         """
+        if self._other is not None and all(map(self._is_for_other, views)):
+            check()
+            found = self._other.search(request, views, self._catalog.changes, check)
+            if found is not None:
+                return found
         started = time.perf_counter()
         query = analyse(request.text)
         ranked = self._ranked(query, request, views, check)
@@ -319,6 +322,11 @@ class SearchEngine:
             return self._embedder_of(view.index)
         except IndexIncompatible:
             return None
+
+    def _is_for_other(self, view: SearchableView) -> bool:
+        """Whether another searcher can ask the index, and has no slow model to load for it."""
+        model = self._model(view)
+        return not view.is_beside and (model is None or model.is_fast)
 
     def _of_words_alone(self, views: Sequence[SearchableView]) -> Iterator[str]:
         for view in views:

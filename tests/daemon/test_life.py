@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import serving, wait_for_state
-from program import ERROR, FOUND, INTERRUPTED, Program, finish, functions, write
+from program import ERROR, FOUND, INTERRUPTED, Program, children_of, finish, functions, write
 
 from conexus.adapters.engine_orphans import engines_of
 from conexus.daemon import discovery
@@ -330,3 +330,31 @@ def test_a_vector_engine_that_is_stopped_costs_seconds_and_outlives_no_daemon(al
     program.ok("daemon", "stop")
     wait_until(lambda: not is_alive(engine.pid), 5, "the engine is still there")
     assert program.ok("search", QUESTION, tree, "--json").paths()
+
+
+def test_a_process_that_searches_is_missed_by_nobody(alone: tuple[Program, Path]) -> None:
+    """Killed, stopped, and left by a daemon that is killed: searches are answered, and no process is left."""
+    program, tree = alone
+    program.ok("index", tree)
+    daemon = started(program)
+    found = program.ok("search", QUESTION, tree, "--json").paths()
+    assert found
+    for number, wait_s in ((signal.SIGKILL, 20), (signal.SIGSTOP, 20)):
+        wait_until(lambda: searchers_of(daemon), 20, "no process searches")
+        [searcher] = searchers_of(daemon)
+        os.kill(searcher, number)
+        began = time.monotonic()
+        assert program.ok("search", QUESTION, tree, "--json").paths() == found
+        assert time.monotonic() - began < wait_s
+        wait_until(lambda gone=searcher: not is_alive(gone), 10, "the process is still there")
+        assert program.ok("search", QUESTION, tree, "--json").paths() == found
+    [searcher] = searchers_of(daemon)
+    os.kill(searcher, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    wait_until(lambda: not is_alive(searcher), 10, "the process has outlived its daemon")
+    assert program.ok("search", QUESTION, tree, "--json").paths() == found
+
+
+def searchers_of(daemon: int) -> list[int]:
+    """The processes that search for a daemon."""
+    return children_of(daemon, b"conexus.searcher")

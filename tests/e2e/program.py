@@ -229,13 +229,18 @@ def wait_for_line(process: subprocess.Popen[bytes], text: bytes, timeout_s: floa
 
 def workers_of(parent: int) -> list[int]:
     """Parsing processes that a process has now."""
+    return children_of(parent, b"conexus.worker")
+
+
+def children_of(parent: int, module: bytes) -> list[int]:
+    """Processes of a module of ours that a process has now."""
     found = []
     for task in Path(f"/proc/{parent}/task").glob("*"):
         try:
             found += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
         except OSError:
             continue
-    return [child for child in found if b"conexus.worker" in command_of(child)]
+    return [child for child in found if module in command_of(child)]
 
 
 def command_of(process: int) -> bytes:

@@ -9,6 +9,7 @@ from conexus.adapters.memory_store import MemoryStore, MemoryVectorShard
 from conexus.adapters.model2vec_embedder import Model2vecEmbedder
 from conexus.adapters.process_locks import FileLocks
 from conexus.adapters.qdrant_store import QdrantStore, QdrantVectorShard
+from conexus.adapters.search_process import SearchProcess
 from conexus.adapters.shared_store import SharedStore
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_directory import SqliteDirectory
@@ -49,6 +50,7 @@ from conexus.ports import (
     JobStore,
     KeyStore,
     Locks,
+    OtherSearcher,
     ParsePool,
     SourceTree,
     UsageLog,
@@ -84,6 +86,11 @@ def stores(a: EdgeStore, b: MemoryStore, c: QdrantStore, d: SharedStore) -> list
 def shards(a: EdgeVectorShard, b: MemoryVectorShard, c: QdrantVectorShard) -> list[VectorShard]:
     """What they open is a VectorShard."""
     return [a, b, c]
+
+
+def searchers(a: SearchProcess) -> list[OtherSearcher]:
+    """A process of its own is an OtherSearcher."""
+    return [a]
 
 
 def catalogs(a: SqliteCatalog) -> list[Catalog]:

@@ -11,8 +11,8 @@ from builders import REPO, Piece, SmallIndex, SourceFile, source
 
 from conexus.adapters.static_embedder import StaticEmbedder
 from conexus.errors import IndexIncompatible, QueryError
-from conexus.ports import Embedder
-from conexus.search.engine import SearchableView, SearchEngine
+from conexus.ports import Embedder, SearchableView
+from conexus.search.engine import SearchEngine
 from conexus.search.features import FEATURES
 from conexus.search.ranking import changed
 from conexus.types import (

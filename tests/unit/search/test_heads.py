@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conexus.points import keys_of
-from conexus.search.engine import SearchableView, SearchEngine
+from conexus.ports import SearchableView
+from conexus.search.engine import SearchEngine
 from conexus.search.heads import ChunkHeads
 from conexus.types import ChunkHead, ChunkId, FileId, Freshness, IndexId, SearchFilter, SearchRequest
 
