@@ -43,7 +43,7 @@ _ASCII_WORD = re.compile(r"[A-Za-z_][\w$]*|\d+", re.ASCII)  # finds the same in 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NO_LETTER = re.compile(r"[^\w]|_")
 _PART_OF_ANY_SCRIPT = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
-_stemmer = Stemmer.Stemmer("english")
+_stemmer = Stemmer.Stemmer("english", 0)  # without a cache of its own: `stem` has one
 
 _BRITISH: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=[a-z]{4})is(e[ds]?|ers?|ing|ations?)$"), r"iz\1"),
@@ -74,6 +74,11 @@ QUESTION_WORDS = frozenset(
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case English word (Snowball), the same for British and American spelling."""
+    return stem_once(word)
+
+
+def stem_once(word: str) -> str:
+    """Return the same without keeping it, for words that do not come again."""
     if not word.isascii() or len(word) < _MIN_STEM_CHARS:
         return word
     return str(_stemmer.stemWord(american(word[:_MAX_WORD_CHARS])))

@@ -24,11 +24,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from greenlet import getcurrent, greenlet
 
 from conexus.adapters import engine_wire, search_wire
-from conexus.adapters.child_process import STOP
-from conexus.adapters.child_side import belong_to_parent
+from conexus.adapters.child_side import STOP, belong_to_parent
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.embedders import embedder, embedder_of
-from conexus.adapters.engine_calls import value_of
 from conexus.adapters.engine_door import Guest
 from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.memory_use import give_back_memory
@@ -128,7 +126,7 @@ class _Shard:
         answer = self._searcher.wait_in(self.waiting)
         if answer is None:
             raise StoreError("the vectors were closed")
-        return [engine_wire.found_in(one) for one in value_of(engine_wire.unpack(answer))]
+        return [engine_wire.found_in(one) for one in engine_wire.value_of(engine_wire.unpack(answer))]
 
 
 class _Searcher:

@@ -18,6 +18,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Final, cast
 
+from conexus.adapters.child_side import STOP
 from conexus.adapters.config_files import current_environ
 from conexus.adapters.process_state import ProcessState, process_state
 from conexus.adapters.worker_wire import read_frame, write_frame
@@ -32,8 +33,6 @@ _LOOK_S: Final = 1.0
 _STILL_LOOKS_OF_LONG_CALLS: Final = 60
 """Such calls may wait for what no look at the process shows, as for a disk behind another process (FUSE)."""
 _CHECKS_A_LOOK: Final = 10
-STOP: Final = "stop"
-"""The call without an answer that tells the process that nobody waits any more for another one."""
 
 
 class Ended(Exception):
@@ -262,4 +261,4 @@ def _did_nothing(state: ProcessState | None, before: ProcessState | None) -> boo
     return state is not None and not state.has_worked(before)
 
 
-__all__ = ["STOP", "Calls", "Child", "Ended"]
+__all__ = ["Calls", "Child", "Ended"]

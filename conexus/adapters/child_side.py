@@ -7,6 +7,8 @@ import ctypes
 import signal
 from typing import Final
 
+STOP: Final = "stop"
+"""The call without an answer that tells the process that nobody waits any more for another one."""
 _SET_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -22,4 +24,4 @@ def belong_to_parent() -> None:
         library.prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
 
 
-__all__ = ["belong_to_parent"]
+__all__ = ["STOP", "belong_to_parent"]

@@ -12,7 +12,7 @@ from typing import Any
 from conexus.adapters.edge_store import EdgeStore, EdgeVectorShard
 from conexus.adapters.engine_door import Door
 from conexus.adapters.engine_wire import found_out, pack, point_in, query_in, unpack
-from conexus.errors import ConexusError, error_of
+from conexus.errors import ConexusError
 from conexus.types import FileId, IndexId, StoredPoint
 from conexus.values import dataclass
 
@@ -47,7 +47,7 @@ class EngineCalls:
         return method(*arguments)
 
     def reply(self, name: str, arguments: Sequence[Any]) -> tuple[object, ...]:
-        """Do what is asked for, and put what came of it as :func:`value_of` reads it."""
+        """Do what is asked for, and put what came of it as :func:`~conexus.adapters.engine_wire.value_of` reads it."""
         try:
             return (True, self.answer(name, arguments))
         except ConexusError as exc:
@@ -134,19 +134,3 @@ class EngineCalls:
 
     def _shard(self, number: int) -> EdgeVectorShard:
         return self._opened[number].shard
-
-
-def value_of(reply: Sequence[Any]) -> Any:  # noqa: ANN401 -- of the shape that was asked for
-    """Return what :meth:`EngineCalls.reply` gave in another process.
-
-    Raises:
-        ConexusError: What the store raised there.
-        RuntimeError: Something else was raised there.
-    """
-    is_done, *values = reply
-    if is_done:
-        return values[0]
-    code, message, hint = values
-    if not code:
-        raise RuntimeError(f"the process of the vector engine failed: {message}")
-    raise error_of(code, message, hint=hint)

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from conexus.adapters.child_process import Calls, Child, Ended
 from conexus.adapters.edge_store import REBUILD_HINT, EdgeStore
-from conexus.adapters.engine_calls import EngineCalls, value_of
+from conexus.adapters.engine_calls import EngineCalls
 from conexus.adapters.engine_door import Guest
 from conexus.adapters.engine_orphans import ENGINE_MODULE, end_orphans
-from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack
+from conexus.adapters.engine_wire import found_in, pack, point_out, query_out, stored_in, unpack, value_of
 from conexus.adapters.free_space import FREE_SPACE_HINT, is_full
 from conexus.adapters.memory_use import limit_memory, private_bytes
 from conexus.errors import DiskFailing, DiskFull, StoreBusy, StoreDamaged, StoreError

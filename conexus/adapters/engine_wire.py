@@ -9,6 +9,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from conexus.errors import error_of
 from conexus.points import KEY
 from conexus.types import (
     ChunkId,
@@ -77,6 +78,22 @@ def stored_in(value: Sequence[Any]) -> StoredPoint:
     """Return a stored point from plain values."""
     chunk, file, checksum = value
     return StoredPoint(ChunkId(chunk), FileId(file), checksum)
+
+
+def value_of(reply: Sequence[Any]) -> Any:  # noqa: ANN401 -- of the shape that was asked for
+    """Return what :meth:`conexus.adapters.engine_calls.EngineCalls.reply` gave in another process.
+
+    Raises:
+        ConexusError: What the store raised there.
+        RuntimeError: Something else was raised there.
+    """
+    is_done, *values = reply
+    if is_done:
+        return values[0]
+    code, message, hint = values
+    if not code:
+        raise RuntimeError(f"the process of the vector engine failed: {message}")
+    raise error_of(code, message, hint=hint)
 
 
 def _terms_out(terms: SparseVector) -> tuple[bytes, bytes]:

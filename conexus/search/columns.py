@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from conexus.points import KEY, ids_of, keys_of
 from conexus.search.names import Names, Numbers, Vocabulary, Words
+from conexus.search.texts import Texts
 from conexus.types import ChunkHead, ChunkKeys, FileId, FileTag
 from conexus.values import dataclass
 
@@ -68,13 +69,13 @@ class ChunkColumns:
     """Place in ``symbols``."""
 
     kinds: Sequence[str]
-    symbols: Sequence[str]
+    symbols: Texts
     """The first is empty: no name."""
     symbol_names: Names
     """Two of each symbol, one after the other: its last part, and that with what encloses it."""
 
     file_ids: npt.NDArray[np.int64]
-    paths: Sequence[str]
+    paths: Texts
     tags: Sequence[frozenset[FileTag]]
     chunks: npt.NDArray[np.int64]
     uses: npt.NDArray[np.int64]
@@ -163,6 +164,7 @@ class _Builder:
         uses = np.array([head.file_uses for head in self._heads], dtype=np.int64)
         keys = keys[order]
         halves = _halves_of(keys)
+        tags: dict[frozenset[FileTag], frozenset[FileTag]] = {}
         return ChunkColumns(
             keys=keys,
             halves=halves if (halves[1:] != halves[:-1]).all() else None,
@@ -173,11 +175,11 @@ class _Builder:
             kind=kind,
             symbol=symbol,
             kinds=list(self._kinds),
-            symbols=symbols,
-            symbol_names=Names([stems for symbol in symbols for stems in _of_symbol(vocabulary, symbol)]),
+            symbols=Texts(symbols),
+            symbol_names=Names(stems for symbol in symbols for stems in _of_symbol(vocabulary, symbol)),
             file_ids=np.fromiter(self._files, dtype=np.int64, count=len(self._files)),
-            paths=paths,
-            tags=[head.tags for head in self._heads],
+            paths=Texts(paths),
+            tags=[tags.setdefault(head.tags, head.tags) for head in self._heads],
             chunks=chunks,
             uses=uses,
             there=np.ones(len(paths), dtype=np.bool_),
@@ -186,7 +188,7 @@ class _Builder:
                 -1, len(ROLES)
             ),
             other_platform=np.array([float(bool(_OTHER_PLATFORM.search(path))) for path in paths]),
-            file_names=Names([stems for path in paths for stems in _of_path(vocabulary, path)]),
+            file_names=Names(stems for path in paths for stems in _of_path(vocabulary, path)),
             words=vocabulary.words(),
         )
 

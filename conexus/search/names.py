@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-from conexus.lexical import split_identifier, stem
+from conexus.lexical import split_identifier, stem, stem_once
+from conexus.search.texts import Texts
 from conexus.values import dataclass
 
 Row = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
 
 _MIN_PREFIX = 4
+_MOST_KEPT = 10_000  # names that are split already; those of a file come one after the other, and again
 _BITS = 64
 _ALL_BITS = (1 << _BITS) - 1
 
@@ -25,6 +29,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._of_part: dict[str, int] = {}
         self._of_name: dict[str, tuple[int, ...]] = {}
 
     def of(self, *names: str) -> tuple[int, ...]:
@@ -36,24 +41,49 @@ class Vocabulary:
     def _of_one(self, name: str) -> tuple[int, ...]:
         found = self._of_name.get(name)
         if found is None:
-            stems = dict.fromkeys(map(stem, split_identifier(name)))
-            found = self._of_name[name] = tuple(self._numbers.setdefault(word, len(self._numbers)) for word in stems)
+            if len(self._of_name) >= _MOST_KEPT:
+                self._of_name.clear()
+            found = self._of_name[name] = tuple(dict.fromkeys(map(self._number, split_identifier(name))))
+        return found
+
+    def _number(self, part: str) -> int:
+        """Return the number of the stem of a part of a name."""
+        found = self._of_part.get(part)
+        if found is None:
+            found = self._of_part[part] = self._numbers.setdefault(stem_once(part), len(self._numbers))
         return found
 
     def words(self) -> Words:
         """Return the stems that were met so far, ready to be compared."""
-        by_prefix: dict[str, list[tuple[str, int]]] = {}
-        for word, number in self._numbers.items():
-            by_prefix.setdefault(word[:_MIN_PREFIX], []).append((word, number))
-        return Words(len(self._numbers), by_prefix)
+        return Words(self._numbers)
 
 
-@dataclass(frozen=True, slots=True)
 class Words:
-    """The stems of a table, by their first letters."""
+    """The stems of a table.
 
-    count: int
-    by_prefix: dict[str, list[tuple[str, int]]]
+    Args:
+        stems: Each once, in the order of their numbers.
+    """
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        self._stems = Texts(stems)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._stems)
+
+    @cached_property
+    def by_prefix(self) -> dict[str, list[tuple[str, int]]]:
+        """Each with its number, by their first letters.
+
+        Made when it is first asked for: what is made while a table is read keeps what was freed around it from the
+        system.
+        """
+        found: dict[str, list[tuple[str, int]]] = {}
+        for number, word in enumerate(self._stems):
+            found.setdefault(word[:_MIN_PREFIX], []).append((word, number))
+        return found
 
 
 class Names:
@@ -63,10 +93,14 @@ class Names:
         stems: The stems of each name, each once.
     """
 
-    def __init__(self, stems: Sequence[tuple[int, ...]]) -> None:
-        self._sizes = np.fromiter(map(len, stems), dtype=np.int32, count=len(stems))
+    def __init__(self, stems: Iterable[tuple[int, ...]]) -> None:
+        sizes, all_stems = array("i"), array("i")
+        for of_name in stems:
+            sizes.append(len(of_name))
+            all_stems.extend(of_name)
+        self._sizes = np.array(sizes, dtype=np.int32)
         self._ends = np.cumsum(self._sizes, dtype=np.int64)
-        self._stems = np.fromiter(chain.from_iterable(stems), dtype=np.int32, count=int(self._sizes.sum()))
+        self._stems = np.array(all_stems, dtype=np.int32)
 
     def stems(self, which: Numbers) -> tuple[Numbers, Numbers, npt.NDArray[np.int32]]:
         """Return the stems of some names.
