@@ -20,7 +20,7 @@ from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.search_wire import pack, response_in, unpack, views_out
 from conexus.errors import StoreError
 from conexus.ports import SearchableView
-from conexus.types import SearchRequest, SearchResponse
+from conexus.types import IndexId, SearchRequest, SearchResponse
 
 # -P: without it Python would import from the folder it is started in, which may be the tree that is indexed.
 _COMMAND: Final = (sys.executable, "-P", "-m", "conexus.searcher")
@@ -28,7 +28,6 @@ _SEARCH: Final = "search"
 _CALLS: Final = Calls("searcher", pack, unpack, short=frozenset({_SEARCH}), in_lanes=frozenset({_SEARCH}), most_looks=3)
 _MOST_FAILURES: Final = 3
 _REST_S: Final = 60.0
-"""So long nothing is asked of a process that ended again and again without an answer."""
 
 
 class SearchProcess:
@@ -39,15 +38,21 @@ class SearchProcess:
         vectors: The folder of the shards.
         model: Name of the embedding model that the settings name.
         command: Starts the process; the arguments above are put behind it.
+        rest_s: How long it is not asked again after it failed.
     """
 
-    def __init__(self, catalog: Path, vectors: Path, model: str, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(
+        self, catalog: Path, vectors: Path, model: str, command: Sequence[str] = _COMMAND, rest_s: float = _REST_S
+    ) -> None:
         self._command = (*command, str(catalog.absolute()), str(vectors.absolute()), model)
         self._mutex = threading.Lock()
         self._running: Child | None = None
         self._failures = 0
         """How often in a row it ended without an answer."""
+        self._rest_s = rest_s
         self._rests_until = 0.0
+        self._passed_until: dict[IndexId, float] = {}
+        """Indexes it stood still with, as on a disk that does not answer, and until when it is not asked of them."""
         self._is_closed = False
 
     def start(self) -> None:
@@ -59,15 +64,18 @@ class SearchProcess:
         self, request: SearchRequest, views: Sequence[SearchableView], changes: int, check: Callable[[], None]
     ) -> SearchResponse | None:
         """Search views together; see :meth:`conexus.ports.OtherSearcher.search`."""
-        if time.monotonic() < self._rests_until:
+        now, indexes = time.monotonic(), [view.index.vectors for view in views]
+        if now < max([self._rests_until, *(self._passed_until.get(index, 0.0) for index in indexes)]):
             return None
         try:
             child = self._child()
             if child is None or child.stands_still:
                 return None
             is_done, *found = child.call(_SEARCH, request, views_out(views), changes, check=check)
-        except (StoreError, Ended):
+        except (StoreError, Ended) as exc:
             self._note_failure()
+            if isinstance(exc, Ended) and exc.stood_still_s:
+                self._passed_until |= dict.fromkeys(indexes, time.monotonic() + self._rest_s)
             return None
         self._failures = 0
         return response_in(found[0]) if is_done else None
@@ -95,7 +103,7 @@ class SearchProcess:
     def _note_failure(self) -> None:
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
-            self._rests_until = time.monotonic() + _REST_S
+            self._rests_until = time.monotonic() + self._rest_s
 
 
 __all__ = ["SearchProcess"]

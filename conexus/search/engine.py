@@ -93,6 +93,8 @@ class SearchEngine:
         self._weighting = weighting
         self._heads = heads or ChunkHeads(catalog)
         self._other: OtherSearcher | None = None
+        self._spare: SearchEngine | None = None
+        """Answers in the place of the other one, and keeps nothing in memory for that."""
 
     def weighted(self, weighting: Weighting) -> SearchEngine:
         """Return an engine on the same indexes that ranks otherwise."""
@@ -101,6 +103,7 @@ class SearchEngine:
     def search_aside(self, other: OtherSearcher) -> None:
         """Have another searcher answer what it can, which ranks with the learnt weights; it is closed with this one."""
         self._other = other
+        self._spare = SearchEngine(self._catalog, self._embedder_of, self._freshness)
 
     def memory_bytes(self) -> int:
         """Memory of the processes of its own."""
@@ -129,11 +132,10 @@ class SearchEngine:
         Raises:
             QueryError: The query has no word, or a path pattern is malformed.
         """
-        if self._other is not None and all(map(self._is_for_other, views)):
+        if self._other is not None and self._spare is not None and all(map(self._is_for_other, views)):
             check()
             found = self._other.search(request, views, self._catalog.changes, check)
-            if found is not None:
-                return found
+            return self._spare.run(request, views, check) if found is None else found
         started = time.perf_counter()
         query = analyse(request.text)
         ranked = self._ranked(query, request, views, check)

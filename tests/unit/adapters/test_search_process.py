@@ -90,11 +90,11 @@ def index(service: LocalService, root: Path) -> None:
     service.index(find_checkout(root), LOCAL_USER)
 
 
-def aside(service: LocalService, root: Path, *command: str) -> Counted:
+def aside(service: LocalService, root: Path, *command: str, rest_s: float = 60.0) -> Counted:
     """Have a process search for a service."""
     data = root.parent / "data"
-    options = (command,) if command else ()
-    process = Counted(data / CATALOG_FILE, data / "vectors", bootstrap.DEFAULT_MODEL, *options)
+    start = command or (sys.executable, "-P", "-m", "conexus.searcher")
+    process = Counted(data / CATALOG_FILE, data / "vectors", bootstrap.DEFAULT_MODEL, start, rest_s)
     process.answered = []
     service.engine.search_aside(process)
     return process
@@ -198,8 +198,8 @@ def test_a_killed_process_costs_nothing_but_time(service: LocalService, root: Pa
 
 
 def test_a_stopped_process_is_passed_by_and_killed(service: LocalService, root: Path) -> None:
-    """Who asked it waits for some seconds, who asks after that for nothing."""
-    process = aside(service, root)
+    """Who asked it waits for seconds, who asks after that for nothing; for a while it is not asked of the index."""
+    process = aside(service, root, rest_s=5.0)
     before = told(search(service))
     [first] = searchers()
     os.kill(first, signal.SIGSTOP)
@@ -218,6 +218,10 @@ def test_a_stopped_process_is_passed_by_and_killed(service: LocalService, root: 
     assert list(map(told, found)) == [before]
     assert process.answered == [True, False, False]
     assert until(lambda: not is_there(first))
+    rests_until = time.monotonic() + 5.0
+    assert told(search(service)) == before
+    assert not process.answered[-1]
+    time.sleep(max(0.0, rests_until - time.monotonic()))
     assert told(search(service)) == before
     assert process.answered[-1]
 

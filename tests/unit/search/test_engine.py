@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from builders import REPO, Piece, SmallIndex, SourceFile, source
 
 from conexus.adapters.static_embedder import StaticEmbedder
-from conexus.errors import IndexIncompatible, QueryError
+from conexus.errors import Cancelled, IndexIncompatible, QueryError
 from conexus.ports import Embedder, SearchableView
 from conexus.search.engine import SearchEngine
 from conexus.search.features import FEATURES
@@ -377,3 +378,82 @@ def test_an_engine_can_rank_otherwise(view: SearchableView, index: SmallIndex) -
     request = SearchRequest("retry with backoff")
     assert {hit.score for hit in flat.run(request, [view]).hits} == {0.0}
     assert engine.run(request, [view]).hits[0].chunk.path == "src/http/retry.py"
+
+
+class Elsewhere:
+    """Another searcher, with one answer to all."""
+
+    def __init__(self, answer: SearchResponse | None) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+        self.is_closed = False
+
+    def search(
+        self, request: SearchRequest, views: Sequence[SearchableView], changes: int, check: Callable[[], None]
+    ) -> SearchResponse | None:
+        """Note the question."""
+        self.asked.append(request.text)
+        return self.answer
+
+    def memory_bytes(self) -> int:
+        """As many as can be told apart from none."""
+        return 7
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+class Slow(StaticEmbedder):
+    """The model, as if it took its time."""
+
+    is_fast = False  # type: ignore[assignment]
+
+
+def test_another_searcher_answers_what_it_can(index: SmallIndex, engine: SearchEngine, view: SearchableView) -> None:
+    """What it does not, and what is not for it, is answered here."""
+    here = replace(ask(engine, view, "Session"), elapsed_ms=0.0)
+    other = Elsewhere(SearchResponse((), 1.0, notices=("from elsewhere",)))
+    engine.search_aside(other)
+    assert ask(engine, view, "Session").notices == ("from elsewhere",)
+    beside = replace(view, is_beside=True)  # another program changes it, which only this one knows of
+    assert replace(ask(engine, beside, "Session"), elapsed_ms=0.0) == here
+    assert replace(engine.run(SearchRequest("Session"), [view, beside]), elapsed_ms=0.0).notices != ("from elsewhere",)
+    assert other.asked == ["Session"]
+    other.answer = None
+    assert replace(ask(engine, view, "Session"), elapsed_ms=0.0) == here
+    assert other.asked == ["Session"] * 2
+    assert engine.memory_bytes() == 7
+    engine.close()
+    assert other.is_closed
+
+
+def test_another_searcher_need_not_load_a_slow_model(index: SmallIndex, disk: Disk, view: SearchableView) -> None:
+    """It is asked where the model is quick, and where there is none."""
+    slow = Slow()
+    other = Elsewhere(SearchResponse((), 1.0))
+    engine = SearchEngine(index.catalog, lambda info: slow, disk)
+    engine.search_aside(other)
+    assert ask(engine, view, "Session").hits
+    assert other.asked == []
+
+    def gone(info: IndexInfo) -> Embedder:
+        raise IndexIncompatible("the model is gone")
+
+    engine = SearchEngine(index.catalog, gone, disk)
+    engine.search_aside(other)
+    assert not ask(engine, view, "Session").hits
+    assert other.asked == ["Session"]
+
+
+def test_who_has_gone_is_not_searched_for_elsewhere(engine: SearchEngine, view: SearchableView) -> None:
+    """The other searcher is not asked."""
+    other = Elsewhere(SearchResponse((), 1.0))
+    engine.search_aside(other)
+
+    def check() -> None:
+        raise Cancelled("the caller has gone")
+
+    with pytest.raises(Cancelled):
+        engine.run(SearchRequest("Session"), [view], check)
+    assert other.asked == []
