@@ -163,7 +163,7 @@ def test_one_data_folder_has_one_daemon(alone: tuple[Program, Path]) -> None:
 def test_commands_that_stop_it_at_once_all_succeed(alone: tuple[Program, Path]) -> None:
     """Whoever comes second waits until it is gone."""
     program, _ = alone
-    program.ok("daemon", "start")
+    started(program)
     stops = [program.start("daemon", "stop") for _ in range(3)]
     assert [finish(stop).code for stop in stops] == [FOUND, FOUND, FOUND]
     assert program.run("daemon", "status").code != FOUND
