@@ -189,17 +189,21 @@ def _end_processes(keeper: PoolKeeper | None, vectors: VectorStore) -> None:
     vectors.close()
 
 
-def search_aside(app: Application) -> None:
+def search_aside(app: Application, told: Callable[[str], None] = lambda _: None) -> None:
     """Have a process of its own search, as far as it can: for a program that answers many at once.
 
     It is started now where there is something to search, else with the first search.
+
+    Args:
+        app: The program.
+        told: Called with what became of the process where it failed.
     """
     config, service = app.config, app.service
     if app.data_dir is None or config.store.url:
         return
     from conexus.adapters.search_process import SearchProcess  # noqa: PLC0415 -- only a daemon has one
 
-    process = SearchProcess(app.data_dir / CATALOG_FILE, app.data_dir / _VECTORS, config.index.model)
+    process = SearchProcess(app.data_dir / CATALOG_FILE, app.data_dir / _VECTORS, config.index.model, told=told)
     if service.catalog.views():
         process.start()
     service.engine.search_aside(process)

@@ -4,7 +4,8 @@
 It reads the catalog, and asks the process of the vector engine through the doors of the shards that the daemon has
 open. One thread does it all: while one search waits for the vector engine, it goes on with others, the oldest first.
 It ends with stdin, or with the thread that started it. Its arguments are the file of the catalog, the folder of the
-shards, and the name of the model that the settings name.
+shards, the name of the model that the settings name, and the number of the catalog's file, which it makes sure of:
+where the file was taken away it would make one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import selectors
 import struct
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from greenlet import getcurrent, greenlet
 
 from conexus.adapters import engine_wire, search_wire
-from conexus.adapters.child_side import STOP, belong_to_parent
+from conexus.adapters.child_side import STOP, belong_to_parent, file_number
 from conexus.adapters.disk_freshness import DiskFreshness
 from conexus.adapters.embedders import embedder, embedder_of
 from conexus.adapters.engine_door import Guest
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 _LENGTH: Final = struct.Struct("<I")
 _READ_BYTES: Final = 1 << 20
 _MOST_BEGUN: Final = 3
+_PATIENCE_S: Final = 2.0
+"""So long a search waits for the vector engine; the daemon, which can end an engine that is hung, asks it then."""
 _GC_OBJECTS: Final = 50_000
 _SWITCH_S: Final = 0.0005  # searches wait so long for the thread that reads an index into memory
 _CACHE_BYTES: Final = 8_000_000
@@ -59,7 +63,9 @@ def main() -> None:
     gc.set_threshold(_GC_OBJECTS)
     sys.setswitchinterval(_SWITCH_S)
     limit_caches(_CACHE_BYTES)
-    catalog, vectors, model = sys.argv[1:]
+    catalog, vectors, model, number = sys.argv[1:]
+    if file_number(Path(catalog)) != number:
+        sys.exit(1)
     _Searcher(SqliteCatalog(catalog), Path(vectors), model).run()
     os._exit(0)  # whatever is under way: nobody waits for it
 
@@ -95,7 +101,9 @@ class _Work:
         self.number = number
         self.greenlet = greenlet(run, hub)
         self.answer: bytes | None = None
-        """What it waited for; nothing where that will not come."""
+        """What it waited for; nothing where that will not come, or not soon enough."""
+        self.until: float | None = None
+        """Until when it waits."""
 
     def __lt__(self, other: _Work) -> bool:
         """Whether it is to go on before another one."""
@@ -113,8 +121,8 @@ class _Shard:
         self._searcher = searcher
         self.socket: socket.socket = Guest.connection(folder)
         self.frames = _Frames(self.socket.fileno())
-        self.waiting: deque[_Work] = deque()
-        """In the order in which they are answered."""
+        self.waiting: deque[_Work | None] = deque()
+        """In the order in which they are answered; nothing in the place of one that waits no more."""
 
     def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`."""
@@ -125,7 +133,7 @@ class _Shard:
             raise StoreError("the vectors were closed") from exc
         answer = self._searcher.wait_in(self.waiting)
         if answer is None:
-            raise StoreError("the vectors were closed")
+            raise StoreError("the vectors were closed, or take their time")
         return [engine_wire.found_in(one) for one in engine_wire.value_of(engine_wire.unpack(answer))]
 
 
@@ -161,7 +169,8 @@ class _Searcher:
         self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, lambda: self._take(stdin))
         while True:
             may_begin = bool(self._waiting) and len(self._begun) < _MOST_BEGUN
-            self._look(None if not self._ready and not may_begin else 0.0)
+            self._look(0.0 if self._ready or may_begin else self._patience_s())
+            self._give_up()
             if self._is_over:
                 return
             if self._ready:
@@ -172,9 +181,10 @@ class _Searcher:
                 self._begun.add(work)
                 self._go_on(work)
 
-    def wait_in(self, queue: deque[_Work]) -> bytes | None:
-        """Have others go on until the present search has what it waits for."""
+    def wait_in(self, queue: deque[_Work | None]) -> bytes | None:
+        """Have others go on until the present search has what it waits for, or has waited for too long."""
         work = cast("_Work", self._current)
+        work.until = time.monotonic() + _PATIENCE_S
         queue.append(work)
         self._hub.switch()
         return work.answer
@@ -185,6 +195,20 @@ class _Searcher:
         self._current = None
         if work.greenlet.dead:
             self._begun.discard(work)
+
+    def _patience_s(self) -> float | None:
+        """Return how long the first of those that wait does; nothing where none does."""
+        ends = [work.until for work in self._begun if work.until is not None]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+    def _give_up(self) -> None:
+        """Have those go on that have waited for too long, without an answer."""
+        now = time.monotonic()
+        for shard in self._shards.values():
+            for place, work in enumerate(shard.waiting):
+                if work is not None and work.until is not None and work.until <= now:
+                    shard.waiting[place] = None
+                    self._answer(work, None)
 
     def _look(self, wait_s: float | None) -> None:
         """Take what has come in."""
@@ -219,9 +243,10 @@ class _Searcher:
             for work in shard.waiting:
                 self._answer(work, None)
 
-    def _answer(self, work: _Work, answer: bytes | None) -> None:
-        work.answer = answer
-        heapq.heappush(self._ready, work)
+    def _answer(self, work: _Work | None, answer: bytes | None) -> None:
+        if work is not None:
+            work.answer, work.until = answer, None
+            heapq.heappush(self._ready, work)
 
     def _do(self, number: int, arguments: Sequence[Any]) -> None:
         """Answer one search, and tell of its failure: who asked finds out more."""

@@ -171,7 +171,7 @@ class _Daemon:
         app = bootstrap.build(self._config, keep_open=True, xdg=_xdg(), project=self._project)
         service = app.service
         stack.callback(service.close)
-        bootstrap.search_aside(app)
+        bootstrap.search_aside(app, lambda what: _log.warning("searches are done here", extra={"reason": what}))
         edition = service.edition
         service.edition = replace(edition, audit=NoAudit())  # each request is recorded where it comes in
         _say_edition(edition)

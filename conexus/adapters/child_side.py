@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+from pathlib import Path
 from typing import Final
 
 STOP: Final = "stop"
@@ -24,4 +25,13 @@ def belong_to_parent() -> None:
         library.prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
 
 
-__all__ = ["STOP", "belong_to_parent"]
+def file_number(path: Path) -> str:
+    """Return what no other file has while this one is there; nothing where it is gone."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ""
+    return f"{state.st_dev}:{state.st_ino}"
+
+
+__all__ = ["STOP", "belong_to_parent", "file_number"]

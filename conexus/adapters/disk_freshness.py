@@ -11,6 +11,7 @@ from conexus.ports import SourceTree
 from conexus.types import Freshness, IndexedView, StoredChunk
 
 _MAX_BYTES = 50_000_000
+_MOST_TREES = 32
 _RACY_NS = (
     2_000_000_000  # a file may change once more without another time: the coarsest clock, FAT's, has steps of 2 s
 )
@@ -21,13 +22,15 @@ class DiskFreshness:
 
     def __init__(self, tree_of: Callable[[IndexedView], SourceTree]) -> None:
         self._tree_of = tree_of
-        self._trees: dict[Path, SourceTree] = {}  # not by the view's number, which another view may get later
+        self._trees: dict[Path, SourceTree] = {}
+        """Those asked last, the last one at the end; not by the view's number, which another view may get later."""
 
     def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
         """Return whether the chunk is still what is on disk."""
-        tree = self._trees.get(view.root)
-        if tree is None:
-            tree = self._trees[view.root] = self._tree_of(view)
+        tree = self._trees.pop(view.root, None) or self._tree_of(view)
+        self._trees[view.root] = tree
+        if len(self._trees) > _MOST_TREES:  # a tree of a ref keeps files of git's objects open
+            self._trees.pop(next(iter(list(self._trees)))).close()
         now, then = tree.stat(stored.chunk.path), stored.stat
         if now is None:
             return Freshness.MISSING

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ DOOR: Final = "door"
 _NAME_BYTES: Final = 100  # a socket's name has to be short
 _PATIENCE_S: Final = 10.0
 _WAITING: Final = 16
+_POLL_S: Final = 0.05
 _TO_READ, _BOTH_WAYS = 0, 2  # socket.SHUT_RD and SHUT_RDWR, without the import
 
 
@@ -72,10 +74,13 @@ class Door:
             self._path.unlink(missing_ok=True)
 
     def _let_in(self) -> None:
-        with suppress(OSError):
-            while True:
+        while not self._is_closed:
+            try:
                 guest, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(guest,), daemon=True, name="door").start()
+            except OSError:  # it is closed, or there is no room for a guest just now
+                time.sleep(_POLL_S)
+                continue
+            threading.Thread(target=self._serve, args=(guest,), daemon=True, name="door").start()
 
     def _serve(self, guest: socket.socket) -> None:
         with self._kept(guest), guest.makefile("rwb") as stream, suppress(OSError, ValueError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from conexus.adapters.child_process import Calls, Child, Ended
+from conexus.adapters.child_side import file_number
 from conexus.adapters.memory_use import private_bytes
 from conexus.adapters.search_wire import pack, response_in, unpack, views_out
 from conexus.errors import StoreError
@@ -37,18 +38,31 @@ class SearchProcess:
         catalog: The file of the catalog.
         vectors: The folder of the shards.
         model: Name of the embedding model that the settings name.
-        command: Starts the process; the arguments above are put behind it.
+        told: Called with what became of the process, in words.
+        command: Starts the process; the arguments above are put behind it, and the number of the catalog's file.
         rest_s: How long it is not asked again after it failed.
     """
 
     def __init__(
-        self, catalog: Path, vectors: Path, model: str, command: Sequence[str] = _COMMAND, rest_s: float = _REST_S
+        self,
+        catalog: Path,
+        vectors: Path,
+        model: str,
+        *,
+        told: Callable[[str], None] = lambda _: None,
+        command: Sequence[str] = _COMMAND,
+        rest_s: float = _REST_S,
     ) -> None:
-        self._command = (*command, str(catalog.absolute()), str(vectors.absolute()), model)
+        # This process has the file open: another one in its place would be another catalog.
+        number = file_number(catalog)
+        self._command = (*command, str(catalog.absolute()), str(vectors.absolute()), model, number)
+        self._told = told
         self._mutex = threading.Lock()
         self._running: Child | None = None
         self._failures = 0
-        """How often in a row it ended without an answer."""
+        """How many in a row ended or could not be started, and have not answered."""
+        self._failed: Child | None = None
+        """The last one that ended."""
         self._rest_s = rest_s
         self._rests_until = 0.0
         self._passed_until: dict[IndexId, float] = {}
@@ -67,14 +81,18 @@ class SearchProcess:
         now, indexes = time.monotonic(), [view.index.vectors for view in views]
         if now < max([self._rests_until, *(self._passed_until.get(index, 0.0) for index in indexes)]):
             return None
+        child: Child | None = None
         try:
             child = self._child()
             if child is None or child.stands_still:
                 return None
             is_done, *found = child.call(_SEARCH, request, views_out(views), changes, check=check)
-        except (StoreError, Ended) as exc:
-            self._note_failure()
-            if isinstance(exc, Ended) and exc.stood_still_s:
+        except StoreError as exc:
+            self._note_failure(None, exc.message)
+            return None
+        except Ended as exc:
+            self._note_failure(child, f"the process that searches {exc.in_words.rstrip(',')}")
+            if exc.stood_still_s:
                 self._passed_until |= dict.fromkeys(indexes, time.monotonic() + self._rest_s)
             return None
         self._failures = 0
@@ -100,10 +118,17 @@ class SearchProcess:
                 self._running = Child(self._command, _CALLS)
             return self._running
 
-    def _note_failure(self) -> None:
-        self._failures += 1
-        if self._failures >= _MOST_FAILURES:
-            self._rests_until = time.monotonic() + self._rest_s
+    def _note_failure(self, child: Child | None, what: str) -> None:
+        """Note that a process failed; once, however many waited for it."""
+        with self._mutex:
+            if self._is_closed or (child is not None and child is self._failed):
+                return
+            self._failed = child
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._failures, self._rests_until = 0, time.monotonic() + self._rest_s
+                what = f"{what}, and is not started again for {self._rest_s:.0f} s"
+        self._told(what)
 
 
 __all__ = ["SearchProcess"]

@@ -116,3 +116,26 @@ def test_views_are_told_apart_by_their_folder(folder: Folder, stored: StoredChun
     check = DiskFreshness(lambda view: folders[view.root])  # type: ignore[arg-type,return-value]
     assert check(view_of(folder.root, 1), stored) is Freshness.FRESH
     assert check(view_of(other.root, 1), stored) is Freshness.MISSING
+
+
+def test_trees_that_were_not_asked_for_long_are_closed(folder: Folder, stored: StoredChunk, tmp_path: Path) -> None:
+    """A ref's keeps files of git open; one that is asked again and again is kept."""
+    opened: list[Path] = []
+    closed: list[Path] = []
+
+    class Ref(Folder):
+        def close(self) -> None:
+            closed.append(self.root)
+
+    def tree_of(view: IndexedView) -> Ref:
+        opened.append(view.root)
+        return Ref(view.root)
+
+    check = DiskFreshness(tree_of)  # type: ignore[arg-type]
+    refs = [tmp_path / f"ref{number}" for number in range(100)]
+    for ref in refs:
+        assert check(view_of(folder.root), stored) is Freshness.FRESH
+        assert check(view_of(ref), stored) is Freshness.MISSING
+    assert opened == [folder.root, *refs]
+    assert len(opened) - len(closed) <= 40
+    assert closed == refs[: len(closed)]

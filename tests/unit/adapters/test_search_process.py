@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conexus import bootstrap
+from conexus.adapters.engine_orphans import engines_of
 from conexus.adapters.git_metadata import find_checkout
 from conexus.adapters.process_state import process_state
 from conexus.adapters.search_process import SearchProcess
@@ -48,6 +49,7 @@ class Counted(SearchProcess):
     """Notes of each search whether the process had an answer."""
 
     answered: list[bool]
+    told: list[str]
 
     def search(
         self, request: SearchRequest, views: Sequence[SearchableView], changes: int, check: Callable[[], None]
@@ -94,7 +96,11 @@ def aside(service: LocalService, root: Path, *command: str, rest_s: float = 60.0
     """Have a process search for a service."""
     data = root.parent / "data"
     start = command or (sys.executable, "-P", "-m", "conexus.searcher")
-    process = Counted(data / CATALOG_FILE, data / "vectors", bootstrap.DEFAULT_MODEL, start, rest_s)
+    what: list[str] = []
+    process = Counted(
+        data / CATALOG_FILE, data / "vectors", bootstrap.DEFAULT_MODEL, told=what.append, command=start, rest_s=rest_s
+    )
+    process.told = what
     process.answered = []
     service.engine.search_aside(process)
     return process
@@ -185,15 +191,18 @@ def test_a_killed_process_costs_nothing_but_time(service: LocalService, root: Pa
     [first] = searchers()
     os.kill(first, signal.SIGSTOP)
     found: list[SearchResponse] = []
-    asking = threading.Thread(target=lambda: found.append(search(service)))
-    asking.start()
+    asking = [threading.Thread(target=lambda: found.append(search(service))) for _ in range(5)]
+    for one in asking:
+        one.start()
     time.sleep(0.5)
     os.kill(first, signal.SIGKILL)
-    asking.join(HUNG_S)
-    assert list(map(told, found)) == [before]
-    assert process.answered == [True, False]
+    for one in asking:
+        one.join(HUNG_S)
+    assert list(map(told, found)) == [before] * 5
+    assert process.answered == [True, *[False] * 5]
+    assert process.told == ["the process that searches ended (SIGKILL)"], "it is one failure, whoever waited"
     assert told(search(service)) == before
-    assert process.answered == [True, False, True]
+    assert process.answered[-1]
     assert searchers() != [first]
 
 
@@ -256,6 +265,58 @@ def test_a_process_that_cannot_start_is_given_up_for_a_while(service: LocalServi
         assert search(service).hits
     assert tries.read_text() == "xxx"
     assert process.answered == [False] * 6
+    assert process.told[-1] == "the process that searches ended (exit code 0), and is not started again for 60 s"
+
+
+def test_no_other_catalog_is_taken_for_ours(service: LocalService, root: Path) -> None:
+    """Where its file is gone none is made, and one in its place is not read; what is open here answers."""
+    process = aside(service, root)
+    before = told(search(service))
+    catalog = root.parent / "data" / CATALOG_FILE
+    catalog.rename(catalog.with_name("away"))
+    for make in (lambda: None, catalog.touch):
+        make()
+        [running] = searchers() or [0]
+        if running:
+            os.kill(running, signal.SIGKILL)
+            assert until(lambda gone=running: not is_there(gone))
+        assert told(search(service)) == before
+        assert catalog.exists() == (make == catalog.touch)
+    assert process.answered == [True, False, False]
+    assert catalog.stat().st_size == 0
+
+
+def test_it_waits_for_no_vector_engine_that_is_hung(service: LocalService, root: Path) -> None:
+    """Nor is it taken for hung itself: the search is given back, and the engine ended by who started it."""
+    process = aside(service, root)
+    before = told(search(service))
+    [running] = searchers()
+    [engine] = engines_of(root.parent / "data" / "vectors")
+    os.kill(engine.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    assert told(search(service)) == before
+    assert time.monotonic() - began < HUNG_S
+    assert not is_there(engine.pid)
+    assert searchers() == [running]
+    assert process.answered == [True, False]
+    assert told(search(service)) == before
+    assert process.answered[-1]
+
+
+def test_an_answer_that_comes_late_is_nobody_elses(service: LocalService, root: Path) -> None:
+    """The next question, over the same connection, gets its own."""
+    process = aside(service, root)
+    before = [told(search(service, request)) for request in REQUESTS]
+    [engine] = engines_of(root.parent / "data" / "vectors")
+    os.kill(engine.pid, signal.SIGSTOP)
+    asking = threading.Thread(target=search, args=(service,))
+    asking.start()
+    time.sleep(3.0)
+    os.kill(engine.pid, signal.SIGCONT)
+    asking.join(HUNG_S)
+    assert process.answered[-1] is False
+    assert [told(search(service, request)) for request in REQUESTS] == before
+    assert set(process.answered[-len(REQUESTS) :]) == {True}
 
 
 def test_a_program_that_is_not_there_is_no_error(service: LocalService, root: Path) -> None:
