@@ -14,7 +14,6 @@ import gc
 import heapq
 import os
 import selectors
-import struct
 import sys
 import time
 from collections import deque
@@ -34,6 +33,7 @@ from conexus.adapters.filesystem import FilesystemTree
 from conexus.adapters.memory_use import give_back_memory
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_connection import limit_caches
+from conexus.adapters.worker_wire import Frames, framed, write_frame
 from conexus.config import IndexOptions
 from conexus.errors import Cancelled, StoreError
 from conexus.parsing.classify import skip_by_name
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from conexus.ports import VectorShard
 
-_LENGTH: Final = struct.Struct("<I")
-_READ_BYTES: Final = 1 << 20
 _MOST_BEGUN: Final = 3
 _PATIENCE_S: Final = 2.0
 """So long a search waits for the vector engine; the daemon, which can end an engine that is hung, asks it then."""
@@ -68,30 +66,6 @@ def main() -> None:
         sys.exit(1)
     _Searcher(SqliteCatalog(catalog), Path(vectors), model).run()
     os._exit(0)  # whatever is under way: nobody waits for it
-
-
-class _Frames:
-    """Takes frames from where they come in."""
-
-    def __init__(self, source: int) -> None:
-        self._source = source
-        self._read = bytearray()
-
-    def come(self) -> list[bytes] | None:
-        """Return those that have come whole by now, where something has come; nothing at the end."""
-        new = os.read(self._source, _READ_BYTES)
-        if not new:
-            return None
-        self._read += new
-        found, start = [], 0
-        while len(self._read) >= start + _LENGTH.size:
-            end = start + _LENGTH.size + int(_LENGTH.unpack_from(self._read, start)[0])
-            if len(self._read) < end:
-                break
-            found.append(bytes(self._read[start + _LENGTH.size : end]))
-            start = end
-        del self._read[:start]
-        return found
 
 
 class _Work:
@@ -120,7 +94,7 @@ class _Shard:
     def __init__(self, searcher: _Searcher, folder: Path) -> None:
         self._searcher = searcher
         self.socket: socket.socket = Guest.connection(folder)
-        self.frames = _Frames(self.socket.fileno())
+        self.frames = Frames(self.socket.fileno())
         self.waiting: deque[_Work | None] = deque()
         """In the order in which they are answered; nothing in the place of one that waits no more."""
 
@@ -128,7 +102,7 @@ class _Shard:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`."""
         request = engine_wire.pack([engine_wire.query_out(query) for query in queries])
         try:
-            self.socket.sendall(_LENGTH.pack(len(request)) + request)
+            self.socket.sendall(framed(request))
         except OSError as exc:
             raise StoreError("the vectors were closed") from exc
         answer = self._searcher.wait_in(self.waiting)
@@ -165,7 +139,7 @@ class _Searcher:
 
     def run(self) -> None:
         """Search until stdin ends."""
-        stdin = _Frames(sys.stdin.fileno())
+        stdin = Frames(sys.stdin.fileno())
         self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, lambda: self._take(stdin))
         while True:
             may_begin = bool(self._waiting) and len(self._begun) < _MOST_BEGUN
@@ -215,7 +189,7 @@ class _Searcher:
         for key, _ in self._selector.select(wait_s):
             key.data()
 
-    def _take(self, stdin: _Frames) -> None:
+    def _take(self, stdin: Frames) -> None:
         frames = stdin.come()
         if frames is None:
             self._is_over = True
@@ -270,9 +244,7 @@ class _Searcher:
             answer = search_wire.pack((number, False, type(exc).__name__))
         self._known.discard(number)
         self._stopped.discard(number)
-        rest = memoryview(_LENGTH.pack(len(answer)) + answer)
-        while rest:
-            rest = rest[os.write(sys.stdout.fileno(), rest) :]
+        write_frame(sys.stdout.buffer, answer)
 
     def _shard(self, index: IndexId) -> VectorShard:
         shard = self._shards.get(index)

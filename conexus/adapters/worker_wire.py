@@ -41,6 +41,7 @@ from conexus.values import dataclass
 
 _LENGTH = struct.Struct("<I")
 _MAX_FRAME_BYTES = 1 << 30
+_READ_BYTES = 1 << 20
 _MEGABYTE = 1_000_000
 BATCH_BYTES = 128_000
 """Files that are larger have a batch of their own."""
@@ -96,9 +97,14 @@ def cpu_limit_s(setup: WorkerSetup, size_bytes: int, *, use_tree: bool) -> float
     return whole * (_SHARE if size_bytes > BATCH_BYTES else _SHARE / 2)
 
 
+def framed(payload: bytes) -> bytes:
+    """Return a frame."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
 def write_frame(stream: BinaryIO, payload: bytes) -> None:
     """Write one frame and flush it."""
-    stream.write(_LENGTH.pack(len(payload)) + payload)
+    stream.write(framed(payload))
     stream.flush()
 
 
@@ -112,6 +118,30 @@ def read_frame(stream: BinaryIO) -> bytes | None:
         return None
     payload = stream.read(length)
     return payload if len(payload) == length else None
+
+
+class Frames:
+    """Takes frames as they come in, for one who waits for several things at once."""
+
+    def __init__(self, source: int) -> None:
+        self._source = source
+        self._read = bytearray()
+
+    def come(self) -> list[bytes] | None:
+        """Return those that have come whole by now, where something has come; nothing at the end."""
+        new = os.read(self._source, _READ_BYTES)
+        if not new:
+            return None
+        self._read += new
+        found, start = [], 0
+        while len(self._read) >= start + _LENGTH.size:
+            end = start + _LENGTH.size + int(_LENGTH.unpack_from(self._read, start)[0])
+            if len(self._read) < end:
+                break
+            found.append(bytes(self._read[start + _LENGTH.size : end]))
+            start = end
+        del self._read[:start]
+        return found
 
 
 def _pack(value: object) -> bytes:

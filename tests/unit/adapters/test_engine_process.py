@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from watched import is_there, until
 
 from conexus.adapters.engine_orphans import ENGINE_MODULE, EngineSeen, engines_of
 from conexus.adapters.engine_process import EngineStore
@@ -98,18 +99,6 @@ def points(number: int) -> list[VectorPoint]:
 def engine_of(folder: Path) -> int:
     [seen] = engines_of(folder)
     return seen.pid
-
-
-def is_there(pid: int) -> bool:
-    state = process_state(pid)
-    return state is not None and not state.is_over
-
-
-def until(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.02)
-    return is_so()
 
 
 def slow(method: str, does: str) -> list[str]:

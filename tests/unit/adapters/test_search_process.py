@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from watched import is_there, until
 
 from conexus import bootstrap
 from conexus.adapters.engine_orphans import engines_of
 from conexus.adapters.git_metadata import find_checkout
-from conexus.adapters.process_state import process_state
 from conexus.adapters.search_process import SearchProcess
 from conexus.config import Config, StoreOptions
 from conexus.data_folder import CATALOG_FILE
@@ -122,20 +122,6 @@ def searchers() -> list[int]:
     for task in Path("/proc/self/task").glob("*"):
         found += [int(child) for child in (task / "children").read_text().split()]
     return [child for child in found if b"conexus.searcher" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-def is_there(pid: int) -> bool:
-    """Whether a process has not ended."""
-    state = process_state(pid)
-    return state is not None and not state.is_over
-
-
-def until(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait for something."""
-    end = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.02)
-    return is_so()
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda it: repr(it.text))
