@@ -29,8 +29,11 @@ _T = TypeVar("_T")
 
 STUCK_S: Final = 0.05
 """A thread whose work has not gone on for so long gets no more of it."""
-_MOST_BEGUN: Final = 3
-"""What one thread has begun and not done; all of it waits where one of them stands still."""
+MOST_BEGUN: Final = 6
+"""What one thread has begun and not done; all of it waits where one of them stands still.
+
+With fewer, a process that is asked has nothing to do while its last answer is taken and the next question is made.
+"""
 _MOST_ASIDE: Final = 16
 
 _own = threading.local()
@@ -114,7 +117,7 @@ class Lanes:
 
     def next_for(self, lane: _Lane) -> Callable[[], None] | None:
         """Take what has not begun for a lane, if it is its turn. The mutex is held."""
-        while lane is self._taker and self.waiting and lane.begun < _MOST_BEGUN:
+        while lane is self._taker and self.waiting and lane.begun < MOST_BEGUN:
             work, future = self.waiting.popleft()
             if future.set_running_or_notify_cancel():
                 lane.begun += 1
@@ -261,4 +264,4 @@ class _Reply:
         return self._lane.wait()
 
 
-__all__ = ["STUCK_S", "Lanes", "Reply", "aside", "reply"]
+__all__ = ["MOST_BEGUN", "STUCK_S", "Lanes", "Reply", "aside", "reply"]

@@ -2,7 +2,7 @@
 """The process that searches for a daemon: :mod:`conexus.adapters.search_process` asks it on stdin.
 
 It reads the catalog, and asks the process of the vector engine through the doors of the shards that the daemon has
-open. One thread does it all: while one search waits for the vector engine, it goes on with others, the oldest first.
+open. One thread does it all: while some searches wait for the vector engine, it goes on with others, the oldest first.
 It ends with stdin, or with the thread that started it. Its arguments are the file of the catalog, the folder of the
 shards, the name of the model that the settings name, and the number of the catalog's file, which it makes sure of:
 where the file was taken away it would make one.
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from conexus.ports import VectorShard
 
 _MOST_BEGUN: Final = 3
+_LEAST_ASKED: Final = 2
+"""So many searches are to wait for the vector engine before one goes on that it has answered: both then compute."""
 _PATIENCE_S: Final = 2.0
 """So long a search waits for the vector engine; the daemon, which can end an engine that is hung, asks it then."""
 _GC_OBJECTS: Final = 50_000
@@ -147,7 +149,7 @@ class _Searcher:
             self._give_up()
             if self._is_over:
                 return
-            if self._ready:
+            if self._ready and not (may_begin and self._asked() < _LEAST_ASKED):
                 self._go_on(heapq.heappop(self._ready))
             elif may_begin:
                 number, arguments = self._waiting.popleft()
@@ -169,6 +171,10 @@ class _Searcher:
         self._current = None
         if work.greenlet.dead:
             self._begun.discard(work)
+
+    def _asked(self) -> int:
+        """Return how many searches wait for the vector engine."""
+        return sum(work.until is not None for work in self._begun)
 
     def _patience_s(self) -> float | None:
         """Return how long the first of those that wait does; nothing where none does."""

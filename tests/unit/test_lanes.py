@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pytest
 
-from conexus.lanes import STUCK_S, Lanes, Reply, aside, reply
+from conexus.lanes import MOST_BEGUN, STUCK_S, Lanes, Reply, aside, reply
 
 
 @pytest.fixture
@@ -42,6 +42,26 @@ def test_work_waits_for_answers_in_one_thread(lanes: Lanes) -> None:
     assert [future.result(10) for future in futures] == [0, 1, 2]
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+def test_so_much_is_begun_that_another_process_always_has_work(lanes: Lanes) -> None:
+    asked: SimpleQueue[Reply[None]] = SimpleQueue()
+
+    def work() -> None:
+        found: Reply[None] = reply()
+        asked.put(found)
+        found.get()
+
+    futures = [lanes.submit(work) for _ in range(MOST_BEGUN + 1)]
+    begun = [asked.get(timeout=10) for _ in range(MOST_BEGUN)]
+    with pytest.raises(Empty):  # what stands still holds up no more than those
+        asked.get(timeout=0.1)
+    for one in begun:
+        one.put(None)
+    asked.get(timeout=10).put(None)
+
+    wait(futures, 10)
+    assert all(future.done() for future in futures)
 
 
 def test_what_began_first_goes_on_first(lanes: Lanes) -> None:
