@@ -805,7 +805,8 @@ class SymbolMatch(NamedTuple):
     symbol: str
     kind: SymbolKind
     line: int
-    chunk: ChunkId
+    chunk: bytes
+    """The 16 bytes of its id."""
     file: FileId
     exact: bool
     """Whether the name is written exactly as in the query."""

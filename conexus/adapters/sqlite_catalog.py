@@ -855,7 +855,7 @@ class SqliteCatalog:
                     f"{parent}.{name}" if parent else name,
                     known(SymbolKind, kind),
                     line,
-                    chunk_id_of(chunk),
+                    chunk,
                     file,
                     name in written,
                 )

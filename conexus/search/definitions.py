@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conexus.lexical import name_key
-from conexus.points import KEY, ids_of
+from conexus.points import KEY
 from conexus.types import ChunkKeys, FileId, KeyedSymbol, SymbolKind, SymbolMatch
 from conexus.values import dataclass
 
@@ -62,6 +62,7 @@ class Definitions:
     def _between(self, start: int, end: int, key: str, written: set[str]) -> list[SymbolMatch]:
         """Return some definitions; nothing where another name than ``key`` has the same hash."""
         ends = self.symbol_ends[start : end + 1].tolist()
+        chunks = self.chunks[start:end].tobytes()
         found: list[SymbolMatch] = []
         for at, until, chars, kind, line, file, chunk in zip(
             ends[:-1],
@@ -70,7 +71,7 @@ class Definitions:
             self.kinds[start:end].tolist(),
             self.lines[start:end].tolist(),
             self.files[start:end].tolist(),
-            ids_of(self.chunks[start:end]),
+            [chunks[at : at + KEY.itemsize] for at in range(0, len(chunks), KEY.itemsize)],
             strict=True,
         ):
             symbol = self.symbols[at:until].decode()

@@ -472,7 +472,7 @@ class _Found:
         Returns:
             The key of each, and the number of each point, match and place: dense, bm25, named, by name, placed.
         """
-        named = keys_of(match.chunk for match in self.named)
+        named = np.frombuffer(b"".join([match.chunk for match in self.named]), dtype=KEY)
         found = (self.dense.keys, self.bm25.keys, named, self.by_name.keys, keys_of(self.placed))
         numbers: dict[bytes, int] = {}
         all_numbers = [numbers.setdefault(key, len(numbers)) for key in np.concatenate(found).tolist()]

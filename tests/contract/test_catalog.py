@@ -38,7 +38,7 @@ from conexus.adapters.catalog_schema import CATALOG
 from conexus.adapters.sqlite_catalog import SqliteCatalog
 from conexus.adapters.sqlite_codebase import SqliteCodebase
 from conexus.adapters.sqlite_connection import Schema, migrate
-from conexus.chunk_ids import chunk_key
+from conexus.chunk_ids import chunk_id_of
 from conexus.errors import DiskFull, IndexIncompatible, StoreBusy, StoreDamaged, StoreError
 from conexus.ports import Catalog
 from conexus.types import (
@@ -442,7 +442,8 @@ def test_a_path_that_is_no_utf8_comes_back_as_it_is(catalog: Catalog) -> None:
     assert list(catalog.files(index)) == [path]
     assert catalog.path_of(id_of(catalog, index, path)) == path
     [match] = catalog.symbols_named(index, ["send"], EVERYWHERE)
-    assert catalog.chunks_by_id(index, [match.chunk])[match.chunk].chunk.path == path
+    [stored] = catalog.chunks_by_id(index, [chunk_id_of(match.chunk)]).values()
+    assert stored.chunk.path == path
 
 
 def test_a_file_is_replaced_as_a_whole(catalog: Catalog) -> None:
@@ -638,7 +639,8 @@ def test_tags_come_back(catalog: Catalog) -> None:
     """A file's roles are those of its chunks."""
     index = filled(catalog, APP)
     [match] = catalog.symbols_named(index, ["test_send_request"], EVERYWHERE)
-    assert catalog.chunks_by_id(index, [match.chunk])[match.chunk].chunk.tags == {FileTag.TEST}
+    [stored] = catalog.chunks_by_id(index, [chunk_id_of(match.chunk)]).values()
+    assert stored.chunk.tags == {FileTag.TEST}
 
 
 def test_names_like_a_word_are_told(catalog: Catalog) -> None:
@@ -680,9 +682,9 @@ def test_symbols_are_found_whatever_their_style(catalog: Catalog) -> None:
         ("Session.send_request", SymbolKind.METHOD, 5, True),
         ("sendRequest", SymbolKind.FUNCTION, 1, False),
     ]
-    chunks = catalog.chunks_by_id(index, [m.chunk for m in found])
-    assert [chunks[m.chunk].chunk.symbol for m in found] == ["Session.send_request", "sendRequest"]
-    assert [m.file for m in found] == [chunks[m.chunk].file for m in found]
+    chunks = catalog.chunks_by_id(index, [chunk_id_of(m.chunk) for m in found])
+    assert [chunks[chunk_id_of(m.chunk)].chunk.symbol for m in found] == ["Session.send_request", "sendRequest"]
+    assert [m.file for m in found] == [chunks[chunk_id_of(m.chunk)].file for m in found]
     assert catalog.symbols_named(index, ["request", "", "__"], EVERYWHERE) == []
 
 
@@ -728,7 +730,7 @@ def test_all_definitions_are_those_that_are_found_by_name(catalog: Catalog, monk
     for key in set(keys):
         named = catalog.symbols_named(index, [key], EVERYWHERE)
         mine = [one for one in everything if one.key == key]
-        assert [(m.symbol, m.kind, m.line, m.file, chunk_key(m.chunk)) for m in named] == [
+        assert [(m.symbol, m.kind, m.line, m.file, m.chunk) for m in named] == [
             (f"{one.parent}.{one.name}" if one.parent else one.name, one.kind, one.line, one.file, one.chunk)
             for one in mine
         ]
@@ -754,7 +756,8 @@ def test_a_definition_in_one_long_line_leads_to_its_own_chunk(catalog: Catalog) 
     index = filled(catalog, {"a.js": file})
     for name in "abc":
         [match] = catalog.symbols_named(index, [name], EVERYWHERE)
-        assert catalog.chunks_by_id(index, [match.chunk])[match.chunk].chunk.symbol == name
+        [stored] = catalog.chunks_by_id(index, [chunk_id_of(match.chunk)]).values()
+        assert stored.chunk.symbol == name
 
 
 def test_files_are_found_by_words_of_their_name(catalog: Catalog) -> None:
@@ -1133,7 +1136,7 @@ def test_threads_may_share_a_catalog(catalog: Catalog) -> None:
             assert len(files) % 2 == 0
             matches = catalog.symbols_named(index, [f"f{record.id}" for record in files.values()], EVERYWHERE)
             assert len(matches) >= len(files)
-            assert len(catalog.chunks_by_id(index, [m.chunk for m in matches])) == len(matches)
+            assert len(catalog.chunks_by_id(index, [chunk_id_of(m.chunk) for m in matches])) == len(matches)
             catalog.status()
             rounds += 1
         return rounds

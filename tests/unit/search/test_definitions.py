@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from conexus.chunk_ids import chunk_id_of
 from conexus.lexical import name_key
 from conexus.search.definitions import definitions_of
 from conexus.search.file_words import file_words_of
 from conexus.types import FileId, KeyedSymbol, SymbolKind, SymbolMatch
 
 KEYS = bytes(range(16)), bytes(16)
-FIRST, SECOND = map(chunk_id_of, KEYS)
 
 
 def defined(name: str, parent: str = "", file: int = 1, kind: SymbolKind = SymbolKind.FUNCTION) -> KeyedSymbol:
@@ -27,8 +25,8 @@ def test_definitions_are_found_whatever_their_style() -> None:
     found = definitions_of([defined("größe", "Datei.größe"), defined("send_it", "Net"), defined("sendIt", file=2)])
     assert len(found) == 3
     assert found.named(["send_it", "sendit"]) == [
-        SymbolMatch("Net.send_it", SymbolKind.FUNCTION, 7, FIRST, FileId(1), True),
-        SymbolMatch("sendIt", SymbolKind.FUNCTION, 7, SECOND, FileId(2), False),
+        SymbolMatch("Net.send_it", SymbolKind.FUNCTION, 7, KEYS[0], FileId(1), True),
+        SymbolMatch("sendIt", SymbolKind.FUNCTION, 7, KEYS[1], FileId(2), False),
     ]
     assert [match.symbol for match in found.named(["Größe"])] == ["Datei.größe.größe"]
     assert found.named(["nothing", "", "__"]) == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from builders import head_of
 
+from conexus.chunk_ids import chunk_key
 from conexus.search.candidates import Candidate, listed
 from conexus.search.features import FEATURES, QuestionKind, kind_of, measure
 from conexus.search.query import analyse
@@ -121,7 +122,9 @@ def test_a_role_that_is_asked_for_is_no_fault(tag: FileTag, query: str) -> None:
 def test_a_definition_counts_by_its_kind_and_how_it_is_asked_for() -> None:
     """Types stand out; a name that is spelled out says more than words that are like it."""
     candidate = found("a.py", symbol="Session")
-    candidate.matches.append(SymbolMatch("Session", SymbolKind.CLASS, 1, candidate.head.id, candidate.head.file, True))
+    candidate.matches.append(
+        SymbolMatch("Session", SymbolKind.CLASS, 1, chunk_key(candidate.head.id), candidate.head.file, True)
+    )
     [by_name] = measured("Session", candidate)
     assert (by_name["definition"], by_name["exact_definition"], by_name["type_definition"]) == (1.0, 1.0, 1.0)
     [in_words] = measured("where is the session kept", candidate)
@@ -134,7 +137,7 @@ def test_a_member_is_asked_for_with_what_it_belongs_to() -> None:
 
     def defined(symbol: str, kind: SymbolKind, path: str = "src/a.py") -> Candidate:
         candidate = found(path, symbol=symbol)
-        match = SymbolMatch(symbol, kind, 1, candidate.head.id, candidate.head.file, True)
+        match = SymbolMatch(symbol, kind, 1, chunk_key(candidate.head.id), candidate.head.file, True)
         candidate.matches.append(match)
         return candidate
 
@@ -201,7 +204,7 @@ def test_a_declaration_is_known_where_the_definition_is_found_too() -> None:
     def defines(path: str, symbol: str) -> Candidate:
         candidate = found(path, bm25=1.0)
         candidate.matches.append(
-            SymbolMatch(symbol, SymbolKind.FUNCTION, 1, candidate.head.id, candidate.head.file, exact=True)
+            SymbolMatch(symbol, SymbolKind.FUNCTION, 1, chunk_key(candidate.head.id), candidate.head.file, exact=True)
         )
         return candidate
 

@@ -11,6 +11,7 @@ from builders import head_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conexus.chunk_ids import chunk_key
 from conexus.errors import ConfigError
 from conexus.search.candidates import Candidate, listed
 from conexus.search.features import FEATURES, QuestionKind
@@ -33,7 +34,7 @@ def defining(candidate: Candidate, symbol: str, kind: SymbolKind, *, exact: bool
     """The same candidate, found by what it defines as well."""
     head = candidate.head
     candidate.head = head._replace(symbol=symbol, kind=kind.value)
-    candidate.matches.append(SymbolMatch(symbol, kind, 1, head.id, head.file, exact))
+    candidate.matches.append(SymbolMatch(symbol, kind, 1, chunk_key(head.id), head.file, exact))
     candidate.found_by.add(Retriever.SYMBOL)
     return candidate
 
