@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 _MOST_BEGUN: Final = 3
 _LEAST_ASKED: Final = 2
 """So many searches are to wait for the vector engine before one goes on that it has answered: both then compute."""
+_LOOK_S: Final = 0.01
+"""So long a search computes before it looks whether it is still waited for."""
 _PATIENCE_S: Final = 2.0
 """So long a search waits for the vector engine; the daemon, which can end an engine that is hung, asks it then."""
 _GC_OBJECTS: Final = 50_000
@@ -137,6 +139,7 @@ class _Searcher:
         """What can go on."""
         self._begun: set[_Work] = set()
         self._current: _Work | None = None
+        self._looked_at = 0.0
         self._is_over = False
 
     def run(self) -> None:
@@ -194,6 +197,7 @@ class _Searcher:
         """Take what has come in."""
         for key, _ in self._selector.select(wait_s):
             key.data()
+        self._looked_at = time.monotonic()
 
     def _take(self, stdin: Frames) -> None:
         frames = stdin.come()
@@ -232,7 +236,8 @@ class _Searcher:
         """Answer one search, and tell of its failure: who asked finds out more."""
 
         def check() -> None:
-            self._look(0.0)
+            if time.monotonic() - self._looked_at > _LOOK_S:
+                self._look(0.0)
             if number in self._stopped:
                 raise Cancelled("nobody waits for it")
 

@@ -457,6 +457,7 @@ def _uvicorn(app: ASGIApp, options: DaemonOptions, *, tls: bool) -> uvicorn.Serv
             server_header=False,
             date_header=False,
             ws="none",
+            http="h11",  # whatever else is installed: the limit below is this parser's
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(_LAST_WORDS_S),
             limit_concurrency=options.max_waiting * 4,

@@ -47,6 +47,7 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs"})
 """What needs no credentials: whether the daemon lives, and what it can be asked."""
 _IN_PATH = re.compile(r"\{(\w+)(?::path)?\}")
 _KEEP_ALIVE_S = 15.0
+_WATCHED_AFTER_S = 0.1  # most answers are there before, and it would cost each of them a task
 _SCHEMAS = "#/components/schemas/"
 _SURFACE_HEADER = b"x-conexus-client"
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -223,12 +224,20 @@ async def _while_there(request: Request, call: Call, work: Coroutine[Any, Any, _
         if not gone.cancelled():
             call.cancel()
 
-    gone = asyncio.ensure_future(_gone(request))
-    gone.add_done_callback(give_up)
+    gone: asyncio.Future[None] | None = None
+
+    def watch() -> None:
+        nonlocal gone
+        gone = asyncio.ensure_future(_gone(request))
+        gone.add_done_callback(give_up)
+
+    watching = asyncio.get_running_loop().call_later(_WATCHED_AFTER_S, watch)
     try:
         return await work
     finally:
-        gone.cancel()
+        watching.cancel()
+        if gone is not None:
+            gone.cancel()
 
 
 async def _gone(request: Request) -> None:
