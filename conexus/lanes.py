@@ -168,7 +168,7 @@ class _Lane:
         self.begun = 0
         self._ready: list[tuple[int, greenlet, object]] = []
         """What can go on, by the order in which it began, and with what."""
-        self._called = threading.Semaphore(0)
+        self._called: SimpleQueue[None] = SimpleQueue()  # in C, which a semaphore is not
         self._is_idle = False
         self._since: float | None = None
         """When the present step began."""
@@ -185,7 +185,7 @@ class _Lane:
         """Have the thread look for work. The mutex is held."""
         if self._is_idle:
             self._is_idle = False
-            self._called.release()
+            self._called.put(None)
 
     def reply(self) -> _Reply:
         """Return what the present work can wait with."""
@@ -242,7 +242,7 @@ class _Lane:
                 if self.lanes.is_closed and not self.begun:
                     return None
                 self._is_idle = True
-            self._called.acquire()
+            self._called.get()
 
 
 class _Reply:
