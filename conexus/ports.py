@@ -249,8 +249,14 @@ class VectorShard(Protocol):
         """
         ...
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries at once, which takes less time than one after another.
+
+        Args:
+            queries: What is asked.
+            meanwhile: Called once, where it can be while another process looks for the answers.
 
         Returns:
             What :meth:`search` returns of each query, as columns.

@@ -102,14 +102,16 @@ class _Shard:
         self.waiting: deque[_Work | None] = deque()
         """In the order in which they are answered; nothing in the place of one that waits no more."""
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`."""
         request = engine_wire.pack([engine_wire.query_out(query) for query in queries])
         try:
             self.socket.sendall(framed(request))
         except OSError as exc:
             raise StoreError("the vectors were closed") from exc
-        answer = self._searcher.wait_in(self.waiting)
+        answer = self._searcher.wait_in(self.waiting, meanwhile)
         if answer is None:
             raise StoreError("the vectors were closed, or take their time")
         return [engine_wire.found_in(one) for one in engine_wire.value_of(engine_wire.unpack(answer))]
@@ -160,11 +162,13 @@ class _Searcher:
                 self._begun.add(work)
                 self._go_on(work)
 
-    def wait_in(self, queue: deque[_Work | None]) -> bytes | None:
-        """Have others go on until the present search has what it waits for, or has waited for too long."""
+    def wait_in(self, queue: deque[_Work | None], meanwhile: Callable[[], None]) -> bytes | None:
+        """Do something, then have others go on until the present search has what it waits for, or waited too long."""
         work = cast("_Work", self._current)
+        queue.append(None)
+        meanwhile()
+        queue[-1] = work  # nothing else has been asked meanwhile, or looked for
         work.until = time.monotonic() + _PATIENCE_S
-        queue.append(work)
         self._hub.switch()
         return work.answer
 

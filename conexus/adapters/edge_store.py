@@ -367,7 +367,9 @@ class EdgeVectorShard:
         answers = map(listed, self.search_all(queries))
         return [] if dense is None else next(answers), [] if sparse is None else next(answers)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
 
         The engine counts the words of all at once, and goes through its parts on all cores.
@@ -376,6 +378,7 @@ class EdgeVectorShard:
             IndexIncompatible: A query vector has another length than the shard's.
             StoreError: The engine could not answer.
         """
+        meanwhile()
         requests = [self._request(query) for query in queries]
         asked = [request for request in requests if request is not None]
         if not asked:

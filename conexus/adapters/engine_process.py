@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -300,8 +300,11 @@ class EngineShard:
         answers = map(listed, self.search_all(queries))
         return [] if dense is None else next(answers), [] if sparse is None else next(answers)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`."""
+        meanwhile()
         found = self._read("search_all", [query_out(query) for query in queries])
         return [found_in(one) for one in found]
 

@@ -8,7 +8,7 @@ is the plain statement of what the other stores must answer.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import TypeAlias
 
@@ -161,12 +161,15 @@ class MemoryVectorShard:
             table.matching(sparse, allowed, limit, table.counted(where)) if sparse is not None else [],
         )
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries; see :meth:`conexus.ports.VectorShard.search_all`.
 
         Raises:
             IndexIncompatible: A query vector has another length than the shard's.
         """
+        meanwhile()
         return [
             in_columns(
                 self.search(None, query.vector, query.limit, query.where)[1]

@@ -17,7 +17,7 @@ import hashlib
 import re
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -274,7 +274,9 @@ class QdrantVectorShard:
         answers = map(listed, self.search_all(queries))
         return [] if dense is None else next(answers), [] if sparse is None else next(answers)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries in one request; see :meth:`conexus.ports.VectorShard.search_all`.
 
         Raises:
@@ -282,6 +284,7 @@ class QdrantVectorShard:
             StoreError: The server failed or cannot be reached.
         """
         self._check_open()
+        meanwhile()
         requests = [self._request(query) for query in queries]
         asked = [request for request in requests if request is not None]
         if not asked:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from conexus.ports import VectorShard, VectorStore
 from conexus.types import (
@@ -130,9 +130,11 @@ class _Handle:
         """Find the nearest points in both spaces."""
         return self._shard.search(dense, sparse, limit, where)
 
-    def search_all(self, queries: Sequence[VectorQuery]) -> list[ScoredPoints]:
+    def search_all(
+        self, queries: Sequence[VectorQuery], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[ScoredPoints]:
         """Answer several queries at once."""
-        return self._shard.search_all(queries)
+        return self._shard.search_all(queries, meanwhile)
 
     def points(self, *, compare: bool = False) -> Iterator[StoredPoint]:
         """Yield every point."""

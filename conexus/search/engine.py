@@ -365,16 +365,18 @@ class SearchEngine:
             asked.append(VectorQuery(terms, _CHUNKS_BY_NAME, narrowed))
         if known is not None:
             asked.append(VectorQuery(known, depth, where))
-        answers = view.shard.search_all(asked)
+        named: list[SymbolMatch] = []
+        placed: list[ChunkId] = []
+
+        def look_up() -> None:
+            named.extend(self._heads.named(view.index.id, view.shard, query.names, where))
+            for path, line in query.places[:_PLACES]:
+                placed.extend(self._catalog.chunks_at(view.index.id, path, line, where))
+
+        answers = view.shard.search_all(asked, look_up)
         bm25 = answers[0]
         by_name = answers[1] if narrowed is not None else NOTHING
         dense = answers[-1] if known is not None else NOTHING
-        named = self._heads.named(view.index.id, view.shard, query.names, where)
-        placed = [
-            chunk
-            for path, line in query.places[:_PLACES]
-            for chunk in self._catalog.chunks_at(view.index.id, path, line, where)
-        ]
         found = _Found(dense, bm25, by_name, named, placed)
         keys, numbers = found.numbered()
         parts, there = self._heads.find(number, view.index.id, view.shard, keys)

@@ -303,6 +303,25 @@ def test_a_part_of_the_query_may_be_left_out(shard: VectorShard) -> None:
     assert shard.search_all([]) == []
 
 
+def test_something_is_done_while_answers_are_looked_for(shard: VectorShard) -> None:
+    """Once, be there a query or not; what it raises is raised, and the next answers are right."""
+    shard.upsert([point(0)])
+    done: list[str] = []
+    query = VectorQuery(unit(0), 5, ANYWHERE)
+    [expected] = shard.search_all([query])
+    [found] = shard.search_all([query], lambda: done.append("one"))
+    assert listed(found) == listed(expected)
+    assert shard.search_all([], lambda: done.append("none")) == []
+    assert done == ["one", "none"]
+
+    def fail() -> None:
+        raise ValueError("meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        shard.search_all([query, query], fail)
+    assert list(map(listed, shard.search_all([query]))) == [listed(expected)]
+
+
 def test_a_rare_term_weighs_more_than_a_common_one(shard: VectorShard) -> None:
     """Sparse scores are dot products weighed by the inverse document frequency of each term."""
     shard.upsert([point(number, sparse=terms(t1=1.0)) for number in range(9)])

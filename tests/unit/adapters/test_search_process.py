@@ -31,6 +31,21 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 HUNG_S = 20.0
 """In so many seconds a process that stands still is noticed, on a busy machine too."""
+FAILS_ONCE = """
+from conexus.errors import StoreError
+from conexus.search.heads import ChunkHeads
+from conexus.searcher import main
+
+usual = ChunkHeads.named
+
+def fail(*_):
+    ChunkHeads.named = usual
+    raise StoreError("once")
+
+ChunkHeads.named = fail
+main()
+"""
+"""A process that fails amid its first search, which the vector engine answers all the same."""
 FILES = 12
 REQUESTS = (
     SearchRequest("monthly interest of an account"),
@@ -303,6 +318,14 @@ def test_an_answer_that_comes_late_is_nobody_elses(service: LocalService, root: 
     assert process.answered[-1] is False
     assert [told(search(service, request)) for request in REQUESTS] == before
     assert set(process.answered[-len(REQUESTS) :]) == {True}
+
+
+def test_a_failure_amid_a_search_leaves_no_answer_to_the_next(service: LocalService, root: Path) -> None:
+    """Which comes over the same connection."""
+    before = [told(search(service, request)) for request in REQUESTS]
+    process = aside(service, root, sys.executable, "-P", "-c", FAILS_ONCE)
+    assert [told(search(service, request)) for request in (REQUESTS[1], *REQUESTS)] == [before[1], *before]
+    assert process.answered == [False, *[True] * len(REQUESTS)]
 
 
 def test_a_program_that_is_not_there_is_no_error(service: LocalService, root: Path) -> None:
