@@ -160,8 +160,7 @@ def run() -> NoReturn:
         console.fail(error, as_json=as_json)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
-        console.err("interrupted")
-        sys.exit(interrupts.EXIT_INTERRUPTED)
+        _end_interrupted()
     except BrokenPipeError:  # `conexus search … | head`
         console.give_up_output()
         sys.exit(0)
@@ -170,12 +169,24 @@ def run() -> NoReturn:
         console.give_up_output()
         sys.exit(EXIT_ERROR)
     except RuntimeError as error:
-        if "home directory" not in str(error):
-            raise
-        homeless = SourceError("you have no home folder", hint="set HOME to a folder you can write")
-        console.fail(homeless, as_json=as_json)
-        sys.exit(EXIT_ERROR)
+        _end_with(error, as_json=as_json)
     sys.exit(0)
+
+
+def _end_interrupted() -> NoReturn:
+    console.err("interrupted")
+    sys.exit(interrupts.EXIT_INTERRUPTED)
+
+
+def _end_with(error: RuntimeError, *, as_json: bool) -> NoReturn:
+    """Tell of what Python has no better name for."""
+    if isinstance(error.__cause__, KeyboardInterrupt):  # in 3.11, while a class is made
+        _end_interrupted()
+    if "home directory" not in str(error):
+        raise error
+    homeless = SourceError("you have no home folder", hint="set HOME to a folder you can write")
+    console.fail(homeless, as_json=as_json)
+    sys.exit(EXIT_ERROR)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
