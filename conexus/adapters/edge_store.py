@@ -123,7 +123,7 @@ class EdgeStore:
         """Make an empty shard; see :meth:`conexus.ports.VectorStore.create`."""
         self.drop(index)
         path = self.folder_of(index)
-        with _translated(path, "create"):
+        with _translated(path, "create"), ExitStack() as claim:
             path.mkdir(parents=True)
             shard = engine.EdgeShard.create(str(path), _config(dim, graph=False))
             # Before the first point: an index made later has to read them all.
@@ -131,10 +131,11 @@ class EdgeStore:
                 shard.update(engine.UpdateOperation.create_field_index(name, schema))
             shard.flush()
             (path / _WHOLE).touch()
-            _write_mark(path, dim)
+            mark = _new_mark(path, dim)
+            claim.callback(_let_go, mark)
             _sync_folders(path)
             _sync(self._folder)
-        mark, _ = _claim(path)
+            claim.pop_all()
         return EdgeVectorShard(shard, path, dim, mark)
 
     def open(self, index: IndexId, dim: int, *, to_write: bool = False) -> EdgeVectorShard:
@@ -698,11 +699,19 @@ def _os_failure(code: int | None, message: str) -> StoreError:
     return StoreError(message, hint=NO_WRITES_HINT)
 
 
-def _write_mark(path: Path, dim: int) -> None:
-    with (path / _MARK).open("w", encoding="ascii") as mark:
-        json.dump({"format": _FORMAT, "dim": dim}, mark)
+def _new_mark(path: Path, dim: int) -> IO[bytes]:
+    """Mark a new shard and return the open mark, which holds the lock: nobody else sees it before."""
+    beside = path / f"{_MARK}.new"
+    with ExitStack() as claim:
+        mark = beside.open("wb")
+        claim.callback(_let_go, mark)
+        mark.write(json.dumps({"format": _FORMAT, "dim": dim}).encode("ascii"))
         mark.flush()
         os.fsync(mark.fileno())
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        beside.rename(path / _MARK)
+        claim.pop_all()
+    return mark
 
 
 def _let_go(mark: IO[bytes]) -> None:
