@@ -107,8 +107,8 @@ class SourceTree(Protocol):
         """
         ...
 
-    def stat(self, path: str) -> FileStat | None:
-        """Return the file as it is now, or ``None`` if it is gone or no regular file."""
+    def stats(self, paths: Collection[str]) -> dict[str, FileStat]:
+        """Return some files as they are now, by path; without those that are gone or no regular files."""
         ...
 
     def read(self, path: str, limit: int) -> bytes:

@@ -118,8 +118,8 @@ def parts_of(data: Path, questions: Sequence[str]) -> dict[str, list[float]]:
         raise ValueError("the index is not there")
     fresh = DiskFreshness(lambda found: service.trees(Checkout(found.root, found.repo, found.name)))
 
-    def freshness(view: IndexedView, stored: StoredChunk) -> Freshness:
-        return fresh(view, stored)
+    def freshness(view: IndexedView, chunks: Sequence[StoredChunk]) -> list[Freshness]:
+        return fresh(view, chunks)
 
     for name in ("analyse", "encode_query", "rank", "focus_of"):
         setattr(search_engine, name, parts.timing(f"search: {name}", getattr(search_engine, name)))

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from conexus.adapters.git_attributes import ATTRIBUTES, NO_MARKS, LinguistMarks
 from conexus.adapters.git_metadata import head_now, is_nested_checkout
 from conexus.adapters.ignore_rules import GIT_RULES, OWN_RULES, Judgement, UserGit
-from conexus.adapters.regular_files import OpenFolders, read_inside, stat_inside, target_inside
+from conexus.adapters.regular_files import OpenFolders, read_inside, stat_inside, states_inside, target_inside
 from conexus.adapters.tree_rules import Folder, Skip, TreeRules
 from conexus.config import IndexOptions
 from conexus.errors import SourceError
@@ -147,13 +147,10 @@ class FilesystemTree:
         marks = folder.attributes.marks([name]).get(name, NO_MARKS)
         return self._file(folder, name, lambda: stat_inside(self._root, folder.path + name), judgement, marks)
 
-    def stat(self, path: str) -> FileStat | None:
-        """Return the file as it is now, or ``None`` if it is gone or no regular file."""
-        try:
-            state = stat_inside(self._root, path)
-        except OSError:
-            return None
-        return _file_stat(path, state) if stat.S_ISREG(state.st_mode) else None
+    def stats(self, paths: Collection[str]) -> dict[str, FileStat]:
+        """Return some files as they are now, by path; without those that are gone or no regular files."""
+        found = states_inside(self._root, paths)
+        return {path: _file_stat(path, state) for path, state in found.items() if stat.S_ISREG(state.st_mode)}
 
     def read(self, path: str, limit: int) -> bytes:
         """Return at most ``limit`` + 1 bytes of one file.

@@ -138,16 +138,16 @@ class RefTree:
         """Return ``None``: a scan is as quick."""
         return None
 
-    def stat(self, path: str) -> FileStat | None:
-        """Return the file as the ref has it now, or ``None`` if it has none or is gone."""
+    def stats(self, paths: Collection[str]) -> dict[str, FileStat]:
+        """Return some files as the ref has them now, by path; none where it is gone."""
         try:
             commit = git_refs.commit_at(self._checkout.root)
             if commit is None:
-                return None
+                return {}
             self._load(commit)
-            return self._stat(path) if path in self._files else None
+            return {path: self._stat(path) for path in paths if path in self._files}
         except SourceError:
-            return None
+            return {}
 
     def read(self, path: str, limit: int) -> bytes:
         """Return at most ``limit`` + 1 bytes of one file.

@@ -6,6 +6,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 
 _READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -88,14 +90,30 @@ def stat_inside(root: str, path: str) -> os.stat_result:
         os.close(folder)
 
 
+def states_inside(root: str, paths: Iterable[str]) -> dict[str, os.stat_result]:
+    """Return by path what :func:`stat_inside` returns of each, without those of which it raises."""
+    found = {}
+    with OpenFolders(root, _FOLDER_FLAGS) as folders:
+        for path in sorted(paths):  # so that folders are opened once
+            with suppress(OSError):
+                folder, name = _split(path)
+                found[path] = os.stat(name, dir_fd=folders.descriptor(folder), follow_symlinks=False)
+    return found
+
+
 class OpenFolders:
     """The folders of a tree, each opened from the one above it: one swapped for a link meanwhile leads nowhere.
 
     Those above the last one stay open, as far as there are not too many.
+
+    Args:
+        root: Path of the tree.
+        flags: How folders are opened; to be listed unless something else is said.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, flags: int = _LIST_FLAGS) -> None:
         self._root = root
+        self._flags = flags
         self._open: list[tuple[str, int]] = []
 
     def __enter__(self) -> OpenFolders:
@@ -108,7 +126,7 @@ class OpenFolders:
             os.close(self._open.pop()[1])
 
     def descriptor(self, folder: str) -> int:
-        """Return a folder, open to be listed until the next one is asked for.
+        """Return a folder, open until the next one is asked for.
 
         Args:
             folder: Path from the root; empty, or ending in ``/``.
@@ -121,10 +139,10 @@ class OpenFolders:
         while self._open and not folder.startswith(self._open[-1][0]):
             os.close(self._open.pop()[1])
         if not self._open:
-            self._open.append(("", os.open(self._root, _LIST_FLAGS)))
+            self._open.append(("", os.open(self._root, self._flags)))
         above, descriptor = self._open[-1]
         for part in folder[len(above) :].split("/")[:-1]:
-            descriptor = os.open(part, _LIST_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
+            descriptor = os.open(part, self._flags | os.O_NOFOLLOW, dir_fd=descriptor)
             above = f"{above}{part}/"
             self._open.append((above, descriptor))
             if len(self._open) > _MOST_OPEN:
@@ -183,17 +201,27 @@ def _link_at(root: str, path: str) -> str | None:
 
 def _open_folder(root: str, path: str) -> int:
     """Open the folder that holds ``path``."""
-    parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise OSError(errno.EINVAL, "Not a path inside the root", path)
+    folder, _ = _split(path)
     descriptor = os.open(root, _FOLDER_FLAGS)
-    for part in parts[:-1]:
+    for part in folder.split("/")[:-1]:
         try:
             below = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
         finally:
             os.close(descriptor)
         descriptor = below
     return descriptor
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the folder of a path, empty or ending in ``/``, and the name in it.
+
+    Raises:
+        OSError: It is no path inside a root.
+    """
+    if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise OSError(errno.EINVAL, "Not a path inside the root", path)
+    folder, slash, name = path.rpartition("/")
+    return folder + slash, name
 
 
 def _read(descriptor: int, limit: int, state: os.stat_result) -> bytes:

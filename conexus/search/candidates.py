@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from conexus.points import keys_of
+from conexus.points import ids_of, keys_of
 from conexus.search.columns import ChunkColumns, columns_of
 from conexus.search.names import Numbers, Row
-from conexus.types import ChunkHead, Retriever, SymbolMatch
+from conexus.types import ChunkHead, ChunkId, Retriever, SymbolMatch
 from conexus.values import dataclass
 
 BIT_OF: Final = {retriever: 1 << number for number, retriever in enumerate(Retriever)}
@@ -75,15 +75,23 @@ class Candidates:
     def __getitem__(self, place: int) -> Candidate:
         """Return one as a value."""
         part, row = self._part_of(place)
-        bits = int(self.found_by[place])
         return Candidate(
             head=part.columns.head(row),
             view=part.view,
             dense=float(self.dense[place]),
             bm25=float(self.bm25[place]),
-            found_by={retriever for retriever, bit in BIT_OF.items() if bits & bit},
+            found_by=set(self.retrievers(place)),
             matches=list(self.matches.get(place, ())),
         )
+
+    def chunk(self, place: int) -> tuple[int, ChunkId]:
+        """Return the view and the id of one."""
+        part, row = self._part_of(place)
+        return part.view, ids_of(part.columns.keys[row : row + 1])[0]
+
+    def retrievers(self, place: int) -> frozenset[Retriever]:
+        """Return what found one."""
+        return _with_bits(int(self.found_by[place]))
 
     def _part_of(self, place: int) -> tuple[Part, int]:
         for part in self.parts:
@@ -131,6 +139,11 @@ class Candidates:
         for part in self.parts:
             own = self.first_of_file[self.file[part.at]] == part.at
             yield part, self.file[part.at[own]], part.rows[own]
+
+
+@cache
+def _with_bits(bits: int) -> frozenset[Retriever]:
+    return frozenset(retriever for retriever, bit in BIT_OF.items() if bits & bit)
 
 
 def listed(candidates: Iterable[Candidate]) -> Candidates:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from conexus.lexical import encode_query
 from conexus.points import KEY, NOTHING, keys_of
 from conexus.ports import Catalog, Embedder, OtherSearcher, SearchableView
 from conexus.search import spelling
-from conexus.search.candidates import BIT_OF, Candidate, Candidates, Part, joined
+from conexus.search.candidates import BIT_OF, Candidates, Part, joined
 from conexus.search.focus import focus_of
 from conexus.search.globs import matcher
 from conexus.search.heads import ChunkHeads
@@ -62,8 +62,8 @@ _PLACES = 20  # of a question: a stack trace has more, the innermost frames of w
 class FreshnessCheck(Protocol):
     """Compares what is indexed of a file with the file on disk."""
 
-    def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
-        """Return whether the chunk is still what is on disk."""
+    def __call__(self, view: IndexedView, chunks: Sequence[StoredChunk]) -> Sequence[Freshness]:
+        """Return of each chunk whether it is still what is on disk."""
         ...
 
 
@@ -83,7 +83,7 @@ class SearchEngine:
         Args:
             catalog: Where chunks and symbols are.
             embedder_of: Gives the model that an index was built with.
-            freshness: Checks each hit that is returned.
+            freshness: Checks the hits that are returned.
             weighting: What the ranking gives its features.
             heads: Finds the heads of chunks; in the catalog where ``None``.
         """
@@ -144,21 +144,19 @@ class SearchEngine:
             ranked = self._ranked(query, request, views, check)
         check()
         chosen, copies = self._distinct(ranked, max(0, request.limit), views)
-        states: dict[tuple[int, FileId], Freshness] = {}  # several hits of a file are the rule
-        for item, stored in chosen:
-            if (place := (item.candidate.view, stored.file)) not in states:
-                states[place] = self._freshness(views[item.candidate.view].view, stored)
+        states = self._states([(number, stored) for _, number, stored in chosen], views)
+        roots = [str(view.view.root) for view in views]
         hits = tuple(
             Hit(
                 chunk=stored.chunk,
                 score=item.score,
-                found_by=frozenset(item.candidate.found_by),
-                freshness=states[item.candidate.view, stored.file],
-                root=str(views[item.candidate.view].view.root),
-                focus_line=_focus_line(item.candidate, stored.chunk, query),
+                found_by=item.found_by,
+                freshness=state,
+                root=roots[number],
+                focus_line=_focus_line(item.matches, stored.chunk, query),
                 factors=item.factors if request.explain else (),
             )
-            for item, stored in chosen
+            for (item, number, stored), state in zip(chosen, states, strict=True)
         )
         return SearchResponse(
             hits=hits,
@@ -173,7 +171,7 @@ class SearchEngine:
             chunk=stored.chunk,
             score=0.0,
             found_by=frozenset({Retriever.SYMBOL}),
-            freshness=self._freshness(view, stored),
+            freshness=self._freshness(view, [stored])[0],
             root=str(view.root),
             focus_line=line,
         )
@@ -230,27 +228,38 @@ class SearchEngine:
         limit: int,
         views: Sequence[SearchableView],
     ) -> tuple[Hit, ...]:
-        hits: list[Hit] = []
+        chosen: list[tuple[int, StoredChunk]] = []
+        found: list[float] = []
         seen = {tuple(origin.chunk.text.split())}
         for number, chunk in sorted(scores, key=lambda key: (-scores[key], key)):
-            if len(hits) >= limit:
+            if len(chosen) >= limit:
                 break
             stored = self._catalog.chunks_by_id(views[number].index.id, [chunk]).get(chunk)
             if stored is None or (text := tuple(stored.chunk.text.split())) in seen:
                 continue
             seen.add(text)
-            view = views[number].view
-            hits.append(
-                Hit(
-                    chunk=stored.chunk,
-                    score=scores[number, chunk],
-                    found_by=frozenset({Retriever.DENSE, Retriever.BM25}),
-                    freshness=self._freshness(view, stored),
-                    root=str(view.root),
-                    focus_line=stored.chunk.span.start_line,
-                )
+            chosen.append((number, stored))
+            found.append(scores[number, chunk])
+        return tuple(
+            Hit(
+                chunk=stored.chunk,
+                score=score,
+                found_by=frozenset({Retriever.DENSE, Retriever.BM25}),
+                freshness=state,
+                root=str(views[number].view.root),
+                focus_line=stored.chunk.span.start_line,
             )
-        return tuple(hits)
+            for (number, stored), score, state in zip(chosen, found, self._states(chosen, views), strict=True)
+        )
+
+    def _states(self, chosen: Sequence[tuple[int, StoredChunk]], views: Sequence[SearchableView]) -> list[Freshness]:
+        """Return whether chunks, each of the view with a number, are what is on disk; each view is looked at once."""
+        found: dict[int, Freshness] = {}
+        for view in {number for number, _ in chosen}:
+            places = [place for place, (number, _) in enumerate(chosen) if number == view]
+            states = self._freshness(views[view].view, [chosen[place][1] for place in places])
+            found.update(zip(places, states, strict=True))
+        return [found[place] for place in range(len(chosen))]
 
     def _ranked(
         self, query: Query, request: SearchRequest, views: Sequence[SearchableView], check: Callable[[], None]
@@ -297,8 +306,8 @@ class SearchEngine:
             wrong = [word for word, found in zip(wrong, answers, strict=True) if not len(found)]
         if not wrong:
             return None
-        chunks = self._chunks([item.candidate for item in ranked[:_READ_FOR_WORDS]], views)
-        vocabulary = spelling.vocabulary(stored.chunk.text for stored in chunks.values())
+        read = self._stored(ranked[:_READ_FOR_WORDS], views)
+        vocabulary = spelling.vocabulary(stored.chunk.text for _, _, stored in read)
         right = {
             word: meant
             for word in wrong
@@ -405,35 +414,33 @@ class SearchEngine:
 
     def _distinct(
         self, ranked: Ranking, limit: int, views: Sequence[SearchableView]
-    ) -> tuple[list[tuple[Ranked, StoredChunk]], list[str]]:
+    ) -> tuple[list[tuple[Ranked, int, StoredChunk]], list[str]]:
         """Return the best with their texts, each text of a view once, and where the copies are that were left out."""
-        chosen: list[tuple[Ranked, StoredChunk]] = []
+        chosen: list[tuple[Ranked, int, StoredChunk]] = []
         copies: list[str] = []
         seen = _Texts()
         position = 0
         while block := ranked[position : position + limit - len(chosen)]:
             position += len(block)
-            chunks = self._chunks([item.candidate for item in block], views)
-            for item in block:
-                stored = chunks.get((item.candidate.view, item.candidate.head.id))
-                if stored is None:  # gone just now
-                    continue
-                if seen.is_new(item.candidate.view, stored.chunk.text):
-                    chosen.append((item, stored))
+            for item, number, stored in self._stored(block, views):
+                if seen.is_new(number, stored.chunk.text):
+                    chosen.append((item, number, stored))
                 else:
                     copies.append(stored.chunk.location)
         return chosen, copies
 
-    def _chunks(
-        self, candidates: Sequence[Candidate], views: Sequence[SearchableView]
-    ) -> dict[tuple[int, ChunkId], StoredChunk]:
-        """Return the chunks of candidates by view and id."""
-        found: dict[tuple[int, ChunkId], StoredChunk] = {}
-        for number in {candidate.view for candidate in candidates}:
-            ids = [candidate.head.id for candidate in candidates if candidate.view == number]
-            chunks = self._catalog.chunks_by_id(views[number].index.id, ids)
-            found.update(((number, chunk), stored) for chunk, stored in chunks.items())
-        return found
+    def _stored(
+        self, ranked: Sequence[Ranked], views: Sequence[SearchableView]
+    ) -> Iterator[tuple[Ranked, int, StoredChunk]]:
+        """Yield what is ranked with the number of its view and its text, but for what has gone just now."""
+        chunks = [item.chunk for item in ranked]
+        of_view: defaultdict[int, list[ChunkId]] = defaultdict(list)
+        for number, chunk in chunks:
+            of_view[number].append(chunk)
+        stored = {number: self._catalog.chunks_by_id(views[number].index.id, ids) for number, ids in of_view.items()}
+        for item, (number, chunk) in zip(ranked, chunks, strict=True):
+            if (one := stored[number].get(chunk)) is not None:
+                yield item, number, one
 
 
 class _Texts:
@@ -520,10 +527,10 @@ def _known(vector: DenseVector) -> DenseVector | None:
     return vector if vector.any() else None
 
 
-def _focus_line(candidate: Candidate, chunk: Chunk, query: Query) -> int:
+def _focus_line(matches: Iterable[SymbolMatch], chunk: Chunk, query: Query) -> int:
     """Return the line a reader should land on: of a definition that was asked for by name, else what fits best."""
     span = chunk.span
-    lines = [match.line for match in candidate.matches if span.start_line <= match.line <= span.end_line]
+    lines = [match.line for match in matches if span.start_line <= match.line <= span.end_line]
     return min(lines) if lines else focus_of(chunk, query)
 
 

@@ -361,7 +361,9 @@ class _Asked:
 
     def _said_of(self, match: SymbolMatch) -> tuple[float, float, float]:
         """Return the columns of :data:`_DEFINED` that one definition makes, but for the last."""
-        key = (match.symbol, match.kind, match.exact)
+        # What a name is part of counts where nothing but a name is asked for.
+        symbol = match.symbol if self._query.is_symbol else _last(match.symbol)
+        key = (symbol, match.kind, match.exact)
         found = self._said.get(key)
         if found is None:
             fits = not self._is_of_another(match)  # `Session.send` names the method, not the class or another's `send`

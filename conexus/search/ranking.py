@@ -22,7 +22,7 @@ from conexus.search.features import FEATURES, Matrix, QuestionKind, Row, kind_of
 from conexus.search.names import Numbers
 from conexus.search.query import Query
 from conexus.search.weights import SAME_FILE, WEIGHTS
-from conexus.types import Factor
+from conexus.types import ChunkId, Factor, Retriever, SymbolMatch
 from conexus.values import dataclass
 
 _CHUNKS_A_SUBJECT = 16
@@ -77,16 +77,38 @@ def _numbers(name: str, value: object) -> list[float]:
     return numbers
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ranked:
-    """A candidate with its score."""
+    """A candidate with its score; all but that is made when it is asked for."""
 
-    candidate: Candidate
+    candidates: Candidates
+    place: int
+    """Its own among them."""
     score: float
-    shares: Row
-    """What each feature adds to the score."""
+    features: Row
+    weights: Row
     same_file: float = 0.0
-    """What better chunks of the file take from it; not above 0."""
+    """What better chunks of the file take from its score; not above 0."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """The candidate as a value."""
+        return self.candidates[self.place]
+
+    @property
+    def chunk(self) -> tuple[int, ChunkId]:
+        """The view and the id of its chunk."""
+        return self.candidates.chunk(self.place)
+
+    @property
+    def found_by(self) -> frozenset[Retriever]:
+        """What found it."""
+        return self.candidates.retrievers(self.place)
+
+    @property
+    def matches(self) -> Sequence[SymbolMatch]:
+        """Definitions of names of the question that it holds."""
+        return self.candidates.matches.get(self.place, ())
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -100,7 +122,7 @@ class Ranked:
             "file name": candidate.head.path.rpartition("/")[2],
         }
         sums: defaultdict[str, float] = defaultdict(float)
-        for feature, share in zip(FEATURES, self.shares.tolist(), strict=True):
+        for feature, share in zip(FEATURES, (self.features * self.weights).tolist(), strict=True):
             sums[feature.label] += share
         sums["same file"] += self.same_file
         return tuple(
@@ -146,9 +168,11 @@ class Ranking(Sequence[Ranked]):
 
     def _at(self, place: int) -> Ranked:
         return Ranked(
-            candidate=self._candidates[place],
+            candidates=self._candidates,
+            place=place,
             score=float(self._scores[place]),
-            shares=self._features[place] * self._weights,
+            features=self._features[place],
+            weights=self._weights,
             same_file=float(self._same_file[place]),
         )
 

@@ -320,7 +320,8 @@ def looked_at(tree: FilesystemTree) -> bytes:
     for path in sorted({*paths, "folder/x.py", "folder/package.json", "deep/folder/env"}):
         with contextlib.suppress(OSError):
             told.append(tree.read(path, 100_000))
-        told.append(repr((tree.stat(path), tree.explain(path))).encode("utf-8", "surrogateescape"))
+        told.append(repr(tree.explain(path)).encode("utf-8", "surrogateescape"))
+    told.append(repr(tree.stats(paths)).encode("utf-8", "surrogateescape"))
     told.append(repr(tree.look(paths)).encode("utf-8", "surrogateescape"))
     return b"\n".join(told)
 

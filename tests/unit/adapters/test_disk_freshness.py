@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from builders import REPO, blob_id, stored_of
 
 from conexus.adapters.disk_freshness import DiskFreshness
-from conexus.types import FileStat, Freshness, IndexedView, StoredChunk
+from conexus.types import FileId, FileStat, Freshness, IndexedView, StoredChunk
 
 LATER_NS = 3_600_000_000_000
 
@@ -23,13 +24,13 @@ class Folder:
         self.root = root
         self.reads = 0
 
-    def stat(self, path: str) -> FileStat | None:
-        """The file as it is now."""
-        try:
-            found = (self.root / path).stat()
-        except FileNotFoundError:
-            return None
-        return FileStat(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    def stats(self, paths: Iterable[str]) -> dict[str, FileStat]:
+        """The files as they are now."""
+        states = {path: (self.root / path).stat() for path in paths if (self.root / path).exists()}
+        return {
+            path: FileStat(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+            for path, found in states.items()
+        }
 
     def read(self, path: str, limit: int) -> bytes:
         """Its bytes."""
@@ -51,14 +52,14 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.fixture
 def stored(folder: Folder) -> StoredChunk:
     """The file as it was indexed, an hour after it was written."""
-    stat = folder.stat("a.py")
-    assert stat is not None
+    stat = folder.stats(["a.py"])["a.py"]
     text = (folder.root / "a.py").read_text()
     return replace(stored_of("a.py", text), stat=stat, checked_ns=stat.ctime_ns + LATER_NS)
 
 
 def freshness(folder: Folder, stored: StoredChunk) -> Freshness:
-    return DiskFreshness(lambda view: folder)(view_of(folder.root), stored)  # type: ignore[arg-type,return-value]
+    [found] = DiskFreshness(lambda view: folder)(view_of(folder.root), [stored])  # type: ignore[arg-type,return-value]
+    return found
 
 
 def test_an_untouched_file_is_fresh_without_reading_it(folder: Folder, stored: StoredChunk) -> None:
@@ -109,13 +110,27 @@ def test_a_file_read_just_after_it_was_written_is_judged_by_its_content(folder: 
     assert freshness(folder, replace(racy, content_hash=stored.content_hash)) is Freshness.FRESH
 
 
+def test_each_chunk_is_told_of_and_each_file_looked_at_once(folder: Folder, stored: StoredChunk) -> None:
+    """In the order in which they are asked for."""
+    (folder.root / "b.py").write_text("def fetch(): 1\n")
+    stat = folder.stats(["b.py"])["b.py"]
+    changed = replace(
+        stored_of("b.py", "def fetch(): 2\n"), stat=replace(stat, mtime_ns=1), file=FileId(2), content_hash=blob_id(b"")
+    )
+    gone = replace(stored_of("c.py", ""), stat=stat, file=FileId(3))
+    chunks = [changed, stored, gone, changed]
+    found = DiskFreshness(lambda view: folder)(view_of(folder.root), chunks)  # type: ignore[arg-type,return-value]
+    assert found == [Freshness.STALE, Freshness.FRESH, Freshness.MISSING, Freshness.STALE]
+    assert folder.reads == 1
+
+
 def test_views_are_told_apart_by_their_folder(folder: Folder, stored: StoredChunk, tmp_path: Path) -> None:
     """A number that a removed view leaves may come again for another folder."""
     other = Folder(tmp_path / "other")
     folders = {folder.root: folder, other.root: other}
     check = DiskFreshness(lambda view: folders[view.root])  # type: ignore[arg-type,return-value]
-    assert check(view_of(folder.root, 1), stored) is Freshness.FRESH
-    assert check(view_of(other.root, 1), stored) is Freshness.MISSING
+    assert check(view_of(folder.root, 1), [stored]) == [Freshness.FRESH]
+    assert check(view_of(other.root, 1), [stored]) == [Freshness.MISSING]
 
 
 def test_trees_that_were_not_asked_for_long_are_closed(folder: Folder, stored: StoredChunk, tmp_path: Path) -> None:
@@ -134,8 +149,8 @@ def test_trees_that_were_not_asked_for_long_are_closed(folder: Folder, stored: S
     check = DiskFreshness(tree_of)  # type: ignore[arg-type]
     refs = [tmp_path / f"ref{number}" for number in range(100)]
     for ref in refs:
-        assert check(view_of(folder.root), stored) is Freshness.FRESH
-        assert check(view_of(ref), stored) is Freshness.MISSING
+        assert check(view_of(folder.root), [stored]) == [Freshness.FRESH]
+        assert check(view_of(ref), [stored]) == [Freshness.MISSING]
     assert opened == [folder.root, *refs]
     assert len(opened) - len(closed) <= 40
     assert closed == refs[: len(closed)]

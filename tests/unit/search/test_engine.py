@@ -67,10 +67,10 @@ class Disk:
         self.states: dict[str, Freshness] = {}
         self.asked = 0
 
-    def __call__(self, view: IndexedView, stored: StoredChunk) -> Freshness:
-        """Count, and answer."""
-        self.asked += 1
-        return self.states.get(stored.chunk.path, Freshness.FRESH)
+    def __call__(self, view: IndexedView, chunks: Sequence[StoredChunk]) -> list[Freshness]:
+        """Count files, and answer."""
+        self.asked += len({stored.file for stored in chunks})
+        return [self.states.get(stored.chunk.path, Freshness.FRESH) for stored in chunks]
 
 
 @pytest.fixture(scope="module")

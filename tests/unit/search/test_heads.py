@@ -16,9 +16,24 @@ from conexus.points import keys_of
 from conexus.ports import SearchableView
 from conexus.search.engine import SearchEngine
 from conexus.search.heads import ChunkHeads
-from conexus.types import ChunkHead, ChunkId, FileId, Freshness, IndexId, SearchFilter, SearchRequest
+from conexus.types import (
+    ChunkHead,
+    ChunkId,
+    FileId,
+    Freshness,
+    IndexedView,
+    IndexId,
+    SearchFilter,
+    SearchRequest,
+    StoredChunk,
+)
 
 QUESTIONS = ("how is a request sent", "send_3", "Session", "tests of the cache", "file4.py")
+
+
+def fresh(view: IndexedView, chunks: Sequence[StoredChunk]) -> list[Freshness]:
+    """Says of all that it is as it was indexed."""
+    return [Freshness.FRESH] * len(chunks)
 
 
 def text_of(number: int, version: int) -> str:
@@ -64,8 +79,8 @@ def test_memory_answers_as_the_catalog_does(index: SmallIndex, changes: Sequence
     """Before it is read, after it, and after files were added, changed and taken out."""
     view = index.add("/home/a/app", {f"src/file{n}.py": source(text_of(n, 0), f"send_{n}") for n in range(10)})
     heads = ChunkHeads(index.catalog, keep=True)
-    kept = SearchEngine(index.catalog, lambda _: index.embedder, lambda *_: Freshness.FRESH, heads=heads)
-    plain = SearchEngine(index.catalog, lambda _: index.embedder, lambda *_: Freshness.FRESH)
+    kept = SearchEngine(index.catalog, lambda _: index.embedder, fresh, heads=heads)
+    plain = SearchEngine(index.catalog, lambda _: index.embedder, fresh)
     assert answers(kept, view) == answers(plain, view)
     heads.wait()
     assert answers(kept, view) == answers(plain, view)
@@ -83,7 +98,7 @@ def test_what_is_in_memory_is_not_read_again(index: SmallIndex, monkeypatch: pyt
     """From the catalog come only the chunks of files that are new since."""
     view = index.add("/home/b/app", {f"src/file{n}.py": source(text_of(n, 0), f"send_{n}") for n in range(10)})
     heads = ChunkHeads(index.catalog, keep=True)
-    engine = SearchEngine(index.catalog, lambda _: index.embedder, lambda *_: Freshness.FRESH, heads=heads)
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, fresh, heads=heads)
     read: list[str] = []
     of_catalog = index.catalog.chunk_heads
 
@@ -117,7 +132,7 @@ def test_definitions_and_words_of_names_are_in_memory(index: SmallIndex, monkeyp
     view = index.add("/home/e/app", {f"src/file{n}.py": source(text_of(n, 0), f"send_{n}") for n in range(10)})
     other = index.add("/home/f/app", {"src/other.py": source(text_of(1, 0), "send_1")})
     heads = ChunkHeads(index.catalog, keep=True)
-    engine = SearchEngine(index.catalog, lambda _: index.embedder, lambda *_: Freshness.FRESH, heads=heads)
+    engine = SearchEngine(index.catalog, lambda _: index.embedder, fresh, heads=heads)
     asked: list[str] = []
     for name in ("symbols_named", "files_with_words"):
         of_catalog: Callable[..., object] = getattr(index.catalog, name)
