@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -61,7 +61,8 @@ class Exchange:
     def __init__(self, api: Api, context: Context) -> None:
         self._api = api
         self._context = context
-        self._metadata = _texts(context.invocation_metadata() or ())
+        self._texts = [(name, value) for name, value in context.invocation_metadata() or () if isinstance(value, str)]
+        self._metadata = metadata_of(self._texts)
         given = self._metadata.get(REQUEST_ID_KEY, "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self._who: Principal | None = None
@@ -81,7 +82,7 @@ class Exchange:
             Unauthenticated: There are no valid credentials.
             RateLimited: Too many wrong ones came from there.
         """
-        origins, sites = (_all(self._context, name) for name in ("origin", "sec-fetch-site"))
+        origins, sites = ([value for key, value in self._texts if key == name] for name in ("origin", "sec-fetch-site"))
         refusal = self._api.doors.page_refusal(origins, sites)
         if refusal is not None:
             self._api.metrics.refused("origin")
@@ -304,15 +305,6 @@ class Methods:
 
 def _path(service: str, method: str) -> str:
     return f"/{PACKAGE}.{service}/{method}"
-
-
-def _texts(metadata: Iterable[tuple[str, str | bytes]]) -> Mapping[str, str]:
-    """Return the metadata that is text."""
-    return metadata_of((name, value) for name, value in metadata if isinstance(value, str))
-
-
-def _all(context: Context, name: str) -> list[str]:
-    return [str(value) for key, value in context.invocation_metadata() or () if key == name]
 
 
 def _address(peer: str) -> str:
