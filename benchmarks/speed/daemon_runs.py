@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from report import Row, Section
 _HERE = Path(__file__).resolve().parent
 _MORE_RUNS = 4
 _CLIENTS = 8
+_KINDS = {"rest": ("REST", 8.0), "grpc": ("gRPC", 6.0)}
+"""What people call each, and the most milliseconds that half of the answers may take."""
 _RATES = (50, 100)
 """Questions a second of all clients together."""
 _START_S = 60.0
@@ -29,28 +32,10 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
     """Ask a daemon over an index that is ready."""
     data, tree = bench.scratch / name, bench.trees[name]
     questions = bench.questions(data)
-    rows: list[Row] = []
     with daemon(bench, data) as pid:
         first = asked_by_clients(bench, data, "rest", 1)
-        found = {
-            kind: [asked_by_clients(bench, data, kind, 1) for _ in range(bench.repeats)] for kind in ("rest", "grpc")
-        }
-        for kind, limit in (("rest", 8.0), ("grpc", 6.0)):
-            rows.append(
-                Row(f"{kind.upper() if kind == 'rest' else 'gRPC'}, p50", "ms", _cuts(found[kind], 50), (), limit)
-            )
-            rows.append(Row("- p95", "ms", _cuts(found[kind], 95)))
-            rows.append(Row("- p99", "ms", _cuts(found[kind], 99)))
+        rows = _rows_of_questions(bench, data)
         rows.append(Row("REST, the first questions after the start, p50", "ms", _cuts([first], 50)))
-        for kind in ("rest", "grpc"):
-            bench.note(f"{_CLIENTS} clients, {kind}")
-            many = [asked_by_clients(bench, data, kind, _CLIENTS) for _ in range(bench.repeats)]
-            rows.append(Row(f"{kind}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
-            rows.append(Row("- p50", "ms", _cuts(many, 50)))
-            for rate in _RATES:
-                paced = [asked_by_clients(bench, data, kind, _CLIENTS, rate) for _ in range(bench.repeats)]
-                rows.append(Row(f"- {rate} questions a second, p99", "ms", _cuts(paced, 99)))
-                rows.append(Row(f"- {rate} questions a second, p50", "ms", _cuts(paced, 50)))
         memory = memory_of(tree_of(pid))
         ours = []
         theirs = []
@@ -69,9 +54,36 @@ def through_the_daemon(bench: Bench, name: str) -> Section:
         "asked from a process of its own over a kept connection, the first ten not counted. The index is read into "
         "memory while the first questions are asked; all others come after them. Eight clients at once ask all "
         "questions each, from the same two cores, the next one as soon as there is an answer; in the rows with a rate "
-        "at moments of chance, so many a second together. semble is started anew for each search from the shell."
+        "at moments of chance, so many a second together. REST and gRPC, one client and eight take turns. semble is "
+        "started anew for each search from the shell."
     )
     return Section("Through the daemon", text, rows)
+
+
+def _rows_of_questions(bench: Bench, data: Path) -> list[Row]:
+    """Ask in turns: the pace of a machine changes within minutes, and would be taken for that of one kind."""
+    found: defaultdict[tuple[str, int, int], list[list[float]]] = defaultdict(list)
+    turns = bench.repeats + _MORE_RUNS
+    for turn in range(turns):
+        bench.note(f"questions, turn {turn + 1} of {turns}")
+        for kind in _KINDS:
+            for clients in (1, _CLIENTS):
+                found[kind, clients, 0].append(asked_by_clients(bench, data, kind, clients))
+            for rate in _RATES if turn < bench.repeats else ():
+                found[kind, _CLIENTS, rate].append(asked_by_clients(bench, data, kind, _CLIENTS, rate))
+    rows: list[Row] = []
+    for kind, (name, limit) in _KINDS.items():
+        rows.append(Row(f"{name}, p50", "ms", _cuts(found[kind, 1, 0], 50), (), limit))
+        rows += [Row(f"- p{percent}", "ms", _cuts(found[kind, 1, 0], percent)) for percent in (95, 99)]
+        many = found[kind, _CLIENTS, 0]
+        rows.append(Row(f"{name}, {_CLIENTS} clients at once, p99", "ms", _cuts(many, 99), (), 40.0))
+        rows.append(Row("- p50", "ms", _cuts(many, 50)))
+        for rate in _RATES:
+            paced = found[kind, _CLIENTS, rate]
+            rows += [
+                Row(f"- {rate} questions a second, p{percent}", "ms", _cuts(paced, percent)) for percent in (99, 50)
+            ]
+    return rows
 
 
 @contextmanager
