@@ -7,16 +7,16 @@ import asyncio
 import hashlib
 import inspect
 import json
+import logging
 import operator
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import ValidationError, create_model
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -41,7 +41,7 @@ from conexus.errors import AccessDenied, ConexusError, InvalidRequest, NotFound,
 from conexus.types import ROLE_PERMISSIONS, Permission, Principal, Role
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs"})
 """What needs no credentials: whether the daemon lives, and what it can be asked."""
@@ -55,13 +55,55 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 _FROM_BODY = frozenset({"POST", "PATCH", "PUT"})
 
+_log = logging.getLogger("conexus.daemon.rest")
+
 Endpoint = Callable[..., Awaitable[Response]]
 _T = TypeVar("_T")
 
 
+class _App(FastAPI):
+    """Answers an operation itself whose parameters are all in the body, where that is as it should be.
+
+    FastAPI takes longer to find the function for a request, and what it is to be given, than all else that is done for
+    it. It still does so for all other requests, and says what is wrong.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 -- FastAPI's own
+        super().__init__(**options)
+        self.by_body: dict[str, tuple[type[schema.Message], Endpoint]] = {}
+        """By path: what the body holds, and the function for it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        known = self.by_body.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if known is None:
+            await super().__call__(scope, receive, send)
+            return
+        kind, endpoint = known
+        read: list[Message] = []
+
+        async def noted() -> Message:
+            read.append(await receive())
+            return read[-1]
+
+        request = Request(scope, noted)
+        asked = await _valid_body(request, kind)
+        if asked is None:
+            await super().__call__(scope, _again(read, receive), send)
+            return
+        try:
+            response = await endpoint(request=request, rest=asked)
+        except ConexusError as error:
+            response = failure_response(error, _known(request))
+        except Exception:  # noqa: BLE001 -- a fault of ours ends the request, with a name for it in the log
+            _log.exception("a request failed by a fault of Conexus", extra={"request": request.state.request_id})
+            response = failure_response(internal(request.state.request_id), _known(request))
+        await response(scope, receive, send)
+
+
 def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
     """Return the application, without the checks of :func:`guarded`."""
-    app = FastAPI(
+    app = _App(
         title=title,
         version=__version__,
         description="Semantic code search. Errors have one form everywhere: `code`, `message`, `hint`, `details`.",
@@ -71,12 +113,14 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
         separate_input_output_schemas=False,
         redirect_slashes=False,
     )
-    app.router.route_class = _Route
     for operation in OPERATIONS:
         method, path = operation.http
+        endpoint = _endpoint(api, operation)
+        if method == "POST" and not _IN_PATH.search(path):
+            app.by_body[path] = operation.request, endpoint
         app.add_api_route(
             path,
-            _endpoint(api, operation),
+            endpoint,
             methods=[method],
             response_model=operation.response,
             responses=_ERRORS,
@@ -148,35 +192,9 @@ def _endpoint(api: Api, operation: Operation) -> Endpoint:
         model = operation.request if not in_path else _part(operation.request, in_path)
         annotation = _annotated(model, Body() if from_body else Query())
         parameters.append(inspect.Parameter("rest", inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
-    if from_body and not in_path:
-        endpoint.body = operation.request  # type: ignore[attr-defined]
     endpoint.__signature__ = inspect.Signature(parameters, return_annotation=Response)  # type: ignore[attr-defined]
     endpoint.__name__ = operation.name
     return cast("Endpoint", endpoint)
-
-
-class _Route(APIRoute):
-    """Reads the body itself where it is as it should be.
-
-    FastAPI takes longer to find out what its function is to be given than all else that it does for a request. It still
-    does it where there are parameters beside the body, and says what is wrong.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
-        usual = super().get_route_handler()
-        body: type[schema.Message] | None = getattr(self.endpoint, "body", None)
-        if body is None:
-            return usual
-
-        async def handle(request: Request) -> Response:
-            asked = await _valid_body(request, body)
-            if asked is None:
-                return await usual(request)
-            answer: Response = await self.endpoint(request=request, rest=asked)
-            return answer
-
-        return handle
 
 
 async def _valid_body(request: Request, kind: type[schema.Message]) -> schema.Message | None:
@@ -187,6 +205,16 @@ async def _valid_body(request: Request, kind: type[schema.Message]) -> schema.Me
         return kind.model_validate(json.loads(await request.body()))
     except (ValueError, RecursionError, ClientDisconnect):
         return None
+
+
+def _again(messages: Sequence[Message], receive: Receive) -> Receive:
+    """Return what gives messages once more that were received, and then what comes after them."""
+    left = iter(messages)
+
+    async def again() -> Message:
+        return next(left, None) or await receive()
+
+    return again
 
 
 def _annotated(kind: object, marker: object) -> object:
@@ -504,18 +532,19 @@ def failure_response(error: ConexusError, who: Principal | None) -> Response:
     return JSONResponse(body, status_code=HTTP_STATUS[error.code], headers=headers)
 
 
-def _add_error_handlers(app: FastAPI) -> None:
-    def known(request: Request) -> Principal | None:
-        return getattr(request.state, "who", None)
+def _known(request: Request) -> Principal | None:
+    return getattr(request.state, "who", None)
 
+
+def _add_error_handlers(app: FastAPI) -> None:
     async def conexus(request: Request, exc: Exception) -> Response:
-        return failure_response(cast("ConexusError", exc), known(request))
+        return failure_response(cast("ConexusError", exc), _known(request))
 
     async def not_valid(request: Request, exc: Exception) -> Response:
         errors = cast("RequestValidationError", exc).errors()
         if any(error["type"] == "json_invalid" for error in errors):
-            return failure_response(InvalidRequest("the body is no valid JSON"), known(request))
-        return failure_response(invalid_fields(list(errors)), known(request))
+            return failure_response(InvalidRequest("the body is no valid JSON"), _known(request))
+        return failure_response(invalid_fields(list(errors)), _known(request))
 
     async def http(request: Request, exc: Exception) -> Response:
         status = cast("HTTPException", exc).status_code
@@ -527,10 +556,10 @@ def _add_error_handlers(app: FastAPI) -> None:
             error: ConexusError = NotFound("there is nothing at this address", hint="the list is at /docs")
         else:
             error = InvalidRequest("the body cannot be read as JSON")
-        return failure_response(error, known(request))
+        return failure_response(error, _known(request))
 
     async def fault(request: Request, exc: Exception) -> Response:
-        return failure_response(internal(request.state.request_id), known(request))
+        return failure_response(internal(request.state.request_id), _known(request))
 
     app.add_exception_handler(ConexusError, conexus)
     app.add_exception_handler(RequestValidationError, not_valid)

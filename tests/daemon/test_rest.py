@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import secrets
@@ -10,7 +11,7 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from conftest import REPO, Served
 from conexus.daemon import rest
 from conexus.daemon.keys import new_secret
 from conexus.daemon.operations import OPERATIONS
+from conexus.types import LOCAL_USER
 
 QUESTION = "fine of a late loan"
 
@@ -304,6 +306,31 @@ def test_a_body_means_the_same_whoever_reads_it(served: Served, body: bytes, par
         answers.append((answer.status_code, told))
     assert answers[0] == answers[1]
     assert answers[0][0] in {200, 400}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
+def test_a_fault_of_ours_is_told_by_the_name_that_the_log_has(kind: str) -> None:
+    """Whoever reads the body. Nothing else of it leaves."""
+
+    class Broken:
+        def new_call(self, *_: object) -> None:
+            raise RuntimeError("at /home/somebody")
+
+    app = rest.rest_app(cast("Any", Broken()))
+
+    async def named(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"] = {"request_id": "name-of-it", "who": LOCAL_USER}
+        await app(scope, receive, send)
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(named, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/v1/search", content=b'{"query": "x"}', headers={"content-type": kind})
+
+    answer = asyncio.run(asked())
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "name-of-it" in answer.json()["hint"]
+    assert "somebody" not in answer.text
 
 
 def test_too_large_a_request_is_refused_with_and_without_a_length(served: Served) -> None:
