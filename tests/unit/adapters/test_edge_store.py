@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count, islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -352,6 +354,29 @@ def test_a_second_process_is_kept_out_until_the_first_ends(whole: Path) -> None:
 
 if __name__ == "__main__":
     write_until_killed(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def test_nobody_gets_into_a_new_shard_before_its_maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries just as it is locked, as a search without a daemon that comes amid a first run."""
+    lock = fcntl.flock
+    tried: list[StoreError | None] = []
+
+    def locked_late(file: IO[bytes], how: int) -> None:
+        if how & fcntl.LOCK_EX and not tried:
+            tried.append(None)
+            try:
+                EdgeStore(tmp_path).open(INDEX, DIM)
+            except StoreError as exc:
+                tried.append(exc)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", locked_late)
+    shard = EdgeStore(tmp_path).create(INDEX, DIM)
+    assert len(tried) == 2
+    monkeypatch.undo()
+    with pytest.raises(StoreBusy):
+        EdgeStore(tmp_path).open(INDEX, DIM)
+    shard.close()
 
 
 def test_points_in_two_segments_are_packed_into_one(tmp_path: Path) -> None:
