@@ -242,12 +242,13 @@ class _Daemon:
 
         from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
         from conexus.daemon.mcp_door import McpDoor  # noqa: PLC0415 -- only here
-        from conexus.daemon.rest import extra_routes, guarded, rest_app  # noqa: PLC0415 -- only here
+        from conexus.daemon.rest import extra_routes, guarded, rest_app, whole_path  # noqa: PLC0415 -- only here
 
         rest = rest_app(api)
         mcp = McpDoor(api)
         rest.router.routes.extend(extra_routes(api))
-        rest.router.routes.append(Route("/mcp", mcp, include_in_schema=False))  # a mount asks for a slash at the end
+        # A mount asks for a slash at the end.
+        rest.router.routes.append(whole_path(Route("/mcp", mcp, include_in_schema=False)))
         app = guarded(rest, api)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(mcp.running())
@@ -442,11 +443,16 @@ async def _http(app: ASGIApp, listeners: _Listeners, options: DaemonOptions) -> 
 def _uvicorn(app: ASGIApp, options: DaemonOptions, *, tls: bool) -> uvicorn.Server:
     import uvicorn  # noqa: PLC0415 -- only here
 
+    from conexus.daemon.http_protocol import PatientProtocol  # noqa: PLC0415 -- only here
+
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
             """Leave signals to the daemon."""
             yield
+
+    class Protocol(PatientProtocol):
+        request_s = options.timeout_s
 
     with _clear_tls_errors(options):
         config = uvicorn.Config(
@@ -457,7 +463,7 @@ def _uvicorn(app: ASGIApp, options: DaemonOptions, *, tls: bool) -> uvicorn.Serv
             server_header=False,
             date_header=False,
             ws="none",
-            http="h11",  # whatever else is installed: the limit below is this parser's
+            http=Protocol,  # whatever else is installed: the limit below is this parser's
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(_LAST_WORDS_S),
             limit_concurrency=options.max_waiting * 4,

@@ -526,6 +526,10 @@ def _answer(status: int, text: bytes) -> Json:
     try:
         found = json.loads(text)
     except ValueError as exc:
+        if status == http.client.SERVICE_UNAVAILABLE:
+            raise DaemonUnavailable(
+                "the daemon has too many connections", hint="try again in a moment, or run `conexus daemon restart`"
+            ) from exc
         raise InternalError(f"the daemon gave no JSON (status {status})") from exc
     if not isinstance(found, dict):
         raise InternalError(f"the daemon gave no answer that can be read (status {status})")

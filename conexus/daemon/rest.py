@@ -37,7 +37,7 @@ from conexus.daemon.openapi_page import page_of
 from conexus.daemon.operations import BY_NAME, OPERATIONS, Operation
 from conexus.daemon.validation import invalid, invalid_fields
 from conexus.edition import ExtraRoute
-from conexus.errors import AccessDenied, ConexusError, InvalidRequest, NotFound, Unauthenticated
+from conexus.errors import AccessDenied, Cancelled, ConexusError, InvalidRequest, NotFound, Unauthenticated
 from conexus.types import ROLE_PERMISSIONS, Permission, Principal, Role
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs"})
 _IN_PATH = re.compile(r"\{(\w+)(?::path)?\}")
 _KEEP_ALIVE_S = 15.0
 _WATCHED_AFTER_S = 0.1  # most answers are there before, and it would cost each of them a task
+_MOST_READ_BYTES = 100_000
+"""What is wrong with a larger body takes long to find out, and is to be found out once."""
 _SCHEMAS = "#/components/schemas/"
 _SURFACE_HEADER = b"x-conexus-client"
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -134,7 +136,19 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
     _add_pages(app, api)
     _add_error_handlers(app)
     _describe_security(app)
+    for route in app.routes:
+        whole_path(cast("Route", route))
     return app
+
+
+def whole_path(route: Route) -> Route:
+    """Have a route take its own addresses alone, and return it.
+
+    As Starlette compiles it, a line break may follow each, and no other part of the path may hold one: a folder whose
+    name ends in a line break would be taken for the one without.
+    """
+    route.path_regex = re.compile(rf"{route.path_regex.pattern.removesuffix('$')}\Z", re.DOTALL)
+    return route
 
 
 def guarded(app: ASGIApp, api: Api) -> ASGIApp:
@@ -179,6 +193,8 @@ def _endpoint(api: Api, operation: Operation) -> Endpoint:
 
     async def endpoint(request: Request, **given: Any) -> Response:  # noqa: ANN401 -- as the table says
         _refuse_unknown_query(request, set() if from_body else set(rest))
+        if from_body and not rest:
+            await _refuse_fields(request)
         asked = _request_of(operation, {name: given[name] for name in in_path}, given.get("rest"))
         answer = await _answered(api, operation, asked, request)
         body = answer.model_dump_json().encode()
@@ -202,7 +218,8 @@ async def _valid_body(request: Request, kind: type[schema.Message]) -> schema.Me
     if request.headers.get("content-type") != "application/json":
         return None
     try:
-        return kind.model_validate(json.loads(await request.body()))
+        body = await request.body()
+        return kind.model_validate(json.loads(body)) if len(body) <= _MOST_READ_BYTES else None
     except (ValueError, RecursionError, ClientDisconnect):
         return None
 
@@ -283,6 +300,19 @@ def _refuse_unknown_query(request: Request, known: set[str]) -> None:
             hint="known are: " + ", ".join(sorted(known)) if known else "this takes no parameters",
             details={"field": shown},
         )
+
+
+async def _refuse_fields(request: Request) -> None:
+    """Return if the body of a request that takes none is empty, or an object without fields."""
+    try:
+        body = await request.body()
+        given = json.loads(body) if body else {}
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequest("the body is no valid JSON") from exc
+    except ClientDisconnect as exc:
+        raise Cancelled("the caller has gone") from exc
+    if given != {}:
+        raise InvalidRequest("this takes no fields, and the body is not empty", hint="send {} or nothing")
 
 
 def _who(request: Request) -> Principal:
@@ -436,7 +466,8 @@ def extra_routes(api: Api) -> list[Route]:
         name = extra.path.removeprefix("/v1/")
         role = next(role for role in Role if extra.permission in ROLE_PERMISSIONS[role])
         operation = replace(BY_NAME["status"], name=name, role=role, permission=extra.permission)
-        found.append(Route(extra.path, partial(endpoint, extra=extra, operation=operation), include_in_schema=False))
+        answer = partial(endpoint, extra=extra, operation=operation)
+        found.append(whole_path(Route(extra.path, answer, include_in_schema=False)))
     return found
 
 
@@ -567,4 +598,4 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, fault)
 
 
-__all__ = ["document", "extra_routes", "failure_response", "guarded", "rest_app"]
+__all__ = ["document", "extra_routes", "failure_response", "guarded", "rest_app", "whole_path"]

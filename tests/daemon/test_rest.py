@@ -12,10 +12,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from conftest import REPO, Served
+from conftest import REPO, Served, serving
+from program import Program
 
 from conexus.daemon import rest
 from conexus.daemon.keys import new_secret
@@ -608,3 +610,84 @@ def test_a_request_with_two_lengths_is_refused_and_the_connection_ends(served: S
                 answer += part
     assert answer.startswith(b"HTTP/1.1 400")
     assert answer.count(b"HTTP/1.1") == 1
+
+
+# ------------------------------------------------------------------------------ addresses and bodies
+
+
+def test_a_line_break_at_the_end_is_part_of_an_address(alone: tuple[Program, Path]) -> None:
+    """A folder may end in one, and is another one than that without."""
+    program, tree = alone
+    other = tree.with_name(f"{tree.name}\n")
+    amid = tree.with_name("a\nb")
+    for folder in (other, amid):
+        folder.mkdir()
+        (folder / "m.py").write_text("def m(): ...\n", encoding="utf-8")
+    for folder in (tree, other, amid):
+        program.ok("index", folder)
+    with serving(program, tree) as served, served.client() as client:
+        for path in ("/v1/status", "/v1/repositories", "/healthz", "/metrics", "/mcp", "/docs", "/openapi.json"):
+            assert client.get(f"{path}%0a").status_code == 404, path
+        assert client.post("/v1/search%0a", json={"query": QUESTION}).status_code == 404
+        for folder in (other, amid):
+            address = f"/v1/repositories/{quote(str(folder), safe='')}"
+            assert [one["root"] for one in client.get(address).json()["repositories"]] == [str(folder)]
+            assert client.delete(address).status_code == 200
+        left = client.get("/v1/repositories").json()["repositories"]
+    assert [one["root"] for one in left] == [str(tree)]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8"])
+def test_what_takes_no_fields_refuses_them(served: Served, kind: str) -> None:
+    """Whoever reads the body."""
+    with served.client(headers={"content-type": kind}) as client:
+        for body in (b'{"surprise": 1}', b"garbage", b"[]", b"null", b"{"):
+            answer = client.post("/v1/reload", content=body)
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request"), body
+        for body in (b"{}", b""):
+            assert client.post("/v1/reload", content=body).status_code == 200, body
+
+
+# ------------------------------------------------------------------------------ who does not end
+
+
+def closed_after(served: Served, first: bytes, more: bytes) -> float:
+    """How many seconds it took the daemon to close a connection on which more comes again and again, 20 at most."""
+    began = time.monotonic()
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=0.1) as connection:
+        connection.sendall(first)
+        while time.monotonic() - began < 20:
+            try:
+                if not connection.recv(65_536):
+                    break
+            except TimeoutError:
+                with suppress(OSError):
+                    connection.sendall(more)
+            except OSError:
+                break
+    return time.monotonic() - began
+
+
+def test_a_request_that_does_not_end_holds_no_connection(alone: tuple[Program, Path]) -> None:
+    """A head or a body that comes byte by byte, the second request of a connection too; a stream of events goes on."""
+    program, tree = alone
+    program.ok("index", tree)
+    program.ok("config", "set", "daemon.timeout_s", "1")
+    with serving(program, tree) as served:
+        host = b"host: 127.0.0.1\r\n"
+        token = f"authorization: Bearer {served.token}\r\n".encode()
+        to_search = b"POST /v1/search HTTP/1.1\r\n" + host
+        of_json = b"content-type: application/json\r\ncontent-length: 99\r\n"
+        for first, more in (
+            (b"", b"G"),
+            (b"GET /healthz HTTP/1.1\r\n" + host + b"\r\nG", b"G"),
+            (to_search + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n{\r\n"),
+            (to_search + token + of_json + b"\r\n", b"{"),
+        ):
+            assert closed_after(served, first, more) < 10, first
+        with served.client() as client, client.stream("GET", "/v1/events") as events:
+            time.sleep(3)
+            assert post(served, "/v1/search", {"query": QUESTION}).status_code == 200
+            assert post(served, "/v1/index", {"path": str(tree)}).status_code == 200
+            assert next(events.iter_lines()) == "event: job"
