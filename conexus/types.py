@@ -556,6 +556,8 @@ class SearchResponse:
     notices: tuple[str, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     """One for each working tree that was searched."""
+    has_more: bool = False
+    """Whether there are further hits, beyond the limit of the request."""
 
 
 # ---------------------------------------------------------------- following trees

@@ -101,8 +101,8 @@ def request_in(values: Sequence[Any]) -> SearchRequest:
 
 def response_in(values: Sequence[Any]) -> SearchResponse:
     """Return an answer from plain values; it has no snapshots yet."""
-    hits, elapsed_ms, complete, notices, _ = values
-    return SearchResponse(tuple(map(_hit_in, hits)), elapsed_ms, complete, notices)
+    hits, elapsed_ms, complete, notices, _, has_more = values
+    return SearchResponse(tuple(map(_hit_in, hits)), elapsed_ms, complete, notices, has_more=has_more)
 
 
 def _hit_in(values: Sequence[Any]) -> Hit:

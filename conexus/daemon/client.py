@@ -622,6 +622,7 @@ def _search_response(found: Json) -> SearchResponse:
         complete=found["complete"],
         notices=tuple(found["notices"]),
         snapshots=_snapshots(found["snapshots"]),
+        has_more=bool(found["next_cursor"]),
     )
 
 

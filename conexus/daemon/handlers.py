@@ -246,12 +246,9 @@ class Handlers:
     def _search(self, request: schema.SearchRequest, call: Call) -> schema.SearchResponse:
         [start] = cursors.numbers_of(request.cursor, 1, schema.MAX_RESULTS) if request.cursor else [0]
         end = min(schema.MAX_RESULTS, start + request.limit)
-        # One more than is shown tells whether there is a next page.
-        wanted = SearchRequest(
-            request.query, min(schema.MAX_RESULTS, end + 1), self._filter(request.filter, call.who), request.explain
-        )
+        wanted = SearchRequest(request.query, end, self._filter(request.filter, call.who), request.explain)
         answer = self._service.search(wanted, call.who, call.check)
-        more = cursors.cursor_of([end]) if end < len(answer.hits) else ""
+        more = cursors.cursor_of([end]) if answer.has_more and end < schema.MAX_RESULTS else ""
         return messages.search_response(request.query, answer, answer.hits[start:end], more, call.who)
 
     def batch_search(self, request: schema.BatchSearchRequest, call: Call) -> schema.BatchSearchResponse:

@@ -143,7 +143,7 @@ class SearchEngine:
             query = respelt
             ranked = self._ranked(query, request, views, check)
         check()
-        chosen, copies = self._distinct(ranked, max(0, request.limit), views)
+        chosen, copies, has_more = self._distinct(ranked, max(0, request.limit), views)
         states = self._states([(number, stored) for _, number, stored in chosen], views)
         roots = [str(view.view.root) for view in views]
         hits = tuple(
@@ -163,6 +163,7 @@ class SearchEngine:
             elapsed_ms=(time.perf_counter() - started) * 1000,
             complete=all(view.index.complete for view in views),
             notices=(*_notices(query, hits, copies, views), *self._of_words_alone(views)),
+            has_more=has_more,
         )
 
     def hit_at(self, view: IndexedView, stored: StoredChunk, line: int) -> Hit:
@@ -414,20 +415,27 @@ class SearchEngine:
 
     def _distinct(
         self, ranked: Ranking, limit: int, views: Sequence[SearchableView]
-    ) -> tuple[list[tuple[Ranked, int, StoredChunk]], list[str]]:
-        """Return the best with their texts, each text of a view once, and where the copies are that were left out."""
+    ) -> tuple[list[tuple[Ranked, int, StoredChunk]], list[str], bool]:
+        """Return the best with their texts, each text of a view once.
+
+        Returns:
+            The best, where the copies of them are that were left out, and whether there are further ones.
+        """
         chosen: list[tuple[Ranked, int, StoredChunk]] = []
         copies: list[str] = []
         seen = _Texts()
         position = 0
-        while block := ranked[position : position + limit - len(chosen)]:
+        while block := ranked[position : position + limit + 1 - len(chosen)]:
             position += len(block)
             for item, number, stored in self._stored(block, views):
-                if seen.is_new(number, stored.chunk.text):
+                is_new = seen.is_new(number, stored.chunk.text)
+                if is_new and len(chosen) == limit:
+                    return chosen, copies, True
+                if is_new:
                     chosen.append((item, number, stored))
-                else:
+                elif len(chosen) < limit:
                     copies.append(stored.chunk.location)
-        return chosen, copies
+        return chosen, copies, False
 
     def _stored(
         self, ranked: Sequence[Ranked], views: Sequence[SearchableView]

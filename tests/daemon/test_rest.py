@@ -53,6 +53,23 @@ def test_the_terminal_gets_the_same_with_and_without_a_daemon(served: Served) ->
     assert [one["text"] for one in through.json["results"]]
 
 
+def test_notices_count_what_is_given(alone: tuple[Program, Path]) -> None:
+    """Not what tells whether there is a next page; through the daemon as without it."""
+    program, tree = alone
+    program.ok("index", tree)
+    program.ok("config", "set", "daemon.watch", "false")
+    (tree / "desk" / "lending.py").unlink()
+    plain = program.ok("search", "statement of a member", tree, "-n", "1", "--json").json
+    with serving(program, tree) as served:
+        told = post(served, "/v1/search", {"query": "statement of a member", "limit": 1}).json()
+    assert told["next_cursor"]
+    assert (
+        told["notices"]
+        == plain["notices"]
+        == ["1 of 1 results changed on disk since they were indexed; run `conexus index`"]
+    )
+
+
 def test_pages_of_results_hold_each_result_once(served: Served) -> None:
     """Following cursors gives what one large page gives."""
     whole = [one["id"] for one in post(served, "/v1/search", {"query": "loan", "limit": 30}).json()["results"]]

@@ -133,12 +133,12 @@ def test_views_come_out_as_they_went_in(given_views: list[tuple[IndexedView, Ind
     assert [(one.view, one.index, one.is_written, one.is_gone) for one in found] == given_views
 
 
-@given(st.lists(hits(), max_size=3), st.floats(0, 1e6), st.booleans(), st.lists(TEXTS, max_size=2))
+@given(st.lists(hits(), max_size=3), st.floats(0, 1e6), st.booleans(), st.lists(TEXTS, max_size=2), st.booleans())
 def test_an_answer_comes_out_as_it_went_in(
-    found: list[Hit], elapsed_ms: float, complete: bool, told: list[str]
+    found: list[Hit], elapsed_ms: float, complete: bool, told: list[str], has_more: bool
 ) -> None:
     """To the last bit of the scores, and with the sets and kinds that it had."""
-    response = SearchResponse(tuple(found), elapsed_ms, complete, tuple(told))
+    response = SearchResponse(tuple(found), elapsed_ms, complete, tuple(told), has_more=has_more)
     back = response_in(unpack(pack(response)))
     assert back == response
     for hit, other in zip(found, back.hits, strict=True):

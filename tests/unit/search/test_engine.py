@@ -300,8 +300,10 @@ def test_changed_and_missing_files_are_told(engine: SearchEngine, view: Searchab
         f"2 of {len(response.hits)} results changed on disk since they were indexed; run `conexus index`"
     ]
     disk.asked = 0
-    ask(engine, view, "session", 2)
+    few = ask(engine, view, "session", 2)
     assert disk.asked == 2
+    assert few.has_more
+    assert not response.has_more
 
 
 def test_an_unfinished_index_is_told(engine: SearchEngine, view: SearchableView) -> None:
