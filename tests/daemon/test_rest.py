@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -708,3 +708,17 @@ def test_a_request_that_does_not_end_holds_no_connection(alone: tuple[Program, P
             assert post(served, "/v1/search", {"query": QUESTION}).status_code == 200
             assert post(served, "/v1/index", {"path": str(tree)}).status_code == 200
             assert next(events.iter_lines()) == "event: job"
+
+
+def test_a_command_says_that_a_daemon_has_too_many_connections(alone: tuple[Program, Path]) -> None:
+    """What the HTTP server itself refuses has no form of ours."""
+    program, tree = alone
+    program.ok("index", tree)
+    program.ok("config", "set", "daemon.max_waiting", "1")
+    with serving(program, tree) as served, ExitStack() as idle:
+        place = urlsplit(served.url)
+        for _ in range(4):
+            idle.enter_context(socket.create_connection((place.hostname or "", place.port or 0)))
+        told = [program.run("daemon", "status"), program.run("search", QUESTION, tree)]
+    assert [one.code for one in told] == [2, 2]
+    assert all("too many connections" in one.err and "hint:" in one.err for one in told)
