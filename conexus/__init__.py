@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
 """Code-context retrieval: index repositories, search them by meaning. :mod:`conexus.client` has the Python API."""
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # as of `typing`, which takes as long to import as all else that is needed to stop by Ctrl-C
 if TYPE_CHECKING:
     from conexus.client import AsyncCode, Code, Filter, connect, connect_async, open, open_async  # noqa: A004

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: FSL-1.1-MIT
-"""``python -m conexus``, and the ``conexus`` program."""
+"""``python -m conexus``, and the ``conexus`` program.
 
-from __future__ import annotations
+Neither here nor in the package's own file is anything imported on top that Python has not loaded itself, ``__future__``
+included: Ctrl-C may come meanwhile.
+"""
 
 import os
 import sys
