@@ -242,13 +242,12 @@ class _Daemon:
 
         from conexus.daemon.grpc_server import GrpcServer as Server  # noqa: PLC0415 -- only here
         from conexus.daemon.mcp_door import McpDoor  # noqa: PLC0415 -- only here
-        from conexus.daemon.rest import extra_routes, guarded, rest_app, whole_path  # noqa: PLC0415 -- only here
+        from conexus.daemon.rest import extra_routes, guarded, rest_app  # noqa: PLC0415 -- only here
 
         rest = rest_app(api)
         mcp = McpDoor(api)
         rest.router.routes.extend(extra_routes(api))
-        # A mount asks for a slash at the end.
-        rest.router.routes.append(whole_path(Route("/mcp", mcp, include_in_schema=False)))
+        rest.router.routes.append(Route("/mcp", mcp, include_in_schema=False))  # a mount asks for a slash at the end
         app = guarded(rest, api)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(mcp.running())

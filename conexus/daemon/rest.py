@@ -136,25 +136,24 @@ def rest_app(api: Api, title: str = "Conexus") -> FastAPI:
     _add_pages(app, api)
     _add_error_handlers(app)
     _describe_security(app)
-    for route in app.routes:
-        whole_path(cast("Route", route))
     return app
 
 
-def whole_path(route: Route) -> Route:
-    """Have a route take its own addresses alone, and return it.
+def guarded(app: FastAPI, api: Api) -> ASGIApp:
+    """Put the checks in front of an application, with all its routes, that every request has to pass."""
+    for route in app.routes:
+        _match_whole_path(cast("Route", route))
+    inner = _Admission(GZipMiddleware(app, minimum_size=2048, compresslevel=4), api)
+    return Guard(inner, api.doors, api.metrics.refused, api.licence_headers)
+
+
+def _match_whole_path(route: Route) -> None:
+    """Have a route take its own addresses alone.
 
     As Starlette compiles it, a line break may follow each, and no other part of the path may hold one: a folder whose
     name ends in a line break would be taken for the one without.
     """
     route.path_regex = re.compile(rf"{route.path_regex.pattern.removesuffix('$')}\Z", re.DOTALL)
-    return route
-
-
-def guarded(app: ASGIApp, api: Api) -> ASGIApp:
-    """Put the checks in front of an application that every request has to pass."""
-    inner = _Admission(GZipMiddleware(app, minimum_size=2048, compresslevel=4), api)
-    return Guard(inner, api.doors, api.metrics.refused, api.licence_headers)
 
 
 class _Admission:
@@ -466,8 +465,7 @@ def extra_routes(api: Api) -> list[Route]:
         name = extra.path.removeprefix("/v1/")
         role = next(role for role in Role if extra.permission in ROLE_PERMISSIONS[role])
         operation = replace(BY_NAME["status"], name=name, role=role, permission=extra.permission)
-        answer = partial(endpoint, extra=extra, operation=operation)
-        found.append(whole_path(Route(extra.path, answer, include_in_schema=False)))
+        found.append(Route(extra.path, partial(endpoint, extra=extra, operation=operation), include_in_schema=False))
     return found
 
 
@@ -598,4 +596,4 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, fault)
 
 
-__all__ = ["document", "extra_routes", "failure_response", "guarded", "rest_app", "whole_path"]
+__all__ = ["document", "extra_routes", "failure_response", "guarded", "rest_app"]

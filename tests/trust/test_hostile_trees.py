@@ -317,11 +317,12 @@ def looked_at(tree: FilesystemTree) -> bytes:
     for item in tree.scan():
         told.append(repr(item).encode("utf-8", "surrogateescape"))
         paths.add(item.path.rstrip("/"))
-    for path in sorted({*paths, "folder/x.py", "folder/package.json", "deep/folder/env"}):
+    looked_for = {*paths, "folder/x.py", "folder/package.json", "deep/folder/env"}
+    for path in sorted(looked_for):
         with contextlib.suppress(OSError):
             told.append(tree.read(path, 100_000))
         told.append(repr(tree.explain(path)).encode("utf-8", "surrogateescape"))
-    told.append(repr(tree.stats(paths)).encode("utf-8", "surrogateescape"))
+    told.append(repr(tree.stats(looked_for)).encode("utf-8", "surrogateescape"))
     told.append(repr(tree.look(paths)).encode("utf-8", "surrogateescape"))
     return b"\n".join(told)
 
